@@ -1,0 +1,1 @@
+"""What travels between front ends and batchers, and how Redis keeps it."""

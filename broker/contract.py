@@ -1,0 +1,131 @@
+"""What a broker promises. Redis and the in-memory twin keep it; `tests/contract/` holds both to it.
+
+Every method may raise `BrokerUnavailable`. Every method is idempotent as its docstring says, because a lost reply is
+answered by asking again. Times are the broker's own clock: callers' clocks differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from broker.messages import (
+    AdmitRequest,
+    Claim,
+    DeadLetter,
+    Depth,
+    Failure,
+    Fleet,
+    Limits,
+    ModelCard,
+    Outcome,
+    Presence,
+    Pulse,
+    Result,
+    Verdict,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """The outcomes that waited for one front end; `count` frames held them and are to be named as handled."""
+
+    count: int = 0
+    outcomes: Sequence[Outcome] = ()
+    more: bool = False  # frames were left behind: ask again without blocking
+
+
+class FrontEndBroker(Protocol):
+    """The broker as one front end sees it. Three methods, three tasks: one writes, one reads, one looks around."""
+
+    async def admit(
+        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Mapping[str, float]
+    ) -> list[Verdict]:
+        """Queue whole requests or refuse them whole, oldest first; mark `cancelled` jobs (id → seconds to remember it).
+
+        Verdicts come in the order of the requests. The same sequence again returns the same verdicts and queues
+        nothing. Raises `BrokerFull` when the broker's memory is spent; nothing was queued then.
+        """
+        ...
+
+    async def receive(self, handled: int, wait: float) -> Frames:
+        """Forget the first `handled` frames, then wait up to `wait` seconds for outcomes; 0.0 does not wait.
+
+        Frames that were not named as handled are read again: no outcome dies with a connection.
+        """
+        ...
+
+    async def look(self) -> Fleet:
+        """The cards and live batchers of this namespace, and the epoch (set by whoever finds none)."""
+        ...
+
+    async def artifact(self, sha256: str) -> bytes | None:
+        """A tokenizer file by its hash; None when no batcher keeps it alive any more."""
+        ...
+
+
+class BatcherBroker(Protocol):
+    """The broker as one batcher sees it, for the one model that it serves."""
+
+    async def wait(self, timeout: float) -> bool:
+        """Block up to `timeout` seconds for the wake token; True when there was one. A short wait is not exact."""
+        ...
+
+    async def depth(self) -> Depth:
+        """How much waits for this model right now, in both lanes."""
+        ...
+
+    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool) -> Claim:
+        """Claim the oldest live jobs that fit size and tokens, interactive before bulk, under a lease named `batch`.
+
+        If that lease exists already its jobs are returned: asking again claims nothing more. Expired and cancelled jobs
+        are dropped on the way. `staged` jobs have not started: a crash sends them back to the head untouched.
+        `suspects` says whether suspects go first this time; otherwise they go only when nothing else waits. Suspects
+        with one attempt run together, those with two or more alone. A job larger than the token budget travels alone.
+        """
+        ...
+
+    async def finish(self, batch: str, results: Sequence[Result], *, done: bool, starts: str | None) -> None:
+        """Publish results to the front ends that wait for them and take the jobs out of the lease.
+
+        `done` drops the lease; `starts` names the staged batch that runs now. A late result is still a good one: it is
+        published even when the lease is gone. Asking again is harmless: front ends ignore ids that they know.
+        """
+        ...
+
+    async def fail(self, batch: str, failures: Sequence[Failure]) -> None:
+        """Publish failures for jobs that this lease still holds; for others it changes nothing. Fenced by the lease."""
+        ...
+
+    async def start(self, batch: str) -> None:
+        """The staged batch runs now, when no `finish` could say so."""
+        ...
+
+    async def release(self, batch: str) -> None:
+        """Return the jobs of a batch that did not start to the head of their lane, in order, attempts unchanged."""
+        ...
+
+    async def reclaim(self) -> Sequence[DeadLetter]:
+        """Take back the jobs of expired leases; prune cards without a live batcher.
+
+        Jobs of a batch that had not started go back to the head untouched. Jobs of a started batch become suspects with
+        one more attempt; at the third they are dead-lettered and their callers told. Returns the dead letters.
+        """
+        ...
+
+
+class Heart(Protocol):
+    """The broker as a batcher's heartbeat sees it: synchronous, because it lives in an OS thread of its own."""
+
+    def announce(self, card: ModelCard, artifacts: Mapping[str, bytes]) -> None:
+        """Make the model known to every front end; `artifacts` maps SHA-256 to bytes. Again is harmless."""
+        ...
+
+    def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:
+        """Extend the leases of these batches (batch id → ids of its live jobs), renew card, artifacts and presence."""
+        ...
+
+    def leave(self, batcher: str) -> None:
+        """This batcher serves no more: front ends stop counting on it."""
+        ...

@@ -1,0 +1,88 @@
+"""Every key that Jitney writes, in one table.
+
+All keys of a deployment share one hash tag, so scripts stay legal on a cluster; one scales by namespaces.
+⟨m⟩ is a card's key, name@revision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one namespace."""
+
+    namespace: str
+
+    @property
+    def prefix(self) -> str:
+        """What every key begins with; also what an ACL rule names."""
+        return f"jitney:{{{self.namespace}}}:"
+
+    def queue(self, model: str, lane: str) -> str:
+        """List: waiting jobs, oldest first."""
+        return f"{self.prefix}q:{model}:{lane}"
+
+    def tokens(self, model: str, lane: str) -> str:
+        """String: the tokens of the jobs in that queue. Only scripts touch it."""
+        return f"{self.prefix}tokens:{model}:{lane}"
+
+    def suspects(self, model: str) -> str:
+        """List: jobs whose batch crashed after it had started."""
+        return f"{self.prefix}suspect:{model}"
+
+    def wake(self, model: str) -> str:
+        """List: at most one token, on which an idle batcher blocks."""
+        return f"{self.prefix}wake:{model}"
+
+    def leases(self, model: str) -> str:
+        """Sorted set: batch id → expiry, ms on the broker's clock."""
+        return f"{self.prefix}leases:{model}"
+
+    def lease(self, batch: str) -> str:
+        """Hash: job id → the job as it was queued; the field `staged` while the batch has not started."""
+        return f"{self.prefix}lease:{batch}"
+
+    def reply(self, front_end: str) -> str:
+        """List: frames for one front end. TTL."""
+        return f"{self.prefix}reply:{front_end}"
+
+    def bell(self, front_end: str) -> str:
+        """List: one token that says there are frames. TTL."""
+        return f"{self.prefix}bell:{front_end}"
+
+    def admit(self, front_end: str) -> str:
+        """String: the last admission's sequence number and its verdicts. TTL."""
+        return f"{self.prefix}admit:{front_end}"
+
+    def cancel(self, job: str) -> str:
+        """String: nobody waits for this job any more. TTL: what was left of its deadline."""
+        return f"{self.prefix}cancel:{job}"
+
+    def dead(self, model: str) -> str:
+        """List: dead letters, newest last, capped."""
+        return f"{self.prefix}dead:{model}"
+
+    def limits(self, name: str) -> str:
+        """Hash: live limits of a model, by its name, as an operator set them."""
+        return f"{self.prefix}limits:{name}"
+
+    def artifact(self, sha256: str) -> str:
+        """String: a tokenizer file. TTL, renewed by BEAT."""
+        return f"{self.prefix}artifact:{sha256}"
+
+    @property
+    def cards(self) -> str:
+        """Hash: ⟨m⟩ → when first announced (13 digits, ms) and the card."""
+        return f"{self.prefix}cards"
+
+    @property
+    def batchers(self) -> str:
+        """Hash: batcher id → last beat (13 digits, ms), ⟨m⟩ and its presence."""
+        return f"{self.prefix}batchers"
+
+    @property
+    def epoch(self) -> str:
+        """String: random, set once by whoever finds none. A new value says that the broker came back empty."""
+        return f"{self.prefix}epoch"

@@ -1,0 +1,207 @@
+"""What travels between front ends and batchers: frozen data with field names."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+TokenIds = array  # array("i"): token ids, int32
+Value = Any  # what msgpack carries, and arrays: "i" (int32 token ids) and "f" (float32 vectors)
+
+
+class Lane(StrEnum):
+    """`bulk` only fills the room that `interactive` leaves."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
+class FailureCode(StrEnum):
+    """Every way in which a job, or the request it belongs to, ends without a result."""
+
+    INVALID_INPUT = "invalid_input"  # this input can never be computed
+    TOO_LARGE = "too_large"  # longer than the model or the house allows
+    CONTENDED = "contended"  # the queue is full, or too long for the deadline
+    NO_BATCHER = "no_batcher"  # no live batcher serves this model
+    BROKER_UNAVAILABLE = "broker_unavailable"  # the broker is away
+    BROKER_FULL = "broker_full"  # the broker is out of memory
+    EXPIRED = "expired"  # its deadline passed
+    MODEL_ERROR = "model_error"  # the model raised, or gave too few or too many outputs
+    POISON = "poison"  # its batch crashed the batcher three times
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One input for one model.
+
+    `admitted` and `deadline` are seconds on the broker's clock; ADMIT stamps them, so they are 0.0 before.
+    """
+
+    id: str  # 32 hexadecimal digits, random
+    front_end: str  # 16 hexadecimal digits: who waits for the outcome
+    input: Value  # what the model's `forward` receives, one element of its inputs
+    cost: int = 1  # tokens, known before the job is admitted
+    lane: Lane = Lane.INTERACTIVE
+    attempts: int = 0  # how many batches crashed with this job in them
+    admitted: float = 0.0
+    deadline: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmitRequest:
+    """The jobs of one request: admitted whole or refused whole."""
+
+    model: str  # the card's key, name@revision
+    jobs: Sequence[Job]
+    time_left: float  # seconds until the caller's deadline
+    lane: Lane = Lane.INTERACTIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What ADMIT said to one request; `refusal` is None when its jobs wait now."""
+
+    refusal: FailureCode | None = None
+    waiting: int = 0  # jobs in this lane of the queue, these included when they were admitted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Where a job's time went, as its batcher saw it: seconds, and jobs."""
+
+    queue: float = 0.0  # admitted → claimed, without the window
+    window: float = 0.0  # waiting for company
+    compute: float = 0.0  # in the engine
+    batch_size: int = 1  # jobs claimed together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The output of one job, one element of the model's outputs."""
+
+    job_id: str
+    output: Value
+    timing: Timing = Timing()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why one job has no result. `message` may be shown to a client: no internals in it."""
+
+    job_id: str
+    code: FailureCode
+    message: str
+
+
+Outcome = Result | Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What a batcher announces, and all that a front end knows of a model."""
+
+    name: str  # lower-case letters, digits, '.', '_', '-'
+    task: str  # translation | classification | embedding | any word of a custom model
+    codec: str  # which codec of the front ends encodes for it: m2m100 | text | passthrough
+    revision: str  # hash of weights, tokenizer and settings that change answers
+    max_cost: int = 1024  # tokens: the longest job the model takes; front ends split or refuse longer ones
+    labels: Sequence[str] = ()
+    languages: Sequence[str] = ()
+    artifacts: Mapping[str, str] = field(default_factory=dict)  # file name → SHA-256 of its bytes, kept by the broker
+    options: Mapping[str, Value] = field(default_factory=dict)  # what the codec needs besides its files
+    description: str = ""  # for people: what it can and cannot do
+
+    @property
+    def key(self) -> str:
+        """⟨m⟩: names the queue, because ids must never meet the wrong vocabulary."""
+        return f"{self.name}@{self.revision}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """A batcher's fitted time for a batch of n jobs: `fixed + per_job * n` seconds. Zero means unknown."""
+
+    fixed: float = 0.0
+    per_job: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """One batcher as the others see it."""
+
+    batcher: str  # its id, unique to a process
+    model: str  # the card's key
+    speed: Speed = Speed()
+    room: int = 0  # jobs it takes in a batch
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A card the broker knows, with when it first appeared (seconds, broker's clock) and who is behind it now."""
+
+    card: ModelCard
+    announced: float
+    batchers: Sequence[Presence] = ()  # live ones only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """What the registry shows at one moment."""
+
+    epoch: str  # changes when the broker has come back empty
+    announcements: Sequence[Announcement] = ()
+    known_names: frozenset[str] = frozenset()  # every model name with a card, live or not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What bounds a batch. All of them bind, always."""
+
+    max_batch_size: int = 64  # jobs, at most 256
+    max_batch_tokens: int = 16384  # tokens, padded; a larger job travels alone
+    max_wait: float = 0.005  # seconds from the first job, under policy `fixed`
+    policy: str = "adaptive"  # adaptive | fixed
+    version: int = 0  # counts the live changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What one DRAIN gave a batcher."""
+
+    batch: str
+    jobs: Sequence[Job] = ()
+    spoiled: Sequence[str] = ()  # ids of claimed jobs whose bytes are not a job: to be failed
+    left: int = 0  # jobs still waiting
+    claimed: float = 0.0  # seconds, the broker's clock
+    closed_by: str = "empty"  # size | tokens | suspects | empty: what ended the claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """A model's waiting jobs at one moment."""
+
+    jobs: int = 0
+    tokens: int = 0
+    oldest_age: float = 0.0  # seconds since the oldest waiting job was admitted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """What a beat brought back."""
+
+    cancelled: frozenset[str] = frozenset()  # ids of live jobs that nobody waits for any more
+    lost: frozenset[str] = frozenset()  # batches whose lease is gone: others may compute them
+    epoch: str = ""
+    limits: Limits | None = None  # live limits, where an operator has set some
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A job that crashed its batcher three times, set aside for the operator."""
+
+    job_id: str
+    model: str

@@ -1,0 +1,161 @@
+"""The broker as one front end sees it, on Redis."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import redis.asyncio
+import structlog
+
+from broker.contract import Frames
+from broker.errors import WireError
+from broker.keys import Keys
+from broker.messages import AdmitRequest, Announcement, FailureCode, Fleet, Lane, Outcome, Presence, Verdict
+from broker.redis import scripts
+from broker.redis.connection import check, make_client, translated
+from broker.wire import LANES, decode_card, decode_frame, decode_presence, encode_job
+
+FRAMES_AT_ONCE = 256
+STAMP = 13  # digits of a time in ms, in front of cards and presences
+log = structlog.get_logger("broker")
+Entry = TypeVar("Entry")
+
+
+async def connect_front_end(
+    url: str,
+    namespace: str,
+    front_end: str,
+    *,
+    max_queue_jobs: int = 10_000,
+    max_queue_tokens: int = 10_000_000,
+    presence_ttl: float = 5.0,
+) -> RedisFrontEnd:
+    """One connection for one of a front end's tasks. It connects on first use; `check` raises what it finds."""
+    client = make_client(url, name=f"jitney-front-end-{front_end}", socket_timeout=2.5)
+    return RedisFrontEnd(client, Keys(namespace), front_end, max_queue_jobs, max_queue_tokens, presence_ttl)
+
+
+class RedisFrontEnd:
+    """Keeps `FrontEndBroker`. One task at a time uses it: a blocked `receive` holds its connection."""
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        keys: Keys,
+        front_end: str,
+        max_queue_jobs: int,
+        max_queue_tokens: int,
+        presence_ttl: float,
+    ) -> None:
+        self._client, self._keys, self._front_end = client, keys, front_end
+        self._bounds = (max_queue_jobs, max_queue_tokens)
+        self._presence_ttl = presence_ttl
+
+    async def check(self) -> None:
+        """Raise `BrokerUnfit` for a server that would lose jobs."""
+        await check(self._client)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def admit(
+        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Mapping[str, float]
+    ) -> list[Verdict]:
+        if cancelled:
+            await self._mark(cancelled)
+        if not requests:
+            return []
+        keys, args = self._admission(sequence, requests)
+        answer = await scripts.ADMIT.run(self._client, keys, args)
+        return [_verdict(text) for text in answer.decode("ascii").split(",")]
+
+    async def _mark(self, cancelled: Mapping[str, float]) -> None:
+        with translated():
+            async with self._client.pipeline(transaction=False) as pipe:
+                for job, seconds in cancelled.items():
+                    pipe.set(self._keys.cancel(job), b"1", px=max(1, int(seconds * 1000)))
+                await pipe.execute()
+
+    def _admission(self, sequence: int, requests: Sequence[AdmitRequest]) -> tuple[list[str], list[Any]]:
+        models = list(dict.fromkeys(request.model for request in requests))
+        keys = [self._keys.admit(self._front_end)]
+        for model in models:
+            keys += [*_lanes(self._keys, model), self._keys.wake(model)]
+        args: list[Any] = [sequence, *self._bounds]
+        for request in requests:
+            jobs = [encode_job(job) for job in request.jobs]
+            left = max(0, int(request.time_left * 1000))
+            args += [models.index(request.model), LANES[request.lane], left, len(jobs), *jobs]
+        return keys, args
+
+    async def receive(self, handled: int, wait: float) -> Frames:
+        reply, bell = self._keys.reply(self._front_end), self._keys.bell(self._front_end)
+        with translated():
+            async with self._client.pipeline(transaction=False) as pipe:
+                if handled:
+                    pipe.ltrim(reply, handled, -1)
+                if wait > 0.0:
+                    pipe.blpop([bell], timeout=wait)
+                pipe.lrange(reply, 0, FRAMES_AT_ONCE - 1)
+                frames: list[bytes] = (await pipe.execute())[-1]
+        return Frames(count=len(frames), outcomes=_outcomes(frames), more=len(frames) == FRAMES_AT_ONCE)
+
+    async def look(self) -> Fleet:
+        with translated():
+            async with self._client.pipeline(transaction=False) as pipe:
+                pipe.set(self._keys.epoch, secrets.token_hex(8), nx=True)
+                pipe.get(self._keys.epoch)
+                pipe.hgetall(self._keys.cards)
+                pipe.hgetall(self._keys.batchers)
+                pipe.time()
+                _, epoch, cards, batchers, (seconds, micros) = await pipe.execute()
+        live = _live(batchers, seconds + micros / 1e6 - self._presence_ttl)
+        announcements = [
+            Announcement(card=card, announced=stamp, batchers=live.get(card.key, ()))
+            for stamp, card in _readable(cards.values(), decode_card)
+        ]
+        names = frozenset(one.card.name for one in announcements)
+        return Fleet(epoch=(epoch or b"").decode("ascii"), announcements=announcements, known_names=names)
+
+    async def artifact(self, sha256: str) -> bytes | None:
+        with translated():
+            found: Any = await self._client.get(self._keys.artifact(sha256))
+        return None if found is None else bytes(found)
+
+
+def _lanes(keys: Keys, model: str) -> list[str]:
+    return [of(model, lane) for of in (keys.queue, keys.tokens) for lane in (Lane.INTERACTIVE, Lane.BULK)]
+
+
+def _verdict(text: str) -> Verdict:
+    refused, waiting = text.split(":")
+    return Verdict(refusal=FailureCode.CONTENDED if refused == "1" else None, waiting=int(waiting))
+
+
+def _outcomes(frames: Sequence[bytes]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    for frame in frames:
+        try:
+            outcomes += decode_frame(frame)
+        except WireError:
+            log.error("frame dropped", reason="not a frame of ours", size=len(frame))
+    return outcomes
+
+
+def _live(batchers: Mapping[bytes, bytes], since: float) -> dict[str, list[Presence]]:
+    live: dict[str, list[Presence]] = {}
+    for beat, presence in _readable(batchers.values(), lambda entry: decode_presence(entry.partition(b"\n")[2])):
+        if beat >= since:
+            live.setdefault(presence.model, []).append(presence)
+    return live
+
+
+def _readable(entries: Iterable[bytes], decode: Callable[[bytes], Entry]) -> Iterator[tuple[float, Entry]]:
+    """Stamped entries of the registry, in seconds; one that cannot be read hides no other."""
+    for entry in entries:
+        try:
+            yield int(entry[:STAMP]) / 1000, decode(entry[STAMP:])
+        except (ValueError, WireError):
+            log.warning("registry entry ignored", reason="not an entry of ours", size=len(entry))

@@ -1,0 +1,80 @@
+"""The broker as a batcher's heartbeat sees it, on Redis: synchronous, for an OS thread of its own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import redis
+import structlog
+
+from broker.errors import WireError
+from broker.keys import Keys
+from broker.messages import Limits, ModelCard, Presence, Pulse
+from broker.redis import scripts
+from broker.redis.connection import make_sync_client, translated
+from broker.wire import decode_limits, encode_card, encode_presence
+
+log = structlog.get_logger("broker")
+ARTIFACT_TTL = 600.0  # seconds that tokenizer files outlive the last beat
+
+
+def connect_heart(
+    url: str, namespace: str, model: str, *, lease: float = 2.5, limits: Limits | None = None
+) -> RedisHeart:
+    """The heart of a batcher of ⟨m⟩ = `model`; live limits change `limits`, the configured ones."""
+    client = make_sync_client(url, name="jitney-heart", socket_timeout=max(0.5, lease / 4))
+    return RedisHeart(client, Keys(namespace), model, lease, limits or Limits())
+
+
+class RedisHeart:
+    """Keeps `Heart`. What it announced once it announces again when the broker has lost it."""
+
+    def __init__(self, client: redis.Redis, keys: Keys, model: str, lease: float, limits: Limits) -> None:
+        self._client, self._keys, self._model, self._lease, self._limits = client, keys, model, lease, limits
+        self._announced: tuple[ModelCard, Mapping[str, bytes]] | None = None
+
+    def close(self) -> None:
+        self._client.close()
+
+    def announce(self, card: ModelCard, artifacts: Mapping[str, bytes]) -> None:
+        self._announced = (card, artifacts)
+        with translated():
+            for sha256, content in artifacts.items():
+                self._client.set(self._keys.artifact(sha256), content, px=int(ARTIFACT_TTL * 1000))
+        scripts.ANNOUNCE.run_sync(self._client, [self._keys.cards], [card.key, encode_card(card)])
+
+    def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:
+        keys, args = self._beat(presence, jobs)
+        lost, cancelled, epoch, limits, missing = scripts.BEAT.run_sync(self._client, keys, args)
+        if missing and self._announced is not None:
+            self.announce(*self._announced)
+        return Pulse(
+            lost=frozenset(batch.decode() for batch in lost),
+            cancelled=frozenset(job.decode() for job in cancelled),
+            epoch=epoch.decode(),
+            limits=self._live_limits(dict(zip(limits[::2], limits[1::2], strict=True))),
+        )
+
+    def _live_limits(self, entry: Mapping[bytes, bytes]) -> Limits | None:
+        """An operator's typing error must not stop a heart."""
+        try:
+            return decode_limits(entry, self._limits)
+        except WireError as error:
+            log.warning("live limits ignored", model=self._model, reason=str(error))
+            return None
+
+    def _beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> tuple[list[str], list[Any]]:
+        model = self._model
+        sha256s = self._announced[1] if self._announced else ()
+        keys = [self._keys.leases(model), self._keys.cards, self._keys.batchers, self._keys.epoch]
+        keys += [self._keys.limits(model.rpartition("@")[0]), *(self._keys.artifact(one) for one in sha256s)]
+        ids = [job for batch in jobs.values() for job in batch]
+        args = [presence.batcher, model, encode_presence(presence), int(self._lease * 1000), int(ARTIFACT_TTL * 1000)]
+        args += [self._keys.cancel(""), secrets.token_hex(8), len(jobs), *jobs, *ids]
+        return keys, args
+
+    def leave(self, batcher: str) -> None:
+        with translated():
+            self._client.hdel(self._keys.batchers, batcher)

@@ -1,0 +1,51 @@
+"""The Lua scripts, run by their hash; a server that has forgotten one is told again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.exceptions import NoScriptError
+
+from broker.redis.connection import translated
+
+FOLDER = files("broker") / "scripts"
+
+
+class Script:
+    """One file of `broker/scripts/`: its first line, then common.lua, then the rest."""
+
+    def __init__(self, name: str) -> None:
+        first_line, rest = (FOLDER / f"{name}.lua").read_text("utf-8").split("\n", 1)
+        common = (FOLDER / "common.lua").read_text("utf-8")
+        self.source = f"{first_line}\n{common}\n{rest}".encode()
+        self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
+
+    # redis-py's own Script asks SCRIPT EXISTS before each run inside a pipeline; this never does.
+    async def run(self, client: redis.asyncio.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        with translated():
+            try:
+                return await client.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)
+            except NoScriptError:
+                return await client.execute_command("EVAL", self.source, len(keys), *keys, *args)
+
+    def run_sync(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        with translated():
+            try:
+                return client.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)
+            except NoScriptError:
+                return client.execute_command("EVAL", self.source, len(keys), *keys, *args)
+
+
+ADMIT = Script("admit")
+DRAIN = Script("drain")
+BEAT = Script("beat")
+ANNOUNCE = Script("announce")
+FINISH = Script("finish")
+FAIL = Script("fail")
+RELEASE = Script("release")
+RECLAIM = Script("reclaim")

@@ -1,0 +1,64 @@
+-- Shared by every script: broker/redis/scripts.py puts it behind each one's first line.
+-- A job is a header read by position (see broker/wire.py) and a body that no script opens.
+local MARGIN = 60000      -- ms that a key outlives the last deadline in it
+local ID = 32             -- characters of a job id
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function lane_of(job) return job:sub(3, 3) end
+local function attempts_of(job) return tonumber(job:sub(4, 4)) or 0 end
+local function cost_of(job) return tonumber(job:sub(5, 11)) or 0 end
+local function admitted_of(job) return tonumber(job:sub(12, 24)) or 0 end
+local function deadline_of(job) return tonumber(job:sub(25, 37)) or 0 end
+local function front_end_of(job) return (job:sub(38, 53):gsub(' ', '')) end
+local function id_of(job) return job:sub(54, 85) end
+local function with_attempts(job, attempts) return job:sub(1, 3) .. attempts .. job:sub(5) end
+
+-- Lets `key` live for `ms` more at least: nothing that Jitney queues stays for ever.
+local function keep(key, ms)
+  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
+end
+
+-- At most one token, so that a busy hour leaves no heap of them behind.
+local function wake(key)
+  if redis.call('EXISTS', key) == 0 then
+    redis.call('RPUSH', key, '1')
+    redis.call('PEXPIRE', key, MARGIN)
+  end
+end
+
+-- The jobs that a lease holds, in the order in which they were claimed.
+local function leased(key)
+  local order = redis.call('HGET', key, 'order')
+  local jobs = {}
+  for at = 1, #(order or ''), ID do
+    local job = redis.call('HGET', key, order:sub(at, at + ID - 1))
+    if job then jobs[#jobs + 1] = job end
+  end
+  return jobs
+end
+
+-- Puts jobs at the head of their lanes, order kept; `lanes` maps 'i' and 'b' to {queue, counter}.
+local function to_head(jobs, lanes, now)
+  for at = #jobs, 1, -1 do
+    local job = jobs[at]
+    local lane = lanes[lane_of(job)] or lanes.i
+    redis.call('LPUSH', lane.queue, job)
+    redis.call('INCRBY', lane.counter, cost_of(job))
+    local left = math.max(deadline_of(job) - now, 0) + MARGIN
+    keep(lane.queue, left)
+    keep(lane.counter, left)
+  end
+end
+
+-- Gives a front end one frame and rings its bell.
+local function publish(reply, bell, frame)
+  redis.call('RPUSH', reply, frame)
+  redis.call('PEXPIRE', reply, MARGIN)
+  redis.call('DEL', bell)
+  redis.call('RPUSH', bell, '1')
+  redis.call('PEXPIRE', bell, MARGIN)
+end

@@ -1,0 +1,114 @@
+#!lua flags=allow-oom
+-- DRAIN: claims the oldest live jobs that fit, under a lease whose name the batcher chose before it asked.
+--
+-- KEYS[1] q interactive (list)   KEYS[2] q bulk (list)   KEYS[3] KEYS[4] their tokens (strings)
+-- KEYS[5] suspect (list)         KEYS[6] wake (list)
+-- KEYS[7] leases (zset: batch → expiry in ms)
+-- KEYS[8] lease:<batch> (hash: job id → job; 'order' → ids as claimed; 'staged' while the batch has not started)
+-- ARGV[1] batch   ARGV[2] lease in ms   ARGV[3] most jobs   ARGV[4] most tokens
+-- ARGV[5] 1 = staged   ARGV[6] 1 = suspects first   ARGV[7] what a cancel key begins with
+-- Returns {now, jobs still waiting, why the claim ended, job, job, …}
+
+local batch, lease_ms = ARGV[1], tonumber(ARGV[2])
+local max_jobs, max_tokens = tonumber(ARGV[3]), tonumber(ARGV[4])
+local now = now_ms()
+local jobs, ids, seen = {}, {}, {}
+local tokens, looked, closed_by = 0, 0, 'empty'
+
+local function waiting()
+  return redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]) + redis.call('LLEN', KEYS[5])
+end
+
+local function marks(head)
+  local names = {}
+  for i, job in ipairs(head) do names[i] = ARGV[7] .. id_of(job) end
+  return redis.call('MGET', unpack(names))
+end
+
+local function is_live(job, mark)
+  return deadline_of(job) > now and not mark and not seen[id_of(job)]
+end
+
+local function claim(job)
+  local id = id_of(job)
+  seen[id] = true
+  jobs[#jobs + 1], ids[#ids + 1] = job, id
+  tokens = tokens + cost_of(job)
+end
+
+-- Takes from the head of a list while `fits` says so; returns the tokens that left the list.
+local function take(list, fits)
+  local gone = 0
+  while #jobs < max_jobs and looked < 4 * max_jobs do  -- bounded: a heap of dead jobs must not hold the server up
+    local head = redis.call('LRANGE', list, 0, max_jobs - #jobs - 1)
+    if #head == 0 then break end
+    local cancelled, used, stop = marks(head), 0, false
+    for i, job in ipairs(head) do
+      if is_live(job, cancelled[i]) then
+        if not fits(job) then stop = true break end
+        claim(job)
+      end
+      used = used + 1
+      gone = gone + cost_of(job)
+    end
+    looked = looked + used
+    if used > 0 then redis.call('LTRIM', list, used, -1) end
+    if stop then break end
+  end
+  return gone
+end
+
+local function fits_tokens(job)
+  if #jobs == 0 or tokens + cost_of(job) <= max_tokens then return true end
+  closed_by = 'tokens'
+  return false
+end
+
+-- Jobs of a crashed batch run once more together; from the second crash on, each alone.
+local function fits_suspect(job)
+  if #jobs == 0 then return true end
+  return attempts_of(jobs[1]) < 2 and attempts_of(job) < 2 and fits_tokens(job)
+end
+
+local function take_suspects()
+  take(KEYS[5], fits_suspect)
+  if #jobs > 0 then closed_by = 'suspects' end
+end
+
+local function take_lane(queue, counter)
+  local gone = take(queue, fits_tokens)
+  if gone > 0 then redis.call('DECRBY', counter, gone) end
+  if redis.call('EXISTS', queue) == 0 then redis.call('DEL', counter) end
+end
+
+local function write_lease()
+  local longest, pairs_ = 0, {'order', table.concat(ids)}
+  for i, job in ipairs(jobs) do
+    pairs_[#pairs_ + 1], pairs_[#pairs_ + 2] = ids[i], job
+    longest = math.max(longest, deadline_of(job) - now)
+  end
+  if ARGV[5] == '1' then pairs_[#pairs_ + 1], pairs_[#pairs_ + 2] = 'staged', '1' end
+  redis.call('HSET', KEYS[8], unpack(pairs_))
+  redis.call('PEXPIRE', KEYS[8], longest + lease_ms + MARGIN)
+  redis.call('ZADD', KEYS[7], now + lease_ms, batch)
+  keep(KEYS[7], longest + lease_ms + MARGIN)
+end
+
+jobs = leased(KEYS[8])
+if #jobs > 0 then  -- the last answer was lost on its way
+  redis.call('ZADD', KEYS[7], now + lease_ms, batch)
+  return {now, waiting(), 'again', unpack(jobs)}
+end
+
+if ARGV[6] == '1' then take_suspects() end
+if closed_by ~= 'suspects' then
+  take_lane(KEYS[1], KEYS[3])
+  if closed_by == 'empty' then take_lane(KEYS[2], KEYS[4]) end
+  if #jobs == 0 then take_suspects() end
+  if #jobs >= max_jobs and closed_by == 'empty' then closed_by = 'size' end
+end
+if #jobs > 0 then write_lease() end
+
+local left = waiting()
+if left > 0 then wake(KEYS[6]) else redis.call('DEL', KEYS[6]) end
+return {now, left, closed_by, unpack(jobs)}

@@ -1,0 +1,19 @@
+#!lua flags=allow-oom
+-- FAIL: publishes failures, but only of jobs that this lease still holds: a late one changes nothing.
+--
+-- KEYS[1] leases (zset)   KEYS[2] lease:<batch> (hash)   KEYS[3…] reply, bell (lists) for each failure
+-- ARGV[1] batch   ARGV[2…] job id, frame for each failure
+-- Returns how many were published
+
+local published = 0
+for i = 2, #ARGV, 2 do
+  if redis.call('HDEL', KEYS[2], ARGV[i]) == 1 then
+    publish(KEYS[i + 1], KEYS[i + 2], ARGV[i + 1])
+    published = published + 1
+  end
+end
+if #leased(KEYS[2]) == 0 then
+  redis.call('DEL', KEYS[2])
+  redis.call('ZREM', KEYS[1], ARGV[1])
+end
+return published

@@ -1,0 +1,83 @@
+#!lua flags=allow-oom
+-- RECLAIM: takes back the jobs of expired leases, and prunes cards and batchers that nobody beats for.
+--
+-- KEYS[1] q interactive (list)   KEYS[2] q bulk (list)   KEYS[3] KEYS[4] their tokens (strings)
+-- KEYS[5] suspect (list)   KEYS[6] wake (list)   KEYS[7] leases (zset)   KEYS[8] dead (list)
+-- KEYS[9] cards (hash)     KEYS[10] batchers (hash)
+-- ARGV[1] what every key begins with   ARGV[2] attempts that make a dead letter   ARGV[3] dead letters kept
+-- ARGV[4] ms of silence after which a batcher is pruned   ARGV[5] leases looked at in a call
+-- Returns the dead letters of this call
+
+local prefix, most_attempts = ARGV[1], tonumber(ARGV[2])
+local now = now_ms()
+local dead, fresh, returned = {}, {}, 0
+
+local function bury(job)
+  redis.call('RPUSH', KEYS[8], job)
+  redis.call('LTRIM', KEYS[8], -ARGV[3], -1)
+  local front_end = front_end_of(job)
+  publish(prefix .. 'reply:' .. front_end, prefix .. 'bell:' .. front_end, '1P' .. id_of(job))
+  dead[#dead + 1] = job
+end
+
+local function suspect(job)
+  local attempts = attempts_of(job) + 1
+  local marked = with_attempts(job, attempts)
+  if attempts >= most_attempts then return bury(marked) end
+  redis.call('RPUSH', KEYS[5], marked)
+  keep(KEYS[5], math.max(deadline_of(job) - now, 0) + MARGIN)
+  returned = returned + 1
+end
+
+-- The jobs of several batches go to the head together, the oldest in front. Lua's sort keeps no order by itself.
+local function fresh_to_head()
+  table.sort(fresh, function(a, b)
+    if a.admitted ~= b.admitted then return a.admitted < b.admitted end
+    return a.place < b.place
+  end)
+  local jobs = {}
+  for i, entry in ipairs(fresh) do jobs[i] = entry.job end
+  to_head(jobs, {i = {queue = KEYS[1], counter = KEYS[3]}, b = {queue = KEYS[2], counter = KEYS[4]}}, now)
+end
+
+local function push_back(jobs)
+  for _, job in ipairs(jobs) do
+    if attempts_of(job) > 0 then
+      redis.call('RPUSH', KEYS[5], job)
+      keep(KEYS[5], math.max(deadline_of(job) - now, 0) + MARGIN)
+    else
+      fresh[#fresh + 1] = {job = job, admitted = admitted_of(job), place = #fresh}
+    end
+  end
+  returned = returned + #jobs
+end
+
+for _, batch in ipairs(redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', now, 'LIMIT', 0, ARGV[5])) do
+  local lease = prefix .. 'lease:' .. batch
+  local jobs, staged = leased(lease), redis.call('HEXISTS', lease, 'staged') == 1
+  redis.call('ZREM', KEYS[7], batch)
+  redis.call('DEL', lease)
+  if staged then push_back(jobs) else for _, job in ipairs(jobs) do suspect(job) end end
+end
+fresh_to_head()
+if returned > 0 then wake(KEYS[6]) end
+
+-- An entry without a time is older than all: what nobody can read must not keep leases from being reclaimed.
+local function silence(entry) return now - (tonumber(entry:sub(1, 13)) or 0) end
+
+local live = {}
+local batchers = redis.call('HGETALL', KEYS[10])
+for i = 1, #batchers, 2 do
+  local entry = batchers[i + 1]
+  if silence(entry) > tonumber(ARGV[4]) then
+    redis.call('HDEL', KEYS[10], batchers[i])
+  else
+    live[entry:sub(14):match('^[^\n]*')] = true
+  end
+end
+local cards = redis.call('HGETALL', KEYS[9])
+for i = 1, #cards, 2 do
+  local silent = silence(cards[i + 1]) > tonumber(ARGV[4])
+  if silent and not live[cards[i]] then redis.call('HDEL', KEYS[9], cards[i]) end
+end
+return dead

@@ -1,0 +1,22 @@
+#!lua flags=allow-oom
+-- RELEASE: jobs of a batch that did not start go back to the head of their lane, in order, attempts unchanged.
+--
+-- KEYS[1] q interactive (list)   KEYS[2] q bulk (list)   KEYS[3] KEYS[4] their tokens (strings)
+-- KEYS[5] suspect (list)   KEYS[6] wake (list)   KEYS[7] leases (zset)   KEYS[8] lease:<batch> (hash)
+-- ARGV[1] batch
+-- Returns how many went back
+
+local now = now_ms()
+local jobs, suspects = {}, {}
+for _, job in ipairs(leased(KEYS[8])) do
+  if attempts_of(job) > 0 then suspects[#suspects + 1] = job else jobs[#jobs + 1] = job end
+end
+redis.call('ZREM', KEYS[7], ARGV[1])
+redis.call('DEL', KEYS[8])
+to_head(jobs, {i = {queue = KEYS[1], counter = KEYS[3]}, b = {queue = KEYS[2], counter = KEYS[4]}}, now)
+for at = #suspects, 1, -1 do
+  redis.call('LPUSH', KEYS[5], suspects[at])
+  keep(KEYS[5], math.max(deadline_of(suspects[at]) - now, 0) + MARGIN)
+end
+if #jobs + #suspects > 0 then wake(KEYS[6]) end
+return #jobs + #suspects

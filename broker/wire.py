@@ -1,0 +1,197 @@
+"""Messages ⇄ bytes: a fixed-width header that scripts read by position, and a msgpack body that only Python opens."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any, TypeVar
+
+import msgpack
+
+from broker.errors import WireError
+from broker.messages import Failure, FailureCode, Job, Lane, Limits, ModelCard, Outcome, Presence, Result, Speed, Timing
+
+VERSION = b"1"
+KIND_SYNC = b"s"  # room for asynchronous jobs, and for bodies by reference
+LANES = {Lane.INTERACTIVE: b"i", Lane.BULK: b"b"}
+LANE_OF = {mark: lane for lane, mark in LANES.items()}
+
+# The header, in ASCII. scripts/ read the same positions by string.sub, counted from 1.
+#   0 version(1)  1 kind(1)  2 lane(1)  3 attempts(1)  4 cost(7)  11 admitted ms(13)  24 deadline ms(13)
+#  37 front end(16)  53 id(32)  85 body
+HEADER = 85
+MAX_COST = 9_999_999
+
+FRAME_RESULTS = b"R"
+FRAME_FAILURES = b"F"
+FRAME_POISON = b"P"  # written by scripts: ids of 32 characters, one after another
+ID_WIDTH = 32
+POISON_MESSAGE = "this input crashed the model three times and was set aside"
+
+INT32, FLOAT32 = 1, 2  # msgpack extension types: arrays, little-endian
+MAX_ITEMS = 1 << 20  # elements of one msgpack array or map: a body cannot blow up memory
+
+AnyDataclass = TypeVar("AnyDataclass")
+
+
+def encode_job(job: Job) -> bytes:
+    """Header and body of one job; times become whole milliseconds."""
+    cost = min(max(job.cost, 0), MAX_COST)
+    header = (
+        f"{cost:07d}{int(job.admitted * 1000):013d}{int(job.deadline * 1000):013d}{job.front_end:<16.16}{job.id:<32.32}"
+    )
+    marks = VERSION + KIND_SYNC + LANES[job.lane] + b"%d" % min(job.attempts, 9)
+    return marks + header.encode("ascii") + pack(job.input)
+
+
+def decode_job(data: bytes) -> Job:
+    """The job in these bytes. Raises `WireError` for anything else."""
+    if len(data) <= HEADER or data[:1] != VERSION:
+        raise WireError
+    try:
+        return Job(
+            lane=LANE_OF[data[2:3]],
+            attempts=int(data[3:4]),
+            cost=int(data[4:11]),
+            admitted=int(data[11:24]) / 1000,
+            deadline=int(data[24:37]) / 1000,
+            front_end=data[37:53].decode("ascii").rstrip(),
+            id=data[53:85].decode("ascii").rstrip(),
+            input=unpack(data[HEADER:]),
+        )
+    except (ValueError, KeyError) as error:
+        raise WireError from error
+
+
+def job_id(data: bytes) -> str:
+    """The id in a job's header, readable even where the body is not."""
+    return data[53:85].decode("ascii", "replace").rstrip()
+
+
+def front_end_of(data: bytes) -> str:
+    """Who waits for this job, readable even where the body is not."""
+    return data[37:53].decode("ascii", "replace").rstrip()
+
+
+def encode_results(results: Sequence[Result]) -> bytes:
+    """One frame: results that share a front end."""
+    rows = [
+        {
+            "id": result.job_id,
+            "output": result.output,
+            "queue": result.timing.queue,
+            "window": result.timing.window,
+            "compute": result.timing.compute,
+            "batch_size": result.timing.batch_size,
+        }
+        for result in results
+    ]
+    return VERSION + FRAME_RESULTS + pack(rows)
+
+
+def encode_failures(failures: Sequence[Failure]) -> bytes:
+    """One frame: failures that share a front end."""
+    rows = [{"id": failure.job_id, "code": failure.code.value, "message": failure.message} for failure in failures]
+    return VERSION + FRAME_FAILURES + pack(rows)
+
+
+def decode_frame(data: bytes) -> list[Outcome]:
+    """The outcomes in one frame. Raises `WireError` for bytes that are not a frame."""
+    kind = data[1:2]
+    if data[:1] != VERSION or kind not in (FRAME_RESULTS, FRAME_FAILURES, FRAME_POISON):
+        raise WireError
+    try:
+        if kind == FRAME_POISON:
+            return _poisoned(data[2:].decode("ascii"))
+        rows = unpack(data[2:])
+        return [_result(row) if kind == FRAME_RESULTS else _failure(row) for row in rows]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WireError from error
+
+
+def _result(row: Mapping[str, Any]) -> Result:
+    timing = Timing(queue=row["queue"], window=row["window"], compute=row["compute"], batch_size=row["batch_size"])
+    return Result(job_id=row["id"], output=row["output"], timing=timing)
+
+
+def _failure(row: Mapping[str, Any]) -> Failure:
+    return Failure(job_id=row["id"], code=FailureCode(row["code"]), message=row["message"])
+
+
+def _poisoned(ids: str) -> list[Outcome]:
+    starts = range(0, len(ids), ID_WIDTH)
+    return [Failure(job_id=ids[at : at + ID_WIDTH], code=FailureCode.POISON, message=POISON_MESSAGE) for at in starts]
+
+
+def encode_card(card: ModelCard) -> bytes:
+    """A card, for the registry."""
+    return pack(asdict(card))
+
+
+def decode_card(data: bytes) -> ModelCard:
+    """The card in these bytes; fields that this version does not know are ignored."""
+    return _known(ModelCard, data)
+
+
+def encode_presence(presence: Presence) -> bytes:
+    """One batcher's entry, for the registry."""
+    return pack(asdict(presence))
+
+
+def decode_presence(data: bytes) -> Presence:
+    """The batcher in these bytes."""
+    presence = _known(Presence, data)
+    speed: Any = presence.speed
+    return replace(presence, speed=Speed(**speed)) if isinstance(speed, dict) else presence
+
+
+def decode_limits(entry: Mapping[bytes, bytes], default: Limits) -> Limits | None:
+    """Live limits as an operator wrote them with HSET; None where there are none. Raises `WireError` for bad values."""
+    if not entry:
+        return None
+    try:
+        known = {field.name: type(getattr(default, field.name)) for field in fields(Limits)}
+        named = {name.decode(): value.decode() for name, value in entry.items()}
+        return replace(default, **{name: known[name](value) for name, value in named.items() if name in known})
+    except ValueError as error:
+        raise WireError("live limits hold a value that is not a number") from error
+
+
+def _known(kind: type[AnyDataclass], data: bytes) -> AnyDataclass:
+    try:
+        row = unpack(data)
+        names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+        return kind(**{name: value for name, value in row.items() if name in names})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise WireError from error
+
+
+def pack(value: Any) -> bytes:
+    """Any plain value or int32/float32 array, as msgpack."""
+    packed: bytes = msgpack.packb(value, default=_extend)
+    return packed
+
+
+def unpack(data: bytes) -> Any:
+    """The value in these bytes. Raises `ValueError` for anything malformed, oversized or of an unknown type."""
+    try:
+        return msgpack.unpackb(
+            data, ext_hook=_restore, max_array_len=MAX_ITEMS, max_map_len=MAX_ITEMS, strict_map_key=False
+        )
+    except (msgpack.UnpackException, msgpack.exceptions.ExtraData, UnicodeDecodeError, OverflowError) as error:
+        raise ValueError("malformed msgpack") from error
+
+
+def _extend(value: Any) -> msgpack.ExtType:
+    if isinstance(value, array) and value.typecode in "if":
+        return msgpack.ExtType(INT32 if value.typecode == "i" else FLOAT32, value.tobytes())
+    raise TypeError(f"{type(value).__name__} cannot travel: use plain values, or arrays of int32 or float32")
+
+
+def _restore(code: int, data: bytes) -> array[Any]:
+    if code not in (INT32, FLOAT32):
+        raise ValueError("unknown msgpack extension type")
+    restored: array[Any] = array("i" if code == INT32 else "f")
+    restored.frombytes(data)
+    return restored
