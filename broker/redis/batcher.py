@@ -34,7 +34,9 @@ class RedisBatcher:
 
     def __init__(self, client: redis.asyncio.Redis, keys: Keys, model: str, lease: float) -> None:
         self._client, self._keys, self._model, self._lease = client, keys, model, lease
-        self._addresses: dict[str, str] = {}  # job id → the front end that waits for it, from claim to outcome
+        # Batch → job id → the front end that waits for it. By batch, because a job whose lease was lost may be claimed
+        # here again: the end of its first run must not make its second one forget where the result goes.
+        self._addresses: dict[str, dict[str, str]] = {}
 
     async def check(self) -> None:
         """Raise `BrokerUnfit` for a server that would lose jobs."""
@@ -78,7 +80,9 @@ class RedisBatcher:
             self._keys.cancel(""),
         ]
         now, left, closed_by, *found = await scripts.DRAIN.run(self._client, keys, args)
-        jobs, spoiled = self._decoded(found)
+        if found:
+            self._addresses[batch] = {job_id(data): front_end_of(data) for data in found}
+        jobs, spoiled = _decoded(found)
         return Claim(
             batch=batch,
             jobs=jobs,
@@ -88,30 +92,21 @@ class RedisBatcher:
             closed_by=closed_by.decode("ascii"),
         )
 
-    def _decoded(self, found: Sequence[bytes]) -> tuple[list[Job], list[str]]:
-        jobs, spoiled = [], []
-        for data in found:
-            self._addresses[job_id(data)] = front_end_of(data)
-            try:
-                jobs.append(decode_job(data))
-            except WireError:
-                spoiled.append(job_id(data))
-        return jobs, spoiled
-
     async def finish(self, batch: str, results: Sequence[Result], *, done: bool, starts: str | None) -> None:
-        frames = self._frames(results)
+        frames = self._frames(batch, results)
         ids = [result.job_id for result in results]
         try:
             await self._finish(batch, ids, frames, done, starts)
         except BrokerFull:
             await self._finish_when_full(batch, ids, frames, done, starts)
-        for job in ids:
-            self._addresses.pop(job, None)
+        if done:
+            self._addresses.pop(batch, None)
 
-    def _frames(self, results: Sequence[Result]) -> dict[str, bytes]:
+    def _frames(self, batch: str, results: Sequence[Result]) -> dict[str, bytes]:
+        addresses = self._addresses.get(batch, {})
         grouped: dict[str, list[Result]] = defaultdict(list)
         for result in results:
-            if address := self._addresses.get(result.job_id):
+            if address := addresses.get(result.job_id):
                 grouped[address].append(result)
         return {address: encode_results(group) for address, group in grouped.items()}
 
@@ -148,13 +143,16 @@ class RedisBatcher:
     async def fail(self, batch: str, failures: Sequence[Failure]) -> None:
         keys = [self._keys.leases(self._model), self._keys.lease(batch)]
         args: list[Any] = [batch]
+        addresses = self._addresses.get(batch, {})
         for failure in failures:
-            address = self._addresses.get(failure.job_id, "")
+            address = addresses.get(failure.job_id, "")
             keys += [self._keys.reply(address), self._keys.bell(address)]
             args += [failure.job_id, encode_failures([failure])]
         await scripts.FAIL.run(self._client, keys, args)
         for failure in failures:
-            self._addresses.pop(failure.job_id, None)
+            addresses.pop(failure.job_id, None)
+        if not addresses:
+            self._addresses.pop(batch, None)
 
     async def start(self, batch: str) -> None:
         with translated():
@@ -163,6 +161,7 @@ class RedisBatcher:
     async def release(self, batch: str) -> None:
         keys = [*self._lists(), self._keys.leases(self._model), self._keys.lease(batch)]
         await scripts.RELEASE.run(self._client, keys, [batch])
+        self._addresses.pop(batch, None)
 
     async def reclaim(self) -> Sequence[DeadLetter]:
         model = self._model
@@ -176,6 +175,17 @@ class RedisBatcher:
         model, lanes = self._model, (Lane.INTERACTIVE, Lane.BULK)
         queues = [of(model, lane) for of in (self._keys.queue, self._keys.tokens) for lane in lanes]
         return [*queues, self._keys.suspects(model), self._keys.wake(model)]
+
+
+def _decoded(found: Sequence[bytes]) -> tuple[list[Job], list[str]]:
+    """The jobs, and the ids of those that are not one."""
+    jobs, spoiled = [], []
+    for data in found:
+        try:
+            jobs.append(decode_job(data))
+        except WireError:
+            spoiled.append(job_id(data))
+    return jobs, spoiled
 
 
 def _admitted(job: bytes) -> float:

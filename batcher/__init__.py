@@ -1,0 +1,1 @@
+"""One process per card: claims jobs, computes them in batches, publishes the outcomes."""

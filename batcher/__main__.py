@@ -1,0 +1,169 @@
+"""`python -m batcher --model SPEC`: load, warm up, announce, run, drain, close."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from batcher.batch_engine import BatchEngine
+from batcher.card import artifacts_of, make_card
+from batcher.heartbeat import Heartbeat, Vitals
+from batcher.logs import configure
+from batcher.loop import Loop
+from batcher.metrics import BatcherMetrics
+from batcher.models.contract import About
+from batcher.models.errors import ModelSpecError
+from batcher.models.settings import ModelSettings
+from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
+from batcher.settings import BatcherSettings
+from broker.errors import BrokerError, BrokerUnavailable, BrokerUnfit
+from broker.messages import ModelCard, Presence, Pulse
+from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart
+from broker.redis.connection import shown
+from broker.settings import BrokerSettings, parser_for, pick
+
+USAGE_ERROR = 2
+DESCRIPTION = "Serves one model from the broker's queue, in batches. One process for each card."
+PAUSES = (0.2, 3.0)  # seconds between attempts to meet the broker: first and longest
+log = structlog.get_logger("batcher")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 after SIGTERM, 1 for a broker or machine that does not fit, 2 for wrong usage."""
+    parser = parser_for("python -m batcher", DESCRIPTION, BatcherSettings, ModelSettings, BrokerSettings)
+    values = parser.parse_args(argv)
+    settings, how, broker = pick(BatcherSettings, values), pick(ModelSettings, values), pick(BrokerSettings, values)
+    if complaints := settings.complaints():
+        parser.error("; ".join(complaints))
+    configure(settings.log_level)
+    try:
+        return asyncio.run(_serve(settings, how, broker))
+    except ModelSpecError as error:
+        parser.error(str(error))
+    except BrokerUnfit as error:
+        return _give_up(str(error))
+    except OSError as error:
+        return _give_up(f"{error} (metrics port {settings.metrics_port}: choose another with --metrics-port, or 0)")
+
+
+def _give_up(reason: str) -> int:
+    print(f"python -m batcher: {reason}", file=sys.stderr)
+    return 1
+
+
+async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSettings) -> int:
+    stopping = _stop_on_signals()
+    spec = parse_spec(settings.model)
+    started = time.monotonic()
+    log.info("loading", model=settings.model)
+    model = await asyncio.to_thread(_load, spec, how)
+    card = make_card(settings.name or spec.name, model.about)
+    log.info("loaded", model=card.key, task=card.task, seconds=round(time.monotonic() - started, 1))
+    link = await connect_batcher(broker.redis_url, broker.namespace, card.key, lease=settings.lease)
+    heart = connect_heart(broker.redis_url, broker.namespace, card.key, lease=settings.lease, limits=settings.limits())
+    try:
+        if await _met(link, heart, card, model.about, broker, stopping):
+            await _run(settings, model, card, link, heart, stopping)
+    finally:
+        heart.close()
+        await link.aclose()
+    return 0
+
+
+def _load(spec: Spec, how: ModelSettings) -> LoadedModel:
+    model = load_model(spec, how)
+    model.warm_up()
+    return model
+
+
+async def _met(
+    link: RedisBatcher,
+    heart: RedisHeart,
+    card: ModelCard,
+    about: About,
+    broker: BrokerSettings,
+    stopping: asyncio.Event,
+) -> bool:
+    """Check the broker and announce; wait for a broker that is away. False when told to stop first."""
+    pause = PAUSES[0]
+    while not stopping.is_set():
+        try:
+            await link.check()
+            await asyncio.to_thread(heart.announce, card, artifacts_of(about))
+            return True
+        except BrokerUnfit:
+            raise
+        except BrokerError as error:
+            url = shown(broker.redis_url)
+            log.warning("broker not met", url=url, error=str(error), remedy="start it, or set JITNEY_REDIS_URL")
+        await asyncio.wait([asyncio.ensure_future(stopping.wait())], timeout=pause)
+        pause = min(2 * pause, PAUSES[1])
+    return False
+
+
+async def _run(
+    settings: BatcherSettings,
+    model: LoadedModel,
+    card: ModelCard,
+    link: RedisBatcher,
+    heart: RedisHeart,
+    stopping: asyncio.Event,
+) -> None:
+    batcher = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    limits, vitals, metrics = settings.limits(), Vitals(), BatcherMetrics(card.name)
+    engine = BatchEngine(
+        model,
+        max_size=limits.max_batch_size,
+        max_tokens=limits.max_batch_tokens,
+        cost=model.cost,
+        progress=vitals.progress,
+    )
+    loop = Loop(link, engine, limits, batcher=batcher, vitals=vitals, metrics=metrics)
+    if settings.metrics_port:
+        metrics.serve(settings.metrics_port)
+
+    def presence() -> Presence:
+        room = loop.limits.max_batch_size
+        return Presence(batcher=batcher, model=card.key, speed=loop.speed.speed, room=room, host=socket.gethostname())
+
+    def on_pulse(pulse: Pulse) -> None:
+        loop.pulse(pulse)
+        engine.max_tokens = loop.limits.max_batch_tokens
+
+    with Heartbeat(
+        heart, vitals, presence=presence, on_pulse=on_pulse, lease=settings.lease, max_step=settings.max_step
+    ):
+        log.info("serving", model=card.key, batcher=batcher, max_batch_size=limits.max_batch_size, policy=limits.policy)
+        running = asyncio.create_task(loop.run())
+        await stopping.wait()
+        log.info("draining", model=card.key)
+        loop.stop()
+        await running
+    _leave(heart, batcher)
+    log.info("closed", model=card.key)
+
+
+def _leave(heart: RedisHeart, batcher: str) -> None:
+    try:
+        heart.leave(batcher)
+    except BrokerUnavailable as error:
+        log.warning("left without saying so", error=str(error))
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
+
+
+if __name__ == "__main__":
+    sys.exit(main())

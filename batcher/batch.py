@@ -1,0 +1,62 @@
+"""A batch on its way through the card, and what became of its jobs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from batcher.engine import Done
+from broker.messages import Claim, Failure, FailureCode, Job, Result, Timing
+
+SPOILED = "this job could not be read"
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """Jobs claimed together. Times are this process's monotonic seconds."""
+
+    claim: Claim
+    claimed_at: float
+    window: float = 0.0  # seconds that it waited for company
+    closed_by: str = "idle"
+    is_staged: bool = False  # claimed while another one ran
+    started_at: float = 0.0
+    jobs: Sequence[Job] = ()  # those that were still wanted when it started
+    done: list[Done] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        return self.claim.batch
+
+    @property
+    def waited(self) -> float:
+        """Seconds between the opening of its window and its start."""
+        return self.window + self.started_at - self.claimed_at
+
+    def start(self, now: float, cancelled: Collection[str]) -> None:
+        """It starts now, with the jobs whose caller still waits: a staged batch may have outlived some."""
+        self.started_at = now
+        broker_now = self.claim.claimed + now - self.claimed_at
+        self.jobs = [job for job in self.claim.jobs if job.deadline > broker_now and job.id not in cancelled]
+
+    def results(self) -> list[Result]:
+        """Outputs, each with where its time went."""
+        admitted = {job.id: job.admitted for job in self.jobs}
+        return [
+            Result(job_id=done.job_id, output=done.output, timing=self._timing(admitted[done.job_id], done.seconds))
+            for done in self.done
+            if done.failure is None
+        ]
+
+    def _timing(self, admitted: float, compute: float) -> Timing:
+        waited = max(0.0, self.claim.claimed - admitted)
+        window = min(self.window, waited)
+        queue = waited - window + self.started_at - self.claimed_at
+        return Timing(queue=queue, window=window, compute=compute, batch_size=len(self.jobs))
+
+    def failures(self) -> list[Failure]:
+        """Jobs that gave none, and bytes in the queue that never were a job."""
+        failed = [done.failure for done in self.done if done.failure is not None]
+        return failed + [
+            Failure(job_id=id, code=FailureCode.INVALID_INPUT, message=SPOILED) for id in self.claim.spoiled
+        ]

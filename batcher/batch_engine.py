@@ -1,0 +1,232 @@
+"""The engine of models that compute a batch in one go: cuts forward groups, and finds whom to blame when one fails."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import structlog
+
+from batcher.budget import TokenBudget
+from batcher.engine import Done
+from batcher.guilt import Inquiry, halves
+from batcher.models.contract import Input, InvalidInput, Model, OutOfMemory, Output
+from batcher.packing import pack, padded
+from batcher.pass_cost import PassCost
+from broker.messages import Failure, FailureCode, Job
+
+FAILED = "the model failed on this input"
+BROKEN = "the model failed on every input that was tried"
+TOO_BIG = "this input does not fit in the model's memory"
+IMPOSSIBLE = "this input cannot be computed"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class StepStats:
+    """What one step did, for the metrics. Failed forwards count as well."""
+
+    groups: int = 0  # forward passes
+    tokens: int = 0
+    padded_tokens: int = 0
+    forward_seconds: float = 0.0
+    out_of_memory: int = 0  # forward passes that did not fit
+    failed: int = 0  # forward passes that raised for another reason
+    budget: int = 0  # padded tokens that a group may hold after this step
+    pass_cost: int = 0  # what one more pass costs, in tokens, as learned so far
+
+
+@dataclass(slots=True)
+class _Row:
+    """A job in the batch."""
+
+    job: Job
+    length: int  # tokens
+    seconds: float = 0.0  # of the forwards it took part in
+
+
+class _Kind(Enum):
+    MEMORY = auto()
+    INVALID = auto()
+    ERROR = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trouble:
+    """Why a forward gave nothing. Not the exception itself: its frames would keep the tensors alive."""
+
+    kind: _Kind
+    message: str
+    error: str = ""  # type and place, for the log; no text of a message, which may quote an input
+
+
+class BatchEngine:
+    """Keeps `Engine`: every step computes all it holds, in as many forward groups as that takes.
+
+    `cost(input)` gives a length in tokens; without it the job's own cost counts. `progress()` is called after every
+    forward pass. Exceptions are bisected: only guilty jobs fail.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        max_size: int = 64,
+        max_tokens: int = 16384,
+        cost: Callable[[Input], int] | None = None,
+        progress: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.model = model
+        self.max_size = max_size  # jobs
+        self.max_tokens = max_tokens  # padded tokens of a forward group; both may be changed between steps
+        self.last = StepStats()
+        self.progress = progress
+        self.clock = clock
+        self.budget = TokenBudget()
+        self.pass_cost = PassCost()
+        self._cost = cost
+        self._held: list[Job] = []
+
+    def room(self) -> int:
+        return max(0, self.max_size - len(self._held))
+
+    def admit(self, jobs: Sequence[Job]) -> None:
+        self._held.extend(jobs)
+
+    def step(self) -> list[Done]:
+        """Each job held at the start, exactly once. Jobs admitted meanwhile wait for the next step."""
+        jobs = self._held[:]
+        batch = _Batch(self, [_Row(job, self._length(job)) for job in jobs])
+        done = batch.compute()
+        self.last = batch.stats
+        del self._held[: len(jobs)]
+        return done
+
+    def _length(self, job: Job) -> int:
+        try:
+            return max(1, self._cost(job.input) if self._cost else job.cost)
+        except Exception:
+            # A cost that cannot be told is not yet an answer: the forward will say what is wrong with this input.
+            return max(1, job.cost)
+
+
+class _Batch:
+    """One batch on its way through the model: groups that wait, jobs that are done."""
+
+    def __init__(self, engine: BatchEngine, rows: Sequence[_Row]) -> None:
+        self.stats = StepStats()
+        self._engine = engine
+        self._inquiry = Inquiry(len(rows))
+        self._waiting: deque[Sequence[_Row]] = deque(self._packed(rows))
+        self._done: list[Done] = []
+
+    def compute(self) -> list[Done]:
+        while self._waiting and not self._inquiry.is_hopeless():
+            self._compute_group(self._waiting.popleft())
+        self._give_up()
+        self._learn()
+        return self._done
+
+    def _compute_group(self, group: Sequence[_Row]) -> None:
+        outcome = self._forward(group)
+        if isinstance(outcome, _Trouble):
+            self._meet(outcome, group)
+        elif len(outcome) != len(group):
+            self._reject(group, len(outcome))
+        else:
+            self._inquiry.answered()
+            self._done += [
+                Done(job_id=row.job.id, output=output, seconds=row.seconds)
+                for row, output in zip(group, outcome, strict=True)
+            ]
+
+    def _forward(self, group: Sequence[_Row]) -> list[Output] | _Trouble:
+        started = self._engine.clock()
+        try:
+            outputs = list(self._engine.model.forward([row.job.input for row in group]))
+        except (OutOfMemory, MemoryError):
+            return _Trouble(kind=_Kind.MEMORY, message=TOO_BIG)
+        except InvalidInput as error:
+            return _Trouble(kind=_Kind.INVALID, message=str(error) or IMPOSSIBLE)
+        except Exception as error:
+            return _Trouble(kind=_Kind.ERROR, message=FAILED, error=_describe(error))
+        finally:
+            seconds = self._engine.clock() - started
+            self._note(group, seconds)
+            self._engine.progress()
+        self._engine.pass_cost.observe(_padded(group), seconds)
+        return outputs
+
+    def _note(self, group: Sequence[_Row], seconds: float) -> None:
+        for row in group:
+            row.seconds += seconds
+        self.stats.groups += 1
+        self.stats.tokens += sum(row.length for row in group)
+        self.stats.padded_tokens += _padded(group)
+        self.stats.forward_seconds += seconds
+
+    def _meet(self, trouble: _Trouble, group: Sequence[_Row]) -> None:
+        if trouble.kind is not _Kind.INVALID:
+            # An invalid input is an answer from a model in good health; a thousand of them say nothing about it.
+            self._inquiry.failed()
+        self.stats.out_of_memory += trouble.kind is _Kind.MEMORY
+        self.stats.failed += trouble.kind is not _Kind.MEMORY
+        if len(group) == 1:
+            self._fail(group, trouble)
+        elif trouble.kind is _Kind.MEMORY:
+            self._make_smaller(group)
+        else:
+            self._waiting.extendleft(reversed(halves(group)))
+
+    def _make_smaller(self, group: Sequence[_Row]) -> None:
+        """This group and those that wait, each cut to what is now believed to fit. Suspects stay on their own."""
+        self._engine.budget.did_not_fit(_padded(group))
+        log.warning("forward group did not fit", jobs=len(group), padded_tokens=_padded(group))
+        self._waiting = deque(part for waiting in (group, *self._waiting) for part in self._packed(waiting))
+
+    def _packed(self, rows: Sequence[_Row]) -> list[Sequence[_Row]]:
+        groups = pack(
+            [row.length for row in rows],
+            max_tokens=self._engine.budget.within(self._engine.max_tokens),
+            pass_cost=self._engine.pass_cost.tokens,
+        )
+        return [[rows[index] for index in group] for group in groups]
+
+    def _reject(self, group: Sequence[_Row], outputs: int) -> None:
+        # Which output belongs to which input can no longer be told, and a smaller group would guess again.
+        message = f"the model answered with {outputs} outputs for {len(group)} inputs"
+        self._fail(group, _Trouble(kind=_Kind.ERROR, message=message, error="wrong number of outputs"))
+
+    def _give_up(self) -> None:
+        for group in self._waiting:
+            self._fail(group, _Trouble(kind=_Kind.ERROR, message=BROKEN, error="not tried: all forwards so far failed"))
+
+    def _fail(self, group: Sequence[_Row], trouble: _Trouble) -> None:
+        code = FailureCode.INVALID_INPUT if trouble.kind is _Kind.INVALID else FailureCode.MODEL_ERROR
+        for row in group:
+            failure = Failure(job_id=row.job.id, code=code, message=trouble.message)
+            self._done.append(Done(job_id=row.job.id, failure=failure, seconds=row.seconds))
+            log.warning("job failed", job=row.job.id, code=str(code), tokens=row.length, error=trouble.error or code)
+
+    def _learn(self) -> None:
+        allowed = self._engine.max_tokens
+        if not self.stats.out_of_memory:
+            self._engine.budget.did_fit(allowed)
+        self.stats.budget = self._engine.budget.within(allowed)
+        self.stats.pass_cost = self._engine.pass_cost.tokens
+
+
+def _padded(group: Sequence[_Row]) -> int:
+    return padded([row.length for row in group])
+
+
+def _describe(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places}"

@@ -1,0 +1,96 @@
+"""When and what a batcher claims: late, so that the backlog stays in the broker for every card."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from batcher.batch import Batch
+from batcher.patience import Patience
+from batcher.window import Window, closing_reason, time_to_stage
+from broker.contract import BatcherBroker
+from broker.messages import Limits
+
+IDLE_WAIT = 0.5  # seconds that a lost wake token may cost
+POLL = 0.001  # seconds between looks at the queue while a fixed window is open
+
+
+class Claims:
+    """Claims one batch at a time, under names that no other batch ever had."""
+
+    def __init__(
+        self,
+        broker: BatcherBroker,
+        limits: Limits,
+        *,
+        batcher: str,
+        patience: Patience,
+        stopping: asyncio.Event,
+        clock: Callable[[], float],
+    ) -> None:
+        self._broker, self._batcher, self._patience = broker, batcher, patience
+        self._stopping, self._clock = stopping, clock
+        self.limits = limits  # those of the next batch; replaced whole when an operator changes them
+        self._count = 0
+        self._trip = 0.001  # seconds: a round trip to the broker, as measured
+        self._may_wait = True  # jobs may wait already, so do not block for a token first
+        self._suspects_next = False  # suspects take turns with new work, which a fresh process serves first
+
+    async def when_woken(self) -> Batch | None:
+        """For an idle card: block for the wake token, hold a fixed window open, claim. None when nothing waits."""
+        if not self._may_wait:
+            # Redis looks after blocked clients at its own pace (hz), so we block for the first job only; it is not
+            # the clock of the window.
+            await self._broker.wait(IDLE_WAIT)
+        limits = self.limits
+        window = Window(limits=limits, opened_at=self._clock())
+        if limits.policy == "fixed":
+            window = await self._hold_open(limits)
+        return None if self._stopping.is_set() else await self._claim(window, staged=False)
+
+    async def before(self, running: asyncio.Future[None], predicted_end: float) -> Batch | None:
+        """For a busy card: claim the next batch just before it comes free, so that it never waits for the broker."""
+        await asyncio.wait([running], timeout=time_to_stage(predicted_end, self._trip, self._clock()))
+        if running.done() or self._stopping.is_set():
+            return None
+        limits = self.limits
+        window = Window(limits=limits, opened_at=self._clock())
+        if limits.policy == "fixed":
+            depth = await self._broker.depth()
+            window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
+            if not depth.jobs or window.is_open(predicted_end, depth):
+                return None
+        return await self._claim(window, staged=True)
+
+    async def _hold_open(self, limits: Limits) -> Window:
+        depth = await self._broker.depth()
+        window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
+        # The jobs stay in the queue meanwhile, where another card may take them.
+        while depth.jobs and window.is_open(self._clock(), depth) and not self._stopping.is_set():
+            await asyncio.sleep(min(POLL, window.time_left(self._clock())))
+            depth = await self._broker.depth()
+        return window
+
+    async def _claim(self, window: Window, *, staged: bool) -> Batch | None:
+        self._count += 1
+        name, limits, suspects, asked_at = (
+            f"{self._batcher}:{self._count}",
+            window.limits,
+            self._suspects_next,
+            self._clock(),
+        )
+        # A lost answer is asked for again by the same name, which claims nothing more.
+        claim = await self._patience.ask(lambda: self._broker.drain(name, limits, staged=staged, suspects=suspects))
+        claimed_at = self._clock()
+        self._trip += 0.1 * (claimed_at - asked_at - self._trip)
+        self._may_wait = claim.left > 0
+        self._suspects_next = claim.closed_by != "suspects"
+        if not claim.jobs and not claim.spoiled:
+            return None
+        return Batch(
+            claim=claim,
+            claimed_at=claimed_at,
+            window=0.0 if staged else asked_at - window.opened_at,
+            closed_by=closing_reason(claim.closed_by, staged=staged, limits=limits),
+            is_staged=staged,
+        )

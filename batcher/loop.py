@@ -1,0 +1,186 @@
+"""The life of a batch: claimed late, computed at once, finished while the next one runs."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+
+import structlog
+
+from batcher.batch import Batch
+from batcher.claims import Claims
+from batcher.engine import Engine
+from batcher.heartbeat import Vitals
+from batcher.metrics import BatcherMetrics
+from batcher.patience import Patience
+from batcher.speed import SpeedFit
+from broker.contract import BatcherBroker
+from broker.errors import BrokerError, BrokerUnavailable
+from broker.messages import Limits, Pulse
+
+RECLAIM_EVERY = 1.0  # seconds
+log = structlog.get_logger("batcher")
+
+
+class Loop:
+    """One card's loop. `stop` ends it after the running batch; a staged one goes back to the head of the queue."""
+
+    def __init__(
+        self,
+        broker: BatcherBroker,
+        engine: Engine,
+        limits: Limits,
+        *,
+        batcher: str,
+        vitals: Vitals,
+        metrics: BatcherMetrics,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._broker, self._engine, self._configured = broker, engine, limits
+        self._vitals, self._metrics, self._clock = vitals, metrics, clock
+        self._stopping = asyncio.Event()
+        self._patience = Patience(self._stopping, on_wait=vitals.progress)
+        self._claims = Claims(
+            broker, limits, batcher=batcher, patience=self._patience, stopping=self._stopping, clock=clock
+        )
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        self._staged: Batch | None = None  # claimed, starts when the running one is done
+        self._computed: Batch | None = None  # done, not published yet
+        self._cancelled: frozenset[str] = frozenset()
+        self.speed = SpeedFit()
+
+    @property
+    def limits(self) -> Limits:
+        """Those that the next batch will have."""
+        return self._claims.limits
+
+    def stop(self) -> None:
+        """Claim no more, finish what runs, return what is staged."""
+        self._stopping.set()
+
+    def pulse(self, pulse: Pulse) -> None:
+        """Take in what a beat brought back. Called from the heartbeat's thread; each field is replaced whole."""
+        self._cancelled = pulse.cancelled
+        self._claims.limits = pulse.limits or self._configured
+
+    async def run(self) -> None:
+        """Serve until stopped. Whatever goes wrong with one batch, the loop lives on."""
+        reclaiming = asyncio.create_task(self._reclaim_for_ever())
+        try:
+            while not self._stopping.is_set():
+                await self._survive(self._serve_once)
+            await self._survive(self._wind_down)
+        finally:
+            reclaiming.cancel()
+            self._thread.shutdown(wait=False)
+
+    async def _serve_once(self) -> None:
+        batch, self._staged = self._staged, None
+        if batch is None:
+            batch = await self._claims.when_woken()
+        if batch is not None:
+            self._hold(batch)
+            await self._compute(batch)
+
+    async def _compute(self, batch: Batch) -> None:
+        batch.start(self._clock(), self._cancelled)
+        running = asyncio.ensure_future(self._step_through(batch))
+        try:
+            await self._publish(starts=batch.id if batch.is_staged else None)
+            await self._stage(batch, running)
+        finally:
+            await running  # whatever the broker does, the card never holds two batches
+            self._computed = batch
+        self._account(batch)
+        if self._staged is None:
+            await self._publish(starts=None)
+
+    async def _step_through(self, batch: Batch) -> None:
+        if batch.jobs:
+            self._engine.admit(batch.jobs)
+        loop = asyncio.get_running_loop()
+        while len(batch.done) < len(batch.jobs):
+            batch.done += await loop.run_in_executor(self._thread, self._engine.step)
+            self._vitals.progress()
+
+    async def _stage(self, batch: Batch, running: asyncio.Future[None]) -> None:
+        predicted = self.speed.predict(len(batch.jobs))
+        if not batch.jobs or predicted == 0.0:
+            return
+        self._staged = await self._claims.before(running, batch.started_at + predicted)
+        if self._staged is not None:
+            self._hold(self._staged)
+
+    async def _publish(self, *, starts: str | None) -> None:
+        """Finish the computed batch; the same trip says that the staged one starts."""
+        batch, self._computed = self._computed, None
+        if batch is not None:
+            await self._finish(batch, starts)
+            self._let_go(batch)
+        elif starts is not None:
+            await self._patience.ask(lambda: self._broker.start(starts))
+
+    async def _finish(self, batch: Batch, starts: str | None) -> None:
+        results, failures = batch.results(), batch.failures()
+        if failures:
+            await self._patience.ask(lambda: self._broker.fail(batch.id, failures))
+        await self._patience.ask(lambda: self._broker.finish(batch.id, results, done=True, starts=starts))
+
+    def _account(self, batch: Batch) -> None:
+        seconds = self._clock() - batch.started_at
+        failed = sum(done.failure is not None for done in batch.done)
+        unwanted = len(batch.claim.jobs) - len(batch.jobs)
+        if batch.jobs and not failed:
+            self.speed.observe(len(batch.jobs), seconds)
+        self._metrics.batch(batch.closed_by, jobs=len(batch.jobs), waited=batch.waited, seconds=seconds)
+        log.info(
+            "batch",
+            jobs=len(batch.jobs),
+            closed_by=batch.closed_by,
+            waited=f"{batch.waited * 1000:.1f}ms",
+            forward=f"{seconds * 1000:.1f}ms",
+            failed=failed,
+            unwanted=unwanted,
+        )
+
+    # Leases: the heartbeat extends those that are held
+
+    def _hold(self, batch: Batch) -> None:
+        self._vitals.progress()
+        self._vitals.batches = {**self._vitals.batches, batch.id: tuple(job.id for job in batch.claim.jobs)}
+
+    def _let_go(self, batch: Batch) -> None:
+        self._vitals.batches = {id: jobs for id, jobs in self._vitals.batches.items() if id != batch.id}
+
+    # Trouble and the end
+
+    async def _survive(self, act: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await act()
+        except BrokerUnavailable as error:
+            log.warning("broker away", error=str(error))
+            await self._patience.pause()
+        except Exception:
+            log.exception("batch abandoned: its lease runs out and its jobs are served again")
+            kept = [batch for batch in (self._staged, self._computed) if batch is not None]
+            self._vitals.batches = {batch.id: tuple(job.id for job in batch.claim.jobs) for batch in kept}
+            await self._patience.pause()
+
+    async def _wind_down(self) -> None:
+        staged, self._staged = self._staged, None
+        if staged is not None:
+            await self._patience.ask(lambda: self._broker.release(staged.id))
+            self._let_go(staged)
+        await self._publish(starts=None)
+
+    async def _reclaim_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(RECLAIM_EVERY * random.uniform(0.75, 1.0))
+            try:
+                for letter in await self._broker.reclaim():
+                    log.error("dead letter", job=letter.job_id, model=letter.model)
+            except BrokerError as error:
+                log.warning("reclaim failed", error=str(error))

@@ -1,0 +1,1 @@
+"""The models. They know no Redis, no jobs and no clock."""

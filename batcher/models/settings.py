@@ -1,0 +1,46 @@
+"""How models compute: one row per setting, each a flag, an environment variable, and an option of a model spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, get_type_hints
+
+from broker.settings import setting
+
+DTYPES = ("fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """`dtype`, `beams` and `max_new_tokens` change answers, so they are part of a model's revision."""
+
+    dtype: str = setting("fp32", "numbers the weights are computed in: fp32, bf16 or fp16", choices=DTYPES)
+    device: str = setting("auto", "where to compute: auto (the first CUDA card, else the CPU), cpu, cuda or cuda:N")
+    threads: int = setting(0, "CPU threads for one forward pass; 0 leaves it to torch")
+    beams: int = setting(0, "translation: beams of the search, 1 is greedy; 0 does as the checkpoint says")
+    max_new_tokens: int = setting(
+        0, "translation: longest answer in tokens, language token included; 0 does as the checkpoint says"
+    )
+    offline: bool = setting(False, "never ask the hub: models come from directories or its local cache")
+
+
+NAMES = tuple(row.name for row in fields(ModelSettings))
+
+
+def with_options(settings: ModelSettings, options: Mapping[str, str]) -> ModelSettings:
+    """These settings, with what a spec's options say instead. Raises `ValueError` in one sentence."""
+    kinds = get_type_hints(ModelSettings)
+    chosen = {name: _read(name, text, kinds[name]) for name, text in options.items() if name in NAMES}
+    return replace(settings, **chosen)
+
+
+def _read(name: str, text: str, kind: type) -> Any:
+    choices = next(row.metadata["choices"] for row in fields(ModelSettings) if row.name == name)
+    if kind is bool:
+        choices = ("on", "off")
+    if choices and text not in choices:
+        raise ValueError(f"{name} is one of {', '.join(choices)}")
+    if kind is int and not text.isdecimal():
+        raise ValueError(f"{name} is a whole number, 0 or more")
+    return text == "on" if kind is bool else kind(text)

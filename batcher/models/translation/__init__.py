@@ -1,0 +1,1 @@
+"""M2M100 translation: one batch mixes all language pairs."""

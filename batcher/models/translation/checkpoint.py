@@ -1,0 +1,86 @@
+"""What an M2M100 directory says: its languages, their ids, its limits. The front ends learn all of it from the card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES
+
+from batcher.models.contract import About
+from batcher.models.errors import ModelSpecError
+from batcher.models.weights import Weights
+
+FILES = ("sentencepiece.bpe.model", "vocab.json")
+MODEL_TYPE = "m2m_100"
+SPECIALS = {"eos": "</s>", "unk": "<unk>", "pad": "<pad>"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Language ids follow the vocabulary: `offset` + the language's place in the family's list of codes."""
+
+    files: dict[str, bytes]
+    offset: int
+    language_ids: dict[str, int]
+    languages: tuple[str, ...]  # those it was trained to speak
+    special_ids: dict[str, int]  # eos, unk, pad
+    max_cost: int  # source tokens, language and end included
+    description: str
+
+    def about(self, revision: str) -> About:
+        return About(
+            task="translation",
+            codec="m2m100",
+            revision=revision,
+            max_cost=self.max_cost,
+            languages=self.languages,
+            files=self.files,
+            options={"language_ids": self.language_ids, "language_offset": self.offset, **self.special_ids},
+            description=self.description,
+        )
+
+
+def check_family(weights: Weights) -> None:
+    """Raises `ModelSpecError` for a directory of another architecture, before its weights are read."""
+    found = weights.json_object("config.json").get("model_type")
+    if found != MODEL_TYPE:
+        raise ModelSpecError(f"{weights.directory} is a {found} model; translation serves M2M100 checkpoints")
+
+
+def read_checkpoint(weights: Weights, config: Any) -> Checkpoint:
+    """Raises `ModelSpecError` for files that do not belong together."""
+    files = {name: weights.read(name) for name in FILES}
+    vocabulary: dict[str, int] = json.loads(files["vocab.json"])
+    language_ids = _language_ids(weights, len(vocabulary), config.vocab_size)
+    positions: int = config.max_position_embeddings
+    return Checkpoint(
+        files=files,
+        offset=len(vocabulary),
+        language_ids=language_ids,
+        languages=_languages(weights, language_ids),
+        special_ids={name: vocabulary[word] for name, word in SPECIALS.items()},
+        max_cost=min(int(weights.notes.get("max_cost", positions)), positions),
+        description=str(weights.notes.get("description", "")),
+    )
+
+
+def _language_ids(weights: Weights, offset: int, vocabulary: int) -> dict[str, int]:
+    # The family's tokenizer has two lists; this file says which one counts, and without it the large one does.
+    family = weights.json_object("tokenizer_config.json").get("language_codes", "m2m100")
+    codes = FAIRSEQ_LANGUAGE_CODES.get(family, ())
+    if not codes or offset + len(codes) > vocabulary:
+        raise ModelSpecError(
+            f"{weights.directory}: {offset} words and {len(codes)} languages do not fit its {vocabulary} embeddings"
+        )
+    return {code: offset + place for place, code in enumerate(codes)}
+
+
+def _languages(weights: Weights, language_ids: dict[str, int]) -> tuple[str, ...]:
+    said: Sequence[str] = weights.notes.get("languages") or tuple(language_ids)
+    unknown = [code for code in said if code not in language_ids]
+    if unknown:
+        raise ModelSpecError(f"{weights.directory}: jitney.json names {unknown[0]}, which its vocabulary does not")
+    return tuple(said)

@@ -1,0 +1,146 @@
+"""Any M2M100 checkpoint through HF `generate`: the plain way, and what faster engines are compared with."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+from transformers import GenerationConfig, M2M100ForConditionalGeneration
+
+from batcher.models.contract import Input, InvalidInput
+from batcher.models.settings import ModelSettings
+from batcher.models.tensors import check_ids, load_network, memory_errors, pad
+from batcher.models.translation.checkpoint import check_family, read_checkpoint
+from batcher.models.translation.rows import SpeakLanguages, StopAtLimits
+from batcher.models.weights import Weights
+
+PROMPT = 2  # tokens before the answer: the start, and the language
+LONGEST = 200  # tokens, where the checkpoint does not say: what the family's checkpoints say
+WARM = ((1, 8), (4, 16))  # (rows, source tokens) of the forwards that warm up
+WARM_TOKENS = 8  # of the answers to them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    number: int  # its place among the inputs
+    source: array[int]
+    target: int
+    limit: int  # tokens of the answer, start and language included
+
+
+class ReferenceTranslation:
+    """An input is `{"source": array("i") [language, pieces…, end], "target": language id, "max_new_tokens"?: int}`.
+
+    An output is array("i"), the pieces of the answer. Decoding is the checkpoint's own, unless settings say otherwise;
+    never sampled, since a result is a function of its input. Each row gets what `generate(forced_bos_token_id=…)` gives
+    it alone. `max_new_tokens` counts the language, as there; a row may ask for less than the checkpoint, not for more.
+    """
+
+    def __init__(self, weights: Weights, settings: ModelSettings) -> None:
+        check_family(weights)
+        self._network: Any = load_network(M2M100ForConditionalGeneration, weights, settings)
+        self._config = self._network.config
+        self._checkpoint = read_checkpoint(weights, self._config)
+        self._languages = frozenset(self._checkpoint.language_ids.values())
+        self._decoding = self._network.generation_config = _decoding(self._network.generation_config, settings)
+        self.about = self._checkpoint.about(
+            weights.revision("translation", settings.dtype, settings.beams, settings.max_new_tokens)
+        )
+
+    def cost(self, input: Input) -> int:
+        return len(input["source"])
+
+    def warm_up(self) -> None:
+        target = min(self._languages)
+        for rows, tokens in WARM:
+            source = array("i", [target] * min(tokens, self._checkpoint.max_cost))
+            self.forward([{"source": source, "target": target, "max_new_tokens": WARM_TOKENS}] * rows)
+
+    @torch.inference_mode()
+    def forward(self, inputs: Sequence[Input]) -> list[array[int]]:
+        rows = [self._read(number, input) for number, input in enumerate(inputs)]
+        with memory_errors():
+            answered = [pair for part in self._parts(rows) for pair in zip(part, self._generate(part), strict=True)]
+        return [answer for _, answer in sorted(answered, key=lambda pair: pair[0].number)]
+
+    def _read(self, number: int, input: Input) -> _Row:
+        if not isinstance(input, Mapping):
+            raise InvalidInput("this model takes a source and a target")
+        source = check_ids(input.get("source"), vocabulary=self._config.vocab_size, longest=self._checkpoint.max_cost)
+        if input.get("target") not in self._languages:
+            raise InvalidInput("the target is not a language of this model")
+        return _Row(number=number, source=source, target=input["target"], limit=self._limit(input))
+
+    def _limit(self, input: Input) -> int:
+        longest: int = self._decoding.max_length
+        asked = input.get("max_new_tokens")
+        if asked is None:
+            return longest
+        if not isinstance(asked, int) or asked < PROMPT:
+            raise InvalidInput(f"max_new_tokens is a number, {PROMPT} or more: the language counts as well")
+        return min(1 + asked, longest)
+
+    def _parts(self, rows: Sequence[_Row]) -> list[list[_Row]]:
+        """All rows together; by their limits where the decoding looks at a limit before it is reached."""
+        if self._decoding.forced_eos_token_id is None and self._decoding.early_stopping != "never":
+            return [list(rows)]
+        ordered = sorted(rows, key=lambda row: row.limit)
+        return [list(part) for _, part in groupby(ordered, key=lambda row: row.limit)]
+
+    def _generate(self, rows: Sequence[_Row]) -> list[array[int]]:
+        device = self._network.device
+        ids, mask = pad([row.source for row in rows], self._checkpoint.special_ids["pad"], device)
+        limits = [row.limit for row in rows]
+        sequences = self._network.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            max_length=max(limits),
+            stopping_criteria=[StopAtLimits(limits, device)] if len(set(limits)) > 1 else None,
+            **self._towards([row.target for row in rows], device),
+        )
+        return [self._answer(tokens, limit) for tokens, limit in zip(sequences.tolist(), limits, strict=True)]
+
+    def _towards(self, targets: Sequence[int], device: torch.device) -> dict[str, Any]:
+        """How each row is told its language.
+
+        Greedy takes it as a prefix, which saves a step. Beams must not: their scores are divided by the length after
+        the prefix, which would be one less than `forced_bos_token_id` makes it, and another hypothesis may win.
+        """
+        beams = self._decoding.num_beams
+        if beams > 1:
+            return {"logits_processor": [SpeakLanguages(targets, beams, device)]}
+        start = self._decoding.decoder_start_token_id
+        return {"decoder_input_ids": torch.tensor([[start, target] for target in targets], device=device)}
+
+    def _answer(self, tokens: Sequence[int], limit: int) -> array[int]:
+        """The pieces alone: after the prompt, before the end, without padding."""
+        pieces = list(tokens[PROMPT:limit])
+        end, padding = self._checkpoint.special_ids["eos"], self._checkpoint.special_ids["pad"]
+        if end in pieces:
+            pieces = pieces[: pieces.index(end)]
+        return array("i", [piece for piece in pieces if piece != padding])
+
+
+def _decoding(own: GenerationConfig, settings: ModelSettings) -> GenerationConfig:
+    """The checkpoint's own, made deterministic; every length counted from the start token, so that both ways of telling
+    the language mean the same by it.
+    """
+    longest = settings.max_new_tokens or own.max_new_tokens
+    own.update(  # type: ignore[no-untyped-call]
+        do_sample=False,
+        temperature=None,
+        top_k=None,
+        top_p=None,
+        num_beams=settings.beams or own.num_beams or 1,
+        num_return_sequences=1,
+        forced_bos_token_id=None,
+        max_length=1 + longest if longest else own.max_length or LONGEST,
+        max_new_tokens=None,
+        min_length=1 + own.min_new_tokens if own.min_new_tokens else own.min_length,
+        min_new_tokens=None,
+    )
+    return own

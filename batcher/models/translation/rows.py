@@ -1,0 +1,32 @@
+"""Each row its own: its target language and its length, in one `generate` call over rows that share neither."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from transformers import LogitsProcessor, StoppingCriteria
+
+
+class SpeakLanguages(LogitsProcessor):
+    """The first token of each row is its language; what `forced_bos_token_id` does where all rows share one."""
+
+    def __init__(self, languages: Sequence[int], beams: int, device: torch.device) -> None:
+        self._languages = torch.tensor(languages, device=device).repeat_interleave(beams).unsqueeze(1)
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.Tensor:
+        if input_ids.shape[1] > 1:
+            return scores
+        return torch.full_like(scores, -math.inf).scatter_(1, self._languages, 0.0)
+
+
+class StopAtLimits(StoppingCriteria):
+    """Each row ends at its own length, start token included. A search offers several candidates a row, one by one."""
+
+    def __init__(self, limits: Sequence[int], device: torch.device) -> None:
+        self._limits = torch.tensor(limits, device=device)
+
+    def __call__(self, input_ids: torch.LongTensor, scores: object, **kwargs: object) -> torch.Tensor:
+        candidates = input_ids.shape[0] // len(self._limits)
+        return input_ids.shape[1] >= self._limits.repeat_interleave(candidates)

@@ -1,0 +1,118 @@
+"""Where a model's files are, and which files they are: a directory, or a hub name pinned to a commit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from batcher.models.errors import ModelSpecError
+
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+# What is fetched, and what a fingerprint covers. No pickles: reading one runs whatever it says.
+PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "1_Pooling/config.json")
+NOTES = "jitney.json"
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+Shape = TypeVar("Shape", dict[str, Any], list[Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """A model directory on this machine."""
+
+    directory: Path
+    fingerprint: str  # of everything in it that can change an answer
+    notes: Mapping[str, Any] = field(default_factory=dict)  # its jitney.json: description, languages, max_cost
+
+    def read(self, name: str) -> bytes:
+        """One file's bytes. Raises `ModelSpecError` where there is none."""
+        path = self.directory / name
+        if not path.is_file():
+            raise ModelSpecError(f"{self.directory} holds no {name}, which this kind of model needs")
+        return path.read_bytes()
+
+    def json_object(self, name: str) -> Mapping[str, Any]:
+        """The JSON object in one file; empty where there is no such file."""
+        return _json(self.directory / name, dict)
+
+    def json_array(self, name: str) -> Sequence[Any]:
+        """The JSON array in one file; empty where there is no such file."""
+        return _json(self.directory / name, list)
+
+    def revision(self, *settings: object) -> str:
+        """Twelve digits that change whenever the files or these settings do."""
+        return hashlib.sha256(repr((self.fingerprint, *settings)).encode()).hexdigest()[:12]
+
+
+def find_weights(where: str, revision: str | None = None, *, offline: bool = False) -> Weights:
+    """The directory, or the hub's snapshot, fetched where it has to be. Raises `ModelSpecError` with a remedy."""
+    path = Path(where).expanduser()
+    if not path.is_dir():
+        return _described(_from_hub(where, revision, offline=offline))
+    if revision:
+        raise ModelSpecError(f"{where} is a directory; revision= is for names on the hub")
+    return _described(path)
+
+
+def _described(directory: Path) -> Weights:
+    if not (directory / "config.json").is_file():
+        raise ModelSpecError(f"{directory} holds no config.json, so it is no model directory")
+    if not any(directory.glob("*.safetensors")):
+        raise ModelSpecError(
+            f"{directory} holds no .safetensors weights; pickled ones are not read, convert them with save_pretrained"
+        )
+    return Weights(directory=directory, fingerprint=_fingerprint(directory), notes=_json(directory / NOTES, dict))
+
+
+def _from_hub(where: str, revision: str | None, *, offline: bool) -> Path:
+    if not HUB_NAME.fullmatch(where):
+        raise ModelSpecError(f"there is no directory {where}")
+    # Imported late: a model in a directory needs no hub, and says so sooner where it is missing.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        return Path(
+            snapshot_download(where, revision=revision, allow_patterns=list(PATTERNS), local_files_only=offline)
+        )
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+        raise ModelSpecError(
+            f"{where} is neither a directory here nor in the local cache, and the hub is out of reach: "
+            f"fetch it where there is a network (hf download {where}), or name a directory"
+        ) from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelSpecError(f"{where} is no directory here, and the hub does not give it: {reason}") from error
+
+
+def _fingerprint(directory: Path) -> str:
+    if directory.parent.name == "snapshots" and COMMIT.fullmatch(directory.name):
+        return directory.name  # the hub's cache: named by commit, which covers every file in it
+    total = hashlib.sha256()
+    for path in _files(directory):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").digest()
+        total.update(path.relative_to(directory).as_posix().encode() + b"\0" + content)
+    return total.hexdigest()
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    found = {path for pattern in PATTERNS for path in directory.glob(pattern) if path.is_file()}
+    return iter(sorted(found))
+
+
+def _json(path: Path, kind: type[Shape]) -> Shape:
+    if not path.is_file():
+        return kind()
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ModelSpecError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, kind):
+        raise ModelSpecError(f"{path} holds no JSON {'object' if kind is dict else 'array'}")
+    return content

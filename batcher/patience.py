@@ -1,0 +1,48 @@
+"""Asking the broker again. Every step of the protocol is idempotent, so a lost answer is simply asked for once more."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from time import monotonic
+from typing import TypeVar
+
+import structlog
+
+from broker.errors import BrokerUnavailable
+
+PAUSES = (0.02, 1.0)  # seconds: the first back-off and the longest
+GRACE = 5.0  # seconds that a process which should end still asks for
+
+Answer = TypeVar("Answer")
+log = structlog.get_logger("batcher")
+
+
+class Patience:
+    """Asks until it is answered; once `stopping` is set, only for a grace period."""
+
+    def __init__(self, stopping: asyncio.Event, on_wait: Callable[[], None]) -> None:
+        self._stopping, self._on_wait = stopping, on_wait
+
+    async def ask(self, act: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What `act` answers in the end. Raises `BrokerUnavailable` only while stopping."""
+        pause, given_up_at = PAUSES[0], float("inf")
+        while True:
+            try:
+                return await act()
+            except BrokerUnavailable as error:
+                if self._stopping.is_set():
+                    given_up_at = min(given_up_at, monotonic() + GRACE)
+                if monotonic() >= given_up_at:
+                    raise
+                log.warning("broker away", error=str(error), asking_again_in=f"{pause:.2f}s")
+            self._on_wait()
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, PAUSES[1])
+
+    async def pause(self) -> None:
+        """A while, or until it is time to stop."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), PAUSES[1])

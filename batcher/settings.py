@@ -1,0 +1,51 @@
+"""The batcher's settings; each row is a flag and an environment variable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broker.messages import Limits
+from broker.settings import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatcherSettings:
+    """What one batcher serves, and how it batches."""
+
+    model: str = setting(
+        "", "what to serve, e.g. translation:DIRECTORY, classification:HUB/NAME, synthetic:10ms+0.5ms, MODULE:CLASS"
+    )
+    name: str = setting("", "the name it is called by; empty takes one from the model")
+    policy: str = setting(
+        "adaptive", "adaptive: an idle card never waits; fixed: wait max_wait", choices=("adaptive", "fixed")
+    )
+    max_wait: float = setting(0.005, "seconds a batch waits for company from its first job, under policy fixed")
+    max_batch_size: int = setting(64, "jobs in a batch, 1 to 256")
+    max_batch_tokens: int = setting(
+        16384, "padded tokens in a forward pass and tokens in a batch; a larger job travels alone"
+    )
+    lease: float = setting(2.5, "seconds after which a silent batcher's jobs are taken back")
+    max_step: float = setting(60.0, "seconds without progress in the model after which the process ends itself")
+    metrics_port: int = setting(9529, "port of /metrics; 0 switches it off")
+    log_level: str = setting("info", "debug, info, warning or error", choices=("debug", "info", "warning", "error"))
+
+    def limits(self) -> Limits:
+        """The part that operators may change while it runs."""
+        return Limits(
+            max_batch_size=self.max_batch_size,
+            max_batch_tokens=self.max_batch_tokens,
+            max_wait=self.max_wait,
+            policy=self.policy,
+        )
+
+    def complaints(self) -> list[str]:
+        """What is wrong with these settings, in words for the operator."""
+        rules = [
+            (bool(self.model), "say which model to serve: --model SPEC (or JITNEY_MODEL)"),
+            (1 <= self.max_batch_size <= 256, "--max-batch-size must be 1 to 256"),
+            (self.max_batch_tokens >= 1, "--max-batch-tokens must be at least 1"),
+            (0.0 <= self.max_wait <= 10.0, "--max-wait must be 0 to 10 seconds"),
+            (0.1 <= self.lease <= 60.0, "--lease must be 0.1 to 60 seconds"),
+            (self.max_step > self.lease, "--max-step must be longer than --lease"),
+        ]
+        return [complaint for holds, complaint in rules if not holds]

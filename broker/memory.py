@@ -1,0 +1,247 @@
+"""The in-memory twin of the broker, for unit tests: the promises of `contract.py` without a server."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from broker.contract import Frames
+from broker.memory_store import Claiming, Lease, MemoryStore, Queue
+from broker.messages import (
+    AdmitRequest,
+    Claim,
+    DeadLetter,
+    Depth,
+    Failure,
+    FailureCode,
+    Fleet,
+    Job,
+    Limits,
+    ModelCard,
+    Outcome,
+    Presence,
+    Pulse,
+    Result,
+    Verdict,
+)
+from broker.wire import decode_frame, decode_job, encode_job
+
+__all__ = ["MemoryBatcher", "MemoryFrontEnd", "MemoryHeart", "MemoryStore"]
+
+FRAMES_AT_ONCE = 256
+
+
+class MemoryFrontEnd:
+    """The broker as one front end sees it."""
+
+    def __init__(
+        self,
+        store: MemoryStore,
+        front_end: str,
+        *,
+        max_queue_jobs: int = 10_000,
+        max_queue_tokens: int = 10_000_000,
+    ) -> None:
+        self._store = store
+        self._id = front_end
+        self._max_jobs = max_queue_jobs
+        self._max_tokens = max_queue_tokens
+
+    async def admit(
+        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Mapping[str, float]
+    ) -> list[Verdict]:
+        now = self._store.now()
+        self._store.cancelled |= {job: now + seconds for job, seconds in cancelled.items()}
+        last, verdicts = self._store.admissions.get(self._id, (None, ()))
+        if sequence != last:
+            verdicts = [self._judge(request, now) for request in requests]
+            self._store.admissions[self._id] = (sequence, verdicts)
+        return list(verdicts)
+
+    def _judge(self, request: AdmitRequest, now: float) -> Verdict:
+        queue = self._store.queues[request.model]
+        lane = queue.lanes[request.lane]
+        if not self._has_room(lane, request.jobs):  # each lane its own: a flood of bulk closes no door to the others
+            return Verdict(refusal=FailureCode.CONTENDED, waiting=len(lane))
+        if not lane:
+            queue.wake.push()
+        lane.extend(_stamped(job, request, now) for job in request.jobs)
+        return Verdict(waiting=len(lane))
+
+    def _has_room(self, waiting: Sequence[Job], jobs: Sequence[Job]) -> bool:
+        """An empty lane takes any number of tokens: the largest request must have its chance."""
+        tokens = sum(job.cost for job in (*waiting, *jobs))
+        return len(waiting) + len(jobs) <= self._max_jobs and (not waiting or tokens <= self._max_tokens)
+
+    async def receive(self, handled: int, wait: float) -> Frames:
+        self._store.now()
+        frames = self._store.replies[self._id]
+        for _ in range(min(handled, len(frames))):
+            frames.popleft()
+        if not frames and wait > 0:
+            await self._store.bells[self._id].take(wait)
+        taken = list(frames)[:FRAMES_AT_ONCE]
+        outcomes = [outcome for frame in taken for outcome in decode_frame(frame)]
+        return Frames(count=len(taken), outcomes=outcomes, more=len(frames) > len(taken))
+
+    async def look(self) -> Fleet:
+        self._store.now()
+        return self._store.fleet()
+
+    async def artifact(self, sha256: str) -> bytes | None:
+        now = self._store.now()
+        fades, data = self._store.artifacts.get(sha256, (0.0, b""))
+        return data if fades > now else None
+
+    async def aclose(self) -> None:
+        """Nothing to close; Redis has."""
+
+
+def _stamped(job: Job, request: AdmitRequest, now: float) -> Job:
+    """The job as the broker keeps it. It has been bytes once, so that what cannot travel fails here too."""
+    return decode_job(encode_job(replace(job, lane=request.lane, admitted=now, deadline=now + request.time_left)))
+
+
+class MemoryBatcher:
+    """The broker as one batcher sees it."""
+
+    def __init__(self, store: MemoryStore, model: str, *, lease: float = 2.5) -> None:
+        self._store = store
+        self._model = model
+        self._lease = lease
+        self._front_ends: dict[str, str] = {}  # job id → who waits, for results later than their lease
+
+    @property
+    def _queue(self) -> Queue:
+        return self._store.queues[self._model]
+
+    async def wait(self, timeout: float) -> bool:
+        self._store.now()
+        return await self._queue.wake.take(timeout)
+
+    async def depth(self) -> Depth:
+        now = self._store.now()
+        lanes = [job for lane in self._queue.lanes.values() for job in lane]
+        oldest = min((job.admitted for job in lanes), default=now)
+        tokens = sum(job.cost for job in lanes)
+        return Depth(jobs=len(self._queue.waiting), tokens=tokens, oldest_age=now - oldest)
+
+    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool) -> Claim:
+        now = self._store.now()
+        queue = self._queue
+        if batch in queue.leases:
+            queue.leases[batch].expires = now + self._lease
+        else:
+            claiming = Claiming(limits, self._store.is_live)
+            claiming.run(queue, suspects_first=suspects)
+            jobs = {job.id: job for job in claiming.jobs}
+            self._front_ends |= {job.id: job.front_end for job in claiming.jobs}
+            if jobs:
+                queue.leases[batch] = Lease(jobs, now + self._lease, staged, claiming.closed_by)
+            self._pass_baton(queue)
+        return self._store.claimed(batch, queue)
+
+    def _pass_baton(self, queue: Queue) -> None:
+        if queue.waiting:
+            queue.wake.push()
+        else:
+            queue.wake.drop()
+
+    async def finish(self, batch: str, results: Sequence[Result], *, done: bool, starts: str | None) -> None:
+        self._store.now()
+        leases = self._queue.leases
+        self._publish(results)
+        if batch in leases:
+            for result in results:
+                leases[batch].jobs.pop(result.job_id, None)
+            if done:
+                del leases[batch]
+        if starts is not None:
+            self._start(starts)
+
+    async def fail(self, batch: str, failures: Sequence[Failure]) -> None:
+        self._store.now()
+        leases = self._queue.leases
+        if batch in leases:
+            held = leases[batch].jobs
+            self._publish([failure for failure in failures if held.pop(failure.job_id, None)])
+            if not held:
+                del leases[batch]
+
+    def _publish(self, outcomes: Sequence[Outcome]) -> None:
+        """One frame for each front end that waits for some of these."""
+        frames: defaultdict[str, list[Outcome]] = defaultdict(list)
+        for outcome in outcomes:
+            frames[self._front_ends[outcome.job_id]].append(outcome)
+        for front_end, frame in frames.items():
+            self._store.publish(front_end, frame)
+
+    async def start(self, batch: str) -> None:
+        self._store.now()
+        self._start(batch)
+
+    def _start(self, batch: str) -> None:
+        if batch in self._queue.leases:
+            self._queue.leases[batch].staged = False
+
+    async def release(self, batch: str) -> None:
+        self._store.now()
+        lease = self._queue.leases.pop(batch, None)
+        if lease:
+            self._queue.put_back(lease.jobs.values())
+            self._queue.wake.push()
+
+    async def reclaim(self) -> Sequence[DeadLetter]:
+        now = self._store.now()
+        queue = self._queue
+        expired = [batch for batch, lease in queue.leases.items() if lease.expires <= now]
+        leases = [queue.leases.pop(batch) for batch in expired]
+        queue.put_back(job for lease in leases if lease.staged for job in lease.jobs.values())
+        letters = [
+            self._store.crash(self._model, job) for lease in leases if not lease.staged for job in lease.jobs.values()
+        ]
+        if leases and queue.waiting:
+            queue.wake.push()
+        self._store.prune()
+        return [letter for letter in letters if letter]
+
+    async def aclose(self) -> None:
+        """Nothing to close; Redis has."""
+
+
+class MemoryHeart:
+    """The broker as a batcher's heartbeat sees it."""
+
+    def __init__(self, store: MemoryStore, model: str, *, lease: float = 2.5) -> None:
+        self._store = store
+        self._model = model
+        self._lease = lease
+        self._announced: tuple[ModelCard, Mapping[str, bytes]] | None = None
+
+    def announce(self, card: ModelCard, artifacts: Mapping[str, bytes]) -> None:
+        self._store.now()
+        self._announced = (card, artifacts)
+        self._store.announce(card, artifacts)
+
+    def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:
+        now = self._store.now()
+        leases = self._store.queues[self._model].leases
+        for batch in jobs.keys() & leases.keys():
+            leases[batch].expires = now + self._lease
+        self._store.presences[presence.batcher] = (now, presence)
+        if self._announced:
+            self._store.announce(*self._announced)
+        return Pulse(
+            cancelled=frozenset(job for ids in jobs.values() for job in ids if self._store.is_cancelled(job)),
+            lost=frozenset(jobs.keys() - leases.keys()),
+            epoch=self._store.epoch,
+            limits=self._store.limits.get(self._model.partition("@")[0]),
+        )
+
+    def leave(self, batcher: str) -> None:
+        self._store.now()
+        self._store.presences.pop(batcher, None)
+
+    def close(self) -> None:
+        """Nothing to close; Redis has."""

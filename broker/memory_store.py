@@ -1,0 +1,232 @@
+"""What Redis keeps in keys, kept in plain Python: the state behind the in-memory twin, one class per thing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from uuid import uuid4
+
+from broker.errors import BrokerError
+from broker.messages import (
+    Announcement,
+    Claim,
+    DeadLetter,
+    Failure,
+    FailureCode,
+    Fleet,
+    Job,
+    Lane,
+    Limits,
+    ModelCard,
+    Outcome,
+    Presence,
+    Result,
+    Verdict,
+)
+from broker.wire import POISON_MESSAGE, encode_failures, encode_results
+
+DEAD_LETTERS = 1_000  # kept per model, the newest
+MAX_ATTEMPTS = 3  # crashes, then a job is set aside
+
+
+class Token:
+    """At most one, for one taker. Timeouts are the event loop's: an unanswered wait really waits."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def push(self) -> None:
+        self._event.set()
+
+    def drop(self) -> bool:
+        """Take it away; was there one?"""
+        present = self._event.is_set()
+        self._event.clear()
+        return present
+
+    async def take(self, timeout: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(timeout, 0.0)):
+                while not self._event.is_set():
+                    await self._event.wait()
+        return self.drop()
+
+
+@dataclass(slots=True)
+class Lease:
+    """One batch in a batcher's hands."""
+
+    jobs: dict[str, Job]
+    expires: float
+    staged: bool
+    closed_by: str
+
+
+@dataclass(slots=True)
+class Queue:
+    """Everything that belongs to one model."""
+
+    lanes: dict[Lane, deque[Job]] = field(default_factory=lambda: {lane: deque() for lane in Lane})
+    suspects: deque[Job] = field(default_factory=deque)
+    leases: dict[str, Lease] = field(default_factory=dict)
+    dead: deque[DeadLetter] = field(default_factory=lambda: deque(maxlen=DEAD_LETTERS))
+    wake: Token = field(default_factory=Token)
+
+    @property
+    def waiting(self) -> list[Job]:
+        return [job for jobs in (*self.lanes.values(), self.suspects) for job in jobs]
+
+    def put_back(self, jobs: Iterable[Job]) -> None:
+        """To the head, oldest first. A suspect stays one: it must not meet the innocent again."""
+        for job in sorted(jobs, key=lambda job: job.admitted)[::-1]:
+            home = self.suspects if job.attempts else self.lanes[job.lane]
+            home.appendleft(job)
+
+
+@dataclass(slots=True)
+class Claiming:
+    """A batch while DRAIN fills it."""
+
+    limits: Limits
+    is_live: Callable[[Job], bool]
+    jobs: list[Job] = field(default_factory=list)
+    closed_by: str = "empty"
+
+    def run(self, queue: Queue, *, suspects_first: bool) -> None:
+        if suspects_first:
+            self._take_suspects(queue)
+        if not self.jobs:
+            self._take(queue.lanes[Lane.INTERACTIVE], self._fits)
+            self._take(queue.lanes[Lane.BULK], self._fits)
+        if not self.jobs:
+            self._take_suspects(queue)
+
+    def _take_suspects(self, queue: Queue) -> None:
+        self._take(queue.suspects, self._fits_suspects)
+        if self.jobs:
+            self.closed_by = "suspects"
+
+    def _take(self, waiting: deque[Job], fits: Callable[[Job], bool]) -> None:
+        """Live jobs from the head while they fit; the first always does, the dead are dropped on the way."""
+        while waiting and self.closed_by == "empty":
+            if self.is_live(waiting[0]) and self.jobs and not fits(waiting[0]):
+                self.closed_by = "tokens"
+                break
+            job = waiting.popleft()
+            if self.is_live(job):
+                self.jobs.append(job)
+            if len(self.jobs) >= self.limits.max_batch_size:
+                self.closed_by = "size"
+
+    def _fits(self, job: Job) -> bool:
+        return sum(one.cost for one in (*self.jobs, job)) <= self.limits.max_batch_tokens
+
+    def _fits_suspects(self, job: Job) -> bool:
+        """Those that crashed once go together, one that crashed more often goes alone."""
+        return self._fits(job) and self.jobs[0].attempts < 2 and job.attempts < 2
+
+
+class MemoryStore:
+    """One broker, for as long as the test keeps it. Share it between the twin's three faces."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        presence_ttl: float = 5.0,
+        pruned_after: float = 30.0,
+        artifact_ttl: float = 600.0,
+    ) -> None:
+        self.clock = clock
+        self.presence_ttl = presence_ttl  # seconds without a beat until front ends stop counting on a batcher
+        self.pruned_after = pruned_after  # seconds without a beat until its card is forgotten
+        self.artifact_ttl = artifact_ttl  # seconds without a beat until a file is forgotten
+        self.fault: BrokerError | None = None  # set it, and every call raises it
+        self.lose_everything()
+
+    def lose_everything(self) -> None:
+        """The broker came back empty."""
+        self.queues: defaultdict[str, Queue] = defaultdict(Queue)
+        self.replies: defaultdict[str, deque[bytes]] = defaultdict(deque)
+        self.bells: defaultdict[str, Token] = defaultdict(Token)
+        self.admissions: dict[str, tuple[int, Sequence[Verdict]]] = {}
+        self.cancelled: dict[str, float] = {}  # job id → when the mark fades
+        self.cards: dict[str, Announcement] = {}
+        self.presences: dict[str, tuple[float, Presence]] = {}
+        self.artifacts: dict[str, tuple[float, bytes]] = {}
+        self.limits: dict[str, Limits] = {}  # model name → what an operator set
+        self._epoch = ""
+
+    def now(self) -> float:
+        """The broker's clock, if the broker is there."""
+        if self.fault:
+            raise self.fault
+        return self.clock()
+
+    @property
+    def epoch(self) -> str:
+        """Set by whoever finds none."""
+        self._epoch = self._epoch or uuid4().hex
+        return self._epoch
+
+    def is_cancelled(self, job: str) -> bool:
+        return self.cancelled.get(job, 0.0) > self.clock()
+
+    def is_live(self, job: Job) -> bool:
+        return job.deadline > self.clock() and not self.is_cancelled(job.id)
+
+    def publish(self, front_end: str, outcomes: Sequence[Outcome]) -> None:
+        """One frame to one front end; as bytes, so that what cannot travel fails here as it would there."""
+        results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
+        failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+        self.replies[front_end] += [encode_results(results)] if results else [encode_failures(failures)]
+        self.bells[front_end].push()
+
+    def claimed(self, batch: str, queue: Queue) -> Claim:
+        """What a lease holds, or nothing."""
+        lease = queue.leases.get(batch) or Lease({}, 0.0, False, "empty")
+        return Claim(
+            batch=batch,
+            jobs=list(lease.jobs.values()),
+            left=len(queue.waiting),
+            claimed=self.clock(),
+            closed_by=lease.closed_by,
+        )
+
+    def crash(self, model: str, job: Job) -> DeadLetter | None:
+        """One more attempt: a suspect, or after the third a dead letter whose caller is told."""
+        job = replace(job, attempts=job.attempts + 1)
+        if job.attempts < MAX_ATTEMPTS:
+            self.queues[model].suspects.append(job)
+            return None
+        letter = DeadLetter(job_id=job.id, model=model)
+        self.queues[model].dead.append(letter)
+        self.publish(job.front_end, [Failure(job_id=job.id, code=FailureCode.POISON, message=POISON_MESSAGE)])
+        return letter
+
+    def fleet(self) -> Fleet:
+        return Fleet(
+            epoch=self.epoch,
+            announcements=[replace(known, batchers=self.behind(key)) for key, known in self.cards.items()],
+            known_names=frozenset(known.card.name for known in self.cards.values()),
+        )
+
+    def behind(self, model: str) -> list[Presence]:
+        """The live batchers of a model."""
+        oldest = self.clock() - self.presence_ttl
+        return [presence for beat, presence in self.presences.values() if presence.model == model and beat >= oldest]
+
+    def announce(self, card: ModelCard, artifacts: Mapping[str, bytes]) -> None:
+        self.cards.setdefault(card.key, Announcement(card=card, announced=self.clock()))
+        fades = self.clock() + self.artifact_ttl
+        self.artifacts.update({sha256: (fades, data) for sha256, data in artifacts.items()})
+
+    def prune(self) -> None:
+        """Forget cards that nobody stands behind; a card just announced may wait for its first beat."""
+        oldest = self.clock() - self.pruned_after
+        self.presences = {name: entry for name, entry in self.presences.items() if entry[0] >= oldest}
+        live = {presence.model for _, presence in self.presences.values()}
+        self.cards = {key: known for key, known in self.cards.items() if known.announced >= oldest or key in live}

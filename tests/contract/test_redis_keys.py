@@ -1,0 +1,123 @@
+"""What stays behind on a real server: only keys of the table, and nothing without an end but the fixed ones."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from broker.keys import Keys
+from broker.messages import Failure, FailureCode, Lane, Limits
+from tests.contract.worlds import FRONT_END, LIMITS, MODEL, SHORT, RedisWorld, card, ids, job, presence, results
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
+LASTING = {"cards", "batchers", "epoch", f"dead:{MODEL}", "limits:toy"}  # these need no end
+NAME = "⟨name⟩"
+
+
+def table(keys: Keys) -> list[re.Pattern[str]]:
+    """Every entry of the keys table, as a pattern."""
+    rows = [keys.queue(MODEL, lane) for lane in Lane] + [keys.tokens(MODEL, lane) for lane in Lane]
+    rows += [keys.suspects(MODEL), keys.wake(MODEL), keys.leases(MODEL), keys.lease(NAME), keys.dead(MODEL)]
+    rows += [keys.reply(NAME), keys.bell(NAME), keys.admit(NAME), keys.cancel(NAME), keys.limits("toy")]
+    rows += [keys.artifact(NAME), keys.cards, keys.batchers, keys.epoch]
+    return [re.compile(re.escape(row).replace(NAME, "[^:]+") + "$") for row in rows]
+
+
+async def live_through_everything(world: RedisWorld) -> set[str]:
+    """Every step of the protocol at least once, then quiet; returns all the keys that were seen on the way."""
+    seen: set[str] = set()
+    heart, batcher = world.heart(), await world.batcher(lease=SHORT)
+    heart.announce(card(), {"a" * 64: b"file"})
+    world.set_limits("toy", Limits())
+    await (await world.front_end()).look()
+    good, bad, cancelled, released = [job() for _ in range(4)]
+    await world.admit(good, bad, cancelled)
+    await world.admit(job(), lane=Lane.BULK, time_left=SHORT)
+    await world.cancel(cancelled)
+    seen |= set(world.names())
+
+    await batcher.drain("done", LIMITS, staged=False, suspects=True)
+    heart.beat(presence(), {"done": [good.id, bad.id]})
+    seen |= set(world.names())
+    await batcher.fail("done", [Failure(job_id=bad.id, code=FailureCode.MODEL_ERROR, message="no")])
+    await batcher.finish("done", results(good), done=True, starts=None)
+    seen |= set(world.names())
+
+    await world.admit(released)
+    await batcher.drain("released", LIMITS, staged=True, suspects=True)
+    await batcher.release("released")
+    for crash in range(3):
+        await world.crash(f"crash {crash}")
+        seen |= set(world.names())
+    await batcher.drain("empty", LIMITS, staged=False, suspects=True)
+    frames = await (await world.front_end()).receive(0, 0.0)
+    assert set(ids(frames.outcomes)) == {good.id, bad.id, released.id}
+    await (await world.front_end()).receive(frames.count, 0.0)
+    return seen | set(world.names())
+
+
+async def test_every_key_is_in_the_table(world: RedisWorld) -> None:
+    seen = await live_through_everything(world)
+
+    rows = table(world.keys)
+    assert [name for name in seen if not any(row.match(name) for row in rows)] == []
+    assert [row.pattern for row in rows if not any(row.match(name) for name in seen)] == []
+
+
+async def test_after_everything_is_answered_no_job_stays_anywhere(world: RedisWorld) -> None:
+    await live_through_everything(world)
+
+    held = {"q:", "suspect:", "leases:", "lease:", "reply:"}
+    suffixes = [name.removeprefix(world.keys.prefix) for name in world.names()]
+    assert [name for name in suffixes if any(name.startswith(one) for one in held)] == []
+    counters = [world.server.get(name) for name in world.names() if ":tokens:" in name]
+    assert all(int(count or 0) == 0 for count in counters)
+
+
+async def test_every_key_has_an_end_besides_the_fixed_ones(world: RedisWorld) -> None:
+    await live_through_everything(world)
+
+    endless = {name.removeprefix(world.keys.prefix) for name in world.names() if world.server.pttl(name) == -1}
+    assert endless <= LASTING
+
+
+async def test_while_jobs_wait_their_keys_have_an_end_beyond_the_deadline(world: RedisWorld) -> None:
+    keys, batcher = world.keys, await world.batcher()
+    await world.admit(job(), time_left=300.0)
+    await batcher.drain("1", LIMITS, staged=True, suspects=False)
+    await world.admit(job(), time_left=300.0)
+
+    names = [of(MODEL, Lane.INTERACTIVE) for of in (keys.queue, keys.tokens)] + [keys.lease("1"), keys.leases(MODEL)]
+    assert all(world.server.pttl(name) > 300_000 for name in names)
+
+
+async def test_a_short_deadline_behind_a_long_one_does_not_end_the_queue_early(world: RedisWorld) -> None:
+    await world.admit(job(), time_left=300.0)
+
+    await world.admit(job(), time_left=1.0)
+
+    assert world.server.pttl(world.keys.queue(MODEL, Lane.INTERACTIVE)) > 300_000
+
+
+async def test_namespaces_on_one_server_do_not_meet(world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = RedisWorld(world.url, monkeypatch)
+    await world.admit(job())
+
+    mine, theirs = await world.batcher(), await other.batcher()
+
+    assert ((await mine.depth()).jobs, (await theirs.depth()).jobs) == (1, 0)
+    await other.close()
+
+
+async def test_dead_letters_are_capped_at_the_newest(world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.redis.batcher.DEAD_KEPT", 2)
+    poison = [job(front_end=FRONT_END) for _ in range(3)]
+    for number, one in enumerate(poison):
+        await world.admit(one)
+        for crash in range(3):
+            await world.crash(f"{number} {crash}")
+
+    kept = world.server.lrange(world.keys.dead(MODEL), 0, -1)
+
+    assert [one.id.encode() in letter for one, letter in zip(poison[1:], kept, strict=True)] == [True, True]

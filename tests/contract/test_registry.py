@@ -1,0 +1,216 @@
+"""Cards, batchers, files, limits and the epoch: what the sides of the house know of each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from broker.messages import Announcement, Fleet, Speed
+from tests.contract.worlds import LIMITS, MODEL, SHORT, World, card, presence
+
+pytestmark = pytest.mark.anyio
+FILES = {"a" * 64: b"\x00vocabulary\xff", "b" * 64: b""}
+
+
+async def look(world: World) -> Fleet:
+    return await (await world.front_end()).look()
+
+
+async def announced(world: World) -> dict[str, Announcement]:
+    return {one.card.key: one for one in (await look(world)).announcements}
+
+
+async def test_an_empty_broker_knows_no_model(world: World) -> None:
+    fleet = await look(world)
+
+    assert (len(fleet.announcements), fleet.known_names) == (0, frozenset())
+
+
+async def test_a_card_is_seen_as_it_was_announced(world: World) -> None:
+    shown = card(
+        max_cost=77,
+        labels=["good", "bad"],
+        languages=["en", "ja"],
+        artifacts={"vocab.json": "a" * 64},
+        options={"lower": True, "pairs": {"ja": 3}},
+        description="an honest toy",
+    )
+
+    world.heart().announce(shown, {})
+
+    assert (await announced(world))[MODEL].card == shown
+
+
+async def test_two_revisions_of_a_name_are_two_cards(world: World) -> None:
+    for model in ("toy@r1", "toy@r2", "other@r1"):
+        world.heart(model).announce(card(model), {})
+
+    assert set(await announced(world)) == {"toy@r1", "toy@r2", "other@r1"}
+    assert (await look(world)).known_names == {"toy", "other"}
+
+
+async def test_a_newer_revision_has_the_later_stamp(world: World) -> None:
+    world.heart("toy@r2").announce(card("toy@r2"), {})
+    await world.pass_time(0.01)
+    world.heart("toy@r1").announce(card("toy@r1"), {})
+
+    found = await announced(world)
+
+    assert found["toy@r1"].announced > found["toy@r2"].announced
+
+
+async def test_announcing_again_keeps_the_first_stamp(world: World) -> None:
+    world.heart().announce(card(), {})
+    first = (await announced(world))[MODEL].announced
+    await world.pass_time(0.01)
+
+    world.heart().announce(card(), {})
+
+    assert (await announced(world))[MODEL].announced == first
+
+
+async def test_a_batcher_is_seen_from_its_first_beat(world: World) -> None:
+    heart = world.heart()
+    shown = presence("b1", speed=Speed(fixed=0.01, per_job=0.0005), room=64, host="node-7")
+    heart.announce(card(), {})
+    before = list((await announced(world))[MODEL].batchers)
+
+    heart.beat(shown, {})
+
+    assert before == []
+    assert list((await announced(world))[MODEL].batchers) == [shown]
+
+
+async def test_a_batcher_stands_behind_its_own_revision_only(world: World) -> None:
+    for model in ("toy@r1", "toy@r2"):
+        world.heart(model).announce(card(model), {})
+
+    world.heart("toy@r2").beat(presence("b1", "toy@r2"), {})
+
+    found = await announced(world)
+    assert [len(found[model].batchers) for model in ("toy@r1", "toy@r2")] == [0, 1]
+
+
+async def test_a_beat_replaces_what_was_known_of_the_batcher(world: World) -> None:
+    heart = world.heart()
+    heart.announce(card(), {})
+    heart.beat(presence("b1", room=1), {})
+
+    heart.beat(presence("b1", room=2), {})
+
+    assert [one.room for one in (await announced(world))[MODEL].batchers] == [2]
+
+
+async def test_a_batcher_that_left_no_longer_counts(world: World) -> None:
+    heart = world.heart()
+    heart.announce(card(), {})
+    heart.beat(presence("b1"), {})
+    heart.beat(presence("b2"), {})
+
+    heart.leave("b1")
+
+    assert [one.batcher for one in (await announced(world))[MODEL].batchers] == ["b2"]
+
+
+async def test_a_silent_batcher_no_longer_counts_but_its_card_is_known(world: World) -> None:
+    world.forget_after(SHORT)
+    heart = world.heart()
+    heart.announce(card(), {})
+    heart.beat(presence(), {})
+
+    await world.pass_time(2 * SHORT)
+
+    assert list((await announced(world))[MODEL].batchers) == []
+
+
+async def test_reclaim_prunes_the_card_that_nobody_stands_behind(world: World) -> None:
+    world.forget_after(SHORT)
+    dead, alive = world.heart("toy@r1"), world.heart("toy@r2")
+    dead.announce(card("toy@r1"), {})
+    alive.announce(card("toy@r2"), {})
+    dead.beat(presence("b1", "toy@r1"), {})
+    await world.pass_time(2 * SHORT)
+    alive.beat(presence("b2", "toy@r2"), {})
+
+    await (await world.batcher("toy@r2")).reclaim()
+
+    assert set(await announced(world)) == {"toy@r2"}
+
+
+async def test_a_card_waits_for_its_first_beat(world: World) -> None:
+    world.heart().announce(card(), {})
+
+    await (await world.batcher()).reclaim()
+
+    assert set(await announced(world)) == {MODEL}
+
+
+async def test_a_beat_brings_a_pruned_card_back(world: World) -> None:
+    world.forget_after(SHORT)
+    heart = world.heart()
+    heart.announce(card(), {})
+    heart.beat(presence(), {})
+    await world.pass_time(2 * SHORT)
+    await (await world.batcher("other@r1")).reclaim()
+
+    heart.beat(presence(), {})
+
+    assert len((await announced(world))[MODEL].batchers) == 1
+
+
+async def test_a_beat_brings_card_and_files_back_to_a_broker_that_lost_everything(world: World) -> None:
+    heart = world.heart()
+    heart.announce(card(), FILES)
+    world.lose_everything()
+
+    heart.beat(presence(), {})
+
+    assert set(await announced(world)) == {MODEL}
+    assert await (await world.front_end()).artifact("a" * 64) == FILES["a" * 64]
+
+
+@pytest.mark.parametrize("sha256", sorted(FILES))
+async def test_an_announced_file_is_read_by_its_hash(world: World, sha256: str) -> None:
+    world.heart().announce(card(), FILES)
+
+    assert await (await world.front_end()).artifact(sha256) == FILES[sha256]
+
+
+async def test_a_file_that_nobody_announced_is_none(world: World) -> None:
+    assert await (await world.front_end()).artifact("c" * 64) is None
+
+
+async def test_everybody_reads_the_same_epoch_whoever_sets_it(world: World) -> None:
+    first = world.heart().beat(presence(), {}).epoch
+
+    assert [first] * 2 == [(await look(world)).epoch, world.heart().beat(presence(), {}).epoch]
+    assert first
+
+
+async def test_a_front_end_that_finds_no_epoch_sets_one(world: World) -> None:
+    first = (await look(world)).epoch
+
+    assert first
+    assert (await look(world)).epoch == first
+
+
+async def test_the_epoch_changes_when_the_broker_comes_back_empty(world: World) -> None:
+    before = (await look(world)).epoch
+
+    world.lose_everything()
+
+    assert (await look(world)).epoch not in (before, "")
+
+
+async def test_without_live_limits_a_beat_brings_none(world: World) -> None:
+    assert world.heart().beat(presence(), {}).limits is None
+
+
+async def test_a_beat_brings_the_live_limits_of_its_model(world: World) -> None:
+    live = replace(LIMITS, max_batch_size=7, max_batch_tokens=99, max_wait=0.25, policy="fixed", version=3)
+
+    world.set_limits("toy", live)
+
+    assert world.heart("toy@r9").beat(presence(model="toy@r9"), {}).limits == live
+    assert world.heart("other@r1").beat(presence(model="other@r1"), {}).limits is None

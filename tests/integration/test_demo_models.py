@@ -1,0 +1,86 @@
+"""The demo models behind HTTP: both original calls, mixed language pairs, classification, and what the house knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.integration.stack import Stack, stack
+
+CHOCOLATES = "Life is like a box of chocolates."
+CHOCOLATES_JA = "人生はチョコレートの箱のようなものだ。"
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[Stack]:
+    with stack(models=["translation:demo/translation", "classification:demo/classification"]) as made:
+        yield made
+
+
+def translate(house: Stack, source: str, target: str, *records: tuple[Any, str]) -> Any:
+    asked = [{"id": id, "text": text} for id, text in records]
+    reply = house.post("/translation", {"payload": {"fromLang": source, "toLang": target, "records": asked}})
+    assert reply.status == 200, reply.body
+    return reply.json()
+
+
+def test_the_original_call_answers_exactly(house: Stack) -> None:
+    answer = translate(house, "en", "ja", ("123", CHOCOLATES))
+
+    assert answer == {"result": [{"id": "123", "text": CHOCOLATES_JA}]}
+
+
+def test_the_original_second_call_answers_exactly(house: Stack) -> None:
+    answer = translate(house, "ja", "en", *[(str(at), CHOCOLATES_JA) for at in range(3)])
+
+    assert [record["text"] for record in answer["result"]] == ["Life is like a box of chocolate."] * 3
+
+
+def test_one_batch_mixes_language_pairs_and_answers_as_each_pair_alone(house: Stack) -> None:
+    pairs = [(source, target) for source in ("en", "ja") for target in ("en", "ja", "fr", "de", "es", "zh")]
+    text = {"en": CHOCOLATES, "ja": CHOCOLATES_JA}
+    alone = [translate(house, *pair, (1, text[pair[0]])) for pair in pairs]
+
+    with ThreadPoolExecutor(len(pairs)) as clients:
+        together = list(clients.map(lambda pair: translate(house, *pair, (1, text[pair[0]])), pairs))
+
+    assert together == alone
+    assert len({answer["result"][0]["text"] for answer in together}) > 6
+    assert 'closed_by="busy"' in house.batchers[0].metrics()
+
+
+def test_newlines_are_kept_and_empty_lines_answer_themselves(house: Stack) -> None:
+    answer = translate(house, "en", "ja", (1, f"{CHOCOLATES}\n\n{CHOCOLATES}"), (2, "  "))
+
+    assert [record["text"] for record in answer["result"]] == [f"{CHOCOLATES_JA}\n\n{CHOCOLATES_JA}", "  "]
+
+
+def test_an_unknown_language_names_those_that_there_are(house: Stack) -> None:
+    records = [{"id": 1, "text": "x"}]
+
+    reply = house.post("/translation", {"payload": {"fromLang": "en", "toLang": "tlh", "records": records}})
+
+    assert (reply.status, reply.json()["code"]) == (422, "unknown_language")
+    assert set(reply.json()["languages"]) == {"en", "ja", "fr", "de", "es", "zh"}
+
+
+def test_a_classification_gives_a_label_and_a_score(house: Stack) -> None:
+    records = [{"id": "a", "text": "I love this."}, {"id": "b", "text": "This is terrible."}]
+
+    reply = house.post("/classification", {"payload": {"records": records, "topK": 2}})
+
+    first, second = reply.json()["result"]
+    assert (first["label"], second["label"]) == ("positive", "negative")
+    assert 0.5 < first["score"] <= 1.0
+    assert len(first["labels"]) == 2
+
+
+def test_the_house_says_what_it_serves_and_what_that_cannot_do(house: Stack) -> None:
+    models = {model["name"]: model for model in house.get("/v1/models").json()["models"]}
+
+    assert {models["translation"]["status"], models["classification"]["status"]} == {"live"}
+    assert "demo" in models["translation"]["description"].lower()
+    assert sorted(models["translation"]["languages"]) == ["de", "en", "es", "fr", "ja", "zh"]

@@ -1,0 +1,83 @@
+"""A rolling change to another revision of a model: ids never meet the wrong vocabulary."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.integration.processes import Reply
+from tests.integration.stack import Stack, stack
+
+OLD = "tests.integration.toy_vocabularies:Old"
+NEW = "tests.integration.toy_vocabularies:New"
+
+
+def ask(house: Stack, number: int) -> Reply:
+    start = number % 40
+    text = " ".join(f"word{word}" for word in range(start, start + 5))
+    return house.post("/classification", {"payload": {"records": [{"id": 1, "text": text}]}})
+
+
+def labels(replies: list[Reply]) -> set[Any]:
+    return {
+        record.get("label", str(record)) for reply in replies for record in reply.json().get("result", [reply.json()])
+    }
+
+
+def revision(house: Stack) -> str:
+    """The one that new requests are encoded for."""
+    (model,) = house.get("/v1/models").json()["models"]
+    return str(model["revision"])
+
+
+def test_a_rolling_update_under_load_mixes_no_vocabularies_and_fails_no_request() -> None:
+    with stack(models=[]) as house:
+        house.start_batcher(OLD, name="toy")
+        house.wait_live(1)
+        over, replies = threading.Event(), []
+
+        def keep_asking(worker: int) -> None:
+            number = worker
+            while not over.is_set():
+                replies.append(ask(house, number))
+                number += 1
+
+        with ThreadPoolExecutor(8) as clients:
+            workers = [clients.submit(keep_asking, worker) for worker in range(8)]
+            try:
+                house.until(lambda: len(replies) > 100, "the old revision is under load")
+                old = revision(house)
+                house.start_batcher(NEW, name="toy")
+                house.until(lambda: revision(house) != old, "the front end encodes for the new one", within=5)
+                house.batchers[0].stop()
+                seen = len(replies)
+                house.until(lambda: len(replies) > seen + 100, "the new revision is under load")
+            finally:
+                over.set()
+            for worker in workers:
+                worker.result()
+
+    assert {reply.status for reply in replies} == {200}
+    assert labels(replies) == {"right"}
+
+
+def test_requests_that_wait_for_a_dead_revision_are_encoded_anew_for_the_next() -> None:
+    with stack(models=[]) as house, ThreadPoolExecutor(16) as clients:
+        house.start_batcher(OLD, name="toy", lease=0.5)
+        house.wait_live(1)
+        house.batchers[0].pause()
+        pending = [clients.submit(ask, house, number) for number in range(16)]
+        house.until(lambda: _waiting(house) == 16, "all wait in the old queue", within=5)
+
+        house.batchers[0].kill()
+        house.start_batcher(NEW, name="toy")
+
+        replies = [future.result() for future in pending]
+
+    assert {reply.status for reply in replies} == {200}
+    assert labels(replies) == {"right"}
+
+
+def _waiting(house: Stack) -> int:
+    return sum(int(house.redis.llen(key)) for key in house.redis.keys("*:q:*"))  # type: ignore[arg-type, union-attr]

@@ -1,0 +1,174 @@
+"""`jitney up` as a person meets it: what it prints works, what dies comes back, what ends leaves nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.integration.processes import ROOT, Reply, clean_environ, request
+
+READY = "end      Ctrl-C"  # the greeting's last line
+LIMIT = 30.0  # seconds
+
+
+@dataclass(slots=True, kw_only=True)
+class Up:
+    """A running `jitney up`."""
+
+    popen: subprocess.Popen[bytes]
+    output: Path
+
+    def said(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        give_up = time.monotonic() + LIMIT
+        while not holds():
+            assert time.monotonic() < give_up, f"waited in vain until {what}:\n{self.said()}"
+            time.sleep(0.05)
+
+    def says(self, word: str, times: int = 1) -> None:
+        """Wait for it."""
+        self.until(lambda: self.said().count(word) >= times, f"it says {word!r}")
+
+    def call_as_shown(self) -> Reply:
+        """What the line to paste would do."""
+        line = next(line for line in self.said().splitlines() if "curl -s" in line)
+        words = shlex.split(line[line.index("curl") :])
+        address, header, body = urlsplit(words[2]), words[4], words[-1]
+        name, _, value = header.partition(": ")
+        return request("POST", address.port or 0, address.path, body.encode(), {name: value}, timeout=LIMIT)
+
+    def children(self) -> dict[int, str]:
+        """Process id → command line, leashes included."""
+        wanted = ["ps", "-A", "-ww", "-o", "pid=", "-o", "ppid=", "-o", "args="]
+        rows = subprocess.run(wanted, capture_output=True, text=True, check=True).stdout
+        split = (row.split(None, 2) for row in rows.splitlines())
+        return {int(pid): command for pid, parent, command in split if int(parent) == self.popen.pid}
+
+    def child(self, word: str) -> int:
+        """The one whose command line holds this word."""
+        return next(pid for pid, command in self.children().items() if word in command)
+
+    def ends(self) -> int:
+        """Its exit code."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.popen.wait(LIMIT)
+        raise AssertionError(f"it did not end:\n{self.said()}")
+
+
+Start = Callable[..., Up]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """`jitney up` with these arguments, on a free port unless they name one."""
+    with contextlib.ExitStack() as cleanup:
+
+        def run(*arguments: str, **environ: str) -> Up:
+            output = tmp_path / "said"
+            with output.open("wb") as sink:
+                popen = subprocess.Popen(
+                    [sys.executable, "-m", "jitney", "up", "--port", "0", *arguments],
+                    env=clean_environ() | environ,
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=sink,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            cleanup.callback(popen.wait)
+            cleanup.callback(popen.kill)
+            return Up(popen=popen, output=output)
+
+        yield run
+
+
+@pytest.fixture
+def ready(start: Start) -> Up:
+    up = start("--model", "synthetic:1ms+0ms")
+    up.says(READY)
+    return up
+
+
+def test_the_line_that_it_shows_is_answered(ready: Up) -> None:
+    reply = ready.call_as_shown()
+
+    assert reply.json() == {"result": [{"id": "123", "text": ".setalocohc fo xob a ekil si efiL"}]}
+
+
+def test_several_models_and_front_ends_become_ready(start: Start) -> None:
+    up = start("--model", "a=synthetic:1ms+0ms", "--model", "b=synthetic:2ms+0ms", "--front-ends", "2")
+
+    up.says(READY)
+
+    assert all(f"{title} ready" in up.said() for title in ("batcher a", "batcher b", "front end 1", "front end 2"))
+
+
+@pytest.mark.parametrize(
+    ("command", "title"), [("-m batcher", "batcher synthetic"), ("-m server", "front end 1"), ("broker.sock", "broker")]
+)
+def test_a_killed_child_is_started_again_and_answers(command: str, title: str, ready: Up) -> None:
+    os.kill(ready.child(command), signal.SIGKILL)
+
+    ready.says(f"{title} was ended by SIGKILL; it starts again")
+    ready.says(f"{title} ready", times=2)
+    ready.until(lambda: ready.call_as_shown().status == 200, "it answers again")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_end_it_ends_with_code_0_and_nothing_is_left(number: signal.Signals, ready: Up) -> None:
+    pids = ready.children()
+
+    ready.popen.send_signal(number)
+
+    assert ready.ends() == 0
+    assert [command for pid, command in pids.items() if _runs(pid)] == []
+
+
+def test_killed_hard_it_takes_its_children_along(ready: Up) -> None:
+    pids = ready.children()
+
+    ready.popen.kill()
+
+    ready.until(lambda: not any(_runs(pid) for pid in pids), "no child is left")
+
+
+def test_a_bad_spec_ends_it_all_with_code_2_and_the_reason(start: Start) -> None:
+    up = start("--model", "synthetic:nonsense")
+
+    assert up.ends() == 2
+    assert "jitney up: batcher synthetic cannot start: " in up.said()
+
+
+def test_a_busy_port_is_told_before_anything_starts(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        up = start("--port", str(listener.getsockname()[1]))
+
+        assert up.ends() == 1
+    assert "is taken: end the program that listens there, or choose another with --port" in up.said()
+    assert "broker ready" not in up.said()
+
+
+def test_a_broker_that_is_named_and_dead_is_told_without_its_password(start: Start) -> None:
+    up = start(JITNEY_REDIS_URL="redis://:secret@127.0.0.1:1/0")
+
+    assert up.ends() == 1
+    assert "JITNEY_REDIS_URL names redis://:…@127.0.0.1:1/0, which cannot be used" in up.said()
+
+
+def _runs(pid: int) -> bool:
+    state = subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+    return state not in ("", "Z")

@@ -1,0 +1,68 @@
+"""What becomes of the jobs of a batch."""
+
+from __future__ import annotations
+
+import pytest
+
+from batcher.batch import SPOILED, Batch
+from batcher.engine import Done
+from broker.messages import Claim, Failure, FailureCode, Job, Timing
+
+
+def job(name: str, *, admitted: float = 100.0, deadline: float = 200.0) -> Job:
+    return Job(id=name, front_end="f" * 16, input=name, admitted=admitted, deadline=deadline)
+
+
+def claimed(*jobs: Job, spoiled: tuple[str, ...] = (), window: float = 0.0) -> Batch:
+    claim = Claim(batch="b:1", jobs=jobs, spoiled=spoiled, claimed=101.0)
+    return Batch(claim=claim, claimed_at=50.0, window=window)
+
+
+def test_a_job_that_expired_while_staged_is_not_computed() -> None:
+    batch = claimed(job("late", deadline=101.5), job("early"))
+
+    batch.start(51.0, cancelled=())
+
+    assert [job.id for job in batch.jobs] == ["early"]
+
+
+def test_a_job_that_was_cancelled_while_staged_is_not_computed() -> None:
+    batch = claimed(job("gone"), job("kept"))
+
+    batch.start(50.0, cancelled={"gone"})
+
+    assert [job.id for job in batch.jobs] == ["kept"]
+
+
+def test_a_result_says_where_its_time_went() -> None:
+    batch = claimed(job("a", admitted=100.9), window=0.03)
+    batch.start(50.02, cancelled=())
+    batch.done = [Done(job_id="a", output="x", seconds=0.5)]
+
+    (result,) = batch.results()
+
+    assert result.timing == Timing(
+        queue=pytest.approx(0.07 + 0.02), window=pytest.approx(0.03), compute=0.5, batch_size=1
+    )
+
+
+def test_the_window_of_a_late_comer_is_no_longer_than_its_wait() -> None:
+    batch = claimed(job("a", admitted=100.99), window=0.03)
+    batch.start(50.0, cancelled=())
+    batch.done = [Done(job_id="a", output="x")]
+
+    (result,) = batch.results()
+
+    assert result.timing.window == pytest.approx(0.01)
+
+
+def test_failed_jobs_give_no_result_and_bytes_that_are_no_job_fail_too() -> None:
+    failure = Failure(job_id="a", code=FailureCode.MODEL_ERROR, message="no")
+    batch = claimed(job("a"), spoiled=("junk",))
+    batch.start(50.0, cancelled=())
+    batch.done = [Done(job_id="a", failure=failure)]
+
+    failures = batch.failures()
+
+    assert batch.results() == []
+    assert failures == [failure, Failure(job_id="junk", code=FailureCode.INVALID_INPUT, message=SPOILED)]

@@ -1,0 +1,71 @@
+"""A beat proves progress: it keeps leases for as long as the engine moves, and no longer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from time import monotonic
+
+from batcher.heartbeat import Heartbeat, Vitals
+from broker.errors import BrokerUnavailable
+from broker.messages import ModelCard, Presence, Pulse
+
+ME = Presence(batcher="b", model="toy@1")
+
+
+class CountingHeart:
+    """Notes what it was told; away for the first `failures` beats; rings after `until` beats."""
+
+    def __init__(self, *, failures: int = 0, until: int = 1) -> None:
+        self.beats: list[dict[str, Sequence[str]]] = []
+        self.rung = threading.Event()
+        self._failures, self._until = failures, until
+
+    def announce(self, card: ModelCard, artifacts: Mapping[str, bytes]) -> None: ...
+
+    def leave(self, batcher: str) -> None: ...
+
+    def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:
+        if self._failures:
+            self._failures -= 1
+            raise BrokerUnavailable
+        self.beats.append(dict(jobs))
+        if len(self.beats) >= self._until:
+            self.rung.set()
+        return Pulse(cancelled=frozenset({"gone"}))
+
+
+def beating(heart: CountingHeart, vitals: Vitals, pulses: list[Pulse]) -> Heartbeat:
+    return Heartbeat(heart, vitals, presence=lambda: ME, on_pulse=pulses.append, lease=0.004, max_step=60.0)
+
+
+def test_the_first_beat_comes_at_once_and_names_the_leases_held() -> None:
+    vitals, heart, pulses = Vitals(batches={"b:1": ("j1", "j2")}, progressed_at=monotonic()), CountingHeart(), []
+
+    with beating(heart, vitals, pulses):
+        assert heart.rung.wait(5)
+
+    assert heart.beats[0] == {"b:1": ("j1", "j2")}
+    assert pulses[0].cancelled == {"gone"}
+
+
+def test_a_broker_that_is_away_does_not_end_the_heartbeat() -> None:
+    heart = CountingHeart(failures=3, until=2)
+
+    with beating(heart, Vitals(), []):
+        assert heart.rung.wait(5)
+
+    assert len(heart.beats) >= 2
+
+
+def test_held_jobs_without_progress_are_a_stall() -> None:
+    vitals = Vitals(batches={"b:1": ("j",)}, progressed_at=100.0)
+
+    assert not vitals.is_stalled(109.0, max_step=10.0)
+    assert vitals.is_stalled(111.0, max_step=10.0)
+
+
+def test_an_idle_batcher_never_stalls() -> None:
+    vitals = Vitals(batches={}, progressed_at=0.0)
+
+    assert not vitals.is_stalled(1e9, max_step=10.0)

@@ -1,0 +1,225 @@
+"""The life of a batch, on the in-memory twin and with an engine that does as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import pytest
+
+from batcher.engine import Done
+from batcher.heartbeat import Vitals
+from batcher.loop import Loop
+from batcher.metrics import BatcherMetrics
+from broker.errors import BrokerUnavailable
+from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryStore
+from broker.messages import AdmitRequest, Failure, FailureCode, Job, Limits, Outcome, Result
+from tests.conftest import FakeClock
+
+pytestmark = pytest.mark.anyio
+MODEL = "toy@1"
+
+
+class ScriptedEngine:
+    """Echoes inputs; `gate` holds the model thread; failures by input; notes every batch it was given."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+        self._held: list[Job] = []
+
+    def room(self) -> int:
+        return 64 - len(self._held)
+
+    def admit(self, jobs: Sequence[Job]) -> None:
+        self._held = list(jobs)
+
+    def step(self) -> list[Done]:
+        self.batches.append([job.input for job in self._held])
+        self.entered.set()
+        assert self.gate.wait(10)
+        return [self._done(job) for job in self._held]
+
+    def _done(self, job: Job) -> Done:
+        if job.input != "bad":
+            return Done(job_id=job.id, output=job.input)
+        failure = Failure(job_id=job.id, code=FailureCode.MODEL_ERROR, message="no")
+        return Done(job_id=job.id, failure=failure)
+
+
+@dataclass
+class World:
+    store: MemoryStore
+    loop: Loop
+    engine: ScriptedEngine
+    vitals: Vitals
+    front_end: MemoryFrontEnd
+    sequence: int = 0
+    handled: int = 0
+    running: asyncio.Task[None] | None = None
+    broker: Flaky | None = None
+    seen: list[Outcome] = field(default_factory=list)
+
+    async def send(self, *inputs: str, time_left: float = 60.0) -> None:
+        self.sequence += 1
+        jobs = [Job(id=uuid4().hex, front_end="f" * 16, input=text) for text in inputs]
+        await self.front_end.admit(self.sequence, [AdmitRequest(model=MODEL, jobs=jobs, time_left=time_left)], {})
+
+    async def outcomes(self, count: int) -> list[Outcome]:
+        while len(self.seen) < count:
+            frames = await self.front_end.receive(self.handled, 1.0)
+            self.handled = frames.count
+            self.seen += frames.outcomes
+        return self.seen
+
+
+class Flaky(MemoryBatcher):
+    """A broker that is away for the next `failures` finishes, after which the answer comes."""
+
+    failures = 0
+
+    async def finish(self, batch: str, results: Sequence[Result], *, done: bool, starts: str | None) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise BrokerUnavailable
+        await super().finish(batch, results, done=done, starts=starts)
+
+
+@asynccontextmanager
+async def world(limits: Limits = Limits()) -> AsyncIterator[World]:
+    store, engine, vitals = MemoryStore(FakeClock()), ScriptedEngine(), Vitals()
+    broker = Flaky(store, MODEL)
+    loop = Loop(broker, engine, limits, batcher="b", vitals=vitals, metrics=BatcherMetrics("toy"))
+    here = World(store, loop, engine, vitals, MemoryFrontEnd(store, "f" * 16), broker=broker)
+    here.running = asyncio.create_task(loop.run())
+    try:
+        yield here
+    finally:
+        engine.gate.set()
+        loop.stop()
+        await here.running
+
+
+async def entered(engine: ScriptedEngine) -> None:
+    assert await asyncio.to_thread(engine.entered.wait, 10)
+    engine.entered.clear()
+
+
+async def test_a_job_is_answered_with_its_own_output() -> None:
+    async with world() as here:
+        await here.send("a")
+
+        (outcome,) = await here.outcomes(1)
+
+        assert isinstance(outcome, Result)
+        assert outcome.output == "a"
+
+
+async def test_jobs_that_come_while_the_card_is_busy_leave_together() -> None:
+    async with world() as here:
+        here.engine.gate.clear()
+        await here.send("a")
+        await entered(here.engine)
+        for text in "bcd":
+            await here.send(text)
+        here.engine.gate.set()
+
+        await here.outcomes(4)
+
+        assert here.engine.batches == [["a"], ["b", "c", "d"]]
+
+
+async def test_a_batch_is_no_larger_than_the_limits_say() -> None:
+    async with world(Limits(max_batch_size=2)) as here:
+        here.engine.gate.clear()
+        await here.send("a")
+        await entered(here.engine)
+        await here.send("b", "c", "d")
+        here.engine.gate.set()
+
+        await here.outcomes(4)
+
+        assert [len(batch) for batch in here.engine.batches] == [1, 2, 1]
+
+
+async def test_a_failure_reaches_its_caller_and_the_others_get_their_results() -> None:
+    async with world() as here:
+        await here.send("good", "bad")
+
+        outcomes = await here.outcomes(2)
+
+        assert {type(outcome) for outcome in outcomes} == {Result, Failure}
+
+
+async def test_an_expired_job_is_dropped_and_not_computed() -> None:
+    async with world() as here:
+        here.engine.gate.clear()
+        await here.send("first")
+        await entered(here.engine)
+        await here.send("late", time_left=0.0)
+        await here.send("next")
+        here.engine.gate.set()
+
+        await here.outcomes(2)
+
+        assert here.engine.batches == [["first"], ["next"]]
+
+
+async def test_results_survive_a_broker_that_is_away_when_they_are_finished() -> None:
+    async with world() as here:
+        assert here.broker is not None
+        here.broker.failures = 2
+        await here.send("a")
+
+        (outcome,) = await here.outcomes(1)
+
+        assert isinstance(outcome, Result)
+        assert here.engine.batches == [["a"]]
+
+
+async def test_a_stopped_loop_finishes_the_batch_that_runs() -> None:
+    async with world() as here:
+        here.engine.gate.clear()
+        await here.send("a")
+        await entered(here.engine)
+
+        here.loop.stop()
+        here.engine.gate.set()
+
+        (outcome,) = await here.outcomes(1)
+        assert isinstance(outcome, Result)
+
+
+async def test_a_stopped_loop_leaves_what_it_has_not_started_in_the_queue() -> None:
+    async with world() as here:
+        here.engine.gate.clear()
+        await here.send("a")
+        await entered(here.engine)
+        await here.send("b")
+
+        here.loop.stop()
+        here.engine.gate.set()
+        assert here.running is not None
+        await here.running
+
+        depth = await MemoryBatcher(here.store, MODEL).depth()
+        assert depth.jobs == 1
+        assert here.engine.batches == [["a"]]
+
+
+async def test_no_lease_is_held_once_all_is_answered() -> None:
+    async with world() as here:
+        await here.send("a", "b")
+        await here.outcomes(2)
+
+        here.loop.stop()
+        assert here.running is not None
+        await here.running
+
+        assert here.vitals.batches == {}

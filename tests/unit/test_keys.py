@@ -1,0 +1,39 @@
+"""The keys table: one hash tag, no two entries that meet."""
+
+from __future__ import annotations
+
+from broker.keys import Keys
+from broker.messages import Lane
+
+KEYS = Keys("house")
+MODEL = "m2m100@r1"
+
+
+def every_key(keys: Keys) -> list[str]:
+    by_model = [keys.suspects, keys.wake, keys.leases, keys.dead]
+    by_name = [keys.lease, keys.reply, keys.bell, keys.admit, keys.cancel, keys.limits, keys.artifact]
+    lanes = [of(MODEL, lane) for of in (keys.queue, keys.tokens) for lane in Lane]
+    return [*lanes, *(of(MODEL) for of in (*by_model, *by_name)), keys.cards, keys.batchers, keys.epoch]
+
+
+def test_all_keys_of_a_namespace_share_one_hash_tag() -> None:
+    assert all(key.startswith("jitney:{house}:") for key in every_key(KEYS))
+
+
+def test_no_two_entries_of_the_table_meet() -> None:
+    keys = every_key(KEYS)
+
+    assert len(set(keys)) == len(keys)
+
+
+def test_namespaces_share_no_key() -> None:
+    assert not set(every_key(KEYS)) & set(every_key(Keys("other")))
+
+
+def test_the_lanes_of_a_model_are_two_queues() -> None:
+    assert KEYS.queue(MODEL, Lane.INTERACTIVE) == "jitney:{house}:q:m2m100@r1:interactive"
+    assert KEYS.queue(MODEL, Lane.BULK) == "jitney:{house}:q:m2m100@r1:bulk"
+
+
+def test_revisions_of_a_model_share_no_queue() -> None:
+    assert KEYS.queue("m2m100@r1", Lane.BULK) != KEYS.queue("m2m100@r2", Lane.BULK)

@@ -1,0 +1,187 @@
+"""Messages ⇄ bytes: what goes in comes out, golden bytes stay, and garbage is only ever a `WireError`."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker import wire
+from broker.messages import (
+    Failure,
+    FailureCode,
+    Job,
+    Lane,
+    ModelCard,
+    Presence,
+    Result,
+    Speed,
+    Timing,
+)
+
+HEX = "0123456789abcdef"
+GOLDEN_JOB = Job(
+    id="0123456789abcdef0123456789abcdef",
+    front_end="fedcba9876543210",
+    input={"ids": array("i", [5, -1]), "lang": "ja"},
+    cost=17,
+    lane=Lane.BULK,
+    attempts=2,
+    admitted=1700000000.123,
+    deadline=1700000060.5,
+)
+GOLDEN_HEADER = b"1sb2000001717000000001231700000060500fedcba9876543210" + GOLDEN_JOB.id.encode()
+GOLDEN_BODY = b"\x82\xa3ids\xd7\x01\x05\x00\x00\x00\xff\xff\xff\xff\xa4lang\xa2ja"
+
+ids = st.text(HEX, min_size=32, max_size=32)
+times = st.integers(0, 9_999_999_999_999).map(lambda ms: ms / 1000)
+finite = st.floats(allow_nan=False)
+plain = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), finite, st.text(), st.binary()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text() | st.integers(0, 9), inner, max_size=4),
+    max_leaves=10,
+)
+token_ids = st.lists(st.integers(-(2**31), 2**31 - 1), max_size=50).map(lambda ids: array("i", ids))
+vectors = st.lists(st.floats(width=32, allow_nan=False), max_size=50).map(lambda numbers: array("f", numbers))
+values = plain | token_ids | vectors | st.lists(token_ids, max_size=3)
+jobs = st.builds(
+    Job,
+    id=ids,
+    front_end=st.text(HEX, min_size=16, max_size=16),
+    input=values,
+    cost=st.integers(0, wire.MAX_COST),
+    lane=st.sampled_from(Lane),
+    attempts=st.integers(0, 9),
+    admitted=times,
+    deadline=times,
+)
+timings = st.builds(Timing, queue=finite, window=finite, compute=finite, batch_size=st.integers(1, 256))
+results = st.builds(Result, job_id=ids, output=values, timing=timings)
+failures = st.builds(Failure, job_id=ids, code=st.sampled_from(FailureCode), message=st.text(max_size=50))
+words = st.text(max_size=10)
+cards = st.builds(
+    ModelCard,
+    name=words,
+    task=words,
+    codec=words,
+    revision=words,
+    max_cost=st.integers(1, 10**6),
+    labels=st.lists(words, max_size=3),
+    languages=st.lists(words, max_size=3),
+    artifacts=st.dictionaries(words, words, max_size=3),
+    options=st.dictionaries(words, plain, max_size=3),
+    description=words,
+)
+presences = st.builds(
+    Presence,
+    batcher=words,
+    model=words,
+    speed=st.builds(Speed, fixed=finite, per_job=finite),
+    room=st.integers(0, 256),
+    host=words,
+)
+
+
+@given(jobs)
+def test_a_job_survives_the_journey(job: Job) -> None:
+    there_and_back = wire.decode_job(wire.encode_job(job))
+
+    assert there_and_back.input == job.input
+    assert (there_and_back.id, there_and_back.front_end, there_and_back.lane) == (job.id, job.front_end, job.lane)
+    assert (there_and_back.cost, there_and_back.attempts) == (job.cost, job.attempts)
+    assert there_and_back.admitted == pytest.approx(job.admitted, abs=0.0011)
+    assert there_and_back.deadline == pytest.approx(job.deadline, abs=0.0011)
+
+
+@given(jobs)
+def test_every_header_has_the_same_width(job: Job) -> None:
+    assert wire.encode_job(job)[wire.HEADER :] == wire.pack(job.input)
+
+
+def test_the_bytes_of_a_job_stay_as_they_are() -> None:
+    assert wire.encode_job(GOLDEN_JOB) == GOLDEN_HEADER + GOLDEN_BODY
+    assert wire.decode_job(GOLDEN_HEADER + GOLDEN_BODY) == GOLDEN_JOB
+
+
+def test_scripts_read_the_header_at_these_positions() -> None:
+    data = wire.encode_job(GOLDEN_JOB)
+
+    assert [data[0:1], data[1:2], data[2:3], data[3:4]] == [b"1", b"s", b"b", b"2"]
+    assert [int(data[4:11]), int(data[11:24]), int(data[24:37])] == [17, 1700000000123, 1700000060500]
+    assert (wire.front_end_of(data), wire.job_id(data)) == (GOLDEN_JOB.front_end, GOLDEN_JOB.id)
+
+
+@pytest.mark.parametrize(("cost", "written"), [(-5, b"0000000"), (0, b"0000000"), (10**9, b"9999999")])
+def test_a_cost_beyond_the_header_is_cut_to_fit(cost: int, written: bytes) -> None:
+    job = Job(id="a" * 32, front_end="b" * 16, input=None, cost=cost)
+
+    assert wire.encode_job(job)[4:11] == written
+
+
+def test_the_bytes_of_a_frame_of_results_stay_as_they_are() -> None:
+    timing = Timing(queue=0.5, window=0.25, compute=2.0, batch_size=3)
+    frame = (
+        b"1R\x91\x86\xa2id\xa1a\xa6output\xc7\x04\x02\x00\x00\x80?\xa5queue\xcb?\xe0\x00\x00\x00\x00\x00\x00"
+        b"\xa6window\xcb?\xd0\x00\x00\x00\x00\x00\x00\xa7compute\xcb@\x00\x00\x00\x00\x00\x00\x00\xaabatch_size\x03"
+    ).replace(b"\xc7\x04\x02", b"\xd6\x02")
+
+    result = Result(job_id="a", output=array("f", [1.0]), timing=timing)
+
+    assert wire.encode_results([result]) == frame
+    assert wire.decode_frame(frame) == [result]
+
+
+def test_the_bytes_of_a_frame_of_failures_stay_as_they_are() -> None:
+    failure = Failure(job_id="a", code=FailureCode.EXPIRED, message="late")
+    frame = b"1F\x91\x83\xa2id\xa1a\xa4code\xa7expired\xa7message\xa4late"
+
+    assert wire.encode_failures([failure]) == frame
+    assert wire.decode_frame(frame) == [failure]
+
+
+def test_a_frame_written_by_a_script_names_the_poisonous() -> None:
+    outcomes = wire.decode_frame(b"1P" + b"a" * 32 + b"b" * 32)
+
+    assert [outcome.job_id for outcome in outcomes] == ["a" * 32, "b" * 32]
+    assert {(one.code, one.message) for one in outcomes if isinstance(one, Failure)} == {
+        (FailureCode.POISON, wire.POISON_MESSAGE)
+    }
+
+
+@given(st.lists(results, max_size=4))
+def test_a_frame_of_results_survives_the_journey(sent: list[Result]) -> None:
+    assert wire.decode_frame(wire.encode_results(sent)) == sent
+
+
+@given(st.lists(failures, max_size=4))
+def test_a_frame_of_failures_survives_the_journey(sent: list[Failure]) -> None:
+    assert wire.decode_frame(wire.encode_failures(sent)) == sent
+
+
+@given(cards)
+def test_a_card_survives_the_journey(card: ModelCard) -> None:
+    assert wire.decode_card(wire.encode_card(card)) == card
+
+
+@given(presences)
+def test_a_presence_survives_the_journey(presence: Presence) -> None:
+    assert wire.decode_presence(wire.encode_presence(presence)) == presence
+
+
+def test_fields_of_a_later_version_are_ignored() -> None:
+    card = ModelCard(name="toy", task="t", codec="text", revision="r1", labels=[], languages=[])
+    row = msgpack.unpackb(wire.encode_card(card)) | {"colour": "red"}
+
+    assert wire.decode_card(msgpack.packb(row)) == card
+
+
+@pytest.mark.parametrize(
+    "value", [object(), {1, 2}, array("d", [1.0]), [object()]], ids=lambda value: type(value).__name__
+)
+def test_what_cannot_travel_is_refused_when_it_is_packed(value: Any) -> None:
+    with pytest.raises(TypeError, match="cannot travel"):
+        wire.pack(value)
