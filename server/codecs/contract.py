@@ -1,0 +1,69 @@
+"""What a codec promises: a request's record into job inputs, and a job's output into the record's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from broker.messages import Value
+
+
+class CodecError(ValueError):
+    """This record cannot be encoded; `message` may be shown to the client.
+
+    `code` is one of the stable problem codes: invalid_input, unknown_language, too_large.
+    """
+
+    def __init__(self, message: str, *, code: str = "invalid_input", **extra: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.extra = extra  # goes into the problem document, e.g. languages=[...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One job to be: the model's input and its cost in tokens."""
+
+    input: Value
+    cost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one record is computed: its pieces, and whatever `decode` needs to put their outputs together again.
+
+    No pieces: the record answers itself, and `decode(plan, [])` says how (an empty text, same language).
+    """
+
+    pieces: Sequence[Piece] = ()
+    memo: Any = None
+    unknown: int = 0  # <unk> tokens met while encoding, for the metrics
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Codec(Protocol):
+    """Pure and thread-safe; made once per card from the card and its files.
+
+    The constructor is `Codec(card: ModelCard, files: Mapping[str, bytes])`; it raises `ValueError` for files it cannot
+    use.
+    """
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Raises `CodecError` for options that no record of the request could be computed with."""
+        ...
+
+    def encode(self, text: str, options: Mapping[str, Any]) -> Plan:
+        """The plan for one record's text; `options` are the payload's fields (fromLang, toLang, topK …).
+
+        Raises `CodecError` for a record that can never be computed, whatever the others are.
+        """
+        ...
+
+    def decode(self, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any]:
+        """The record's fields besides its id, from the outputs of its pieces in order.
+
+        Raises `ValueError` for outputs that are not of this card's task.
+        """
+        ...

@@ -1,0 +1,104 @@
+"""M2M100 translation: SentencePiece pieces and the model's own ids, without its tokenizer class.
+
+The class holds the source language as state, reads "</s>" in a user's text as the end of the sentence, and is several
+times slower. Ids and texts are the same (a test compares them).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from broker.messages import ModelCard, Value
+from server.codecs.checks import file_of, refuse_lone_surrogates
+from server.codecs.contract import CodecError, Piece, Plan
+from server.codecs.languages import by_tag, resolve
+from server.codecs.segments import clause_stops, divide, lines, sentences, separator, word_stops
+from server.codecs.vocabulary import Vocabulary
+
+FRAME = 2  # ids around a text's own: the source language before it, the end after it
+
+
+class M2M100Codec:
+    """Options `fromLang` and `toLang`; a piece's input is `{"source": array("i"), "target": language id}`.
+
+    The card's `options`: `language_ids` (code → id), and `eos` and `unk` where they are not M2M100's 2 and 3.
+    """
+
+    def __init__(self, card: ModelCard, files: Mapping[str, bytes]) -> None:
+        self._language_ids: dict[str, int] = dict(card.options.get("language_ids") or {})
+        codes = tuple(card.languages) or tuple(self._language_ids)
+        if not codes or not self._language_ids.keys() >= set(codes):
+            raise ValueError(f"model {card.name}: its card must give a language id for each of its languages")
+        if card.max_cost <= FRAME:
+            raise ValueError(f"model {card.name}: max_cost {card.max_cost} leaves no room for a text")
+        self._offered = by_tag(codes)
+        self._eos = int(card.options.get("eos", 2))
+        self._unk = int(card.options.get("unk", 3))
+        self._room = card.max_cost - FRAME
+        self._vocabulary = Vocabulary(
+            file_of(card, files, "sentencepiece.bpe.model"), file_of(card, files, "vocab.json"), unk=self._unk
+        )
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Raises `CodecError` (unknown_language) for a language that is missing or not offered."""
+        self._pair(options)
+
+    def encode(self, text: str, options: Mapping[str, Any]) -> Plan:
+        """One piece a line; for a line over the budget, one a sentence; for a sentence over it, as few as it takes."""
+        source, target = self._pair(options)
+        refuse_lone_surrogates(text)
+        if source == target or not text or text.isspace():
+            return Plan(memo=(text,))
+        pieces: list[Piece] = []
+        gaps: list[str] = []
+        kept: list[str] = []
+        for ids, words, gap in self._segments(text, source, target):
+            if not ids:
+                kept += (words, gap)  # nothing the model could read, a zero-width space perhaps: stays as it is
+                continue
+            pieces.append(self._piece(ids, source, target))
+            gaps.append("".join(kept))
+            kept = [gap]
+        gaps.append("".join(kept))
+        unknown = sum(piece.input["source"].count(self._unk) for piece in pieces)
+        return Plan(pieces=pieces, memo=tuple(gaps), unknown=unknown)
+
+    def decode(self, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any]:
+        """`text`: the translations, with the gaps of the original between them."""
+        first, *gaps = plan.memo
+        translated = [self._vocabulary.text(output) + gap for output, gap in zip(outputs, gaps, strict=True)]
+        return {"text": first + "".join(translated)}
+
+    def _pair(self, options: Mapping[str, Any]) -> tuple[str, str]:
+        source = resolve(options.get("fromLang"), self._offered, "fromLang")
+        return source, resolve(options.get("toLang"), self._offered, "toLang")
+
+    def _segments(self, text: str, source: str, target: str) -> Iterator[tuple[list[int], str, str]]:
+        """(ids, words, gap) of all that becomes a job, and of what does not (no ids)."""
+        for line, gap in lines(text):
+            ids = self._vocabulary.ids(line)
+            if len(ids) <= self._room:
+                yield ids, line, gap
+            else:
+                yield from self._cut(line, gap, source, separator(target))
+
+    def _cut(self, line: str, gap: str, source: str, between: str) -> Iterator[tuple[list[int], str, str]]:
+        parts = [part.strip() for sentence in sentences(line, source) for part in self._fitting(sentence)]
+        parts = [part for part in parts if part]
+        for number, part in enumerate(parts, start=1):
+            ids = self._vocabulary.ids(part)
+            if len(ids) > self._room:
+                raise CodecError(f"a single character is longer than the {self._room} tokens left", code="too_large")
+            yield ids, part, between if number < len(parts) else gap
+
+    def _fitting(self, sentence: str) -> list[str]:
+        def fits(part: str) -> bool:
+            return len(self._vocabulary.ids(part.strip())) <= self._room
+
+        return divide(sentence, fits, [clause_stops(sentence), word_stops(sentence)])
+
+    def _piece(self, ids: list[int], source: str, target: str) -> Piece:
+        framed = array("i", [self._language_ids[source], *ids, self._eos])
+        return Piece(input={"source": framed, "target": self._language_ids[target]}, cost=len(framed))

@@ -1,0 +1,100 @@
+"""Where a text may be cut: at newlines, after sentences, where a budget forces it. Pure: no cut loses a character."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, pairwise
+
+from sentencex import segment
+
+# Ends of clauses. Where words stand apart a mark counts only before a space, so 3,000 stays whole.
+CLAUSE_END = re.compile(r"[,;:.!?)\]…،؛؟۔।॥፣፤።၊။។][\"'”’»]?(?=\s)|[、，；：。！？）」』—]")
+SPACE = re.compile(r"\s")
+WORD_START = re.compile(r"(?<=\s)(?=\S)")
+
+# Only these put nothing between sentences. Thai, Lao, Khmer and Burmese write no spaces between
+# words, but a space is just how they show that a sentence has ended.
+UNSPACED = frozenset({"zh", "ja", "yue", "wuu"})
+
+
+def lines(text: str) -> Iterator[tuple[str, str]]:
+    """Pairs (line, gap) whose concatenation is the text.
+
+    A line has no whitespace at its ends; a gap is nothing but whitespace: ends of lines, blank lines, indents. The
+    first line is "" when the text begins with whitespace.
+    """
+    line, gap = "", ""
+    for row in text.splitlines(keepends=True):
+        rest = row.lstrip()
+        gap += row[: len(row) - len(rest)]
+        if not rest:
+            continue
+        if line or gap:
+            yield line, gap
+        line = rest.rstrip()
+        gap = rest[len(line) :]
+    yield line, gap
+
+
+def sentences(text: str, language: str) -> list[str]:
+    """The sentences of a line, each with the whitespace that follows it; joined they are the line."""
+    # sentencex drops newlines, and panics over a wide space between an initial and its full stop ("B\u3000."). So it
+    # sees plain spaces, and only its lengths are taken.
+    lengths = [len(sentence) for sentence in segment(language, SPACE.sub(" ", text))]
+    stops = list(accumulate(lengths))[:-1]
+    return [text[start:end] for start, end in pairwise([0, *stops, len(text)])]
+
+
+def separator(language: str) -> str:
+    """What stands between two sentences of this language."""
+    return "" if language.partition("-")[0].lower() in UNSPACED else " "
+
+
+def sentence_stops(text: str, language: str) -> list[int]:
+    """Where the next sentence or line begins, as offsets in ascending order."""
+    stops = [0]
+    for line, gap in lines(text):
+        stops += accumulate((len(sentence) for sentence in sentences(line, language)), initial=stops.pop())
+        stops[-1] += len(gap)
+    return stops
+
+
+def clause_stops(text: str) -> list[int]:
+    """Where clauses end, just after their marks."""
+    return [match.end() for match in CLAUSE_END.finditer(text)]
+
+
+def word_stops(text: str) -> list[int]:
+    """Where words begin."""
+    return [match.start() for match in WORD_START.finditer(text)]
+
+
+def divide(text: str, fits: Callable[[str], bool], levels: Sequence[Sequence[int]]) -> list[str]:
+    """Parts of the text that fit, in order; joined they are the text.
+
+    `levels` are offsets where it may be cut, the best kind first; after them any code point will do. Text is halved
+    until it fits, at the stop nearest to its middle: a part of one or two words would lack the context to be read
+    rightly. Only a single code point may come back although it does not fit.
+    """
+
+    def parts(start: int, end: int) -> list[str]:
+        if end - start < 2 or fits(text[start:end]):
+            return [text[start:end]]
+        middle = _near_middle(start, end, levels)
+        return parts(start, middle) + parts(middle, end)
+
+    return parts(0, len(text))
+
+
+def _near_middle(start: int, end: int, levels: Sequence[Sequence[int]]) -> int:
+    """The best stop within the middle half: so the halves shrink at every turn, whatever the text is."""
+    middle, reach = (start + end) // 2, (end - start) // 4
+    for stops in levels:
+        after = bisect_right(stops, middle)
+        near = [stop for stop in stops[max(0, after - 1) : after + 1] if start < stop < end]
+        best = min(near, key=lambda stop: abs(stop - middle), default=None)
+        if best is not None and abs(best - middle) <= reach:
+            return best
+    return middle
