@@ -42,10 +42,7 @@ class BatcherSettings:
         """What is wrong with these settings, in words for the operator."""
         rules = [
             (bool(self.model), "say which model to serve: --model SPEC (or JITNEY_MODEL)"),
-            (1 <= self.max_batch_size <= 256, "--max-batch-size must be 1 to 256"),
-            (self.max_batch_tokens >= 1, "--max-batch-tokens must be at least 1"),
-            (0.0 <= self.max_wait <= 10.0, "--max-wait must be 0 to 10 seconds"),
-            (0.1 <= self.lease <= 60.0, "--lease must be 0.1 to 60 seconds"),
-            (self.max_step > self.lease, "--max-step must be longer than --lease"),
+            (0.1 <= self.lease <= 60.0, "lease must be 0.1 to 60 seconds"),
+            (self.max_step > self.lease, "max_step must be longer than lease"),
         ]
-        return [complaint for holds, complaint in rules if not holds]
+        return [complaint for holds, complaint in rules if not holds] + self.limits().complaints()

@@ -45,14 +45,17 @@ class FrontEndBroker(Protocol):
         """Queue whole requests or refuse them whole, oldest first; mark `cancelled` jobs (id → seconds to remember it).
 
         Verdicts come in the order of the requests. The same sequence again returns the same verdicts and queues
-        nothing. Raises `BrokerFull` when the broker's memory is spent; nothing was queued then.
+        nothing. Bounds hold for each lane: an empty one takes any number of tokens, but never more jobs than its bound.
+        The request's lane wins over the job's. Raises `BrokerFull` when the broker's memory is spent; nothing was
+        queued then.
         """
         ...
 
     async def receive(self, handled: int, wait: float) -> Frames:
         """Forget the first `handled` frames, then wait up to `wait` seconds for outcomes; 0.0 does not wait.
 
-        Frames that were not named as handled are read again: no outcome dies with a connection.
+        Frames that were not named as handled are read again: no outcome dies with a connection. After an error ask
+        with `wait` 0.0 first: the token that announced what waits may be spent.
         """
         ...
 
@@ -73,7 +76,7 @@ class BatcherBroker(Protocol):
         ...
 
     async def depth(self) -> Depth:
-        """How much waits for this model right now, in both lanes."""
+        """How much waits for this model right now. `jobs` counts suspects; `tokens` and `oldest_age` the lanes only."""
         ...
 
     async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool) -> Claim:
@@ -82,7 +85,8 @@ class BatcherBroker(Protocol):
         If that lease exists already its jobs are returned: asking again claims nothing more. Expired and cancelled jobs
         are dropped on the way. `staged` jobs have not started: a crash sends them back to the head untouched.
         `suspects` says whether suspects go first this time; otherwise they go only when nothing else waits. Suspects
-        with one attempt run together, those with two or more alone. A job larger than the token budget travels alone.
+        with one attempt run together, those with two or more alone. The token budget is a sum of costs; a job larger
+        than it travels alone. One call does bounded work, so it may return nothing though jobs are left.
         """
         ...
 
@@ -95,7 +99,8 @@ class BatcherBroker(Protocol):
         ...
 
     async def fail(self, batch: str, failures: Sequence[Failure]) -> None:
-        """Publish failures for jobs that this lease still holds; for others it changes nothing. Fenced by the lease."""
+        """Publish failures for jobs that this lease still holds; for others it changes nothing. Fenced by the lease,
+        which goes with its last job."""
         ...
 
     async def start(self, batch: str) -> None:
@@ -103,7 +108,8 @@ class BatcherBroker(Protocol):
         ...
 
     async def release(self, batch: str) -> None:
-        """Return the jobs of a batch that did not start to the head of their lane, in order, attempts unchanged."""
+        """Return the jobs of a batch that did not start to the head of their lane, in order, attempts unchanged; a
+        suspect stays one."""
         ...
 
     async def reclaim(self) -> Sequence[DeadLetter]:
@@ -123,7 +129,8 @@ class Heart(Protocol):
         ...
 
     def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:
-        """Extend the leases of these batches (batch id → ids of its live jobs), renew card, artifacts and presence."""
+        """Extend the leases of these batches (batch id → ids of its live jobs), renew card, artifacts and presence, and
+        bring card and artifacts back where the broker has lost them."""
         ...
 
     def leave(self, batcher: str) -> None:

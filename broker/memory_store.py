@@ -50,8 +50,7 @@ class Token:
     async def take(self, timeout: float) -> bool:
         with suppress(TimeoutError):
             async with asyncio.timeout(max(timeout, 0.0)):
-                while not self._event.is_set():
-                    await self._event.wait()
+                await self._event.wait()
         return self.drop()
 
 

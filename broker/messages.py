@@ -167,6 +167,16 @@ class Limits:
     policy: str = "adaptive"  # adaptive | fixed
     version: int = 0  # counts the live changes
 
+    def complaints(self) -> list[str]:
+        """What is wrong with these, in words for the operator."""
+        rules = [
+            (1 <= self.max_batch_size <= 256, "max_batch_size must be 1 to 256 jobs"),
+            (self.max_batch_tokens >= 1, "max_batch_tokens must be at least 1"),
+            (0.0 <= self.max_wait <= 10.0, "max_wait must be 0 to 10 seconds"),
+            (self.policy in ("adaptive", "fixed"), "policy must be adaptive or fixed"),
+        ]
+        return [complaint for holds, complaint in rules if not holds]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -177,7 +187,7 @@ class Claim:
     spoiled: Sequence[str] = ()  # ids of claimed jobs whose bytes are not a job: to be failed
     left: int = 0  # jobs still waiting
     claimed: float = 0.0  # seconds, the broker's clock
-    closed_by: str = "empty"  # size | tokens | suspects | empty: what ended the claim
+    closed_by: str = "empty"  # size | tokens | suspects | empty: what ended it; again: the last answer, repeated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,7 +143,10 @@ def decode_presence(data: bytes) -> Presence:
     """The batcher in these bytes."""
     presence = _known(Presence, data)
     speed: Any = presence.speed
-    return replace(presence, speed=Speed(**speed)) if isinstance(speed, dict) else presence
+    try:
+        return replace(presence, speed=Speed(**speed)) if isinstance(speed, dict) else presence
+    except TypeError as error:
+        raise WireError from error
 
 
 def decode_limits(entry: Mapping[bytes, bytes], default: Limits) -> Limits | None:
@@ -153,9 +156,12 @@ def decode_limits(entry: Mapping[bytes, bytes], default: Limits) -> Limits | Non
     try:
         known = {field.name: type(getattr(default, field.name)) for field in fields(Limits)}
         named = {name.decode(): value.decode() for name, value in entry.items()}
-        return replace(default, **{name: known[name](value) for name, value in named.items() if name in known})
+        limits = replace(default, **{name: known[name](value) for name, value in named.items() if name in known})
     except ValueError as error:
         raise WireError("live limits hold a value that is not a number") from error
+    if complaints := limits.complaints():
+        raise WireError(f"live limits: {'; '.join(complaints)}")
+    return limits
 
 
 def _known(kind: type[AnyDataclass], data: bytes) -> AnyDataclass:
@@ -179,7 +185,7 @@ def unpack(data: bytes) -> Any:
         return msgpack.unpackb(
             data, ext_hook=_restore, max_array_len=MAX_ITEMS, max_map_len=MAX_ITEMS, strict_map_key=False
         )
-    except (msgpack.UnpackException, msgpack.exceptions.ExtraData, UnicodeDecodeError, OverflowError) as error:
+    except (msgpack.UnpackException, msgpack.exceptions.ExtraData, OverflowError, TypeError, ValueError) as error:
         raise ValueError("malformed msgpack") from error
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import redis
 import redis.asyncio
 import structlog
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
@@ -31,7 +32,7 @@ log = structlog.get_logger("broker")
 
 
 def options(name: str, socket_timeout: float) -> dict[str, Any]:
-    """What every client is made with.
+    """What every client is made with; besides, each has a `retry` of its own kind: asyncio's is another class.
 
     redis-py retries by itself (an LPUSH during a pause pushed twice), and skips its own check for unread replies
     while maintenance notifications are on (a pooled connection then hands one caller's reply to another).
@@ -39,7 +40,6 @@ def options(name: str, socket_timeout: float) -> dict[str, Any]:
     return {
         "protocol": 3,
         "decode_responses": False,
-        "retry": Retry(NoBackoff(), 0),
         "socket_timeout": socket_timeout,
         "socket_connect_timeout": 0.5,
         "health_check_interval": 15,
@@ -52,7 +52,7 @@ def make_client(url: str, *, name: str, socket_timeout: float, max_connections: 
     """An asyncio client, for one long-lived task. A blocking command needs a timeout well below `socket_timeout`."""
     try:
         client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
-            url, max_connections=max_connections, **options(name, socket_timeout)
+            url, max_connections=max_connections, retry=AsyncRetry(NoBackoff(), 0), **options(name, socket_timeout)
         )
     except ValueError as error:
         raise BrokerUnfit(f"{shown(url)} is not a broker's URL: {error}") from error
@@ -61,7 +61,9 @@ def make_client(url: str, *, name: str, socket_timeout: float, max_connections: 
 
 def make_sync_client(url: str, *, name: str, socket_timeout: float) -> redis.Redis:
     """A client for a thread of its own."""
-    client: redis.Redis = redis.Redis.from_url(url, max_connections=1, **options(name, socket_timeout))
+    client: redis.Redis = redis.Redis.from_url(
+        url, max_connections=1, retry=Retry(NoBackoff(), 0), **options(name, socket_timeout)
+    )
     return client
 
 

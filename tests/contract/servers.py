@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -49,14 +50,15 @@ FINDERS = {"valkey": find_valkey, "redis": find_redis}
 
 
 @contextmanager
-def running(binary: str, *options: str) -> Iterator[Server]:
-    """Start it, with `options` last; kill it at the end."""
+def running(binary: str, *options: str, tcp: bool = False) -> Iterator[Server]:
+    """Start it, with `options` last; kill it at the end. `tcp` makes loopback its URL."""
     with tempfile.TemporaryDirectory(prefix="jitney-") as directory:
-        socket = f"{directory}/s"
-        settings = ["--port", "0", "--unixsocket", socket, "--dir", directory]
+        path = f"{directory}/s"
+        port = _free_port() if tcp else 0
+        settings = ["--bind", "127.0.0.1", "--port", str(port), "--unixsocket", path, "--dir", directory]
         settings += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
         process = subprocess.Popen([binary, *settings, *options], stdout=subprocess.DEVNULL)
-        server = Server(f"unix://{socket}", process)
+        server = Server(f"redis://127.0.0.1:{port}" if tcp else f"unix://{path}", process)
         try:
             _await_answer(server)
             yield server
@@ -64,6 +66,13 @@ def running(binary: str, *options: str) -> Iterator[Server]:
             process.send_signal(signal.SIGCONT)  # a test may have paused it
             process.kill()
             process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def _await_answer(server: Server) -> None:

@@ -222,35 +222,3 @@ async def test_two_batchers_never_claim_the_same_job(world: World) -> None:
     )
 
     assert sorted(id for claim in claims for id in ids(claim)) == sorted(ids(jobs))
-
-
-async def test_depth_counts_jobs_and_tokens_of_both_lanes(world: World) -> None:
-    batcher = await world.batcher()
-    await world.admit(job(cost=3), job(cost=4))
-    await world.admit(job(cost=5), lane=BULK)
-
-    depth = await batcher.depth()
-
-    assert (depth.jobs, depth.tokens) == (3, 12)
-
-
-async def test_depth_tells_the_age_of_the_oldest_job(world: World) -> None:
-    batcher = await world.batcher()
-    await world.admit(job(), lane=BULK)
-    await world.pass_time(0.02)
-    await world.admit(job())
-
-    assert 0.015 < (await batcher.depth()).oldest_age < 5.0
-
-
-async def test_claimed_tokens_leave_the_depth(world: World) -> None:
-    batcher = await world.batcher()
-    await world.admit(job(cost=3), job(cost=4), job(cost=5))
-
-    await batcher.drain("1", size(2), staged=False, suspects=False)
-
-    assert (await batcher.depth()).tokens == 5
-
-
-async def test_an_idle_model_has_no_depth(world: World) -> None:
-    assert await (await world.batcher()).depth() == Depth()

@@ -93,6 +93,26 @@ async def test_a_garbled_card_hides_no_other(world: RedisWorld, garbage: bytes) 
     assert [(one.card.key, len(one.batchers)) for one in fleet.announcements] == [(MODEL, 1)]
 
 
+async def test_a_file_that_was_lost_alone_comes_back_with_the_next_beat(world: RedisWorld) -> None:
+    heart = world.heart()
+    heart.announce(card(), {"a" * 64: b"file"})
+    world.server.delete(world.keys.artifact("a" * 64))
+
+    heart.beat(presence(), {})
+
+    assert await (await world.front_end()).artifact("a" * 64) == b"file"
+
+
+async def test_a_beat_renews_the_life_of_a_file(world: RedisWorld) -> None:
+    heart, name = world.heart(), world.keys.artifact("a" * 64)
+    heart.announce(card(), {"a" * 64: b"file"})
+    world.server.pexpire(name, 5_000)
+
+    heart.beat(presence(), {})
+
+    assert world.server.pttl(name) > 5_000
+
+
 async def test_live_limits_that_make_no_sense_stop_no_heart(world: RedisWorld) -> None:
     waiting = job()
     batcher = await world.batcher(lease=SHORT)

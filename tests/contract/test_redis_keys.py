@@ -24,41 +24,57 @@ def table(keys: Keys) -> list[re.Pattern[str]]:
     return [re.compile(re.escape(row).replace(NAME, "[^:]+") + "$") for row in rows]
 
 
-async def live_through_everything(world: RedisWorld) -> set[str]:
-    """Every step of the protocol at least once, then quiet; returns all the keys that were seen on the way."""
-    seen: set[str] = set()
-    heart, batcher = world.heart(), await world.batcher(lease=SHORT)
+class Census:
+    """Every key that was ever seen, and those of them that had no end."""
+
+    def __init__(self, world: RedisWorld) -> None:
+        self._world = world
+        self.seen: set[str] = set()
+        self.endless: set[str] = set()
+
+    def take(self) -> None:
+        names = self._world.names()
+        self.seen |= set(names)
+        self.endless |= {name for name in names if self._world.server.pttl(name) == -1}
+
+
+async def live_through_everything(world: RedisWorld) -> Census:
+    """Every step of the protocol at least once, then quiet."""
+    census = Census(world)
+    front_end, batcher, heart = await world.front_end(), await world.batcher(lease=SHORT), world.heart()
     heart.announce(card(), {"a" * 64: b"file"})
     world.set_limits("toy", Limits())
-    await (await world.front_end()).look()
-    good, bad, cancelled, released = [job() for _ in range(4)]
+    await front_end.look()
+    good, bad, cancelled, poison = [job() for _ in range(4)]
     await world.admit(good, bad, cancelled)
     await world.admit(job(), lane=Lane.BULK, time_left=SHORT)
     await world.cancel(cancelled)
-    seen |= set(world.names())
+    census.take()
 
     await batcher.drain("done", LIMITS, staged=False, suspects=True)
     heart.beat(presence(), {"done": [good.id, bad.id]})
-    seen |= set(world.names())
+    census.take()
     await batcher.fail("done", [Failure(job_id=bad.id, code=FailureCode.MODEL_ERROR, message="no")])
+    census.take()
     await batcher.finish("done", results(good), done=True, starts=None)
-    seen |= set(world.names())
+    census.take()
 
-    await world.admit(released)
+    await world.admit(poison)
     await batcher.drain("released", LIMITS, staged=True, suspects=True)
     await batcher.release("released")
     for crash in range(3):
         await world.crash(f"crash {crash}")
-        seen |= set(world.names())
+        census.take()
     await batcher.drain("empty", LIMITS, staged=False, suspects=True)
-    frames = await (await world.front_end()).receive(0, 0.0)
-    assert set(ids(frames.outcomes)) == {good.id, bad.id, released.id}
-    await (await world.front_end()).receive(frames.count, 0.0)
-    return seen | set(world.names())
+    frames = await front_end.receive(0, 0.0)
+    assert set(ids(frames.outcomes)) == {good.id, bad.id, poison.id}
+    await front_end.receive(frames.count, 0.0)
+    census.take()
+    return census
 
 
 async def test_every_key_is_in_the_table(world: RedisWorld) -> None:
-    seen = await live_through_everything(world)
+    seen = (await live_through_everything(world)).seen
 
     rows = table(world.keys)
     assert [name for name in seen if not any(row.match(name) for row in rows)] == []
@@ -76,10 +92,9 @@ async def test_after_everything_is_answered_no_job_stays_anywhere(world: RedisWo
 
 
 async def test_every_key_has_an_end_besides_the_fixed_ones(world: RedisWorld) -> None:
-    await live_through_everything(world)
+    endless = (await live_through_everything(world)).endless
 
-    endless = {name.removeprefix(world.keys.prefix) for name in world.names() if world.server.pttl(name) == -1}
-    assert endless <= LASTING
+    assert {name.removeprefix(world.keys.prefix) for name in endless} <= LASTING
 
 
 async def test_while_jobs_wait_their_keys_have_an_end_beyond_the_deadline(world: RedisWorld) -> None:

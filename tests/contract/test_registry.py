@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from broker.messages import Announcement, Fleet, Speed
-from tests.contract.worlds import LIMITS, MODEL, SHORT, World, card, presence
+from tests.contract.worlds import LIMITS, MODEL, World, card, presence
 
 pytestmark = pytest.mark.anyio
+SILENCE = 0.25  # seconds until a batcher is forgotten; long enough for a slow machine to look in time
 FILES = {"a" * 64: b"\x00vocabulary\xff", "b" * 64: b""}
 
 
@@ -114,23 +115,23 @@ async def test_a_batcher_that_left_no_longer_counts(world: World) -> None:
 
 
 async def test_a_silent_batcher_no_longer_counts_but_its_card_is_known(world: World) -> None:
-    world.forget_after(SHORT)
+    world.forget_after(SILENCE)
     heart = world.heart()
     heart.announce(card(), {})
     heart.beat(presence(), {})
 
-    await world.pass_time(2 * SHORT)
+    await world.pass_time(1.2 * SILENCE)
 
     assert list((await announced(world))[MODEL].batchers) == []
 
 
 async def test_reclaim_prunes_the_card_that_nobody_stands_behind(world: World) -> None:
-    world.forget_after(SHORT)
+    world.forget_after(SILENCE)
     dead, alive = world.heart("toy@r1"), world.heart("toy@r2")
     dead.announce(card("toy@r1"), {})
     alive.announce(card("toy@r2"), {})
     dead.beat(presence("b1", "toy@r1"), {})
-    await world.pass_time(2 * SHORT)
+    await world.pass_time(1.2 * SILENCE)
     alive.beat(presence("b2", "toy@r2"), {})
 
     await (await world.batcher("toy@r2")).reclaim()
@@ -147,11 +148,11 @@ async def test_a_card_waits_for_its_first_beat(world: World) -> None:
 
 
 async def test_a_beat_brings_a_pruned_card_back(world: World) -> None:
-    world.forget_after(SHORT)
+    world.forget_after(SILENCE)
     heart = world.heart()
     heart.announce(card(), {})
     heart.beat(presence(), {})
-    await world.pass_time(2 * SHORT)
+    await world.pass_time(1.2 * SILENCE)
     await (await world.batcher("other@r1")).reclaim()
 
     heart.beat(presence(), {})

@@ -47,7 +47,7 @@ async def test_there_is_at_most_one_token(world: World) -> None:
 
 async def test_one_token_wakes_one_batcher(world: World) -> None:
     batchers = [await world.batcher() for _ in range(3)]
-    waiting = [asyncio.create_task(batcher.wait(0.3)) for batcher in batchers]
+    waiting = [asyncio.create_task(batcher.wait(0.6)) for batcher in batchers]
     await asyncio.sleep(0.02)
 
     await world.admit(job())

@@ -7,15 +7,16 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker import wire
+from broker import errors, wire
 from broker.messages import (
     Failure,
     FailureCode,
     Job,
     Lane,
+    Limits,
     ModelCard,
     Presence,
     Result,
@@ -24,6 +25,7 @@ from broker.messages import (
 )
 
 HEX = "0123456789abcdef"
+patient = settings(deadline=None)  # a busy machine is no failure
 GOLDEN_JOB = Job(
     id="0123456789abcdef0123456789abcdef",
     front_end="fedcba9876543210",
@@ -86,6 +88,7 @@ presences = st.builds(
 )
 
 
+@patient
 @given(jobs)
 def test_a_job_survives_the_journey(job: Job) -> None:
     there_and_back = wire.decode_job(wire.encode_job(job))
@@ -97,6 +100,7 @@ def test_a_job_survives_the_journey(job: Job) -> None:
     assert there_and_back.deadline == pytest.approx(job.deadline, abs=0.0011)
 
 
+@patient
 @given(jobs)
 def test_every_header_has_the_same_width(job: Job) -> None:
     assert wire.encode_job(job)[wire.HEADER :] == wire.pack(job.input)
@@ -152,21 +156,25 @@ def test_a_frame_written_by_a_script_names_the_poisonous() -> None:
     }
 
 
+@patient
 @given(st.lists(results, max_size=4))
 def test_a_frame_of_results_survives_the_journey(sent: list[Result]) -> None:
     assert wire.decode_frame(wire.encode_results(sent)) == sent
 
 
+@patient
 @given(st.lists(failures, max_size=4))
 def test_a_frame_of_failures_survives_the_journey(sent: list[Failure]) -> None:
     assert wire.decode_frame(wire.encode_failures(sent)) == sent
 
 
+@patient
 @given(cards)
 def test_a_card_survives_the_journey(card: ModelCard) -> None:
     assert wire.decode_card(wire.encode_card(card)) == card
 
 
+@patient
 @given(presences)
 def test_a_presence_survives_the_journey(presence: Presence) -> None:
     assert wire.decode_presence(wire.encode_presence(presence)) == presence
@@ -185,3 +193,12 @@ def test_fields_of_a_later_version_are_ignored() -> None:
 def test_what_cannot_travel_is_refused_when_it_is_packed(value: Any) -> None:
     with pytest.raises(TypeError, match="cannot travel"):
         wire.pack(value)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{b"max_batch_size": b"0"}, {b"max_batch_size": b"257"}, {b"max_wait": b"nan"}, {b"policy": b"eager"}],
+)
+def test_live_limits_out_of_range_are_refused(entry: dict[bytes, bytes]) -> None:
+    with pytest.raises(errors.WireError):
+        wire.decode_limits(entry, Limits())

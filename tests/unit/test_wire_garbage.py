@@ -15,6 +15,7 @@ from broker import wire
 from broker.errors import WireError
 from broker.messages import Job, Limits, ModelCard, Presence, Result
 
+patient = settings(deadline=None, max_examples=300)  # no deadline: a busy machine is no failure
 DECODERS: list[Callable[[bytes], Any]] = [wire.decode_job, wire.decode_frame, wire.decode_card, wire.decode_presence]
 HEADER = wire.encode_job(Job(id="a" * 32, front_end="b" * 16, input=None))[: wire.HEADER]
 HONEST = [
@@ -36,13 +37,13 @@ def decode_or_refuse(decode: Callable[[bytes], Any], data: bytes) -> None:
         return
 
 
-@settings(max_examples=300)
+@patient
 @given(st.sampled_from(DECODERS), st.sampled_from([b"", HEADER, b"1R", b"1F", b"1P"]), BODIES)
 def test_garbage_is_a_wire_error_and_nothing_else(decode: Callable[[bytes], Any], start: bytes, body: bytes) -> None:
     decode_or_refuse(decode, start + body)
 
 
-@settings(max_examples=300)
+@patient
 @given(st.integers(0, 3), st.data())
 def test_one_wrong_byte_is_a_wire_error_or_goes_unseen(which: int, data: st.DataObject) -> None:
     spoiled = bytearray(HONEST[which])
@@ -58,6 +59,7 @@ def test_bytes_cut_short_are_a_wire_error(which: int) -> None:
             DECODERS[which](HONEST[which][:end])
 
 
+@patient
 @given(st.binary(max_size=120))
 def test_the_address_and_id_of_garbage_are_text(data: bytes) -> None:
     assert isinstance(wire.job_id(data) + wire.front_end_of(data), str)
