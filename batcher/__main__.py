@@ -27,8 +27,7 @@ from batcher.settings import BatcherSettings
 from broker.errors import BrokerError, BrokerUnavailable, BrokerUnfit
 from broker.messages import ModelCard, Presence, Pulse
 from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart
-from broker.redis.connection import shown
-from broker.settings import BrokerSettings, parser_for, pick
+from broker.settings import BrokerSettings, parser_for, pick, shown
 
 USAGE_ERROR = 2
 DESCRIPTION = "Serves one model from the broker's queue, in batches. One process for each card."

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -23,6 +22,7 @@ from redis.retry import Retry
 
 from broker.errors import BrokerUnavailable
 from broker.leash import leash
+from broker.settings import shown
 
 URL_VARIABLE = "JITNEY_REDIS_URL"
 OLDEST = (7, 0)  # the scripts need their flags
@@ -227,14 +227,6 @@ def ping(url: str) -> None:
     retry = Retry(NoBackoff(), 0)
     with redis.Redis.from_url(url, socket_connect_timeout=2.0, socket_timeout=2.0, retry=retry) as client:
         client.ping()
-
-
-def shown(url: str) -> str:
-    """The URL without its password: fit for a log."""
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    hidden = f"{user.split(':')[0]}:…@{host}" if at and ":" in user else parts.netloc
-    return f"{parts.scheme}://{hidden}{parts.path}"
 
 
 def free_port() -> int:

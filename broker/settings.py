@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
+from urllib.parse import urlsplit
 
 PREFIX = "JITNEY_"
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -25,6 +26,14 @@ class BrokerSettings:
 
     redis_url: str = setting("redis://127.0.0.1:6379/0", "the broker: redis://, rediss:// or unix://")
     namespace: str = setting("default", "deployments that share one broker differ in this")
+
+
+def shown(url: str) -> str:
+    """The URL without its password: fit for a log."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    hidden = f"{user.split(':')[0]}:…@{host}" if at and ":" in user else parts.netloc
+    return f"{parts.scheme}://{hidden}{parts.path}"
 
 
 def env_name(name: str) -> str:

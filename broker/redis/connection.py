@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import redis
 import redis.asyncio
@@ -26,6 +25,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable, BrokerUnfit
+from broker.settings import shown
 
 FLOOR = (7, 0)
 log = structlog.get_logger("broker")
@@ -65,12 +65,6 @@ def make_sync_client(url: str, *, name: str, socket_timeout: float) -> redis.Red
         url, max_connections=1, retry=Retry(NoBackoff(), 0), **options(name, socket_timeout)
     )
     return client
-
-
-def shown(url: str) -> str:
-    """The URL without its password, for messages and logs."""
-    parts = urlsplit(url)
-    return url.replace(f":{parts.password}@", ":***@", 1) if parts.password else url
 
 
 @contextmanager

@@ -1,0 +1,3 @@
+"""The command line: starts front ends, batchers and a broker as processes, and imports none of the two sides."""
+
+__version__ = "0.1.0"

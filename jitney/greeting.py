@@ -1,0 +1,50 @@
+"""What `jitney up` shows once everything is ready: a line to paste for each model. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+TEXTS = {
+    "translation": "Life is like a box of chocolates.",
+    "classification": "What a lovely day!",
+    "embedding": "A small bus that leaves when it is full.",
+}
+OTHER_TEXT = "Life is like a box of chocolates."
+FAVOURITES = ("en", "ja")
+
+
+def greeting(url: str, models: Sequence[Mapping[str, Any]], metrics: Mapping[str, str]) -> list[str]:
+    """Where to go from here. `metrics`: title of a child → where its metrics are."""
+    rows = [("ready", [url]), ("try", curl_lines(url, models)), ("docs", [f"{url}/docs"])]
+    rows.append(("metrics", [f"{where}  ({title})" for title, where in metrics.items()]))
+    rows.append(("end", ["Ctrl-C"]))
+    return [f"  {label if at == 0 else '':8} {line}" for label, lines in rows for at, line in enumerate(lines)]
+
+
+def curl_lines(url: str, models: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A ready-to-paste call for each live model, as `/v1/models` describes it; one that fits its task and languages."""
+    tasks = [model["task"] for model in models]
+    return [curl_line(url, model, alone=tasks.count(model["task"]) == 1) for model in models]
+
+
+def curl_line(url: str, model: Mapping[str, Any], *, alone: bool = True) -> str:
+    """The call for this model. Where it is not `alone` with its task the call names it."""
+    task = model["task"]
+    record = {"id": "123", "text": TEXTS.get(task, OTHER_TEXT)}
+    payload: dict[str, Any] = {"records": [record]}
+    if task == "translation":
+        source, target = _languages(model.get("languages") or ())
+        payload = {"fromLang": source, **payload, "toLang": target}
+    if task in TEXTS and not alone:
+        payload["model"] = model["name"]
+    path = f"/{task}" if task in TEXTS else f"/models/{model['name']}"
+    body = json.dumps({"payload": payload})
+    return f"curl -s {url}{path} -H 'Content-Type: application/json' -d '{body}'"
+
+
+def _languages(known: Sequence[str]) -> tuple[str, str]:
+    if len(known) < 2 or set(FAVOURITES) <= set(known):
+        return FAVOURITES
+    return known[0], known[1]

@@ -1,0 +1,125 @@
+"""All children of one `jitney up` together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from jitney.child import GaveUp
+from jitney.house import House
+from jitney.plan import ChildSpec, Role
+from jitney.probe import Probe
+from jitney.screen import Screen
+from tests.unit.jitney.ears import POLITE, STUBBORN, Ear, tiny
+
+pytestmark = pytest.mark.anyio
+
+
+class Eager(Probe):
+    """Finds everything ready at once."""
+
+    async def is_ready(self, spec: ChildSpec) -> bool:
+        return True
+
+    async def live_models(self) -> Sequence[Mapping[str, Any]]:
+        return []
+
+
+class Shy(Eager):
+    """Finds nothing ready; `looked` is set with the second look."""
+
+    def __init__(self) -> None:
+        super().__init__("127.0.0.1", 1)
+        self.looked = asyncio.Event()
+        self._looks = 0
+
+    async def is_ready(self, spec: ChildSpec) -> bool:
+        self._looks += 1
+        if self._looks > 1:
+            self.looked.set()
+        return False
+
+
+class Quiet(Screen):
+    """Lets an ear hear what a person would see."""
+
+    def __init__(self, ear: Ear) -> None:
+        super().__init__()
+        self._ear = ear
+
+    def say(self, text: str) -> None:
+        self._ear(text)
+
+    def show(self, lines: Sequence[str]) -> None:
+        self._ear("greeting")
+
+    def relay(self, title: str, line: str) -> None:
+        self._ear(f"{title}: {line}")
+
+
+def _house(ear: Ear, *table: ChildSpec) -> House:
+    return House(table, Eager("127.0.0.1", 1), Quiet(ear))
+
+
+def _impossible(role: Role) -> ChildSpec:
+    """Raises as soon as it is started."""
+    return ChildSpec(title=role, role=role, command=("/no/such/program",))
+
+
+async def test_front_ends_end_before_batchers(ear: Ear) -> None:
+    house = _house(ear, tiny(POLITE, "batcher"), tiny(POLITE, "front end", Role.FRONT_END))
+    running = asyncio.create_task(house.run())
+    await ear.hears("batcher: up")
+    await ear.hears("front end: up")
+
+    house.end()
+    clean = await running
+
+    assert clean
+    assert [line for line in ear.lines if "bye" in line] == ["front end: bye", "batcher: bye"]
+
+
+async def test_asked_twice_everything_is_killed(ear: Ear) -> None:
+    house = _house(ear, tiny(STUBBORN, "batcher"), tiny(STUBBORN, "front end", Role.FRONT_END))
+    running = asyncio.create_task(house.run())
+    await ear.hears("batcher: up")
+    await ear.hears("front end: up")
+
+    house.end()
+    house.end()
+    clean = await running
+
+    assert not clean
+
+
+async def test_a_child_that_gives_up_ends_the_others(ear: Ear) -> None:
+    table = [tiny("raise SystemExit(2)", "batcher"), tiny(POLITE, "front end", Role.FRONT_END)]
+    house = House(table, Shy(), Quiet(ear))
+
+    with pytest.raises(GaveUp):
+        await house.run()
+
+
+async def test_when_all_are_ready_the_greeting_is_shown(ear: Ear) -> None:
+    house = _house(ear, tiny(POLITE, "batcher"))
+    running = asyncio.create_task(house.run())
+
+    await ear.hears("greeting")
+
+    house.end()
+    await running
+
+
+async def test_nobody_is_started_before_the_broker_is_ready(ear: Ear) -> None:
+    probe = Shy()
+    table = [tiny(POLITE, role=Role.BROKER), _impossible(Role.BATCHER), _impossible(Role.FRONT_END)]
+    house = House(table, probe, Quiet(ear))
+    running = asyncio.create_task(house.run())
+    await probe.looked.wait()
+
+    house.end()
+
+    assert await running
