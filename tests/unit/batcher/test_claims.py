@@ -41,7 +41,8 @@ class ScriptedBroker:
         waiting = self._waiting()[: limits.max_batch_size]
         self.arrivals = [at for at in self.arrivals if at not in waiting]
         jobs = [Job(id=str(at), front_end="f", input="x", admitted=at, deadline=1e9) for at in waiting]
-        return Claim(batch=batch, jobs=jobs, left=len(self._waiting()), claimed=self.clock.now, closed_by=self.closed_by)
+        left = len(self._waiting())
+        return Claim(batch=batch, jobs=jobs, left=left, claimed=self.clock.now, closed_by=self.closed_by)
 
     def _waiting(self) -> list[float]:
         return [at for at in self.arrivals if at <= self.clock.now]

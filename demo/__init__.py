@@ -1,0 +1,1 @@
+"""The demo models: where their sentences come from, how they are trained, how they are measured."""
