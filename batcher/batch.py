@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from batcher.engine import Done
@@ -20,7 +21,9 @@ class Batch:
     window: float = 0.0  # seconds that it waited for company
     closed_by: str = "idle"
     is_staged: bool = False  # claimed while another one ran
+    running: Future[None] | None = None  # its turn in the model thread
     started_at: float = 0.0
+    seconds: float = 0.0  # in the engine
     jobs: Sequence[Job] = ()  # those that were still wanted when it started
     done: list[Done] = field(default_factory=list)
 

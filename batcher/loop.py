@@ -81,38 +81,48 @@ class Loop:
         batch, self._staged = self._staged, None
         if batch is None:
             batch = await self._claims.when_woken()
-        if batch is not None:
-            self._hold(batch)
-            await self._compute(batch)
+            if batch is None:
+                return
+            self._submit(batch)
+        await self._attend(batch)
 
-    async def _compute(self, batch: Batch) -> None:
+    def _submit(self, batch: Batch) -> None:
+        # A staged batch queues up in the model thread itself, so that the card need not wait for this loop's turn.
+        self._hold(batch)
+        batch.running = self._thread.submit(self._compute, batch)
+
+    def _compute(self, batch: Batch) -> None:
+        """In the model thread."""
         batch.start(self._clock(), self._cancelled)
-        running = asyncio.ensure_future(self._step_through(batch))
+        if batch.jobs:
+            self._engine.admit(batch.jobs)
+        while len(batch.done) < len(batch.jobs):
+            batch.done += self._engine.step()
+            self._vitals.progress()
+        batch.seconds = self._clock() - batch.started_at
+
+    async def _attend(self, batch: Batch) -> None:
+        """While this batch runs: publish the one before, stage the one after."""
+        assert batch.running is not None
+        running = asyncio.wrap_future(batch.running)
         try:
             await self._publish(starts=batch.id if batch.is_staged else None)
             await self._stage(batch, running)
         finally:
             await running  # whatever the broker does, the card never holds two batches
             self._computed = batch
-        self._account(batch)
         if self._staged is None:
             await self._publish(starts=None)
-
-    async def _step_through(self, batch: Batch) -> None:
-        if batch.jobs:
-            self._engine.admit(batch.jobs)
-        loop = asyncio.get_running_loop()
-        while len(batch.done) < len(batch.jobs):
-            batch.done += await loop.run_in_executor(self._thread, self._engine.step)
-            self._vitals.progress()
+        self._account(batch)
 
     async def _stage(self, batch: Batch, running: asyncio.Future[None]) -> None:
-        predicted = self.speed.predict(len(batch.jobs))
-        if not batch.jobs or predicted == 0.0:
+        predicted = self.speed.predict(len(batch.claim.jobs))
+        if predicted == 0.0:
             return
-        self._staged = await self._claims.before(running, batch.started_at + predicted)
+        started_at = batch.started_at or self._clock()
+        self._staged = await self._claims.before(running, started_at + predicted)
         if self._staged is not None:
-            self._hold(self._staged)
+            self._submit(self._staged)
 
     async def _publish(self, *, starts: str | None) -> None:
         """Finish the computed batch; the same trip says that the staged one starts."""
@@ -130,20 +140,18 @@ class Loop:
         await self._patience.ask(lambda: self._broker.finish(batch.id, results, done=True, starts=starts))
 
     def _account(self, batch: Batch) -> None:
-        seconds = self._clock() - batch.started_at
         failed = sum(done.failure is not None for done in batch.done)
-        unwanted = len(batch.claim.jobs) - len(batch.jobs)
         if batch.jobs and not failed:
-            self.speed.observe(len(batch.jobs), seconds)
-        self._metrics.batch(batch.closed_by, jobs=len(batch.jobs), waited=batch.waited, seconds=seconds)
+            self.speed.observe(len(batch.jobs), batch.seconds)
+        self._metrics.batch(batch.closed_by, jobs=len(batch.jobs), waited=batch.waited, seconds=batch.seconds)
         log.info(
             "batch",
             jobs=len(batch.jobs),
             closed_by=batch.closed_by,
             waited=f"{batch.waited * 1000:.1f}ms",
-            forward=f"{seconds * 1000:.1f}ms",
+            forward=f"{batch.seconds * 1000:.1f}ms",
             failed=failed,
-            unwanted=unwanted,
+            unwanted=len(batch.claim.jobs) - len(batch.jobs),
         )
 
     # Leases: the heartbeat extends those that are held
@@ -172,9 +180,16 @@ class Loop:
     async def _wind_down(self) -> None:
         staged, self._staged = self._staged, None
         if staged is not None:
+            await self._return_or_finish(staged)
+        await self._publish(starts=None)
+
+    async def _return_or_finish(self, staged: Batch) -> None:
+        assert staged.running is not None
+        if staged.running.cancel():
             await self._patience.ask(lambda: self._broker.release(staged.id))
             self._let_go(staged)
-        await self._publish(starts=None)
+        else:
+            await self._attend(staged)
 
     async def _reclaim_for_ever(self) -> None:
         while True:

@@ -1,0 +1,80 @@
+# The commands of the house. Each does its own set-up in .venv, once, and again when what it was made from has changed.
+
+# Which interpreter makes .venv (3.11 or newer); which index torch comes from (empty: pip's own); which tests run.
+PYTHON ?= python3
+TORCH_INDEX ?=
+TESTS ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --progress-bar off -c constraints.txt
+
+# A stamp says what .venv already holds. The index is part of torch's: another index, another torch.
+MADE := $(VENV)/.made
+TORCH := $(VENV)/.torch$(subst :,,$(subst /,-,$(strip $(TORCH_INDEX))))
+SERVE := $(VENV)/.serve
+DEV := $(VENV)/.dev
+SOURCES := constraints.txt setup.cfg pyproject.toml
+
+# Tests and checks run models of a few megabytes: one thread each is fastest, and the hub is never asked.
+QUIET := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help serve test check format coverage settings demo-models clean
+
+help: ## Show this list
+	@echo 'make <command>   (PYTHON=python3.12 chooses the interpreter, TORCH_INDEX=<url> the index torch comes from)'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: $(SERVE) ## Run the whole of Jitney here with the demo models, on port 9527 (ARGS="--front-ends 2" adds flags)
+	@exec $(BIN)/jitney up --model translation:demo/translation --model classification:demo/classification $(ARGS)
+
+test: $(DEV) ## Run the tests (TESTS=tests/unit runs some of them)
+	@$(QUIET) $(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+check: $(DEV) ## Check style (ruff), types (mypy, strict) and who imports whom (import-linter)
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(DEV) ## Let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+
+coverage: $(DEV) ## Which lines the unit and contract tests never reach
+	@$(QUIET) $(BIN)/coverage run -m pytest -q tests/unit tests/contract
+	@$(BIN)/coverage report
+
+settings: $(DEV) ## Write docs/settings.md anew from the settings tables
+	@$(BIN)/python -m docs.settings
+
+demo-models: $(DEV) ## Train the demo models again from their sources (about half an hour on two cores)
+	$(BIN)/python -m demo.train $(ARGS)
+
+clean: ## Remove .venv and every cache
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Debian splits ensurepip off its Python; the pip that came with the interpreter then furnishes .venv.
+$(MADE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Jitney needs Python 3.11 or newer. Say which: make PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) \
+		|| { $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install pip; }
+	@touch $@
+
+# First and alone, so that no other package's wishes choose its build. From another index only torch itself is taken:
+# what it needs besides comes pinned with the next step.
+$(TORCH): constraints.txt $(MADE)
+	$(INSTALL) $(if $(TORCH_INDEX),--no-deps --force-reinstall --index-url $(TORCH_INDEX)) torch
+	@touch $@
+
+$(SERVE): $(SOURCES) $(TORCH)
+	$(INSTALL) -e '.[server,batcher,embedded]'
+	@touch $@
+
+$(DEV): $(SOURCES) $(TORCH)
+	$(INSTALL) -e '.[server,batcher,embedded,bench,test,dev]'
+	@touch $@ $(SERVE)

@@ -1,0 +1,62 @@
+"""The pages agree with the code, and with each other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.settings import PAGE, page
+
+ROOT = Path(__file__).parents[2]
+DECISIONS = ROOT / "docs" / "decisions"
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("k8s/**/*.md")])
+# [text](target), but neither an image's caption nor a link out of the repository.
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]*)\)")
+CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.DOTALL | re.MULTILINE)
+
+
+def links(text: str) -> list[str]:
+    return LINK.findall(CODE.sub("", text))
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that the page's headings get where it is shown."""
+    headings = re.findall(r"^#+ +(.+)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken(page: Path) -> list[str]:
+    """The relative links of a page that lead nowhere."""
+    found = []
+    for link in links(page.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text(encoding="utf-8"))):
+            found.append(link)
+    return found
+
+
+def test_the_settings_page_says_what_the_tables_say():
+    written = PAGE.read_text(encoding="utf-8")
+
+    assert written == page(), "run `make settings`"
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES])
+def test_every_link_leads_somewhere(page):
+    assert broken(page) == []
+
+
+def test_every_decision_is_in_the_list():
+    listed = set(links((DECISIONS / "README.md").read_text(encoding="utf-8")))
+    written = {page.name for page in DECISIONS.glob("[0-9]*.md")}
+
+    assert listed == written
+
+
+def test_a_decision_is_a_page_long():
+    lengths = {page.name: len(page.read_text(encoding="utf-8").splitlines()) for page in DECISIONS.glob("[0-9]*.md")}
+
+    assert {name for name, lines in lengths.items() if lines > 40} == set()
