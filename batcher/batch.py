@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from batcher.engine import Done
+from batcher.engine import Done, StepStats
 from broker.messages import Claim, Failure, FailureCode, Job, Result, Timing
 
 SPOILED = "this job could not be read"
@@ -24,6 +24,7 @@ class Batch:
     running: Future[None] | None = None  # its turn in the model thread
     started_at: float = 0.0
     seconds: float = 0.0  # in the engine
+    stats: StepStats = field(default_factory=StepStats)
     jobs: Sequence[Job] = ()  # those that were still wanted when it started
     done: list[Done] = field(default_factory=list)
 

@@ -12,7 +12,7 @@ from enum import Enum, auto
 import structlog
 
 from batcher.budget import TokenBudget
-from batcher.engine import Done
+from batcher.engine import Done, StepStats
 from batcher.guilt import Inquiry, halves
 from batcher.models.contract import Input, InvalidInput, Model, OutOfMemory, Output
 from batcher.packing import pack, padded
@@ -25,20 +25,6 @@ TOO_BIG = "this input does not fit in the model's memory"
 IMPOSSIBLE = "this input cannot be computed"
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, kw_only=True)
-class StepStats:
-    """What one step did, for the metrics. Failed forwards count as well."""
-
-    groups: int = 0  # forward passes
-    tokens: int = 0
-    padded_tokens: int = 0
-    forward_seconds: float = 0.0
-    out_of_memory: int = 0  # forward passes that did not fit
-    failed: int = 0  # forward passes that raised for another reason
-    budget: int = 0  # padded tokens that a group may hold after this step
-    pass_cost: int = 0  # what one more pass costs, in tokens, as learned so far
 
 
 @dataclass(slots=True)
@@ -69,7 +55,7 @@ class BatchEngine:
     """Keeps `Engine`: every step computes all it holds, in as many forward groups as that takes.
 
     `cost(input)` gives a length in tokens; without it the job's own cost counts. `progress()` is called after every
-    forward pass. Exceptions are bisected: only guilty jobs fail.
+    forward pass, and by a model that reports on its way. Exceptions are bisected: only guilty jobs fail.
     """
 
     def __init__(
@@ -92,6 +78,9 @@ class BatchEngine:
         self.pass_cost = PassCost()
         self._cost = cost
         self._held: list[Job] = []
+        report_to = getattr(model, "report_to", None)
+        if report_to is not None:
+            report_to(progress)
 
     def room(self) -> int:
         return max(0, self.max_size - len(self._held))

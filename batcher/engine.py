@@ -20,8 +20,24 @@ class Done:
     seconds: float = 0.0
 
 
+@dataclass(slots=True, kw_only=True)
+class StepStats:
+    """What one step did, for the metrics. Failed forwards count as well."""
+
+    groups: int = 0  # forward passes
+    tokens: int = 0
+    padded_tokens: int = 0
+    forward_seconds: float = 0.0
+    out_of_memory: int = 0  # forward passes that did not fit
+    failed: int = 0  # forward passes that raised for another reason
+    budget: int = 0  # padded tokens that a group may hold after this step
+    pass_cost: int = 0  # what one more pass costs, in tokens, as learned so far
+
+
 class Engine(Protocol):
     """`admit` jobs while there is `room`, then `step` until each has come back as `Done`, exactly once."""
+
+    last: StepStats  # what the last step did
 
     def room(self) -> int:
         """How many more jobs could start now; 0 when it is full."""

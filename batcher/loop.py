@@ -99,6 +99,7 @@ class Loop:
         while len(batch.done) < len(batch.jobs):
             batch.done += self._engine.step()
             self._vitals.progress()
+            batch.stats = self._engine.last
         batch.seconds = self._clock() - batch.started_at
 
     async def _attend(self, batch: Batch) -> None:
@@ -140,17 +141,18 @@ class Loop:
         await self._patience.ask(lambda: self._broker.finish(batch.id, results, done=True, starts=starts))
 
     def _account(self, batch: Batch) -> None:
-        failed = sum(done.failure is not None for done in batch.done)
-        if batch.jobs and not failed:
+        failures = batch.failures()
+        if batch.jobs and not failures:
             self.speed.observe(len(batch.jobs), batch.seconds)
-        self._metrics.batch(batch.closed_by, jobs=len(batch.jobs), waited=batch.waited, seconds=batch.seconds)
+        self._metrics.batch(batch, failures)
         log.info(
             "batch",
             jobs=len(batch.jobs),
+            groups=batch.stats.groups,
             closed_by=batch.closed_by,
             waited=f"{batch.waited * 1000:.1f}ms",
             forward=f"{batch.seconds * 1000:.1f}ms",
-            failed=failed,
+            failed=len(failures),
             unwanted=len(batch.claim.jobs) - len(batch.jobs),
         )
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from batcher.batch import Batch
+from broker.messages import Failure
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -45,21 +50,17 @@ class BatcherMetrics:
         """Answer /metrics on every interface. Raises `OSError` when the port is taken."""
         start_http_server(port, registry=self.registry)
 
-    def batch(self, closed_by: str, *, jobs: int, waited: float, seconds: float) -> None:
+    def batch(self, batch: Batch, failures: Sequence[Failure]) -> None:
         """One batch left the card."""
-        self._size.observe(jobs)
-        self._waited.observe(waited)
-        self._compute.observe(seconds)
-        self._busy.inc(seconds)
-        self._batches.labels(self._model, closed_by).inc()
-
-    def forward(self, *, groups: int, tokens: int, padded_tokens: int, budget: int) -> None:
-        """What the engine made of it."""
-        self._groups.observe(groups)
-        self._tokens.observe(tokens)
-        self._padding.observe(1.0 - tokens / padded_tokens if padded_tokens else 0.0)
-        self._budget.set(budget)
-
-    def failed(self, code: str) -> None:
-        """One job has no result."""
-        self._failures.labels(self._model, code).inc()
+        stats = batch.stats
+        self._size.observe(len(batch.jobs))
+        self._groups.observe(stats.groups)
+        self._tokens.observe(stats.tokens)
+        self._padding.observe(1.0 - stats.tokens / stats.padded_tokens if stats.padded_tokens else 0.0)
+        self._waited.observe(batch.waited)
+        self._compute.observe(batch.seconds)
+        self._busy.inc(batch.seconds)
+        self._budget.set(stats.budget)
+        self._batches.labels(self._model, batch.closed_by).inc()
+        for failure in failures:
+            self._failures.labels(self._model, failure.code.value).inc()

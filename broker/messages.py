@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-TokenIds = array  # array("i"): token ids, int32
 Value = Any  # what msgpack carries, and arrays: "i" (int32 token ids) and "f" (float32 vectors)
 
 

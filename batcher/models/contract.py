@@ -38,8 +38,9 @@ class Model(Protocol):
     """Outputs in the order of the inputs, one for one.
 
     `forward` runs in one thread at a time. It may raise `InvalidInput`, `OutOfMemory`, or anything else: an
-    exception fails only the inputs that cause it. A model may also have `about: About`, `cost(input) -> int` and
-    `warm_up() -> None`.
+    exception fails only the inputs that cause it. A model may also have `about: About`, `cost(input) -> int`,
+    `warm_up() -> None`, and `report_to(progress) -> None`: one whose forward may take longer than a minute calls
+    `progress()` on its way, or it will be taken for one that hangs.
     """
 
     def forward(self, inputs: Sequence[Input]) -> list[Output]: ...

@@ -64,6 +64,7 @@ class LoadedModel:
     forward: Callable[[Sequence[Input]], list[Output]]
     cost: Callable[[Input], int] | None  # tokens; None: a job's own cost counts
     warm_up: Callable[[], None]
+    report_to: Callable[[Callable[[], None]], None]
 
 
 def parse_spec(text: str) -> Spec:
@@ -96,6 +97,7 @@ def load_model(spec: Spec, settings: ModelSettings) -> LoadedModel:
         forward=model.forward,
         cost=getattr(model, "cost", None),
         warm_up=getattr(model, "warm_up", _nothing),
+        report_to=getattr(model, "report_to", _nothing),
     )
 
 
@@ -146,5 +148,5 @@ def _refuse(text: str, why: str) -> NoReturn:
     raise ModelSpecError(f"model '{text}': {why} ({HELP})")
 
 
-def _nothing() -> None:
-    """What a model without `warm_up` does to get warm."""
+def _nothing(*_: object) -> None:
+    """What a model does to get warm, or to report, that has no such method."""

@@ -1,4 +1,4 @@
-"""The demo models behind HTTP: both original calls, mixed language pairs, classification, and what the house knows of them."""
+"""The demo models behind HTTP: both original calls, mixed language pairs, classification, and what is said of them."""
 
 from __future__ import annotations
 

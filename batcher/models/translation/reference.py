@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -15,7 +15,7 @@ from batcher.models.contract import Input, InvalidInput
 from batcher.models.settings import ModelSettings
 from batcher.models.tensors import check_ids, load_network, memory_errors, pad
 from batcher.models.translation.checkpoint import check_family, read_checkpoint
-from batcher.models.translation.rows import SpeakLanguages, StopAtLimits
+from batcher.models.translation.rows import SpeakLanguages, StopAtLimits, TellEachStep
 from batcher.models.weights import Weights
 
 PROMPT = 2  # tokens before the answer: the start, and the language
@@ -45,6 +45,7 @@ class ReferenceTranslation:
         self._network: Any = load_network(M2M100ForConditionalGeneration, weights, settings)
         self._config = self._network.config
         self._checkpoint = read_checkpoint(weights, self._config)
+        self._progress: Callable[[], None] = lambda: None
         self._languages = frozenset(self._checkpoint.language_ids.values())
         self._decoding = self._network.generation_config = _decoding(self._network.generation_config, settings)
         self.about = self._checkpoint.about(
@@ -59,6 +60,10 @@ class ReferenceTranslation:
         for rows, tokens in WARM:
             source = array("i", [target] * min(tokens, self._checkpoint.max_cost))
             self.forward([{"source": source, "target": target, "max_new_tokens": WARM_TOKENS}] * rows)
+
+    def report_to(self, progress: Callable[[], None]) -> None:
+        """Called after every decoded token: a large batch may take minutes on a CPU."""
+        self._progress = progress
 
     @torch.inference_mode()
     def forward(self, inputs: Sequence[Input]) -> list[array[int]]:
@@ -85,8 +90,8 @@ class ReferenceTranslation:
         return min(1 + asked, longest)
 
     def _parts(self, rows: Sequence[_Row]) -> list[list[_Row]]:
-        """All rows together; by their limits where the decoding looks at a limit before it is reached."""
-        if self._decoding.forced_eos_token_id is None and self._decoding.early_stopping != "never":
+        """All rows together; by their limits where the checkpoint forces an end at the limit of the whole call."""
+        if self._decoding.forced_eos_token_id is None:
             return [list(rows)]
         ordered = sorted(rows, key=lambda row: row.limit)
         return [list(part) for _, part in groupby(ordered, key=lambda row: row.limit)]
@@ -99,10 +104,10 @@ class ReferenceTranslation:
             input_ids=ids,
             attention_mask=mask,
             max_length=max(limits),
-            stopping_criteria=[StopAtLimits(limits, device)] if len(set(limits)) > 1 else None,
+            stopping_criteria=[TellEachStep(self._progress), StopAtLimits(limits, device)],
             **self._towards([row.target for row in rows], device),
         )
-        return [self._answer(tokens, limit) for tokens, limit in zip(sequences.tolist(), limits, strict=True)]
+        return [self._answer(tokens) for tokens in sequences.tolist()]
 
     def _towards(self, targets: Sequence[int], device: torch.device) -> dict[str, Any]:
         """How each row is told its language.
@@ -116,9 +121,9 @@ class ReferenceTranslation:
         start = self._decoding.decoder_start_token_id
         return {"decoder_input_ids": torch.tensor([[start, target] for target in targets], device=device)}
 
-    def _answer(self, tokens: Sequence[int], limit: int) -> array[int]:
+    def _answer(self, tokens: Sequence[int]) -> array[int]:
         """The pieces alone: after the prompt, before the end, without padding."""
-        pieces = list(tokens[PROMPT:limit])
+        pieces = tokens[PROMPT:]
         end, padding = self._checkpoint.special_ids["eos"], self._checkpoint.special_ids["pad"]
         if end in pieces:
             pieces = pieces[: pieces.index(end)]
@@ -137,7 +142,6 @@ def _decoding(own: GenerationConfig, settings: ModelSettings) -> GenerationConfi
         top_p=None,
         num_beams=settings.beams or own.num_beams or 1,
         num_return_sequences=1,
-        forced_bos_token_id=None,
         max_length=1 + longest if longest else own.max_length or LONGEST,
         max_new_tokens=None,
         min_length=1 + own.min_new_tokens if own.min_new_tokens else own.min_length,

@@ -1,9 +1,9 @@
-"""Each row its own: its target language and its length, in one `generate` call over rows that share neither."""
+"""What `generate` is taught: each row has its own language and its own length, and each step is told."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from transformers import LogitsProcessor, StoppingCriteria
@@ -19,6 +19,17 @@ class SpeakLanguages(LogitsProcessor):
         if input_ids.shape[1] > 1:
             return scores
         return torch.full_like(scores, -math.inf).scatter_(1, self._languages, 0.0)
+
+
+class TellEachStep(StoppingCriteria):
+    """Stops nothing: every step of a long search is progress, so that it is not taken for one that hangs."""
+
+    def __init__(self, progress: Callable[[], None]) -> None:
+        self._progress = progress
+
+    def __call__(self, input_ids: torch.LongTensor, scores: object, **kwargs: object) -> torch.Tensor:
+        self._progress()
+        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
 
 
 class StopAtLimits(StoppingCriteria):

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from batcher.engine import Done
+from batcher.engine import Done, StepStats
 from batcher.heartbeat import Vitals
 from batcher.loop import Loop
 from batcher.metrics import BatcherMetrics
@@ -28,6 +28,7 @@ class ScriptedEngine:
     """Echoes inputs; `gate` holds the model thread; failures by input; notes every batch it was given."""
 
     def __init__(self) -> None:
+        self.last = StepStats()
         self.batches: list[list[str]] = []
         self.gate = threading.Event()
         self.gate.set()

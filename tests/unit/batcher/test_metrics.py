@@ -1,0 +1,34 @@
+"""What a batcher tells Prometheus of one batch."""
+
+from __future__ import annotations
+
+from prometheus_client import generate_latest
+
+from batcher.batch import Batch
+from batcher.engine import StepStats
+from batcher.metrics import BatcherMetrics
+from broker.messages import Claim, Failure, FailureCode, Job
+
+
+def test_one_batch_is_seen_in_every_family() -> None:
+    metrics = BatcherMetrics("toy")
+    jobs = [Job(id=str(number), front_end="f", input="x") for number in range(3)]
+    stats = StepStats(groups=2, tokens=75, padded_tokens=100, budget=512)
+    batch = Batch(claim=Claim(batch="b:1", jobs=jobs), claimed_at=0.0, closed_by="size", seconds=0.5, stats=stats)
+    batch.jobs = jobs
+
+    metrics.batch(batch, [Failure(job_id="0", code=FailureCode.MODEL_ERROR, message="no")])
+
+    page = generate_latest(metrics.registry).decode()
+    for line in (
+        'jitney_batch_size_sum{model="toy"} 3.0',
+        'jitney_batch_groups_sum{model="toy"} 2.0',
+        'jitney_batch_tokens_sum{model="toy"} 75.0',
+        'jitney_batch_padding_ratio_sum{model="toy"} 0.25',
+        'jitney_batch_compute_seconds_sum{model="toy"} 0.5',
+        'jitney_batcher_busy_seconds_total{model="toy"} 0.5',
+        'jitney_batches_total{closed_by="size",model="toy"} 1.0',
+        'jitney_token_budget{model="toy"} 512.0',
+        'jitney_job_failures_total{code="model_error",model="toy"} 1.0',
+    ):
+        assert line in page

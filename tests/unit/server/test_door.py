@@ -1,0 +1,408 @@
+"""Who waits for which job, and what becomes of those nobody waits for any more."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from broker.messages import Failure, FailureCode, Result, Timing, Verdict
+from server.answer import Record
+from server.codecs.contract import Piece, Plan
+from server.directory import Served
+from server.door import Door
+from server.errors import ClientGone, Problem
+from server.outbox import Outbox
+from tests.unit.server.house import WordCodec, card
+
+pytestmark = pytest.mark.anyio
+
+
+async def nobody_hangs_up():
+    await asyncio.Event().wait()
+
+
+class Post:
+    """A door that is open, with one model behind it."""
+
+    def __init__(self, clock) -> None:
+        self.clock = clock
+        self.outbox = Outbox()
+        self.door = Door("f" * 16, self.outbox, clock)
+        self.door.open()
+        self.codec = WordCodec(card(), {})
+        self.served = Served(card=card(), codec=self.codec)
+
+    def expect(self, *texts: str, seconds: float = 60.0):
+        records = [Record(text, self.codec, self.codec.encode(text, {})) for text in texts]
+        return self.door.expect(self.served, records, {}, self.clock() + seconds)
+
+    def take(self):
+        """What the writer does before a trip."""
+        parcels, cancelled = self.outbox.take(self.clock())
+        for parcel in parcels:
+            parcel.answer.may_be_queued = True
+        return parcels, cancelled
+
+    def jobs(self):
+        return [job for parcel in self.take()[0] for job in parcel.jobs]
+
+
+@pytest.fixture
+def post(clock):
+    return Post(clock)
+
+
+def result(job, output="done", **timing):
+    return Result(job_id=job.id, output=output, timing=Timing(**timing))
+
+
+async def test_an_answer_arrives_with_the_last_of_its_outcomes(post):
+    with post.expect("one two") as answer:
+        post.door.admit(answer)
+        first, second = post.jobs()
+        post.door.settle([result(second)])
+        arrived_early = not answer.is_awaited
+        post.door.settle([result(first)])
+
+        await answer.arrival(nobody_hangs_up)
+
+        assert not arrived_early
+
+
+async def test_outputs_stand_in_the_order_of_the_pieces(post):
+    with post.expect("one two") as answer:
+        post.door.admit(answer)
+        first, second = post.jobs()
+
+        post.door.settle([result(second, "2"), result(first, "1")])
+
+        assert answer.records[0].in_order() == ["1", "2"]
+
+
+async def test_the_first_outcome_of_a_job_wins(post):
+    with post.expect("one two") as answer:
+        post.door.admit(answer)
+        first, _ = post.jobs()
+
+        post.door.settle([result(first, "first"), result(first, "second")])
+
+        assert (answer.records[0].outputs, answer.left) == ({first.id: "first"}, 1)
+
+
+async def test_outcomes_nobody_waits_for_are_counted_and_ignored(post):
+    post.door.settle([Result(job_id="0" * 32, output="late")])
+
+    assert post.door.unclaimed == 1
+
+
+async def test_the_timing_is_that_of_the_job_that_took_longest(post):
+    with post.expect("one two three") as answer:
+        post.door.admit(answer)
+        jobs = post.jobs()
+
+        post.door.settle([result(job, compute=compute) for job, compute in zip(jobs, (0.1, 0.3, 0.2), strict=True)])
+
+        assert answer.timing.compute == 0.3
+
+
+async def test_jobs_are_forgotten_when_their_answer_is_over(post):
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+        (job,) = post.jobs()
+
+    post.door.settle([result(job)])
+
+    assert post.door.unclaimed == 1
+
+
+async def test_what_is_left_of_an_answer_that_is_over_is_cancelled_for_the_time_it_had(post):
+    with post.expect("one two", seconds=60.0) as answer:
+        post.door.admit(answer)
+        first, second = post.jobs()
+        post.door.settle([result(first)])
+        post.clock.tick(20.0)
+
+    assert post.take()[1] == {second.id: 40.0}
+
+
+async def test_what_expired_is_not_cancelled_because_the_broker_drops_it(post):
+    with post.expect("one", seconds=1.0) as answer:
+        post.door.admit(answer)
+        post.jobs()
+        post.clock.tick(2.0)
+
+    assert post.take()[1] == {}
+
+
+async def test_jobs_the_broker_never_saw_are_neither_brought_nor_cancelled(post):
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+
+    assert post.take() == ([], {})
+
+
+async def test_a_refused_answer_is_not_cancelled_because_nothing_of_it_waits(post):
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+        post.jobs()
+        post.door.judge(answer, Verdict(refusal=FailureCode.CONTENDED, waiting=7))
+
+    assert post.take()[1] == {}
+
+
+async def test_a_refused_answer_raises_what_the_broker_said(post):
+    with post.expect("one") as answer:
+        post.door.judge(answer, Verdict(refusal=FailureCode.CONTENDED, waiting=7))
+
+        with pytest.raises(Problem, match="7 jobs wait for 'echo' already") as caught:
+            await answer.arrival(nobody_hangs_up)
+
+    assert caught.value.code == "contended"
+
+
+async def test_an_expired_request_is_not_brought_to_the_broker(post):
+    with post.expect("one", seconds=1.0) as answer:
+        post.door.admit(answer)
+        post.clock.tick(2.0)
+
+        assert post.jobs() == []
+
+
+async def test_a_failed_piece_fails_its_record_and_no_other(post):
+    with post.expect("one two", "three") as answer:
+        post.door.admit(answer)
+        first, _, third = post.jobs()
+
+        post.door.settle([Failure(job_id=first.id, code=FailureCode.POISON, message="no"), result(third)])
+
+        assert [record.problem and record.problem.code for record in answer.records] == ["poison", None]
+        assert not answer.is_awaited
+
+
+async def test_a_closed_door_turns_requests_away_at_once(post):
+    post.door.close()
+    post.clock.tick(8.0)
+
+    with post.expect("one") as answer, pytest.raises(Problem) as caught:
+        post.door.admit(answer)
+
+    assert (caught.value.code, caught.value.retry_after) == ("broker_unavailable", 4.0)
+
+
+async def test_closing_the_door_turns_away_what_no_trip_has_taken_yet(post):
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+        post.door.close()
+
+        with pytest.raises(Problem, match="broker does not answer"):
+            await answer.arrival(nobody_hangs_up)
+
+
+async def test_closing_the_door_leaves_those_alone_whose_jobs_wait_in_the_broker(post):
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+        post.jobs()
+
+        post.door.close()
+
+        assert answer.is_awaited
+
+
+async def test_an_answer_without_jobs_needs_no_open_door(post):
+    post.door.close()
+
+    with post.expect("") as answer:
+        post.door.admit(answer)
+        await answer.arrival(nobody_hangs_up)
+
+    assert answer.timing is None
+
+
+async def test_what_still_waits_is_pushed_again_under_the_same_ids(post):
+    with post.expect("one two") as answer:
+        post.door.admit(answer)
+        first, second = post.jobs()
+        post.door.settle([result(first)])
+
+        post.door.push_again()
+
+        assert post.jobs() == [second]
+
+
+async def test_what_no_trip_has_taken_yet_is_not_pushed_twice(post):
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+
+        post.door.push_again()
+
+        assert len(post.jobs()) == 1
+
+
+async def test_a_renewed_answer_is_encoded_by_the_new_codec_for_the_new_revision(post):
+    new = card(revision="r2")
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+        (old,) = post.jobs()
+
+        post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
+
+        parcels, cancelled = post.take()
+        assert [(parcel.model, [job.input for job in parcel.jobs]) for parcel in parcels] == [("echo@r2", ["r2:one"])]
+        assert list(cancelled) == [old.id]
+
+
+async def test_a_late_result_of_the_old_revision_is_not_taken_for_one_of_the_new(post):
+    new = card(revision="r2")
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+        (old,) = post.jobs()
+        post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
+
+        post.door.settle([result(old, "old")])
+
+        assert (answer.records[0].outputs, answer.is_awaited) == ({}, True)
+
+
+async def test_a_record_half_done_is_renewed_whole_because_its_outputs_belong_to_the_old_plan(post):
+    new = card(revision="r2")
+    with post.expect("one two") as answer:
+        post.door.admit(answer)
+        first, _ = post.jobs()
+        post.door.settle([result(first)])
+
+        post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
+
+        assert [job.input for job in post.jobs()] == ["r2:one", "r2:two"]
+
+
+async def test_a_record_that_is_done_keeps_its_outputs_and_its_codec(post):
+    new = card(revision="r2")
+    with post.expect("one", "two") as answer:
+        post.door.admit(answer)
+        first, _ = post.jobs()
+        post.door.settle([result(first, "ONE")])
+
+        post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
+
+        assert (answer.records[0].in_order(), answer.records[0].codec) == (["ONE"], post.codec)
+        assert [job.input for job in post.jobs()] == ["r2:two"]
+
+
+async def test_a_text_that_the_new_revision_cannot_take_ends_with_its_problem(post):
+    class Stricter(WordCodec):
+        def encode(self, text, options):
+            return super().encode("impossible", options)
+
+    new = card(revision="r2")
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+        post.jobs()
+
+        post.door.renew(answer, Served(card=new, codec=Stricter(new, {})))
+
+        assert (answer.records[0].problem.code, answer.is_awaited) == ("invalid_input", False)
+
+
+async def test_a_parcel_stays_with_the_revision_it_was_encoded_for(post):
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+        answer.served = Served(card=card(revision="r2"), codec=post.codec)
+
+        (parcel,) = post.take()[0]
+
+        assert parcel.request(post.clock()).model == "echo@r1"
+
+
+async def test_a_client_that_hangs_up_ends_the_waiting(post, monkeypatch):
+    monkeypatch.setattr("server.answer.WATCH_AFTER", 0.0)
+    messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": b""}]
+
+    async def receive():
+        return messages.pop()
+
+    with post.expect("one") as answer, pytest.raises(ClientGone):
+        await answer.arrival(receive)
+
+
+async def test_nobody_watches_a_client_that_is_answered_in_time(post, monkeypatch):
+    monkeypatch.setattr("server.answer.WATCH_AFTER", 0.005)
+    calls = []
+
+    async def receive():
+        calls.append(1)
+        return {"type": "http.disconnect"}
+
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+        asyncio.get_running_loop().call_soon(post.door.settle, [result(job) for job in post.jobs()])
+        await answer.arrival(receive)
+    await asyncio.sleep(0.01)  # the loop's own timer is what this is about
+
+    assert calls == []
+
+
+async def test_nobody_watches_a_client_any_longer_once_it_is_answered(post, monkeypatch):
+    monkeypatch.setattr("server.answer.WATCH_AFTER", 0.0)
+    watching, before = asyncio.Event(), asyncio.all_tasks()
+
+    async def receive():
+        watching.set()
+        await asyncio.Event().wait()
+
+    async def outcome(job):
+        await watching.wait()
+        post.door.settle([result(job)])
+
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+        (job,) = post.jobs()
+        batcher = asyncio.create_task(outcome(job))
+        await answer.arrival(receive)
+    await batcher
+    await asyncio.sleep(0)
+
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_refusal_that_comes_too_late_to_be_raised_is_no_complaint_of_the_loop(post):
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+
+    with post.expect("one") as answer:
+        post.door.judge(answer, Verdict(refusal=FailureCode.CONTENDED))
+    del answer
+
+    assert complaints == []
+
+
+async def test_waiting_is_in_the_order_of_arrival(post):
+    with post.expect("one") as first, post.expect("two") as second:
+        assert list(post.door.waiting) == [first, second]
+
+
+async def test_a_finished_request_leaves_no_cycle_for_the_collector(post):
+    import gc
+
+    gc.collect()
+    gc.disable()
+    try:
+        with post.expect("one two") as answer:
+            post.door.admit(answer)
+            post.door.settle(result(job) for job in post.jobs())
+            await answer.arrival(nobody_hangs_up)
+        del answer
+
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_plan_without_pieces_is_no_job():
+    record = Record("", WordCodec(card(), {}), Plan(pieces=()))
+
+    assert record.in_order() == []
+
+
+def test_a_piece_is_what_the_codec_made():
+    assert WordCodec(card(), {}).encode("one", {}).pieces == [Piece(input="r1:one", cost=3)]

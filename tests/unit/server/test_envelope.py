@@ -1,0 +1,211 @@
+"""What goes in and comes out when all is well."""
+
+from __future__ import annotations
+
+import pytest
+
+from broker.messages import Timing
+from server.timing import stages
+from tests.unit.server.house import ScriptedBroker, WordCodec, announced, card, house
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("record_id", ["123", "", "日本", 7, -1, 2**63, 10**30])
+async def test_ids_of_strings_and_integers_are_echoed(record_id):
+    async with house() as jitney:
+        body = {"payload": {"records": [{"id": record_id, "text": "life"}]}}
+
+        answer = await jitney.client.post("/models/echo", json=body)
+
+        assert answer.json() == {"result": [{"id": record_id, "text": "LIFE"}]}
+
+
+async def test_duplicate_ids_each_get_their_own_answer():
+    async with house() as jitney:
+        records = [{"id": 1, "text": "a"}, {"id": 1, "text": "b"}]
+
+        answer = await jitney.client.post("/models/echo", json={"payload": {"records": records}})
+
+        assert answer.json() == {"result": [{"id": 1, "text": "A"}, {"id": 1, "text": "B"}]}
+
+
+async def test_no_records_are_no_results_and_no_jobs():
+    async with house() as jitney:
+        answer = await jitney.ask()
+
+        assert (answer.json(), jitney.broker.trips) == ({"result": []}, [])
+
+
+async def test_a_record_without_pieces_answers_itself():
+    async with house() as jitney:
+        answer = await jitney.ask("")
+
+        assert (answer.json(), jitney.broker.trips) == ({"result": [{"id": 0, "text": ""}]}, [])
+
+
+async def test_the_original_call_reaches_the_codec_with_its_languages():
+    broker = ScriptedBroker([announced(card(task="translation"))])
+    body = {"payload": {"fromLang": "en", "records": [{"id": "123", "text": "life"}], "toLang": "ja"}}
+    async with house(broker) as jitney:
+        answer = await jitney.client.post("/translation", json=body)
+
+        options = {"fromLang": "en", "toLang": "ja"}
+        assert answer.json() == {"result": [{"id": "123", "text": "LIFE", "options": options}]}
+
+
+async def test_topk_reaches_the_codec():
+    async with house(ScriptedBroker([announced(card(task="classification"))])) as jitney:
+        answer = await jitney.ask("life", path="/classification", topK=3)
+
+        assert answer.json()["result"][0]["options"] == {"topK": 3}
+
+
+async def test_a_custom_model_gets_every_further_field_as_an_option():
+    async with house() as jitney:
+        answer = await jitney.ask("life", model="ignored", tone={"warm": True})
+
+        assert answer.json()["result"][0]["options"] == {"tone": {"warm": True}}
+
+
+async def test_a_model_s_own_field_does_not_replace_the_id():
+    class Signing(WordCodec):
+        def decode(self, plan, outputs):
+            return {"id": "mine", "text": "a"}
+
+    async with house(make_codec=Signing) as jitney:
+        answer = await jitney.ask("life")
+
+        assert answer.json()["result"] == [{"id": 0, "text": "a"}]
+
+
+async def test_unknown_fields_are_ignored():
+    async with house(ScriptedBroker([announced(card(task="embedding"))])) as jitney:
+        body = {"payload": {"records": [{"id": 1, "text": "a", "colour": "red"}], "more": [1]}, "else": None}
+
+        answer = await jitney.client.post("/embedding", json=body)
+
+        assert answer.json() == {"result": [{"id": 1, "text": "A"}]}
+
+
+async def test_a_model_by_name_is_asked_as_its_task_is():
+    async with house(ScriptedBroker([announced(card(task="translation"))])) as jitney:
+        answer = await jitney.ask("life", fromLang="en", toLang="ja")
+
+        assert answer.json()["result"][0]["options"] == {"fromLang": "en", "toLang": "ja"}
+
+
+async def test_a_task_is_done_by_the_alphabetically_first_live_model():
+    zebra, ant = card("zebra", task="embedding"), card("ant", task="embedding")
+    async with house(ScriptedBroker([announced(zebra), announced(ant)])) as jitney:
+        await jitney.ask("life", path="/embedding")
+
+        assert jitney.broker.trips[0][1][0].model == "ant@r1"
+
+
+async def test_the_payload_may_choose_the_model():
+    zebra, ant = card("zebra", task="embedding"), card("ant", task="embedding")
+    async with house(ScriptedBroker([announced(zebra), announced(ant)])) as jitney:
+        await jitney.ask("life", path="/embedding", model="zebra")
+
+        assert jitney.broker.trips[0][1][0].model == "zebra@r1"
+
+
+async def test_a_long_text_is_several_jobs_of_one_request():
+    async with house() as jitney:
+        answer = await jitney.ask("one two three")
+
+        assert answer.json()["result"] == [{"id": 0, "text": "ONE TWO THREE"}]
+        assert [len(request.jobs) for _, requests, _ in jitney.broker.trips for request in requests] == [3]
+
+
+async def test_jobs_say_who_waits_and_what_they_cost():
+    async with house() as jitney:
+        await jitney.ask("life")
+
+        (job,) = jitney.broker.jobs
+        assert (job.front_end, job.cost, len(job.id)) == ("f" * 16, 4, 32)
+
+
+async def test_a_large_request_is_encoded_all_the_same():
+    async with house() as jitney:
+        answer = await jitney.ask("x" * 20_000, "y")
+
+        assert [len(row["text"]) for row in answer.json()["result"]] == [20_000, 1]
+
+
+async def test_server_timing_says_where_the_time_went():
+    async with house() as jitney:
+        answer = await jitney.ask("life")
+
+        said = dict(part.split(";") for part in answer.headers["server-timing"].split(", "))
+        assert said | {"return": ""} == {
+            "queue": "dur=3.00",
+            "window": "dur=1.00",
+            "compute": "dur=21.40",
+            "return": "",
+            "batch": 'desc="17"',
+        }
+
+
+def test_the_return_is_all_that_the_batcher_did_not_see():
+    timing = Timing(queue=0.010, window=0.020, compute=0.030, batch_size=4)
+
+    assert stages(timing, elapsed=0.065).back == pytest.approx(0.005)
+
+
+def test_the_return_is_never_negative():
+    assert stages(Timing(compute=0.030), elapsed=0.020).back == 0.0
+
+
+async def test_server_timing_can_be_switched_off():
+    async with house(server_timing=False) as jitney:
+        answer = await jitney.ask("life")
+
+        assert "server-timing" not in answer.headers
+
+
+async def test_a_client_s_request_id_is_echoed():
+    async with house() as jitney:
+        answer = await jitney.ask("life", headers={"X-Request-ID": "order-66/a"})
+
+        assert answer.headers["x-request-id"] == "order-66/a"
+
+
+@pytest.mark.parametrize("bad", ["two words", "semi;colon", "a" * 129, "<b>"])
+async def test_a_request_id_with_odd_characters_is_replaced(bad):
+    async with house() as jitney:
+        answer = await jitney.ask("life", headers={"X-Request-ID": bad})
+
+        assert len(answer.headers["x-request-id"]) == 32
+
+
+async def test_requests_without_an_id_get_different_ones():
+    async with house() as jitney:
+        answers = [await jitney.ask("life") for _ in range(2)]
+
+        assert len({answer.headers["x-request-id"] for answer in answers}) == 2
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/json; charset=utf-8", "application/vnd.api+json", None]
+)
+async def test_json_by_any_name_and_no_name_is_read(kind):
+    async with house() as jitney:
+        headers = {"content-type": kind} if kind else {}
+        body = b'{"payload": {"records": [{"id": 1, "text": "a"}]}}'
+
+        answer = await jitney.client.post("/models/echo", content=body, headers=headers)
+
+        assert answer.status_code == 200
+
+
+async def test_a_body_in_many_chunks_is_one_body():
+    async def chunks():
+        for byte in b'{"payload": {"records": [{"id": 1, "text": "a"}]}}':
+            yield bytes([byte])
+
+    async with house() as jitney:
+        answer = await jitney.client.post("/models/echo", content=chunks())
+
+        assert answer.json() == {"result": [{"id": 1, "text": "A"}]}

@@ -1,0 +1,241 @@
+"""Settings, ports, logs and signals of a front-end process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import subprocess
+import sys
+
+import pytest
+import structlog
+
+from broker.errors import BrokerUnfit
+from broker.settings import parser_for, pick
+from server.__main__ import main
+from server.logs import configure_logging
+from server.ports import PortTaken, listening, metrics_served
+from server.serving import Server, uvicorn_config
+from server.settings import ServerSettings
+from tests.unit.server.house import house
+
+pytestmark = pytest.mark.anyio
+
+
+def read(*arguments, **environ):
+    values = parser_for("server", "", ServerSettings, environ=environ).parse_args(arguments)
+    return pick(ServerSettings, values)
+
+
+def test_the_house_s_port_is_9527():
+    assert (read().port, read().metrics_port, read().host) == (9527, 9528, "127.0.0.1")
+
+
+def test_a_flag_beats_the_environment():
+    assert read("--port", "1", JITNEY_PORT="2").port == 1
+
+
+def test_the_environment_beats_the_default():
+    assert read(JITNEY_MAX_QUEUE_JOBS="7").max_queue_jobs == 7
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--port", "70000"], "--port is a port"),
+        (["--metrics-port", "-1"], "--metrics-port is a port"),
+        (["--max-records", "0"], "--max-records must be above 0"),
+        (["--max-body-bytes", "-5"], "--max-body-bytes must be above 0"),
+        (["--default-timeout", "nan"], "--default-timeout must be above 0"),
+        (["--default-timeout", "900"], "--default-timeout is above --max-timeout"),
+        (["--drain-seconds", "-1"], "--drain-seconds must not be below 0"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(flags, complaint, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(flags)
+
+    assert caught.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_the_defaults_have_nothing_to_complain_about():
+    assert ServerSettings().complaints() == []
+
+
+@pytest.fixture
+def taken_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_listening_on_a_taken_port_names_the_flag(taken_port):
+    said = f"port {taken_port} on 127.0.0.1 is taken: stop what listens there, or choose another with --port"
+
+    with pytest.raises(PortTaken, match=said), listening(ServerSettings(port=taken_port)):
+        pass
+
+
+async def test_a_taken_metrics_port_names_the_flag(taken_port):
+    async with house(metrics_port=taken_port) as jitney:
+        with pytest.raises(PortTaken, match="--metrics-port"), metrics_served(jitney.front_end):
+            pass
+
+
+async def test_metrics_can_be_switched_off():
+    async with house(metrics_port=0) as jitney:
+        with metrics_served(jitney.front_end):
+            pass
+
+
+def test_an_address_of_somebody_else_names_the_flags():
+    with pytest.raises(PortTaken, match="--host"), listening(ServerSettings(host="192.0.2.1", port=0)):
+        pass
+
+
+def test_several_front_ends_may_share_a_port():
+    with listening(ServerSettings(port=0, reuse_port=True)) as first:
+        port = first.getsockname()[1]
+
+        with listening(ServerSettings(port=port, reuse_port=True)) as second:
+            assert second.getsockname()[1] == port
+
+
+def make_server(jitney):
+    return Server(uvicorn_config(jitney.app, jitney.front_end.settings), jitney.front_end)
+
+
+async def test_sigterm_makes_unready_and_leaves_the_port_open_for_a_while():
+    async with house(drain_seconds=60.0) as jitney:
+        server = make_server(jitney)
+
+        server.drain()
+
+        assert (jitney.front_end.is_draining, server.should_exit) == (True, False)
+
+
+async def test_the_port_closes_when_the_draining_is_over_and_what_waits_is_finished():
+    async with house(drain_seconds=0.0) as jitney:
+        server = make_server(jitney)
+
+        server.drain()
+        await jitney.until(lambda: server.should_exit)
+
+        assert not server.force_exit
+
+
+async def test_a_second_sigterm_closes_the_port_at_once():
+    async with house(drain_seconds=60.0) as jitney:
+        server = make_server(jitney)
+
+        server.drain()
+        server.drain()
+
+        assert (server.should_exit, server.force_exit) == (True, False)
+
+
+async def test_who_says_stop_twice_does_not_wait_for_anybody():
+    async with house() as jitney:
+        server = make_server(jitney)
+
+        server.stop()
+        server.stop()
+
+        assert server.force_exit
+
+
+async def test_the_end_of_the_draining_does_not_hurry_those_who_still_wait():
+    async with house(drain_seconds=0.0) as jitney:
+        server = make_server(jitney)
+
+        server.drain()
+        server.drain()
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+        assert not server.force_exit
+
+
+async def test_the_first_reason_to_give_up_is_the_one_that_is_told():
+    async with house() as jitney:
+        server = make_server(jitney)
+
+        server.give_up(BrokerUnfit("first"))
+        server.give_up(BrokerUnfit("second"))
+
+        assert (str(server.reason), server.should_exit) == ("first", True)
+
+
+@pytest.fixture
+def logging_restored():
+    root = logging.getLogger()
+    before = root.handlers, root.level, logging.getLogger("uvicorn").level, structlog.get_config()
+    yield
+    root.handlers, root.level = before[0], before[1]
+    logging.getLogger("uvicorn").setLevel(before[2])
+    structlog.reset_defaults()
+    structlog.configure(**before[3])
+
+
+def test_lines_are_json_where_nobody_watches(capsys, logging_restored):
+    configure_logging("info")
+
+    structlog.get_logger("x").info("refused", code="contended")
+
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["code"], line["level"]) == ("refused", "contended", "info")
+
+
+def test_lines_of_libraries_are_json_too(capsys, logging_restored):
+    configure_logging("info")
+
+    logging.getLogger("asyncio").warning("slow")
+
+    assert json.loads(capsys.readouterr().err)["event"] == "slow"
+
+
+def test_less_severe_lines_are_not_written(capsys, logging_restored):
+    configure_logging("warning")
+
+    structlog.get_logger("x").info("refused")
+
+    assert capsys.readouterr().err == ""
+
+
+async def test_a_refusal_is_one_line_with_id_and_code_and_without_the_text():
+    with structlog.testing.capture_logs() as lines:
+        async with house() as jitney:
+            await jitney.ask("impossible", headers={"X-Request-ID": "abc"})
+
+    (line,) = [line for line in lines if line["event"] == "refused"]
+    assert (line["request_id"], line["code"], line["status"]) == ("abc", "invalid_input", 422)
+    assert "impossible" not in str(lines)
+
+
+async def test_a_failed_record_is_one_line():
+    with structlog.testing.capture_logs() as lines:
+        async with house() as jitney:
+            await jitney.ask("a", "fail:poison", headers={"X-Request-ID": "abc"})
+
+    (line,) = [line for line in lines if line["event"] == "record failed"]
+    assert (line["request_id"], line["code"], line["model"]) == ("abc", "poison", "echo@r1")
+
+
+async def test_a_good_answer_is_no_line():
+    async with house() as jitney:
+        with structlog.testing.capture_logs() as lines:
+            await jitney.ask("life")
+
+    assert lines == []
+
+
+def test_a_front_end_imports_no_torch_and_no_tokenizer_before_a_card_asks_for_one():
+    program = "import sys, server.__main__; print(*sys.modules)"
+
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+
+    assert {"torch", "transformers", "numpy", "sentencepiece", "tokenizers", "batcher", "jitney"} & set(loaded) == set()

@@ -1,0 +1,182 @@
+"""One trip for everything that gathered, and an answer for everyone whatever comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
+from tests.unit.server.house import ScriptedBroker, house
+
+pytestmark = pytest.mark.anyio
+
+
+class SlowBroker(ScriptedBroker):
+    """Trips take until the test lets them end."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.gate = asyncio.Semaphore(0)
+
+    async def admit(self, sequence, requests, cancelled):
+        verdicts = await super().admit(sequence, requests, cancelled)
+        await self.gate.acquire()
+        return verdicts
+
+
+def sequences(broker):
+    return [sequence for sequence, _, _ in broker.trips]
+
+
+def sizes(broker):
+    return [len(requests) for _, requests, _ in broker.trips]
+
+
+async def test_all_that_gathered_while_a_trip_was_away_goes_in_the_next():
+    broker = SlowBroker()
+    async with house(broker) as jitney:
+        asking = [asyncio.create_task(jitney.ask("a"))]
+        await jitney.until(lambda: broker.trips)
+        asking += [asyncio.create_task(jitney.ask("b")) for _ in range(5)]
+        await jitney.until(lambda: len(jitney.front_end.door) == 5)
+        broker.gate.release()
+        broker.gate.release()
+        await asyncio.gather(*asking)
+
+        assert sizes(broker) == [1, 5]
+
+
+async def test_each_trip_with_new_content_has_the_next_number():
+    async with house() as jitney:
+        for _ in range(3):
+            await jitney.ask("a")
+
+        assert sequences(jitney.broker) == [1, 2, 3]
+
+
+async def test_a_trip_without_reply_is_made_once_more_under_the_same_number():
+    broker = ScriptedBroker(admit_errors=[BrokerUnavailable()])
+    async with house(broker, quick=True) as jitney:
+        answer = await jitney.ask("a")
+
+        assert answer.status_code == 200
+        assert sequences(broker) == [1, 1]
+        assert broker.trips[0][1] == broker.trips[1][1]
+
+
+@pytest.mark.parametrize("error", [BrokerUnavailable(), BrokerError("the broker refuses a command")])
+async def test_two_trips_without_reply_are_503_and_close_the_door(error):
+    broker = ScriptedBroker(admit_errors=[error, error])
+    async with house(broker, quick=True) as jitney:
+        answer = await jitney.ask("a")
+
+        assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
+        assert not jitney.front_end.door.is_open
+
+
+async def test_after_that_requests_are_503_without_a_trip():
+    broker = ScriptedBroker(admit_errors=[BrokerUnavailable(), BrokerUnavailable()])
+    async with house(broker, quick=True) as jitney:
+        await jitney.ask("a")
+
+        answer = await jitney.ask("b")
+
+        assert answer.status_code == 503
+        assert len(broker.trips) == 2
+
+
+async def test_jobs_of_trips_without_reply_are_cancelled_later_for_they_may_be_queued():
+    broker = ScriptedBroker(admit_errors=[BrokerUnavailable(), BrokerUnavailable()])
+    async with house(broker, quick=True) as jitney:
+        await jitney.ask("a")
+        (lost,) = broker.trips[0][1][0].jobs
+        await jitney.look()
+
+        await jitney.ask("b")
+
+        assert lost.id in broker.cancelled
+
+
+async def test_the_door_opens_when_the_registry_sees_the_broker_again():
+    broker = ScriptedBroker(admit_errors=[BrokerUnavailable(), BrokerUnavailable()])
+    async with house(broker, quick=True) as jitney:
+        await jitney.ask("a")
+        await jitney.look()
+
+        answer = await jitney.ask("b")
+
+        assert answer.status_code == 200
+
+
+async def test_a_full_broker_keeps_the_door_open():
+    async with house(ScriptedBroker(admit_errors=[BrokerFull()])) as jitney:
+        await jitney.ask("a")
+
+        answer = await jitney.ask("b")
+
+        assert answer.status_code == 200
+
+
+async def test_a_full_broker_is_not_asked_twice():
+    async with house(ScriptedBroker(admit_errors=[BrokerFull()])) as jitney:
+        await jitney.ask("a")
+
+        assert len(jitney.broker.trips) == 1
+
+
+async def test_a_request_that_cannot_travel_harms_nobody_else():
+    class Picky(SlowBroker):
+        async def admit(self, sequence, requests, cancelled):
+            verdicts = await super().admit(sequence, requests, cancelled)
+            if any(job.input == "r1:strange" for request in requests for job in request.jobs):
+                raise TypeError("cannot travel")
+            return verdicts
+
+    broker = Picky()
+    async with house(broker) as jitney:
+        asking = [asyncio.create_task(jitney.ask("first"))]
+        await jitney.until(lambda: broker.trips)
+        asking += [asyncio.create_task(jitney.ask(text)) for text in ("a", "strange", "b")]
+        await jitney.until(lambda: len(jitney.front_end.door) == 3)
+        for _ in range(5):
+            broker.gate.release()
+
+        answers = await asyncio.gather(*asking)
+
+        assert [answer.status_code for answer in answers] == [200, 200, 500, 200]
+
+
+async def test_the_time_left_is_counted_when_the_trip_begins(clock):
+    broker = SlowBroker()
+    async with house(broker, clock=clock) as jitney:
+        asking = [asyncio.create_task(jitney.ask("a"))]
+        await jitney.until(lambda: asking[0].done())  # outcomes may be faster than verdicts
+        asking.append(asyncio.create_task(jitney.ask("b")))
+        await jitney.until(lambda: len(jitney.front_end.door) == 1)
+        clock.tick(15.0)
+        broker.gate.release()
+        broker.gate.release()
+        await asyncio.gather(*asking)
+
+        assert [request.time_left for _, requests, _ in broker.trips for request in requests] == [60.0, 45.0]
+
+
+async def test_a_client_that_hangs_up_cancels_its_jobs(monkeypatch):
+    monkeypatch.setattr("server.answer.WATCH_AFTER", 0.0)
+    broker = ScriptedBroker(answers=False)
+    async with house(broker) as jitney:
+        await jitney.hang_up_on("one two")
+        await jitney.until(lambda: broker.cancelled)
+
+        assert set(broker.cancelled) == {job.id for job in broker.jobs}
+        assert len(jitney.front_end.door) == 0
+
+
+async def test_a_request_past_its_deadline_is_not_cancelled_in_the_broker():
+    broker = ScriptedBroker(answers=False)
+    async with house(broker) as jitney:
+        await jitney.ask("one", headers={"X-Request-Timeout": "0.01"})
+        await jitney.ask("two", headers={"X-Request-Timeout": "0.01"})
+
+        assert broker.cancelled == {}
