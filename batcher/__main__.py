@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 
 import structlog
+import uvloop
 
 from batcher.batch_engine import BatchEngine
 from batcher.card import artifacts_of, make_card
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("; ".join(complaints))
     configure(settings.log_level)
     try:
-        return asyncio.run(_serve(settings, how, broker))
+        return uvloop.run(_serve(settings, how, broker))
     except ModelSpecError as error:
         parser.error(str(error))
     except BrokerUnfit as error:

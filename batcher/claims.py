@@ -9,7 +9,7 @@ from batcher.batch import Batch
 from batcher.patience import Patience
 from batcher.window import Window, closing_reason, time_to_stage
 from broker.contract import BatcherBroker
-from broker.messages import Limits
+from broker.messages import Claim, Limits
 
 IDLE_WAIT = 0.5  # seconds that a lost wake token may cost
 POLL = 0.001  # seconds between looks at the queue while a fixed window is open
@@ -34,22 +34,25 @@ class Claims:
         self._count = 0
         self._trip = 0.001  # seconds: a round trip to the broker, as measured
         self._may_wait = True  # jobs may wait already, so do not block for a token first
+        self._has_backlog = False  # jobs gather while the card is busy
         self._suspects_next = False  # suspects take turns with new work, which a fresh process serves first
 
     async def when_woken(self) -> Batch | None:
         """For an idle card: block for the wake token, hold a fixed window open, claim. None when nothing waits."""
-        if not self._may_wait:
-            # Redis looks after blocked clients at its own pace (hz), so we block for the first job only; it is not
-            # the clock of the window.
-            await self._broker.wait(IDLE_WAIT)
-        limits = self.limits
-        window = Window(limits=limits, opened_at=self._clock())
-        if limits.policy == "fixed":
-            window = await self._hold_open(limits)
-        return None if self._stopping.is_set() else await self._claim(window, staged=False)
+        # Redis looks after blocked clients at its own pace (hz), so we block for the first job only; it is not the
+        # clock of the window.
+        limits, wait = self.limits, 0.0 if self._may_wait else IDLE_WAIT
+        if limits.policy != "fixed":
+            return await self._claim(Window(limits=limits, opened_at=self._clock()), wait=wait)
+        if wait:
+            await self._broker.wait(wait)
+        window = await self._hold_open(limits)
+        return None if self._stopping.is_set() else await self._claim(window)
 
     async def before(self, running: asyncio.Future[None], predicted_end: float) -> Batch | None:
         """For a busy card: claim the next batch just before it comes free, so that it never waits for the broker."""
+        if not self._has_backlog:
+            return None
         await asyncio.wait([running], timeout=time_to_stage(predicted_end, self._trip, self._clock()))
         if running.done() or self._stopping.is_set():
             return None
@@ -71,20 +74,16 @@ class Claims:
             depth = await self._broker.depth()
         return window
 
-    async def _claim(self, window: Window, *, staged: bool) -> Batch | None:
+    async def _claim(self, window: Window, *, staged: bool = False, wait: float = 0.0) -> Batch | None:
         self._count += 1
-        name, limits, suspects, asked_at = (
-            f"{self._batcher}:{self._count}",
-            window.limits,
-            self._suspects_next,
-            self._clock(),
-        )
+        name, limits, suspects = f"{self._batcher}:{self._count}", window.limits, self._suspects_next
+        asked_at = self._clock()
         # A lost answer is asked for again by the same name, which claims nothing more.
-        claim = await self._patience.ask(lambda: self._broker.drain(name, limits, staged=staged, suspects=suspects))
+        claim = await self._patience.ask(
+            lambda: self._broker.drain(name, limits, staged=staged, suspects=suspects, wait=wait)
+        )
         claimed_at = self._clock()
-        self._trip += 0.1 * (claimed_at - asked_at - self._trip)
-        self._may_wait = claim.left > 0
-        self._suspects_next = claim.closed_by != "suspects"
+        self._learn(claim, claimed_at - asked_at, waited=wait > 0.0)
         if not claim.jobs and not claim.spoiled:
             return None
         return Batch(
@@ -94,3 +93,13 @@ class Claims:
             closed_by=closing_reason(claim.closed_by, staged=staged, limits=limits),
             is_staged=staged,
         )
+
+    def _learn(self, claim: Claim, elapsed: float, *, waited: bool) -> None:
+        if not waited:
+            self._trip += 0.1 * (elapsed - self._trip)
+        self._may_wait = claim.left > 0
+        self._suspects_next = claim.closed_by != "suspects"
+        # Jobs that were there before we asked: they came while the card was busy, and others will. A card that had to
+        # wait for its job need not look for a next one while it computes.
+        age = max((claim.claimed - job.admitted for job in claim.jobs), default=0.0)
+        self._has_backlog = self._may_wait or age > elapsed

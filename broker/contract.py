@@ -79,9 +79,10 @@ class BatcherBroker(Protocol):
         """How much waits for this model right now. `jobs` counts suspects; `tokens` and `oldest_age` the lanes only."""
         ...
 
-    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool) -> Claim:
+    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, wait: float = 0.0) -> Claim:
         """Claim the oldest live jobs that fit size and tokens, interactive before bulk, under a lease named `batch`.
 
+        `wait` blocks up to so many seconds for the wake token first, in the same trip; 0.0 does not block.
         If that lease exists already its jobs are returned: asking again claims nothing more. Expired and cancelled jobs
         are dropped on the way. `staged` jobs have not started: a crash sends them back to the head untouched.
         `suspects` says whether suspects go first this time; otherwise they go only when nothing else waits. Suspects

@@ -127,7 +127,9 @@ class MemoryBatcher:
         tokens = sum(job.cost for job in lanes)
         return Depth(jobs=len(self._queue.waiting), tokens=tokens, oldest_age=now - oldest)
 
-    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool) -> Claim:
+    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, wait: float = 0.0) -> Claim:
+        if wait > 0.0:
+            await self.wait(wait)
         now = self._store.now()
         queue = self._queue
         if batch in queue.leases:

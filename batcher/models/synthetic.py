@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from batcher.models.contract import About, InvalidInput, OutOfMemory
+from batcher.models.punctual import PunctualSleep
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s)|0")
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -46,10 +46,10 @@ class Synthetic:
         !short   its forward group gets one output too few
     """
 
-    def __init__(self, pace: Pace, *, faults: bool = False, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, pace: Pace, *, faults: bool = False, sleep: Callable[[float], None] | None = None) -> None:
         self._pace = pace
         self._faults = faults
-        self._sleep = sleep
+        self._sleep = sleep or PunctualSleep()
         self.about = About(
             task="synthetic",
             codec="passthrough",

@@ -68,7 +68,7 @@ class RedisBatcher:
         tokens = int(found[1] or 0) + int(found[4] or 0)
         return Depth(jobs=found[0] + found[3] + suspects, tokens=tokens, oldest_age=max(0.0, age))
 
-    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool) -> Claim:
+    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, wait: float = 0.0) -> Claim:
         keys = [*self._lists(), self._keys.leases(self._model), self._keys.lease(batch)]
         args = [
             batch,
@@ -79,7 +79,12 @@ class RedisBatcher:
             int(suspects),
             self._keys.cancel(""),
         ]
-        now, left, closed_by, *found = await scripts.DRAIN.run(self._client, keys, args)
+        if wait > 0.0:
+            bell = self._keys.wake(self._model)
+            answer = await scripts.DRAIN.run_when_woken(self._client, bell, wait, keys, args)
+        else:
+            answer = await scripts.DRAIN.run(self._client, keys, args)
+        now, left, closed_by, *found = answer
         if found:
             self._addresses[batch] = {job_id(data): front_end_of(data) for data in found}
         jobs, spoiled = _decoded(found)

@@ -33,6 +33,22 @@ class Script:
             except NoScriptError:
                 return await client.execute_command("EVAL", self.source, len(keys), *keys, *args)
 
+    async def run_when_woken(
+        self, client: redis.asyncio.Redis, bell: str, timeout: float, keys: Sequence[str], args: Sequence[Any]
+    ) -> Any:
+        """Block on `bell` first, in the same trip: the server runs the script the moment that it unblocks us."""
+        with translated():
+            async with client.pipeline(transaction=False) as pipe:
+                pipe.blpop([bell], timeout=timeout)
+                pipe.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)
+                _, answer = await pipe.execute(raise_on_error=False)
+        if isinstance(answer, NoScriptError):
+            return await self.run(client, keys, args)
+        with translated():
+            if isinstance(answer, Exception):
+                raise answer
+        return answer
+
     def run_sync(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
         with translated():
             try:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from broker.messages import Lane
-from tests.contract.worlds import LIMITS, SHORT, World, job, request
+from tests.contract.worlds import LIMITS, SHORT, World, ids, job, request
 
 pytestmark = pytest.mark.anyio
 ONE = replace(LIMITS, max_batch_size=1)
@@ -124,3 +124,22 @@ async def test_a_wait_without_time_only_looks(world: World, there_is_one: bool) 
         await world.admit(job())
 
     assert await asyncio.wait_for(batcher.wait(0.0), 0.5) is there_is_one
+
+
+async def test_a_claim_that_waits_gets_the_job_that_comes_meanwhile(world: World) -> None:
+    batcher = await world.batcher()
+    claiming = asyncio.create_task(batcher.drain("b1:1", LIMITS, staged=False, suspects=False, wait=1.9))
+    await asyncio.sleep(0.01)
+    one = job()
+
+    await world.admit(one)
+
+    assert ids(await claiming) == [one.id]
+
+
+async def test_a_claim_that_waits_in_vain_returns_nothing(world: World) -> None:
+    batcher = await world.batcher()
+
+    claim = await batcher.drain("b1:1", LIMITS, staged=False, suspects=False, wait=0.05)
+
+    assert ids(claim) == []

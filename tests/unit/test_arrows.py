@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-WEB = {"starlette", "uvicorn", "httptools", "uvloop"}
+WEB = {"starlette", "uvicorn", "httptools"}
 MODELS = {"torch", "transformers", "safetensors"}
 FORBIDDEN = {
     "broker": {"server", "batcher", "jitney"} | WEB | MODELS,

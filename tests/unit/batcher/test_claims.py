@@ -36,7 +36,9 @@ class ScriptedBroker:
         oldest = min(waiting, default=self.clock.now)
         return Depth(jobs=len(waiting), tokens=len(waiting), oldest_age=self.clock.now - oldest)
 
-    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool) -> Claim:
+    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, wait: float = 0.0) -> Claim:
+        if wait:
+            await self.wait(wait)
         self.claims.append({"batch": batch, "at": self.clock.now, "suspects": suspects})
         waiting = self._waiting()[: limits.max_batch_size]
         self.arrivals = [at for at in self.arrivals if at not in waiting]
@@ -52,7 +54,7 @@ def claims(broker: ScriptedBroker, limits: Limits) -> Claims:
     stopping = asyncio.Event()
     patience = Patience(stopping, on_wait=lambda: None)
     made = Claims(broker, limits, batcher="b", patience=patience, stopping=stopping, clock=broker.clock)  # type: ignore[arg-type]
-    made._may_wait = False
+    made._may_wait, made._has_backlog = False, True
     return made
 
 
@@ -105,6 +107,32 @@ async def test_a_busy_card_claims_what_gathered_just_before_it_comes_free(clock:
 
     assert batch is not None
     assert (len(batch.claim.jobs), batch.is_staged, batch.closed_by) == (2, True, "busy")
+
+
+async def test_a_card_that_had_to_wait_for_its_job_looks_for_no_other_while_it_computes(clock: FakeClock) -> None:
+    broker = ScriptedBroker(clock, arrivals=[1000.1])
+    made = claims(broker, Limits())
+    await made.when_woken()
+    running = asyncio.get_running_loop().create_future()
+
+    batch = await made.before(running, predicted_end=clock.now)
+
+    assert batch is None
+    assert len(broker.claims) == 1
+
+
+async def test_a_card_that_found_jobs_waiting_claims_the_next_ones_while_it_computes(clock: FakeClock) -> None:
+    broker = ScriptedBroker(clock, arrivals=[999.0])
+    made = claims(broker, Limits())
+    made._has_backlog = False
+    await made.when_woken()
+    broker.arrivals = [clock.now]
+    running = asyncio.get_running_loop().create_future()
+
+    batch = await made.before(running, predicted_end=clock.now)
+
+    assert batch is not None
+    assert batch.is_staged
 
 
 async def test_nothing_is_staged_for_a_batch_that_is_done_already(clock: FakeClock) -> None:

@@ -11,15 +11,11 @@ from server.answer import Record
 from server.codecs.contract import Piece, Plan
 from server.directory import Served
 from server.door import Door
-from server.errors import ClientGone, Problem
+from server.errors import Problem
 from server.outbox import Outbox
 from tests.unit.server.house import WordCodec, card
 
 pytestmark = pytest.mark.anyio
-
-
-async def nobody_hangs_up():
-    await asyncio.Event().wait()
 
 
 class Post:
@@ -65,7 +61,7 @@ async def test_an_answer_arrives_with_the_last_of_its_outcomes(post):
         arrived_early = not answer.is_awaited
         post.door.settle([result(first)])
 
-        await answer.arrival(nobody_hangs_up)
+        await answer
 
         assert not arrived_early
 
@@ -156,7 +152,7 @@ async def test_a_refused_answer_raises_what_the_broker_said(post):
         post.door.judge(answer, Verdict(refusal=FailureCode.CONTENDED, waiting=7))
 
         with pytest.raises(Problem, match="7 jobs wait for 'echo' already") as caught:
-            await answer.arrival(nobody_hangs_up)
+            await answer
 
     assert caught.value.code == "contended"
 
@@ -196,7 +192,7 @@ async def test_closing_the_door_turns_away_what_no_trip_has_taken_yet(post):
         post.door.close()
 
         with pytest.raises(Problem, match="broker does not answer"):
-            await answer.arrival(nobody_hangs_up)
+            await answer
 
 
 async def test_closing_the_door_leaves_those_alone_whose_jobs_wait_in_the_broker(post):
@@ -214,7 +210,7 @@ async def test_an_answer_without_jobs_needs_no_open_door(post):
 
     with post.expect("") as answer:
         post.door.admit(answer)
-        await answer.arrival(nobody_hangs_up)
+        await answer
 
     assert answer.timing is None
 
@@ -314,57 +310,6 @@ async def test_a_parcel_stays_with_the_revision_it_was_encoded_for(post):
         assert parcel.request(post.clock()).model == "echo@r1"
 
 
-async def test_a_client_that_hangs_up_ends_the_waiting(post, monkeypatch):
-    monkeypatch.setattr("server.answer.WATCH_AFTER", 0.0)
-    messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": b""}]
-
-    async def receive():
-        return messages.pop()
-
-    with post.expect("one") as answer, pytest.raises(ClientGone):
-        await answer.arrival(receive)
-
-
-async def test_nobody_watches_a_client_that_is_answered_in_time(post, monkeypatch):
-    monkeypatch.setattr("server.answer.WATCH_AFTER", 0.005)
-    calls = []
-
-    async def receive():
-        calls.append(1)
-        return {"type": "http.disconnect"}
-
-    with post.expect("one") as answer:
-        post.door.admit(answer)
-        asyncio.get_running_loop().call_soon(post.door.settle, [result(job) for job in post.jobs()])
-        await answer.arrival(receive)
-    await asyncio.sleep(0.01)  # the loop's own timer is what this is about
-
-    assert calls == []
-
-
-async def test_nobody_watches_a_client_any_longer_once_it_is_answered(post, monkeypatch):
-    monkeypatch.setattr("server.answer.WATCH_AFTER", 0.0)
-    watching, before = asyncio.Event(), asyncio.all_tasks()
-
-    async def receive():
-        watching.set()
-        await asyncio.Event().wait()
-
-    async def outcome(job):
-        await watching.wait()
-        post.door.settle([result(job)])
-
-    with post.expect("one") as answer:
-        post.door.admit(answer)
-        (job,) = post.jobs()
-        batcher = asyncio.create_task(outcome(job))
-        await answer.arrival(receive)
-    await batcher
-    await asyncio.sleep(0)
-
-    assert asyncio.all_tasks() == before
-
-
 async def test_a_refusal_that_comes_too_late_to_be_raised_is_no_complaint_of_the_loop(post):
     complaints = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
@@ -379,23 +324,6 @@ async def test_a_refusal_that_comes_too_late_to_be_raised_is_no_complaint_of_the
 async def test_waiting_is_in_the_order_of_arrival(post):
     with post.expect("one") as first, post.expect("two") as second:
         assert list(post.door.waiting) == [first, second]
-
-
-async def test_a_finished_request_leaves_no_cycle_for_the_collector(post):
-    import gc
-
-    gc.collect()
-    gc.disable()
-    try:
-        with post.expect("one two") as answer:
-            post.door.admit(answer)
-            post.door.settle(result(job) for job in post.jobs())
-            await answer.arrival(nobody_hangs_up)
-        del answer
-
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
 
 
 def test_a_plan_without_pieces_is_no_job():

@@ -44,7 +44,7 @@ async def test_an_invented_method_is_no_label():
 
 
 async def test_a_client_that_hung_up_is_counted_as_499(monkeypatch):
-    monkeypatch.setattr("server.answer.WATCH_AFTER", 0.0)
+    monkeypatch.setattr("server.vigil.LATE", 60.0)  # from the start
     async with house(ScriptedBroker(answers=False)) as jitney:
         await jitney.hang_up_on("life")
 

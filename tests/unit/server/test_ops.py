@@ -94,6 +94,34 @@ async def test_a_front_end_whose_tasks_stand_still_is_not_alive(clock, seconds):
         assert await health(jitney, "/livez") == (503, "failed")
 
 
+async def test_a_trip_that_never_comes_back_ends_the_process(clock):
+    async with house(clock=clock) as jitney:
+        jitney.front_end.link.writer.is_away = True
+        jitney.front_end.link.writer.ticked = clock() - 16.0
+
+        assert await health(jitney, "/livez") == (503, "failed")
+
+
+async def test_a_writer_without_work_is_no_trouble(clock):
+    async with house(clock=clock) as jitney:
+        jitney.front_end.link.writer.ticked = clock() - 3_600.0
+
+        assert await health(jitney, "/livez") == (200, "ok")
+
+
+async def test_a_writer_is_away_only_while_its_trip_is():
+    class Watching(ScriptedBroker):
+        async def admit(self, sequence, requests, cancelled):
+            away.append(jitney.front_end.link.writer.is_away)
+            return await super().admit(sequence, requests, cancelled)
+
+    away = []
+    async with house(Watching()) as jitney:
+        await jitney.ask("life")
+
+        assert (away, jitney.front_end.link.writer.is_away) == ([True], False)
+
+
 async def test_every_health_page_is_as_the_schema_says():
     async with house() as jitney:
         for path in ("/livez", "/readyz"):

@@ -189,6 +189,13 @@ async def test_a_body_that_says_it_is_too_large_is_not_even_read():
         assert told(answer) == (413, "too_large")
 
 
+async def test_a_body_that_says_an_endless_size_is_413():
+    async with house() as jitney:
+        answer = await jitney.client.post("/models/echo", content=b"{", headers={"content-length": "9" * 5_000})
+
+        assert told(answer) == (413, "too_large")
+
+
 async def test_a_body_that_does_not_say_its_size_is_read_up_to_the_limit():
     sent = []
 

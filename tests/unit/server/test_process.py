@@ -80,6 +80,14 @@ def test_listening_on_a_taken_port_names_the_flag(taken_port):
         pass
 
 
+def test_a_port_that_somebody_is_about_to_listen_on_is_taken_too():
+    with listening(ServerSettings(port=0)) as first:
+        port = first.getsockname()[1]
+
+        with pytest.raises(PortTaken), listening(ServerSettings(port=port)):
+            pass
+
+
 async def test_a_taken_metrics_port_names_the_flag(taken_port):
     async with house(metrics_port=taken_port) as jitney:
         with pytest.raises(PortTaken, match="--metrics-port"), metrics_served(jitney.front_end):
@@ -214,6 +222,26 @@ async def test_a_refusal_is_one_line_with_id_and_code_and_without_the_text():
     (line,) = [line for line in lines if line["event"] == "refused"]
     assert (line["request_id"], line["code"], line["status"]) == ("abc", "invalid_input", 422)
     assert "impossible" not in str(lines)
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize(
+    ("sent", "logged"),
+    [
+        pytest.param(f"00-{TRACE}-00f067aa0ba902b7-01", TRACE, id="a good one"),
+        pytest.param(f"cc-{TRACE}-00f067aa0ba902b7-01-later", TRACE, id="one of a later version"),
+        pytest.param("00-nonsense", None, id="a bad one"),
+    ],
+)
+async def test_a_trace_id_is_part_of_the_line(sent, logged):
+    with structlog.testing.capture_logs() as lines:
+        async with house() as jitney:
+            await jitney.ask("impossible", headers={"traceparent": sent})
+
+    (line,) = [line for line in lines if line["event"] == "refused"]
+    assert line.get("trace_id") == logged
 
 
 async def test_a_failed_record_is_one_line():

@@ -27,6 +27,17 @@ async def test_a_new_card_makes_its_model_callable():
         assert (before.status_code, after.status_code) == (404, 200)
 
 
+async def test_no_codec_is_made_for_a_card_without_batcher():
+    made = []
+
+    def make(card, files):
+        made.append(card.key)
+        return WordCodec(card, files)
+
+    async with house(ScriptedBroker([announced(card("a")), announced(card("b"), batchers=0)]), make_codec=make):
+        assert made == ["a@r1"]
+
+
 async def test_another_epoch_brings_all_that_waits_to_the_broker_again():
     broker = ScriptedBroker(answers=False)
     async with house(broker) as jitney, jitney.asked("one two") as asked:
@@ -261,6 +272,28 @@ async def test_a_broker_that_is_lost_when_reconnecting_closes_the_door_again():
         await link.keep("reader", Job(run))
 
     assert not link.door.is_open
+
+
+async def test_each_outage_is_told_once():
+    connection = Connection(BrokerUnavailable())
+    pauses = []
+
+    async def run(broker):
+        connection.error = BrokerUnavailable()
+        raise BrokerUnavailable
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            connection.error = None
+        if len(pauses) == 5:
+            raise asyncio.CancelledError
+
+    link = Link(connection, "f" * 16, WordCodec, sleep=sleep)
+    with structlog.testing.capture_logs() as lines, pytest.raises(asyncio.CancelledError):
+        await link.keep("reader", Job(run))
+
+    assert [line["event"] for line in lines] == ["broker not reached"] * 2
 
 
 async def test_a_broker_that_became_unfit_is_only_away():

@@ -118,6 +118,28 @@ async def test_a_full_broker_keeps_the_door_open():
         assert answer.status_code == 200
 
 
+async def test_the_longer_a_broker_is_full_the_later_one_shall_come_back(clock):
+    async with house(ScriptedBroker(admit_errors=[BrokerFull(), BrokerFull()]), clock=clock) as jitney:
+        first = await jitney.ask("a")
+        clock.tick(20.0)
+        second = await jitney.ask("b")
+
+        assert (first.headers["retry-after"], second.headers["retry-after"]) == ("1", "10")
+
+
+async def test_a_broker_that_had_room_again_is_full_anew(clock):
+    broker = ScriptedBroker(admit_errors=[BrokerFull()])
+    async with house(broker, clock=clock) as jitney:
+        await jitney.ask("a")
+        await jitney.ask("b")
+        broker.admit_errors = [BrokerFull()]
+        clock.tick(20.0)
+
+        answer = await jitney.ask("c")
+
+        assert answer.headers["retry-after"] == "1"
+
+
 async def test_a_full_broker_is_not_asked_twice():
     async with house(ScriptedBroker(admit_errors=[BrokerFull()])) as jitney:
         await jitney.ask("a")
@@ -163,7 +185,7 @@ async def test_the_time_left_is_counted_when_the_trip_begins(clock):
 
 
 async def test_a_client_that_hangs_up_cancels_its_jobs(monkeypatch):
-    monkeypatch.setattr("server.answer.WATCH_AFTER", 0.0)
+    monkeypatch.setattr("server.vigil.LATE", 60.0)  # from the start
     broker = ScriptedBroker(answers=False)
     async with house(broker) as jitney:
         await jitney.hang_up_on("one two")
