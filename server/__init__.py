@@ -1,0 +1,1 @@
+"""The stateless front end: HTTP on one side, the broker on the other."""

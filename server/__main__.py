@@ -1,0 +1,86 @@
+"""`python -m server`: settings, broker, application, uvicorn."""
+
+from __future__ import annotations
+
+import gc
+import secrets
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from broker.contract import FrontEndBroker
+from broker.errors import BrokerUnfit
+from broker.redis import connect_front_end
+from broker.settings import BrokerSettings, parser_for, pick
+from server.app import create_app
+from server.codecs import make_codec
+from server.front_end import FrontEnd
+from server.link import Connect, Link
+from server.logs import configure_logging
+from server.ports import PortTaken, listening, metrics_served
+from server.serving import Server, uvicorn_config
+from server.settings import ServerSettings
+
+DESCRIPTION = "One stateless front end: HTTP on one side, the broker on the other. Start as many as you like."
+
+
+def connector(broker: BrokerSettings, server: ServerSettings, front_end: str) -> Connect:
+    """How each of the link's tasks gets its own connection, to a broker that has been checked."""
+
+    @asynccontextmanager
+    async def connection() -> AsyncIterator[FrontEndBroker]:
+        made = await connect_front_end(
+            broker.redis_url,
+            broker.namespace,
+            front_end,
+            max_queue_jobs=server.max_queue_jobs,
+            max_queue_tokens=server.max_queue_tokens,
+        )
+        try:
+            await made.check()
+            yield made
+        finally:
+            await made.aclose()
+
+    return connection
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 after a signal, 1 for a port or a broker that cannot be used, 2 for wrong usage."""
+    parser = parser_for("python -m server", DESCRIPTION, ServerSettings, BrokerSettings)
+    values = parser.parse_args(arguments)
+    settings, broker = pick(ServerSettings, values), pick(BrokerSettings, values)
+    if complaints := settings.complaints():
+        parser.error("; ".join(complaints))
+    configure_logging(settings.log_level)
+    calm_collector()
+    try:
+        run(settings, broker)
+    except (PortTaken, BrokerUnfit) as error:
+        print(f"python -m server: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def calm_collector() -> None:
+    """A request leaves no cycles behind, so the garbage collector may look rarely: it took a third of all time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+
+
+def run(settings: ServerSettings, broker: BrokerSettings) -> None:
+    """Serve until a signal. Raises `PortTaken`, and `BrokerUnfit` for a broker that would lose jobs."""
+    identity = secrets.token_hex(8)
+    connect = connector(broker, settings, identity)
+    link = Link(connect, identity, make_codec, on_unfit=lambda error: server.give_up(error))
+    front_end = FrontEnd(settings=settings, link=link)
+    server = Server(uvicorn_config(create_app(front_end), settings), front_end)
+    with listening(settings) as listener, metrics_served(front_end):
+        server.run(sockets=[listener])
+    if server.reason is not None:
+        raise server.reason
+
+
+if __name__ == "__main__":
+    sys.exit(main())

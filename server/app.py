@@ -1,0 +1,69 @@
+"""The application as data: routes, handlers, lifespan."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from server.endpoints.classification import classification
+from server.endpoints.docs import docs, openapi
+from server.endpoints.embedding import embedding
+from server.endpoints.models import model_by_name, model_list
+from server.endpoints.ops import livez, readyz
+from server.endpoints.translation import translation
+from server.errors import OF_STATUS, Problem, document, headers
+from server.front_end import FrontEnd
+from server.visit import Reception, identity, route_of
+
+log = structlog.get_logger("server")
+
+ENDPOINTS = (translation, classification, embedding, model_by_name, model_list, livez, readyz, docs, openapi)
+
+
+def create_app(front_end: FrontEnd) -> Starlette:
+    """The application of one front end; its lifespan runs the link to the broker."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with front_end.link.running():
+            yield
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        problem = error if isinstance(error, Problem) else _translated(error)
+        front_end.metrics.rejected[(problem.code,)] += 1
+        return _refusal(request, problem, getattr(error, "headers", None) or {})
+
+    app = Starlette(
+        routes=[endpoint(front_end) for endpoint in ENDPOINTS],
+        middleware=[Middleware(Reception, front_end=front_end)],
+        exception_handlers={Problem: refuse, HTTPException: refuse},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # a redirect would be built from the Host header, which behind a proxy is wrong
+    return app
+
+
+def _translated(error: Exception) -> Problem:
+    """What routing raises, in our words."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    allowed = (getattr(error, "headers", None) or {}).get("Allow")
+    detail = f"This address takes {allowed}." if allowed else "GET /docs shows what there is."
+    return Problem(OF_STATUS.get(status, "internal"), detail)
+
+
+def _refusal(request: Request, problem: Problem, extra: Mapping[str, str]) -> Response:
+    request_id = request.scope["visit"].request_id.decode("ascii")
+    write = log.warning if problem.status >= 500 else log.info
+    scope = request.scope
+    write("refused", **identity(scope), route=route_of(scope), status=problem.status, code=problem.code)
+    body = document(problem, request_id)
+    response = Response(body, status_code=problem.status)
+    response.raw_headers = headers(problem, len(body)) + [(k.lower().encode(), v.encode()) for k, v in extra.items()]
+    return response

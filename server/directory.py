@@ -1,0 +1,126 @@
+"""Which models live, by card: what one look at the registry means. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from broker.messages import Announcement, Fleet, ModelCard, Presence
+from server.codecs.contract import Codec
+from server.errors import Problem, patience
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Served:
+    """A model that can be called: the newest live revision whose codec is ready."""
+
+    card: ModelCard
+    codec: Codec
+    jobs_per_second: float = 0.0  # all its batchers together, with full batches; zero is unknown
+
+    def seconds_for(self, jobs: int) -> float | None:
+        """How long its batchers take for so many jobs; None while nobody knows."""
+        return jobs / self.jobs_per_second if self.jobs_per_second else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A model as the public list shows it, callable or not."""
+
+    card: ModelCard
+    status: str  # live | loading | gone
+    batchers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """The models of this namespace at one moment. Names are never forgotten: gone is not the same as unknown."""
+
+    served: Mapping[str, Served] = field(default_factory=dict)  # by name
+    listed: Mapping[str, Listed] = field(default_factory=dict)  # by name
+    known: frozenset[str] = frozenset()  # names
+    live: frozenset[str] = frozenset()  # cards' keys with a batcher behind them
+    first_of_task: Mapping[str, Served] = field(default_factory=dict)
+    missing_since: Mapping[str, float] = field(default_factory=dict)  # by name: known, and not callable
+    since: float = 0.0  # seconds, the caller's clock: the first look
+
+    def named(self, name: str, now: float) -> Served:
+        """The model of this name. Raises `Problem`: nobody knows it, or nobody computes for it now."""
+        served = self.served.get(name)
+        if served is not None:
+            return served
+        if name not in self.known:
+            raise Problem("unknown_model", f"There is no model {name!r}. {_live_models(self.served)}")
+        away = now - self.missing_since[name]
+        raise Problem("no_batcher", f"No batcher serves {name!r} at the moment.", retry_after=patience(away))
+
+    def for_task(self, task: str, name: str | None, now: float) -> Served:
+        """The model of this task: the named one, else the alphabetically first that lives. Raises `Problem`."""
+        if name is not None:
+            return self._named_for_task(task, name, now)
+        served = self.first_of_task.get(task)
+        if served is None:
+            away = now - self._missing_since(task)
+            raise Problem("no_batcher", f"No batcher does {task} at the moment.", retry_after=patience(away))
+        return served
+
+    def _named_for_task(self, task: str, name: str, now: float) -> Served:
+        listed = self.listed.get(name)
+        if listed is not None and listed.card.task != task:
+            others = [served.card.name for served in self.served.values() if served.card.task == task]
+            said = f"Model {name!r} is for {listed.card.task}, not for {task}."
+            raise Problem("unknown_model", f"{said} {_live_models(others)}")
+        return self.named(name, now)
+
+    def _missing_since(self, task: str) -> float:
+        names = (name for name, listed in self.listed.items() if listed.card.task == task)
+        return max((self.missing_since[name] for name in names), default=self.since)
+
+    def successor(self, card: ModelCard) -> Served | None:
+        """Who shall compute what still waits for this revision; None while it has a batcher, or nobody else has."""
+        served = self.served.get(card.name)
+        if card.key in self.live or served is None or served.card.key == card.key:
+            return None
+        return served
+
+    def updated(self, fleet: Fleet, codecs: Mapping[str, Codec], now: float) -> Directory:
+        """The directory after another look; `codecs` are the ready ones, by card key."""
+        best_last = sorted(
+            fleet.announcements, key=lambda one: (_callable(one, codecs), bool(one.batchers), one.announced)
+        )
+        served = {one.card.name: _served(one, codecs) for one in best_last if _callable(one, codecs)}
+        gone = {name: replace(entry, status="gone", batchers=0) for name, entry in self.listed.items()}
+        listed = gone | {one.card.name: _listed(one, codecs) for one in best_last}
+        known = self.known | fleet.known_names | listed.keys()
+        return Directory(
+            served=served,
+            listed=listed,
+            known=known,
+            live=frozenset(one.card.key for one in fleet.announcements if one.batchers),
+            first_of_task={served[name].card.task: served[name] for name in sorted(served, reverse=True)},
+            missing_since={name: self.missing_since.get(name, now) for name in known - served.keys()},
+            since=self.since or now,
+        )
+
+
+def _callable(one: Announcement, codecs: Mapping[str, Codec]) -> bool:
+    return bool(one.batchers) and one.card.key in codecs
+
+
+def _served(one: Announcement, codecs: Mapping[str, Codec]) -> Served:
+    return Served(card=one.card, codec=codecs[one.card.key], jobs_per_second=_jobs_per_second(one.batchers))
+
+
+def _listed(one: Announcement, codecs: Mapping[str, Codec]) -> Listed:
+    status = "live" if _callable(one, codecs) else "loading" if one.batchers else "gone"
+    return Listed(card=one.card, status=status, batchers=len(one.batchers))
+
+
+def _jobs_per_second(batchers: Sequence[Presence]) -> float:
+    """What full batches give; batchers that have not measured themselves yet count for nothing."""
+    rates = ((one.room, one.speed.fixed + one.speed.per_job * one.room) for one in batchers)
+    return sum(room / seconds for room, seconds in rates if seconds > 0.0)
+
+
+def _live_models(names: Iterable[str]) -> str:
+    return f"Live models: {', '.join(sorted(names)) or 'none'}."

@@ -1,0 +1,159 @@
+"""The one way to the GPU: expect an answer, then admit the jobs that it needs.
+
+    with door.expect(served, records, options, deadline) as answer:
+        door.admit(answer)
+        await answer
+
+However the `with` ends, its jobs are forgotten, and those that somebody may still compute are cancelled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from broker.messages import Failure, FailureCode, Job, Outcome, Verdict
+from server.answer import Answer, Record
+from server.directory import Served
+from server.encoding import encode
+from server.errors import Problem, patience, problem_of
+from server.ids import Ids
+from server.outbox import Outbox, Parcel
+
+NOBODY = (None, None)
+
+
+class Door:
+    """Knows who waits for which job. Closed while the broker is away: new requests are then refused at once."""
+
+    def __init__(self, front_end: str, outbox: Outbox, clock: Callable[[], float] = time.monotonic) -> None:
+        self._front_end = front_end
+        self._outbox = outbox
+        self._clock = clock
+        self._ids = Ids()
+        # Job id → who waits for it, and for which record. Kept here and not in the record: without a cycle between the
+        # two, a finished request is gone at once, and the garbage collector (a third of the time, once) finds nothing.
+        self._expected: dict[str, tuple[Answer, Record]] = {}
+        self._answers: dict[Answer, None] = {}  # in the order of arrival
+        self._closed_since: float | None = clock()
+        self.unclaimed = 0  # outcomes nobody waited for, ever
+
+    def expect(self, served: Served, records: Sequence[Record], options: Mapping[str, Any], deadline: float) -> Answer:
+        """Register whoever waits for these records, until the `with` of the answer ends."""
+        answer = Answer(served, records, options, deadline, self._forget)
+        for record in records:
+            self._register(answer, record)
+        self._answers[answer] = None
+        answer.count_down(0)  # there may be none: empty texts answer themselves
+        return answer
+
+    def admit(self, answer: Answer) -> None:
+        """Hand the answer's jobs to the writer. Raises `Problem` (broker_unavailable) while the door is closed."""
+        if answer.left:
+            if self._closed_since is not None:
+                raise self.broker_is_away()
+            self._push(answer)
+
+    def settle(self, outcomes: Iterable[Outcome]) -> None:
+        """Give outcomes to those who wait for them. The first for an id wins; ids nobody waits for are only counted."""
+        for outcome in outcomes:
+            answer, record = self._expected.pop(outcome.job_id, NOBODY)
+            if answer is None or record is None:
+                self.unclaimed += 1
+            elif isinstance(outcome, Failure):
+                self._fail(answer, record, problem_of(outcome))
+            else:
+                answer.take(record, outcome)
+
+    def judge(self, answer: Answer, verdict: Verdict) -> None:
+        """What the broker said to a request."""
+        if verdict.refusal is None:
+            return
+        answer.may_be_queued = False
+        waits = answer.served.seconds_for(verdict.waiting)
+        detail = f"{verdict.waiting} jobs wait for {answer.served.card.name!r} already."
+        answer.refuse(Problem(verdict.refusal, detail, retry_after=waits))
+
+    def close(self) -> None:
+        """The broker does not answer: nothing is admitted until `open`."""
+        if self._closed_since is None:
+            self._closed_since = self._clock()
+        for parcel in self._outbox.withdraw():
+            self.turn_away(parcel.answer)
+
+    def open(self) -> None:
+        """The broker answers."""
+        self._closed_since = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._closed_since is None
+
+    def turn_away(self, answer: Answer) -> None:
+        """This request could not be brought to the broker."""
+        answer.refuse(self.broker_is_away())
+
+    @property
+    def waiting(self) -> Sequence[Answer]:
+        """Who waits, oldest first."""
+        return list(self._answers)
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def push_again(self) -> None:
+        """The broker has come back empty: the front end still holds the requests, so it brings them again."""
+        for answer in self.waiting:
+            if answer.may_be_queued and answer.is_awaited:
+                self._push(answer)
+
+    def renew(self, answer: Answer, served: Served) -> None:
+        """Encode what still waits for another revision: ids must never meet the wrong vocabulary."""
+        answer.served = served
+        for record in answer.records:
+            withdrawn = self._withdraw(answer, record)
+            if withdrawn:
+                record.follow(served.codec, encode(served.codec, record.text, answer.options))
+                self._register(answer, record)
+                answer.count_down(withdrawn)
+        if answer.left:
+            self._push(answer)
+
+    def _register(self, answer: Answer, record: Record) -> None:
+        record.job_ids = [self._ids.take() for _ in record.plan.pieces]
+        for job in record.job_ids:
+            self._expected[job] = (answer, record)
+        answer.left += len(record.job_ids)
+
+    def _push(self, answer: Answer) -> None:
+        jobs = [
+            Job(id=job, front_end=self._front_end, input=piece.input, cost=piece.cost)
+            for record in answer.records
+            for job, piece in zip(record.job_ids, record.plan.pieces, strict=True)
+            if job in self._expected
+        ]
+        self._outbox.put(Parcel(answer, jobs))
+
+    def _fail(self, answer: Answer, record: Record, problem: Problem) -> None:
+        """One piece has failed, so the record has: its other pieces are of no use."""
+        record.problem = problem
+        answer.count_down(1 + self._withdraw(answer, record))
+
+    def _withdraw(self, answer: Answer, record: Record) -> int:
+        """Expect nothing more for this record; how many jobs were still out."""
+        jobs = [job for job in record.job_ids if self._expected.pop(job, None) is not None]
+        if jobs and answer.may_be_queued:
+            self._outbox.cancel(dict.fromkeys(jobs, answer.deadline))
+        return len(jobs)
+
+    def _forget(self, answer: Answer) -> None:
+        del self._answers[answer]
+        if answer.left:
+            for record in answer.records:
+                self._withdraw(answer, record)
+
+    def broker_is_away(self) -> Problem:
+        away = 0.0 if self._closed_since is None else self._clock() - self._closed_since
+        detail = "The broker does not answer; nothing can be computed until it is back."
+        return Problem(FailureCode.BROKER_UNAVAILABLE, detail, retry_after=patience(away))

@@ -1,0 +1,46 @@
+"""GET /docs and /openapi.json: what one can ask of a front end, without a network."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server.front_end import FrontEnd
+from server.openapi import document
+from server.version import jitney_version
+
+# The page loads nothing and talks to nobody but this front end; the policy holds it to that.
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"
+
+
+def docs(front_end: FrontEnd) -> Route:
+    """A page that shows the document and tries it out."""
+
+    async def page(request: Request) -> Response:
+        return Response(_page(), media_type="text/html", headers={"content-security-policy": POLICY})
+
+    return Route("/docs", page, methods=["GET"])
+
+
+def openapi(front_end: FrontEnd) -> Route:
+    """The document for machines."""
+
+    async def described(request: Request) -> Response:
+        return Response(_document(), media_type="application/json")
+
+    return Route("/openapi.json", described, methods=["GET"])
+
+
+@cache
+def _page() -> str:
+    return resources.files("server").joinpath("pages/docs.html").read_text(encoding="utf-8")
+
+
+@cache
+def _document() -> bytes:
+    return msgspec.json.encode(document(jitney_version()))

@@ -1,0 +1,126 @@
+"""How every task answers: read the envelope, encode, go through the door, decode, reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from broker.messages import FailureCode
+from server.answer import Record
+from server.codecs.contract import CodecError
+from server.directory import Served
+from server.encoding import decode, encode_all
+from server.errors import Problem, problem_of
+from server.front_end import FrontEnd
+from server.intake import read_body, require_json, time_limit
+from server.schema import Id
+from server.schema import Record as Asked
+from server.timing import Stages, stages
+from server.visit import identity
+
+log = structlog.get_logger("server")
+
+to_json = msgspec.json.Encoder().encode
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A body that has been read: which model, which records, which options."""
+
+    served: Served
+    records: Sequence[Asked]
+    options: Mapping[str, Any]
+
+
+Read = Callable[[Scope, bytes], Call]  # raises `Problem`
+
+
+class Inference:
+    """An ASGI endpoint; tasks differ in how they read a body."""
+
+    def __init__(self, front_end: FrontEnd, read: Read) -> None:
+        self._front_end = front_end
+        self._read = read
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        settings = self._front_end.settings
+        headers = dict(scope["headers"])
+        seconds = time_limit(headers, settings.default_timeout, settings.max_timeout)
+        with self._front_end.watch.over(receive, scope["visit"].started, seconds) as vigil:
+            require_json(headers)
+            call = self._read(scope, await read_body(headers, receive, settings.max_body_bytes))
+            self._check(call)
+            vigil.listen()
+            records = await self._encode(call)
+            spent = await self._compute(call, records, vigil.deadline)
+            body = to_json({"result": self._rows(call, records, scope)})
+        await self._reply(send, body, spent)
+
+    def _check(self, call: Call) -> None:
+        """Raises `Problem` for what no record could be computed with."""
+        limit = self._front_end.settings.max_records
+        if len(call.records) > limit:
+            raise Problem(FailureCode.TOO_LARGE, f"A request may have at most {limit} records.", limit=limit)
+        try:
+            call.served.codec.check(call.options)
+        except CodecError as error:
+            raise problem_of(error) from error
+
+    async def _encode(self, call: Call) -> list[Record]:
+        codec = call.served.codec
+        plans = await encode_all(codec, [asked.text for asked in call.records], call.options)
+        return [Record(asked.text, codec, plan) for asked, plan in zip(call.records, plans, strict=True)]
+
+    async def _compute(self, call: Call, records: Sequence[Record], deadline: float) -> Stages | None:
+        """Every record then has its outputs or its problem. Returns where the time went; None: nothing was computed."""
+        door, clock = self._front_end.door, self._front_end.clock
+        started = clock()
+        with door.expect(call.served, records, call.options, deadline) as answer:
+            limit = self._front_end.settings.max_queue_jobs
+            if answer.left > limit:
+                raise Problem(FailureCode.TOO_LARGE, f"These texts make {answer.left} jobs; {limit} may wait at once.")
+            door.admit(answer)
+            await answer
+        if answer.timing is None:
+            return None
+        spent = stages(answer.timing, clock() - started)
+        self._front_end.metrics.computed(call.served.card.name, spent)
+        return spent
+
+    def _rows(self, call: Call, records: Sequence[Record], scope: Scope) -> list[Row]:
+        """The result. Raises the first record's `Problem` when every record has one."""
+        answers = [(asked.id, self._fields(call, record)) for asked, record in zip(call.records, records, strict=True)]
+        problems = [fields for _, fields in answers if isinstance(fields, Problem)]
+        if problems and len(problems) == len(answers):
+            raise problems[0]
+        for problem in problems:
+            log.info("record failed", **identity(scope), model=call.served.card.key, code=problem.code)
+        return [_row(record_id, fields) for record_id, fields in answers]
+
+    def _fields(self, call: Call, record: Record) -> Row | Problem:
+        metrics, model = self._front_end.metrics, call.served.card.name
+        if record.plan.unknown:
+            metrics.unknown_tokens[(model,)] += record.plan.unknown
+        fields = record.problem or decode(record.codec, record.plan, record.in_order())
+        if isinstance(fields, Problem):
+            metrics.failed_records[model, fields.code] += 1
+        return fields
+
+    async def _reply(self, send: Send, body: bytes, spent: Stages | None) -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        if spent is not None and self._front_end.settings.server_timing:
+            headers.append((b"server-timing", spent.header()))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _row(record_id: Id, fields: Row | Problem) -> Row:
+    if isinstance(fields, Problem):
+        return {"id": record_id, "error": {"code": fields.code, "message": fields.detail}}
+    return {"id": record_id} | fields | {"id": record_id}  # first to read, and no model's own field replaces it

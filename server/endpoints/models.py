@@ -1,0 +1,71 @@
+"""POST /models/{name} reaches any model; GET /v1/models lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from server import schema
+from server.directory import Listed
+from server.endpoints.classification import TASK as CLASSIFICATION
+from server.endpoints.embedding import TASK as EMBEDDING
+from server.endpoints.inference import Call, Inference
+from server.endpoints.translation import TASK as TRANSLATION
+from server.front_end import FrontEnd
+
+OF_TASK: Mapping[str, msgspec.json.Decoder[Any]] = {
+    TRANSLATION: msgspec.json.Decoder(schema.TranslationRequest),
+    CLASSIFICATION: msgspec.json.Decoder(schema.ClassificationRequest),
+    EMBEDDING: msgspec.json.Decoder(schema.EmbeddingRequest),
+}
+CUSTOM = msgspec.json.Decoder(schema.AnyRequest)
+NOT_OPTIONS = ("records", "model")
+
+
+def model_by_name(front_end: FrontEnd) -> Route:
+    """The body is that of the model's task; a custom task gets every further field of the payload as an option."""
+
+    def read(scope: Scope, body: bytes) -> Call:
+        served = front_end.directory.named(scope["path_params"]["name"], front_end.clock())
+        decoder = OF_TASK.get(served.card.task, CUSTOM)
+        payload = schema.read(decoder, body).payload
+        return Call(served, payload.records, payload.options() if decoder is not CUSTOM else _further_fields(body))
+
+    return Route("/models/{name}", Inference(front_end, read), methods=["POST"])
+
+
+def _further_fields(body: bytes) -> Mapping[str, Any]:
+    payload: dict[str, Any] = msgspec.json.decode(body)["payload"]
+    return {name: value for name, value in payload.items() if name not in NOT_OPTIONS}
+
+
+def model_list(front_end: FrontEnd) -> Route:
+    """Every model this front end has seen, the gone ones too."""
+
+    async def models(request: Request) -> Response:
+        listed = front_end.directory.listed
+        entries = [_entry(listed[name]) for name in sorted(listed)]
+        return Response(msgspec.json.encode(schema.ModelList(entries)), media_type="application/json")
+
+    return Route("/v1/models", models, methods=["GET"])
+
+
+def _entry(listed: Listed) -> schema.ModelEntry:
+    card = listed.card
+    return schema.ModelEntry(
+        name=card.name,
+        task=card.task,
+        revision=card.revision,
+        status=listed.status,
+        batchers=listed.batchers,
+        max_tokens=card.max_cost,
+        languages=list(card.languages),
+        labels=list(card.labels),
+        description=card.description,
+    )

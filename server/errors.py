@@ -1,0 +1,106 @@
+"""Every way a request ends without a result: one table of stable codes, their status and title (RFC 9457)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from broker.messages import Failure, FailureCode
+from server.codecs.contract import CodecError
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What every problem with one code has in common."""
+
+    status: int
+    title: str
+
+
+KINDS: Mapping[str, Kind] = {
+    "malformed": Kind(400, "The request is malformed"),
+    "not_found": Kind(404, "There is nothing at this address"),
+    "unknown_model": Kind(404, "No such model"),
+    "method_not_allowed": Kind(405, "This address does not take this method"),
+    FailureCode.TOO_LARGE: Kind(413, "Too large"),
+    "unsupported_media_type": Kind(415, "The body must be JSON"),
+    FailureCode.INVALID_INPUT: Kind(422, "This input cannot be computed"),
+    "unknown_language": Kind(422, "The model does not know this language"),
+    FailureCode.CONTENDED: Kind(429, "Too much is waiting already"),
+    FailureCode.MODEL_ERROR: Kind(500, "The model failed on this input"),
+    FailureCode.POISON: Kind(500, "This input crashed the model and was set aside"),
+    "internal": Kind(500, "The server failed"),
+    FailureCode.NO_BATCHER: Kind(503, "No batcher serves this model at the moment"),
+    FailureCode.BROKER_UNAVAILABLE: Kind(503, "The broker is away"),
+    FailureCode.BROKER_FULL: Kind(503, "The broker is out of memory"),
+    FailureCode.EXPIRED: Kind(504, "The deadline passed"),
+}
+OF_STATUS = {404: "not_found", 405: "method_not_allowed"}  # what routing may raise
+ASKS_TO_COME_BACK = (429, 503)
+SHORTEST_RETRY, LONGEST_RETRY = 1.0, 60.0  # seconds
+MEDIA_TYPE = b"application/problem+json"
+INTERNAL_DETAIL = "The error has been logged; the request id finds it."
+
+
+class Problem(Exception):
+    """A request, or one of its records, ends here. `detail` is shown to the client: no internals in it."""
+
+    def __init__(self, code: str, detail: str, *, retry_after: float | None = None, **extra: Any) -> None:
+        super().__init__(detail)
+        self.code = str(code) if code in KINDS else "internal"
+        self.detail = detail
+        self.retry_after = retry_after  # seconds; only 429 and 503 say it
+        self.extra = extra  # further members of the problem document, such as languages=[...]
+
+    @property
+    def status(self) -> int:
+        return KINDS[self.code].status
+
+
+class ClientGone(Exception):
+    """The client hung up: nobody is left to answer."""
+
+
+def problem_of(error: Failure | CodecError) -> Problem:
+    """What a failed job, or a text that no codec takes, means to the client."""
+    if isinstance(error, Failure):
+        return Problem(error.code, error.message)
+    return Problem(error.code if error.code in KINDS else FailureCode.INVALID_INPUT, error.message, **error.extra)
+
+
+def document(problem: Problem, request_id: str) -> bytes:
+    """The problem as JSON, with the members of RFC 9457 and ours."""
+    return msgspec.json.encode(
+        {
+            "type": f"urn:jitney:problem:{problem.code}",
+            "title": KINDS[problem.code].title,
+            "status": problem.status,
+            "detail": problem.detail,
+            "instance": f"urn:jitney:request:{request_id}",
+            "code": problem.code,
+            "request_id": request_id,
+            **problem.extra,
+        }
+    )
+
+
+def headers(problem: Problem, length: int) -> list[tuple[bytes, bytes]]:
+    """The headers that belong to the document; 429 and 503 always say when to come back."""
+    found = [(b"content-type", MEDIA_TYPE), (b"content-length", b"%d" % length)]
+    if problem.status in ASKS_TO_COME_BACK:
+        found.append((b"retry-after", b"%d" % retry_after(problem.retry_after)))
+    return found
+
+
+def retry_after(seconds: float | None) -> int:
+    """Whole seconds for the header, at least one. An unknown wait is one second."""
+    return math.ceil(min(max(seconds or SHORTEST_RETRY, SHORTEST_RETRY), LONGEST_RETRY))
+
+
+def patience(outage: float) -> float:
+    """Seconds to wait for something that has been away for `outage` seconds: half as long again, within reason."""
+    return min(max(outage / 2, SHORTEST_RETRY), LONGEST_RETRY / 2)

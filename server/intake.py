@@ -1,0 +1,74 @@
+"""What a request brings: its headers by name, its time limit, and its body, never more than the limit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from starlette.types import Receive
+
+from broker.messages import FailureCode
+from server.errors import ClientGone, Problem
+
+Headers = Mapping[bytes, bytes]
+JSON = b"application/json"
+
+
+def time_limit(headers: Headers, default: float, longest: float) -> float:
+    """Seconds this request may take. Raises `Problem` (malformed) for a header that is no number in range."""
+    value = headers.get(b"x-request-timeout")
+    if value is None:
+        return default
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0.0 < seconds <= longest:  # also False for nan
+        raise Problem("malformed", f"X-Request-Timeout must be seconds above 0 and at most {longest:g}")
+    return seconds
+
+
+def require_json(headers: Headers) -> None:
+    """Raises `Problem` (unsupported_media_type) for other content; none named is taken for JSON."""
+    kind = headers.get(b"content-type", JSON)
+    if kind != JSON and not _is_json(kind):
+        raise Problem("unsupported_media_type", "Send the body with Content-Type: application/json")
+    if headers.get(b"content-encoding", b"identity") != b"identity":
+        raise Problem("unsupported_media_type", "Send the body without Content-Encoding")
+
+
+def _is_json(kind: bytes) -> bool:
+    media_type = kind.partition(b";")[0].strip().lower()
+    return media_type == JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json"))
+
+
+async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises `Problem` (too_large) as soon as that is clear, `ClientGone` when it breaks off."""
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared[:16]) > limit:  # a longer number is as much too large
+        raise _too_large(limit)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        body = await _read_on(body, receive, limit)
+    elif message["type"] == "http.disconnect":
+        raise ClientGone
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+async def _read_on(first: bytes, receive: Receive, limit: int) -> bytes:
+    chunks, size, more = [first], len(first), True
+    while more and size <= limit:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(FailureCode.TOO_LARGE, f"The body may have at most {limit} bytes", limit=limit)

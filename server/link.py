@@ -1,0 +1,95 @@
+"""Owns the connections to the broker: three long-lived tasks, each with its own, each started again when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Protocol
+
+import structlog
+
+from broker.contract import FrontEndBroker
+from broker.errors import BrokerError, BrokerUnfit
+from server.backoff import Backoff
+from server.door import Door
+from server.library import Library, MakeCodec
+from server.outbox import Outbox
+from server.reader import Reader
+from server.registry import Registry
+from server.writer import Writer
+
+log = structlog.get_logger("server.link")
+
+Connect = Callable[[], AbstractAsyncContextManager[FrontEndBroker]]  # a new connection, closed at the end of its `with`
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Task(Protocol):
+    """A loop over one connection; it returns only by an exception."""
+
+    ticked: float  # seconds, our clock: when it last got anywhere, well or not
+
+    async def run(self, broker: FrontEndBroker) -> None: ...
+
+
+class Link:
+    """The door, and the tasks behind it."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        front_end: str,
+        make_codec: MakeCodec,
+        *,
+        on_unfit: Callable[[BrokerUnfit], None] = lambda error: None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        outbox = Outbox()
+        self.door = Door(front_end, outbox, clock)
+        self.registry = Registry(self.door, Library(make_codec), clock, sleep)
+        self.reader = Reader(self.door, clock, sleep)
+        self.writer = Writer(self.door, outbox, clock, sleep)
+        self._connect = connect
+        self._on_unfit = on_unfit
+        self._clock = clock
+        self._sleep = sleep
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The three tasks run while the `with` lasts."""
+        tasks: Mapping[str, Task] = {"writer": self.writer, "reader": self.reader, "registry": self.registry}
+        running = [asyncio.create_task(self.keep(name, task), name=name) for name, task in tasks.items()]
+        try:
+            yield
+        finally:
+            for task in running:
+                task.cancel()
+            for task in running:
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def keep(self, name: str, task: Task) -> None:
+        """Connect and run this task, again after every error, for ever."""
+        absences, crashes = Backoff(), Backoff()
+        while True:
+            try:
+                async with self._connect() as broker:
+                    absences.reset()
+                    await task.run(broker)
+            except BrokerError as error:
+                task.ticked = self._clock()
+                self._not_connected(name, error, is_news=not absences.errors)
+                await self._sleep(absences.pause())
+            except Exception:
+                log.exception("task crashed", task=name)
+                await self._sleep(crashes.pause())
+
+    def _not_connected(self, name: str, error: BrokerError, *, is_news: bool) -> None:
+        if isinstance(error, BrokerUnfit) and not self.registry.has_met_broker:
+            self._on_unfit(error)
+        if is_news:
+            log.warning("broker not reached", task=name, reason=str(error))
+        self.door.close()

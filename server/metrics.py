@@ -1,0 +1,108 @@
+"""What Prometheus reads of a front end.
+
+Counts and histograms are plain numbers that the event loop alone writes, and a collector that reads them when asked:
+prometheus-client's own take a lock and several microseconds for each of the dozen observations of a request.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from server.timing import Stages
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
+Labels = tuple[str, ...]
+
+
+class Histogram:
+    """Durations in buckets, for one set of labels."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.total += seconds
+
+    def buckets(self) -> Sequence[tuple[str, float]]:
+        """Cumulative counts by upper bound, as Prometheus wants them."""
+        bounds = [*map(str, BUCKETS), "+Inf"]
+        return list(zip(bounds, accumulate(self.counts), strict=True))
+
+
+def _counts() -> dict[Labels, int]:
+    return defaultdict(int)
+
+
+def _histograms() -> dict[Labels, Histogram]:
+    return defaultdict(Histogram)
+
+
+@dataclass(slots=True)
+class Metrics:
+    """The numbers, by their labels."""
+
+    requests: dict[Labels, int] = field(default_factory=_counts)  # route, method, status
+    durations: dict[Labels, Histogram] = field(default_factory=_histograms)  # route
+    stages: dict[Labels, Histogram] = field(default_factory=_histograms)  # model, stage
+    rejected: dict[Labels, int] = field(default_factory=_counts)  # reason: a problem code
+    failed_records: dict[Labels, int] = field(default_factory=_counts)  # model, code
+    unknown_tokens: dict[Labels, int] = field(default_factory=_counts)  # model
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """One request is over."""
+        self.requests[route, method, str(status)] += 1
+        self.durations[(route,)].observe(seconds)
+
+    def computed(self, model: str, stages: Stages) -> None:
+        """One request came back from the batchers."""
+        self.stages[model, "queue"].observe(stages.queue)
+        self.stages[model, "window"].observe(stages.window)
+        self.stages[model, "compute"].observe(stages.compute)
+        self.stages[model, "return"].observe(stages.back)
+
+
+class Page(Collector):
+    """The metrics as Prometheus reads them; what is momentary is asked for then."""
+
+    def __init__(self, metrics: Metrics, version: str, momentary: Callable[[], Iterable[Metric]]) -> None:
+        self._metrics = metrics
+        self._version = version
+        self._momentary = momentary
+
+    def collect(self) -> Iterator[Metric]:
+        m = self._metrics
+        yield _counter("http_requests", "Requests answered", ("route", "method", "status"), m.requests)
+        yield _histogram("http_request_duration_seconds", "From first byte to answer", ("route",), m.durations)
+        yield _histogram("request_stage_duration_seconds", "Where requests spent it", ("model", "stage"), m.stages)
+        yield _counter("requests_rejected", "Requests that ended in a problem", ("reason",), m.rejected)
+        yield _counter("records_failed", "Records that ended in an error", ("model", "code"), m.failed_records)
+        yield _counter("unknown_tokens", "Tokens that the vocabulary does not have", ("model",), m.unknown_tokens)
+        yield from self._momentary()
+        built = GaugeMetricFamily("jitney_build_info", "The version of this front end", labels=("version",))
+        built.add_metric((self._version,), 1)
+        yield built
+
+
+def _counter(name: str, text: str, labels: Sequence[str], counts: dict[Labels, int]) -> Metric:
+    family = CounterMetricFamily(f"jitney_{name}", text, labels=labels)
+    for values, count in counts.copy().items():  # a copy: the event loop goes on counting
+        family.add_metric(values, count)
+    return family
+
+
+def _histogram(name: str, text: str, labels: Sequence[str], histograms: dict[Labels, Histogram]) -> Metric:
+    family = HistogramMetricFamily(f"jitney_{name}", text, labels=labels)
+    for values, histogram in histograms.copy().items():
+        family.add_metric(values, histogram.buckets(), histogram.total)
+    return family

@@ -1,0 +1,59 @@
+"""The task that receives outcomes and gives them to those who wait."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from broker.contract import Frames, FrontEndBroker
+from broker.errors import BrokerError
+from server.backoff import Backoff
+from server.door import Door
+
+log = structlog.get_logger("server.reader")
+
+BLOCK = 1.0  # seconds a read waits for outcomes
+
+
+class Reader:
+    """Never ends. After any error it names no frame as handled: frames are read again, so no outcome is lost."""
+
+    def __init__(
+        self,
+        door: Door,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._door = door
+        self._clock = clock
+        self._sleep = sleep
+        self._backoff = Backoff()
+        self.ticked = clock()  # when a read last ended, well or not
+
+    async def run(self, broker: FrontEndBroker) -> None:
+        """Read after read, for ever."""
+        last = Frames()
+        while True:
+            try:
+                last = await self.read(broker, last)
+            except BrokerError as error:
+                last = Frames()
+                await self._rest(error)
+
+    async def read(self, broker: FrontEndBroker, last: Frames) -> Frames:
+        """One read, which also says that the last one was handled. Raises `BrokerError`."""
+        try:
+            frames = await broker.receive(last.count, 0.0 if last.more else BLOCK)
+        finally:
+            self.ticked = self._clock()
+        self._door.settle(frames.outcomes)
+        self._backoff.reset()
+        return frames
+
+    async def _rest(self, error: BrokerError) -> None:
+        if not self._backoff.errors:
+            log.warning("broker lost", task="reader", reason=str(error))
+        await self._sleep(self._backoff.pause())

@@ -1,0 +1,92 @@
+"""The task that looks around: which models live, with which codecs, and whether the broker still remembers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from broker.contract import FrontEndBroker
+from broker.errors import BrokerError
+from server.directory import Directory
+from server.door import Door
+from server.library import Library
+
+log = structlog.get_logger("server.registry")
+
+PERIOD = 0.5  # seconds between looks
+FAILURES = 2  # looks that fail in a row close the door
+AT_ONCE = 32  # answers renewed before others get their turn
+
+
+class Registry:
+    """Keeps the directory; opens the door when the broker answers."""
+
+    def __init__(
+        self,
+        door: Door,
+        library: Library,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._door = door
+        self._library = library
+        self._clock = clock
+        self._sleep = sleep
+        self._epoch = ""
+        self._failures = 0
+        self.directory = Directory()
+        self.has_met_broker = False
+        self.ticked = clock()  # when a look last ended, well or not
+
+    async def run(self, broker: FrontEndBroker) -> None:
+        """Look after look, for ever."""
+        while True:
+            await self.try_to_look(broker)
+            self.ticked = self._clock()
+            await self._sleep(PERIOD)
+
+    async def try_to_look(self, broker: FrontEndBroker) -> None:
+        """One look; when several fail in a row the door closes."""
+        try:
+            await self.look(broker)
+        except BrokerError as error:
+            self._failures += 1
+            if self._failures >= FAILURES and self._door.is_open:
+                log.warning("broker lost", task="registry", reason=str(error))
+                self._door.close()
+
+    async def look(self, broker: FrontEndBroker) -> None:
+        """See what there is, and act on it. Raises `BrokerError`."""
+        fleet = await broker.look()
+        live = [one.card for one in fleet.announcements if one.batchers]
+        codecs = await self._library.stock(broker, live, self._clock())
+        self.directory = self.directory.updated(fleet, codecs, self._clock())
+        self._greet()
+        self._remember(fleet.epoch)
+        await self._renew_orphans()
+
+    def _greet(self) -> None:
+        if not self._door.is_open:
+            log.info("broker met" if not self.has_met_broker else "broker is back")
+        self._failures = 0
+        self.has_met_broker = True
+        self._door.open()
+
+    def _remember(self, epoch: str) -> None:
+        """Another epoch means that the broker came back empty: what waits has to be brought to it again."""
+        if self._epoch and epoch != self._epoch:
+            log.warning("broker came back empty", waiting=len(self._door))
+            self._door.push_again()
+        self._epoch = epoch
+
+    async def _renew_orphans(self) -> None:
+        """What waits for a revision that nobody serves any more is encoded for the one that lives."""
+        for number, answer in enumerate(self._door.waiting, start=1):
+            successor = self.directory.successor(answer.served.card)
+            if successor is not None:
+                self._door.renew(answer, successor)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)

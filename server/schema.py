@@ -1,0 +1,187 @@
+"""The bodies of requests and replies, as the envelope of the original call has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from server.errors import Problem
+
+Id = str | int
+
+Model = Annotated[
+    str | None, Meta(description="which model; else the alphabetically first live one of the task", examples=["demo"])
+]
+Language = Annotated[str, Meta(description="language code, such as en, ja, zh", examples=["en"])]
+
+
+class Record(Struct, frozen=True):
+    """One text with an id that is echoed."""
+
+    id: Annotated[Id, Meta(description="any string or integer; duplicates are allowed")]
+    text: str
+
+
+class Payload(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What every task has in common; unknown fields are ignored."""
+
+    records: list[Record]
+    model: Model = None
+
+    def options(self) -> Mapping[str, Any]:
+        """The fields that the codec reads, by their names in the envelope."""
+        return {}
+
+
+class TranslationPayload(Payload, frozen=True, kw_only=True, rename="camel"):
+    """Texts and the languages to read and to write them in."""
+
+    from_lang: Language
+    to_lang: Language
+
+    def options(self) -> Mapping[str, Any]:
+        return {"fromLang": self.from_lang, "toLang": self.to_lang}
+
+
+class ClassificationPayload(Payload, frozen=True, kw_only=True, rename="camel"):
+    """Texts to label."""
+
+    top_k: Annotated[int, Meta(ge=1, description="how many labels to return, best first")] = 1
+
+    def options(self) -> Mapping[str, Any]:
+        return {"topK": self.top_k}
+
+
+class EmbeddingPayload(Payload, frozen=True, kw_only=True, rename="camel"):
+    """Texts to turn into vectors."""
+
+
+class AnyPayload(Payload, frozen=True, kw_only=True, rename="camel"):
+    """For any model by name: further fields of the payload reach the model's codec as they are."""
+
+
+class TranslationRequest(Struct, frozen=True):
+    payload: TranslationPayload
+
+
+class ClassificationRequest(Struct, frozen=True):
+    payload: ClassificationPayload
+
+
+class EmbeddingRequest(Struct, frozen=True):
+    payload: EmbeddingPayload
+
+
+class AnyRequest(Struct, frozen=True):
+    payload: AnyPayload
+
+
+class RecordError(Struct, frozen=True):
+    """Why one record has no answer while others have."""
+
+    code: str
+    message: str
+
+
+class TextAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record's answer in words, or its error."""
+
+    id: Id
+    text: str | None = None
+    error: RecordError | None = None
+
+
+class Scored(Struct, frozen=True):
+    label: str
+    score: float
+
+
+class LabelAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record's best label, all asked for when `topK` is above 1, or its error."""
+
+    id: Id
+    label: str | None = None
+    score: float | None = None
+    labels: list[Scored] | None = None
+    error: RecordError | None = None
+
+
+class VectorAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record's vector, or its error."""
+
+    id: Id
+    embedding: list[float] | None = None
+    error: RecordError | None = None
+
+
+class TranslationReply(Struct, frozen=True):
+    result: list[TextAnswer]
+
+
+class ClassificationReply(Struct, frozen=True):
+    result: list[LabelAnswer]
+
+
+class EmbeddingReply(Struct, frozen=True):
+    result: list[VectorAnswer]
+
+
+class AnyReply(Struct, frozen=True):
+    result: list[dict[str, Any]]
+
+
+class ModelEntry(Struct, frozen=True, kw_only=True):
+    """One model as `/v1/models` shows it."""
+
+    name: str
+    task: str
+    revision: str
+    status: Annotated[str, Meta(description="live, loading (its tokenizer is on the way) or gone (no live batcher)")]
+    batchers: int
+    max_tokens: int
+    languages: list[str]
+    labels: list[str]
+    description: str
+
+
+class ModelList(Struct, frozen=True):
+    models: list[ModelEntry]
+
+
+class Check(Struct, frozen=True):
+    name: str
+    ok: bool
+    detail: str
+
+
+class Health(Struct, frozen=True):
+    status: Annotated[str, Meta(description="ok, degraded or draining; /livez says ok or failed")]
+    checks: list[Check]
+
+
+class ProblemDocument(Struct, frozen=True, kw_only=True):
+    """An error, by RFC 9457; `code` is stable."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+
+
+Body = TypeVar("Body")
+
+
+def read(decoder: msgspec.json.Decoder[Body], body: bytes) -> Body:
+    """The body as the decoder's type. Raises `Problem` (malformed) that says where and why."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise Problem("malformed", f"The body is not as it should be: {error}") from error
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, nested too deeply
+        raise Problem("malformed", "The body is not JSON that can be read") from error

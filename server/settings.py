@@ -1,0 +1,40 @@
+"""The front end's settings: every row is a flag and an environment variable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broker.settings import flag_name, setting
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+PORTS = ("port", "metrics_port")
+ABOVE_ZERO = ("max_body_bytes", "max_records", "default_timeout", "max_timeout", "max_queue_jobs", "max_queue_tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """How one front-end process listens, and what it takes in."""
+
+    host: str = setting("127.0.0.1", "address to listen on; 0.0.0.0 for every interface")
+    port: int = setting(9527, "port to listen on")
+    reuse_port: bool = setting(False, "share the port with other front ends of this machine (SO_REUSEPORT)")
+    metrics_port: int = setting(9528, "port of /metrics, one per process; 0 switches it off")
+    max_body_bytes: int = setting(1 << 20, "largest request body, bytes; larger is 413")
+    max_records: int = setting(256, "most records in one request; more is 413")
+    default_timeout: float = setting(60.0, "seconds a request may take when it does not say (X-Request-Timeout)")
+    max_timeout: float = setting(600.0, "longest X-Request-Timeout a client may ask for, seconds")
+    max_queue_jobs: int = setting(10_000, "jobs that may wait in one lane of one model; beyond it 429")
+    max_queue_tokens: int = setting(5_000_000, "tokens that may wait in one lane of one model; beyond it 429")
+    drain_seconds: float = setting(5.0, "seconds between SIGTERM and closing the port: unready, but still answering")
+    server_timing: bool = setting(True, "tell clients where the time went (Server-Timing)")
+    log_level: str = setting("info", "least severe line to log", choices=LOG_LEVELS)
+
+    def complaints(self) -> list[str]:
+        """What is wrong with these values, one sentence each; none when they are fine."""
+        found = [f"{flag_name(name)} is a port, 0 to 65535" for name in PORTS if not 0 <= getattr(self, name) <= 65535]
+        found += [f"{flag_name(name)} must be above 0" for name in ABOVE_ZERO if not getattr(self, name) > 0]
+        if self.drain_seconds < 0:
+            found.append("--drain-seconds must not be below 0")
+        if self.default_timeout > self.max_timeout:
+            found.append("--default-timeout is above --max-timeout")
+        return found

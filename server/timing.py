@@ -1,0 +1,32 @@
+"""Where a request's time went, for `Server-Timing` and the metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broker.messages import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Seconds a request's longest job spent in each stage; `back` is all that the batcher did not see."""
+
+    queue: float
+    window: float
+    compute: float
+    back: float
+    batch_size: int
+
+    def header(self) -> bytes:
+        """As `Server-Timing` has it: milliseconds."""
+        return (
+            f"queue;dur={self.queue * 1e3:.2f}, window;dur={self.window * 1e3:.2f}, "
+            f"compute;dur={self.compute * 1e3:.2f}, return;dur={self.back * 1e3:.2f}, "
+            f'batch;desc="{self.batch_size}"'
+        ).encode("ascii")
+
+
+def stages(timing: Timing, elapsed: float) -> Stages:
+    """The stages of a job that took `elapsed` seconds from the door and back to it."""
+    back = max(0.0, elapsed - timing.queue - timing.window - timing.compute)
+    return Stages(timing.queue, timing.window, timing.compute, back, timing.batch_size)

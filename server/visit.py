@@ -1,0 +1,113 @@
+"""One HTTP request from outside: its id, its clock, and the outermost layer that every one passes."""
+
+from __future__ import annotations
+
+import re
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.errors import INTERNAL_DETAIL, ClientGone, Problem, document, headers
+from server.front_end import FrontEnd
+from server.ids import Ids
+
+log = structlog.get_logger("server")
+
+TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")  # W3C Trace Context
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+CLIENT_GONE = 499  # no answer was sent: nobody was there; only metrics see this status
+UNMATCHED = "unmatched"  # never the raw path: anyone could make it a label
+
+
+class Visit:
+    """What the layers within know of a request, under `scope["visit"]`."""
+
+    __slots__ = ("request_id", "started")
+
+    def __init__(self, request_id: bytes, started: float) -> None:
+        self.request_id = request_id
+        self.started = started  # seconds, our own clock
+
+
+class Outgoing:
+    """The way back to the client, with the headers that every answer has.
+
+    Not part of the visit: the server's `send` holds the scope, and a scope that held `send` would be garbage that only
+    the collector finds, for a tenth of a second at a time under load.
+    """
+
+    __slots__ = ("headers", "status", "to_client")
+
+    def __init__(self, to_client: Send, request_id: bytes, *, is_last: bool) -> None:
+        self.to_client = to_client
+        self.headers = [(b"x-request-id", request_id)]
+        if is_last:
+            self.headers.append((b"connection", b"close"))
+        self.status = 0  # until an answer begins
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *self.headers]
+            self.status = message["status"]
+        await self.to_client(message)
+
+
+class Reception:
+    """Gives every request an id and a clock, counts its answer, and turns whatever nobody expected into a 500."""
+
+    def __init__(self, app: ASGIApp, front_end: FrontEnd) -> None:
+        self._app = app
+        self._front_end = front_end
+        self._metrics = front_end.metrics
+        self._clock = front_end.clock
+        self._ids = Ids()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["visit"] = visit = Visit(self._request_id(scope), self._clock())
+        # While draining, clients are asked to open their next connection elsewhere: this one will be closed on them.
+        outgoing = Outgoing(send, visit.request_id, is_last=self._front_end.is_draining)
+        try:
+            await self._app(scope, receive, outgoing.send)
+        except ClientGone:
+            outgoing.status = CLIENT_GONE
+        except Exception:
+            log.exception("request crashed", **identity(scope), route=route_of(scope))
+            await self._apologise(visit, outgoing)
+        finally:
+            method = scope["method"] if scope["method"] in METHODS else "OTHER"
+            self._metrics.answered(route_of(scope), method, outgoing.status, self._clock() - visit.started)
+
+    def _request_id(self, scope: Scope) -> bytes:
+        """The client's id if it is a plain one, else a new one."""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                if REQUEST_ID.fullmatch(value):
+                    return bytes(value)
+                break
+        return self._ids.take().encode("ascii")
+
+    async def _apologise(self, visit: Visit, outgoing: Outgoing) -> None:
+        """A 500 without internals, unless an answer has begun already: then the connection just ends."""
+        self._metrics.rejected[("internal",)] += 1
+        if not outgoing.status:
+            problem = Problem("internal", INTERNAL_DETAIL)
+            body = document(problem, visit.request_id.decode("ascii"))
+            start = {"status": problem.status, "headers": headers(problem, len(body))}
+            await outgoing.send({"type": "http.response.start", **start})
+            await outgoing.send({"type": "http.response.body", "body": body})
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that took this request."""
+    return getattr(scope.get("route"), "path", UNMATCHED)
+
+
+def identity(scope: Scope) -> dict[str, str]:
+    """What names a request in the log: its id, and the trace it belongs to if its client said so."""
+    found = {"request_id": scope["visit"].request_id.decode("ascii")}
+    traced = TRACEPARENT.fullmatch(dict(scope["headers"]).get(b"traceparent", b""))
+    return found | {"trace_id": traced[1].decode("ascii")} if traced else found
