@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 import uvloop
@@ -17,7 +18,6 @@ import uvloop
 from batcher.batch_engine import BatchEngine
 from batcher.card import artifacts_of, make_card
 from batcher.heartbeat import Heartbeat, Vitals
-from batcher.logs import configure
 from batcher.loop import Loop
 from batcher.metrics import BatcherMetrics
 from batcher.models.contract import About
@@ -25,14 +25,16 @@ from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
 from batcher.settings import BatcherSettings
+from broker.backoff import Backoff
 from broker.errors import BrokerError, BrokerUnavailable, BrokerUnfit
+from broker.logs import configure_logging
 from broker.messages import ModelCard, Presence, Pulse
 from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart
 from broker.settings import BrokerSettings, parser_for, pick, shown
 
 USAGE_ERROR = 2
 DESCRIPTION = "Serves one model from the broker's queue, in batches. One process for each card."
-PAUSES = (0.2, 3.0)  # seconds between attempts to meet the broker: first and longest
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0  # seconds between attempts to meet the broker
 log = structlog.get_logger("batcher")
 
 
@@ -43,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings, how, broker = pick(BatcherSettings, values), pick(ModelSettings, values), pick(BrokerSettings, values)
     if complaints := settings.complaints():
         parser.error("; ".join(complaints))
-    configure(settings.log_level)
+    configure_logging(settings.log_level)
     try:
         return uvloop.run(_serve(settings, how, broker))
     except ModelSpecError as error:
@@ -93,7 +95,7 @@ async def _met(
     stopping: asyncio.Event,
 ) -> bool:
     """Check the broker and announce; wait for a broker that is away. False when told to stop first."""
-    pause = PAUSES[0]
+    backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
     while not stopping.is_set():
         try:
             await link.check()
@@ -104,8 +106,8 @@ async def _met(
         except BrokerError as error:
             url = shown(broker.redis_url)
             log.warning("broker not met", url=url, error=str(error), remedy="start it, or set JITNEY_REDIS_URL")
-        await asyncio.wait([asyncio.ensure_future(stopping.wait())], timeout=pause)
-        pause = min(2 * pause, PAUSES[1])
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), backoff.pause())
     return False
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import monotonic
@@ -11,9 +10,10 @@ from typing import TypeVar
 
 import structlog
 
+from broker.backoff import Backoff
 from broker.errors import BrokerUnavailable
 
-PAUSES = (0.02, 1.0)  # seconds: the first back-off and the longest
+PAUSE = 1.0  # seconds after something went wrong that nobody expected
 GRACE = 5.0  # seconds that a process which should end still asks for
 
 Answer = TypeVar("Answer")
@@ -28,7 +28,7 @@ class Patience:
 
     async def ask(self, act: Callable[[], Awaitable[Answer]]) -> Answer:
         """What `act` answers in the end. Raises `BrokerUnavailable` only while stopping."""
-        pause, given_up_at = PAUSES[0], float("inf")
+        backoff, given_up_at = Backoff(), float("inf")
         while True:
             try:
                 return await act()
@@ -37,12 +37,11 @@ class Patience:
                     given_up_at = min(given_up_at, monotonic() + GRACE)
                 if monotonic() >= given_up_at:
                     raise
-                log.warning("broker away", error=str(error), asking_again_in=f"{pause:.2f}s")
+                log.warning("broker away", error=str(error), asked=backoff.errors + 1)
             self._on_wait()
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, PAUSES[1])
+            await asyncio.sleep(backoff.pause())
 
     async def pause(self) -> None:
         """A while, or until it is time to stop."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), PAUSES[1])
+            await asyncio.wait_for(self._stopping.wait(), PAUSE)

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerUnfit
+from broker.logs import configure_logging
 from broker.redis import connect_front_end
 from broker.settings import BrokerSettings, parser_for, pick
 from server.app import create_app
 from server.codecs import make_codec
 from server.front_end import FrontEnd
 from server.link import Connect, Link
-from server.logs import configure_logging
 from server.ports import PortTaken, listening, metrics_served
 from server.serving import Server, uvicorn_config
 from server.settings import ServerSettings

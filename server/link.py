@@ -10,9 +10,9 @@ from typing import Protocol
 
 import structlog
 
+from broker.backoff import Backoff
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerUnfit
-from server.backoff import Backoff
 from server.door import Door
 from server.library import Library, MakeCodec
 from server.outbox import Outbox

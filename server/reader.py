@@ -8,14 +8,16 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from broker.backoff import Backoff
 from broker.contract import Frames, FrontEndBroker
 from broker.errors import BrokerError
-from server.backoff import Backoff
 from server.door import Door
 
 log = structlog.get_logger("server.reader")
 
 BLOCK = 1.0  # seconds a read waits for outcomes
+# What was read before is not known: frames may wait whose bell a lost connection has answered, so do not block.
+UNKNOWN = Frames(more=True)
 
 
 class Reader:
@@ -35,12 +37,12 @@ class Reader:
 
     async def run(self, broker: FrontEndBroker) -> None:
         """Read after read, for ever."""
-        last = Frames()
+        last = UNKNOWN
         while True:
             try:
                 last = await self.read(broker, last)
             except BrokerError as error:
-                last = Frames()
+                last = UNKNOWN
                 await self._rest(error)
 
     async def read(self, broker: FrontEndBroker, last: Frames) -> Frames:

@@ -13,9 +13,9 @@ import pytest
 import structlog
 
 from broker.errors import BrokerUnfit
+from broker.logs import configure_logging
 from broker.settings import parser_for, pick
 from server.__main__ import main
-from server.logs import configure_logging
 from server.ports import PortTaken, listening, metrics_served
 from server.serving import Server, uvicorn_config
 from server.settings import ServerSettings

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
+from broker.backoff import Backoff
 from broker.contract import Frames
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.messages import Result
-from server.backoff import Backoff
 from server.door import Door
 from server.outbox import Outbox
 from server.reader import BLOCK, Reader
@@ -62,9 +62,15 @@ async def test_after_an_error_nothing_is_named_as_handled(error):
 
 
 async def test_a_read_waits_only_when_no_frames_were_left_behind():
-    script, _, _ = await read(Frames(count=256, more=True), Frames(count=1))
+    script, _, _ = await read(Frames(), Frames(count=256, more=True), Frames(count=1))
 
-    assert [wait for _, wait in script.asked] == [BLOCK, 0.0, BLOCK]
+    assert [wait for _, wait in script.asked][1:] == [BLOCK, 0.0, BLOCK]
+
+
+async def test_the_first_read_and_one_after_an_error_do_not_wait_because_the_bell_may_have_rung_for_nobody():
+    script, _, _ = await read(Frames(), BrokerUnavailable(), Frames())
+
+    assert [wait for _, wait in script.asked] == [0.0, BLOCK, 0.0, BLOCK]
 
 
 async def test_frames_that_are_read_twice_are_delivered_once():
