@@ -1,0 +1,110 @@
+"""What the broker was asked to do, by its own count (INFO commandstats), and what that is for a batch and for a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Counters at one moment; `reading - earlier` says what happened in between."""
+
+    at: float  # seconds
+    calls: Mapping[str, int]  # by command, in lower case; those that scripts make are among them
+    admissions: int  # EVALSHAs that were ADMIT
+    batches: int
+    cpu: Mapping[str, float]  # processor seconds by process, all of ours
+    busy: float  # processor seconds of everybody
+
+    def __sub__(self, earlier: Reading) -> Reading:
+        gained = {name: count - earlier.calls.get(name, 0) for name, count in self.calls.items()}
+        used = {title: seconds - earlier.cpu.get(title, 0.0) for title, seconds in self.cpu.items()}
+        return Reading(
+            at=self.at - earlier.at,
+            calls={name: count for name, count in sorted(gained.items()) if count},
+            admissions=self.admissions - earlier.admissions,
+            batches=self.batches - earlier.batches,
+            cpu=used,
+            busy=self.busy - earlier.busy,
+        )
+
+    @property
+    def others(self) -> float:
+        """Cores that processes other than ours kept busy. Of a difference of readings."""
+        return max(0.0, self.busy - sum(self.cpu.values())) / self.at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toll:
+    """What so many jobs in so many batches cost the broker."""
+
+    jobs: int
+    batches: int
+    seconds: float
+    exec: int  # FINISH is the one transaction there is
+    evalsha: int  # DRAIN, ADMIT, BEAT and RECLAIM
+    admit: int  # among them
+    commands: int  # all that ran, those inside scripts included
+
+    @property
+    def jobs_a_batch(self) -> float:
+        return self.jobs / self.batches
+
+    @property
+    def batches_a_second(self) -> float:
+        return self.batches / self.seconds
+
+    @property
+    def trips_a_batch(self) -> float:
+        """EXEC + EVALSHA, every one of them."""
+        return (self.exec + self.evalsha) / self.batches
+
+    @property
+    def batcher_trips_a_batch(self) -> float:
+        """EXEC + EVALSHA but ADMIT, which is the front ends' and goes by requests: FINISH, DRAIN, BEAT and RECLAIM."""
+        return (self.exec + self.evalsha - self.admit) / self.batches
+
+    @property
+    def commands_a_batch(self) -> float:
+        return self.commands / self.batches
+
+
+def by_command(commandstats: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Calls by command, from `INFO commandstats` as redis-py reads it."""
+    return {name.removeprefix("cmdstat_").lower(): int(stat["calls"]) for name, stat in commandstats.items()}
+
+
+def toll(spent: Reading, jobs: int) -> Toll:
+    """Of what was spent on these jobs. Raises `ValueError` when no batch left the card."""
+    if spent.batches < 1:
+        raise ValueError("no batch was computed while the broker's calls were counted")
+    return Toll(
+        jobs=jobs,
+        batches=spent.batches,
+        seconds=spent.at,
+        exec=spent.calls.get("exec", 0),
+        evalsha=spent.calls.get("evalsha", 0),
+        admit=spent.admissions,
+        commands=sum(spent.calls.values()),
+    )
+
+
+def together(tolls: list[Toll]) -> Toll:
+    """Several as one."""
+    return Toll(**{name: sum(getattr(one, name) for one in tolls) for name in Toll.__slots__})
+
+
+def trips_a_job(large: Toll, small: Toll) -> float:
+    """How many EXEC and EVALSHA one job more adds to a batch: the slope from small batches to large ones. 0 = O(1)."""
+    return _slope(large, small, large.batcher_trips_a_batch - small.batcher_trips_a_batch)
+
+
+def commands_a_job(large: Toll, small: Toll) -> float:
+    """The same for all commands, those inside scripts included."""
+    return _slope(large, small, large.commands_a_batch - small.commands_a_batch)
+
+
+def _slope(large: Toll, small: Toll, rise: float) -> float:
+    return rise / (large.jobs_a_batch - small.jobs_a_batch)
