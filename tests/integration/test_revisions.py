@@ -68,7 +68,8 @@ def test_requests_that_wait_for_a_dead_revision_are_encoded_anew_for_the_next() 
         house.wait_live(1)
         house.batchers[0].pause()
         pending = [clients.submit(ask, house, number) for number in range(16)]
-        house.until(lambda: _waiting(house) == 16, "all wait in the old queue", within=5)
+        # The paused batcher may hold the first: the broker served its waiting claim.
+        house.until(lambda: _waiting(house) >= 15, "they wait for the old revision", within=5)
 
         house.batchers[0].kill()
         house.start_batcher(NEW, name="toy")
