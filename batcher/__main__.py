@@ -29,13 +29,17 @@ from broker.backoff import Backoff
 from broker.errors import BrokerError, BrokerUnavailable, BrokerUnfit
 from broker.logs import configure_logging
 from broker.messages import ModelCard, Presence, Pulse
-from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart
+from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart, connect_starter
 from broker.settings import BrokerSettings, parser_for, pick, shown
 
-USAGE_ERROR = 2
+LOOP_ENDED = 70  # exit status: EX_SOFTWARE
 DESCRIPTION = "Serves one model from the broker's queue, in batches. One process for each card."
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0  # seconds between attempts to meet the broker
 log = structlog.get_logger("batcher")
+
+
+class PortTaken(Exception):
+    """The metrics port cannot be had; the message names the remedy."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,10 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return uvloop.run(_serve(settings, how, broker))
     except ModelSpecError as error:
         parser.error(str(error))
-    except BrokerUnfit as error:
+    except (BrokerUnfit, PortTaken) as error:
         return _give_up(str(error))
-    except OSError as error:
-        return _give_up(f"{error} (metrics port {settings.metrics_port}: choose another with --metrics-port, or 0)")
 
 
 def _give_up(reason: str) -> int:
@@ -64,6 +66,7 @@ def _give_up(reason: str) -> int:
 async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSettings) -> int:
     stopping = _stop_on_signals()
     spec = parse_spec(settings.model)
+    metrics = _serve_metrics(settings.name or spec.name, settings.metrics_port)
     started = time.monotonic()
     log.info("loading", model=settings.model)
     model = await asyncio.to_thread(_load, spec, how)
@@ -73,11 +76,22 @@ async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSe
     heart = connect_heart(broker.redis_url, broker.namespace, card.key, lease=settings.lease, limits=settings.limits())
     try:
         if await _met(link, heart, card, model.about, broker, stopping):
-            await _run(settings, model, card, link, heart, stopping)
+            return await _run(settings, model, card, link, heart, metrics, broker, stopping)
     finally:
         heart.close()
         await link.aclose()
     return 0
+
+
+def _serve_metrics(name: str, port: int) -> BatcherMetrics:
+    # Before the model is loaded: a taken port should not cost a load.
+    metrics = BatcherMetrics(name)
+    try:
+        if port:
+            metrics.serve(port)
+    except OSError as error:
+        raise PortTaken(f"metrics port {port}: {error.strerror}; choose another with --metrics-port, or 0") from error
+    return metrics
 
 
 def _load(spec: Spec, how: ModelSettings) -> LoadedModel:
@@ -117,10 +131,12 @@ async def _run(
     card: ModelCard,
     link: RedisBatcher,
     heart: RedisHeart,
+    metrics: BatcherMetrics,
+    broker: BrokerSettings,
     stopping: asyncio.Event,
-) -> None:
+) -> int:
     batcher = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    limits, vitals, metrics = settings.limits(), Vitals(), BatcherMetrics(card.name)
+    limits, vitals = settings.limits(), Vitals()
     engine = BatchEngine(
         model,
         max_size=limits.max_batch_size,
@@ -128,13 +144,12 @@ async def _run(
         cost=model.cost,
         progress=vitals.progress,
     )
-    loop = Loop(link, engine, limits, batcher=batcher, vitals=vitals, metrics=metrics)
-    if settings.metrics_port:
-        metrics.serve(settings.metrics_port)
+    starter = connect_starter(broker.redis_url, broker.namespace)
+    loop = Loop(link, engine, limits, batcher=batcher, vitals=vitals, metrics=metrics, tell_start=starter.start)
 
     def presence() -> Presence:
         room = loop.limits.max_batch_size
-        return Presence(batcher=batcher, model=card.key, speed=loop.speed.speed, room=room, host=socket.gethostname())
+        return Presence(batcher=batcher, model=card.key, speed=loop.speed, room=room, host=socket.gethostname())
 
     def on_pulse(pulse: Pulse) -> None:
         loop.pulse(pulse)
@@ -144,13 +159,19 @@ async def _run(
         heart, vitals, presence=presence, on_pulse=on_pulse, lease=settings.lease, max_step=settings.max_step
     ):
         log.info("serving", model=card.key, batcher=batcher, max_batch_size=limits.max_batch_size, policy=limits.policy)
-        running = asyncio.create_task(loop.run())
-        await stopping.wait()
+        running, told = asyncio.create_task(loop.run()), asyncio.create_task(stopping.wait())
+        await asyncio.wait([running, told], return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            told.cancel()
+            log.critical("loop ended: this process ends, its jobs go to another", error=repr(running.exception()))
+            return LOOP_ENDED
         log.info("draining", model=card.key)
         loop.stop()
         await running
+    starter.close()
     _leave(heart, batcher)
     log.info("closed", model=card.key)
+    return 0
 
 
 def _leave(heart: RedisHeart, batcher: str) -> None:

@@ -18,10 +18,12 @@ from batcher.models.contract import Input, InvalidInput, Model, OutOfMemory, Out
 from batcher.packing import pack, padded
 from batcher.pass_cost import PassCost
 from broker.messages import Failure, FailureCode, Job
+from broker.wire import can_travel
 
 FAILED = "the model failed on this input"
 BROKEN = "the model failed on every input that was tried"
 TOO_BIG = "this input does not fit in the model's memory"
+UNSENDABLE = "the model's output cannot be sent"
 IMPOSSIBLE = "this input cannot be computed"
 
 log = structlog.get_logger(__name__)
@@ -90,11 +92,10 @@ class BatchEngine:
 
     def step(self) -> list[Done]:
         """Each job held at the start, exactly once. Jobs admitted meanwhile wait for the next step."""
-        jobs = self._held[:]
+        jobs, self._held = self._held, []
         batch = _Batch(self, [_Row(job, self._length(job)) for job in jobs])
         done = batch.compute()
         self.last = batch.stats
-        del self._held[: len(jobs)]
         return done
 
     def _length(self, job: Job) -> int:
@@ -130,10 +131,15 @@ class _Batch:
             self._reject(group, len(outcome))
         else:
             self._inquiry.answered()
-            self._done += [
-                Done(job_id=row.job.id, output=output, seconds=row.seconds)
-                for row, output in zip(group, outcome, strict=True)
-            ]
+            for row, output in zip(group, outcome, strict=True):
+                self._answer(row, output)
+
+    def _answer(self, row: _Row, output: Output) -> None:
+        if can_travel(output):
+            self._done.append(Done(job_id=row.job.id, output=output, seconds=row.seconds))
+        else:
+            error = f"an output of {type(output).__name__} holds what cannot travel"
+            self._fail([row], _Trouble(kind=_Kind.ERROR, message=UNSENDABLE, error=error))
 
     def _forward(self, group: Sequence[_Row]) -> list[Output] | _Trouble:
         started = self._engine.clock()

@@ -12,7 +12,8 @@ from broker.contract import BatcherBroker
 from broker.messages import Claim, Limits
 
 IDLE_WAIT = 0.5  # seconds that a lost wake token may cost
-POLL = 0.001  # seconds between looks at the queue while a fixed window is open
+POLL = 0.001  # seconds between two looks at the queue while a fixed window is open, at the least
+LOOKS = 4
 
 
 class Claims:
@@ -34,7 +35,7 @@ class Claims:
         self._count = 0
         self._trip = 0.001  # seconds: a round trip to the broker, as measured
         self._may_wait = True  # jobs may wait already, so do not block for a token first
-        self._has_backlog = False  # jobs gather while the card is busy
+        self._may_stage = False  # jobs gather while the card is busy, and none of them is a suspect
         self._suspects_next = False  # suspects take turns with new work, which a fresh process serves first
 
     async def when_woken(self) -> Batch | None:
@@ -45,13 +46,13 @@ class Claims:
         if limits.policy != "fixed":
             return await self._claim(Window(limits=limits, opened_at=self._clock()), wait=wait)
         if wait:
-            await self._broker.wait(wait)
+            await self._patience.ask(lambda: self._broker.wait(wait))
         window = await self._hold_open(limits)
         return None if self._stopping.is_set() else await self._claim(window)
 
     async def before(self, running: asyncio.Future[None], predicted_end: float) -> Batch | None:
         """For a busy card: claim the next batch just before it comes free, so that it never waits for the broker."""
-        if not self._has_backlog:
+        if not self._may_stage:
             return None
         await asyncio.wait([running], timeout=time_to_stage(predicted_end, self._trip, self._clock()))
         if running.done() or self._stopping.is_set():
@@ -59,47 +60,57 @@ class Claims:
         limits = self.limits
         window = Window(limits=limits, opened_at=self._clock())
         if limits.policy == "fixed":
-            depth = await self._broker.depth()
+            depth = await self._patience.ask(self._broker.depth)
             window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
             if not depth.jobs or window.is_open(predicted_end, depth):
                 return None
         return await self._claim(window, staged=True)
 
     async def _hold_open(self, limits: Limits) -> Window:
-        depth = await self._broker.depth()
+        depth = await self._patience.ask(self._broker.depth)
         window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
         # The jobs stay in the queue meanwhile, where another card may take them.
         while depth.jobs and window.is_open(self._clock(), depth) and not self._stopping.is_set():
-            await asyncio.sleep(min(POLL, window.time_left(self._clock())))
-            depth = await self._broker.depth()
+            # A handful of looks, however long the window: each is a trip.
+            left = window.time_left(self._clock())
+            await asyncio.sleep(min(left, max(POLL, left / LOOKS)))
+            depth = await self._patience.ask(self._broker.depth)
         return window
 
     async def _claim(self, window: Window, *, staged: bool = False, wait: float = 0.0) -> Batch | None:
         self._count += 1
-        name, limits, suspects = f"{self._batcher}:{self._count}", window.limits, self._suspects_next
-        asked_at = self._clock()
-        # A lost answer is asked for again by the same name, which claims nothing more.
-        claim = await self._patience.ask(
-            lambda: self._broker.drain(name, limits, staged=staged, suspects=suspects, wait=wait)
-        )
-        claimed_at = self._clock()
-        self._learn(claim, claimed_at - asked_at, waited=wait > 0.0)
+        name, limits, waited = f"{self._batcher}:{self._count}", window.limits, self._clock() - window.opened_at
+        claim = await self._ask_for(name, limits, staged=staged, wait=wait)
         if not claim.jobs and not claim.spoiled:
             return None
         return Batch(
             claim=claim,
-            claimed_at=claimed_at,
-            window=0.0 if staged else asked_at - window.opened_at,
+            claimed_at=self._clock(),
+            window=0.0 if staged else waited,
             closed_by=closing_reason(claim.closed_by, staged=staged, limits=limits),
             is_staged=staged,
         )
+
+    async def _ask_for(self, name: str, limits: Limits, *, staged: bool, wait: float) -> Claim:
+        suspects, waits = self._suspects_next, [wait]
+
+        async def ask() -> Claim:
+            # A lost answer is asked for again by the same name, which claims nothing more; and need not wait for it.
+            asked_at, wait = self._clock(), waits.pop() if waits else 0.0
+            claim = await self._broker.drain(name, limits, staged=staged, suspects=suspects, wait=wait)
+            self._learn(claim, self._clock() - asked_at, waited=wait > 0.0)
+            return claim
+
+        return await self._patience.ask(ask)
 
     def _learn(self, claim: Claim, elapsed: float, *, waited: bool) -> None:
         if not waited:
             self._trip += 0.1 * (elapsed - self._trip)
         self._may_wait = claim.left > 0
         self._suspects_next = claim.closed_by != "suspects"
+        # A batch beside suspects would share the blame for their crash.
+        has_suspects = claim.closed_by == "suspects" or claim.suspects > 0
         # Jobs that were there before we asked: they came while the card was busy, and others will. A card that had to
         # wait for its job need not look for a next one while it computes.
         age = max((claim.claimed - job.admitted for job in claim.jobs), default=0.0)
-        self._has_backlog = self._may_wait or age > elapsed
+        self._may_stage = not has_suspects and (self._may_wait or age > elapsed)

@@ -74,6 +74,10 @@ class Heartbeat:
             self._on_pulse(self._heart.beat(self._presence(), self._vitals.batches))
         except BrokerError as error:
             log.warning("beat failed", error=str(error))
+        except Exception:
+            log.exception(
+                "beat failed"
+            )  # a batcher without a heart would lose every lease and hold no model to account
 
     def _end_process(self) -> None:
         log.critical(

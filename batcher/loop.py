@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -19,7 +20,7 @@ from batcher.patience import Patience
 from batcher.speed import SpeedFit
 from broker.contract import BatcherBroker
 from broker.errors import BrokerError, BrokerUnavailable
-from broker.messages import Limits, Pulse
+from broker.messages import Limits, Pulse, Speed
 
 RECLAIM_EVERY = 1.0  # seconds
 log = structlog.get_logger("batcher")
@@ -37,8 +38,10 @@ class Loop:
         batcher: str,
         vitals: Vitals,
         metrics: BatcherMetrics,
+        tell_start: Callable[[str], None] = lambda batch: None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        self._tell_start = tell_start  # of a staged batch; called in the model thread
         self._broker, self._engine, self._configured = broker, engine, limits
         self._vitals, self._metrics, self._clock = vitals, metrics, clock
         self._stopping = asyncio.Event()
@@ -50,7 +53,8 @@ class Loop:
         self._staged: Batch | None = None  # claimed, starts when the running one is done
         self._computed: Batch | None = None  # done, not published yet
         self._cancelled: frozenset[str] = frozenset()
-        self.speed = SpeedFit()
+        self._fit = SpeedFit()
+        self.speed = Speed()  # what the fit says; replaced whole, for the heartbeat reads it from its own thread
 
     @property
     def limits(self) -> Limits:
@@ -80,6 +84,7 @@ class Loop:
     async def _serve_once(self) -> None:
         batch, self._staged = self._staged, None
         if batch is None:
+            await self._publish(starts=None)  # what an error may have kept back
             batch = await self._claims.when_woken()
             if batch is None:
                 return
@@ -93,6 +98,10 @@ class Loop:
 
     def _compute(self, batch: Batch) -> None:
         """In the model thread."""
+        if batch.is_staged:
+            # Here, and not only with the FINISH that is on its way while this batch computes: a poison that kills at
+            # once would pass for a batch that had not started, over and over.
+            self._tell_start(batch.id)
         batch.start(self._clock(), self._cancelled)
         if batch.jobs:
             self._engine.admit(batch.jobs)
@@ -109,6 +118,7 @@ class Loop:
         try:
             await self._publish(starts=batch.id if batch.is_staged else None)
             await self._stage(batch, running)
+            await self._done_or_told_to_stop(running)
         finally:
             await running  # whatever the broker does, the card never holds two batches
             self._computed = batch
@@ -117,13 +127,34 @@ class Loop:
         self._account(batch)
 
     async def _stage(self, batch: Batch, running: asyncio.Future[None]) -> None:
-        predicted = self.speed.predict(len(batch.claim.jobs))
+        predicted = self._fit.predict(len(batch.claim.jobs))
         if predicted == 0.0:
             return
-        started_at = batch.started_at or self._clock()
-        self._staged = await self._claims.before(running, started_at + predicted)
+        try:
+            self._staged = await self._claims.before(running, (batch.started_at or self._clock()) + predicted)
+        except BrokerError as error:
+            log.warning("nothing staged", error=str(error))
         if self._staged is not None:
             self._submit(self._staged)
+
+    async def _done_or_told_to_stop(self, running: asyncio.Future[None]) -> None:
+        if self._staged is None:
+            return
+        told: asyncio.Future[Any] = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait([running, told], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
+        if self._stopping.is_set():
+            await self._return(self._staged)
+
+    async def _return(self, staged: Batch) -> None:
+        """Back to the head of the queue, unless the card has begun with it."""
+        assert staged.running is not None
+        if staged.running.cancel():
+            self._staged = None
+            await self._patience.ask(lambda: self._broker.release(staged.id))
+            self._let_go(staged)
 
     async def _publish(self, *, starts: str | None) -> None:
         """Finish the computed batch; the same trip says that the staged one starts."""
@@ -143,7 +174,8 @@ class Loop:
     def _account(self, batch: Batch) -> None:
         failures = batch.failures()
         if batch.jobs and not failures:
-            self.speed.observe(len(batch.jobs), batch.seconds)
+            self._fit.observe(len(batch.jobs), batch.seconds)
+            self.speed = self._fit.speed
         self._metrics.batch(batch, failures)
         log.info(
             "batch",
@@ -182,16 +214,8 @@ class Loop:
     async def _wind_down(self) -> None:
         staged, self._staged = self._staged, None
         if staged is not None:
-            await self._return_or_finish(staged)
-        await self._publish(starts=None)
-
-    async def _return_or_finish(self, staged: Batch) -> None:
-        assert staged.running is not None
-        if staged.running.cancel():
-            await self._patience.ask(lambda: self._broker.release(staged.id))
-            self._let_go(staged)
-        else:
             await self._attend(staged)
+        await self._publish(starts=None)
 
     async def _reclaim_for_ever(self) -> None:
         while True:
@@ -201,3 +225,5 @@ class Loop:
                     log.error("dead letter", job=letter.job_id, model=letter.model)
             except BrokerError as error:
                 log.warning("reclaim failed", error=str(error))
+            except Exception:
+                log.exception("reclaim failed")

@@ -51,8 +51,10 @@ class BatcherMetrics:
         start_http_server(port, registry=self.registry)
 
     def batch(self, batch: Batch, failures: Sequence[Failure]) -> None:
-        """One batch left the card."""
+        """One batch left the card. One whose callers had all gone never was on it."""
         stats = batch.stats
+        if not batch.jobs:
+            return
         self._size.observe(len(batch.jobs))
         self._groups.observe(stats.groups)
         self._tokens.observe(stats.tokens)

@@ -85,9 +85,10 @@ class BatcherBroker(Protocol):
         `wait` blocks up to so many seconds for the wake token first, in the same trip; 0.0 does not block.
         If that lease exists already its jobs are returned: asking again claims nothing more. Expired and cancelled jobs
         are dropped on the way. `staged` jobs have not started: a crash sends them back to the head untouched.
-        `suspects` says whether suspects go first this time; otherwise they go only when nothing else waits. Suspects
-        with one attempt run together, those with two or more alone. The token budget is a sum of costs; a job larger
-        than it travels alone. One call does bounded work, so it may return nothing though jobs are left.
+        `suspects` says whether suspects go first this time; otherwise they go only when nothing else waits, and never
+        `staged`. Suspects with one attempt run together, those with two or more alone. The token budget is a sum of
+        costs; a job larger than it travels alone. One call does bounded work, so it may return nothing though jobs are
+        left.
         """
         ...
 

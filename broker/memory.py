@@ -136,7 +136,7 @@ class MemoryBatcher:
             queue.leases[batch].expires = now + self._lease
         else:
             claiming = Claiming(limits, self._store.is_live)
-            claiming.run(queue, suspects_first=suspects)
+            claiming.run(queue, suspects_first=suspects, staged=staged)
             jobs = {job.id: job for job in claiming.jobs}
             self._front_ends |= {job.id: job.front_end for job in claiming.jobs}
             if jobs:

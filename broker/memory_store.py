@@ -94,13 +94,13 @@ class Claiming:
     jobs: list[Job] = field(default_factory=list)
     closed_by: str = "empty"
 
-    def run(self, queue: Queue, *, suspects_first: bool) -> None:
-        if suspects_first:
+    def run(self, queue: Queue, *, suspects_first: bool, staged: bool) -> None:
+        if suspects_first and not staged:
             self._take_suspects(queue)
         if not self.jobs:
             self._take(queue.lanes[Lane.INTERACTIVE], self._fits)
             self._take(queue.lanes[Lane.BULK], self._fits)
-        if not self.jobs:
+        if not self.jobs and not staged:
             self._take_suspects(queue)
 
     def _take_suspects(self, queue: Queue) -> None:
@@ -191,6 +191,7 @@ class MemoryStore:
             batch=batch,
             jobs=list(lease.jobs.values()),
             left=len(queue.waiting),
+            suspects=len(queue.suspects),
             claimed=self.clock(),
             closed_by=lease.closed_by,
         )

@@ -183,7 +183,8 @@ class Claim:
     batch: str
     jobs: Sequence[Job] = ()
     spoiled: Sequence[str] = ()  # ids of claimed jobs whose bytes are not a job: to be failed
-    left: int = 0  # jobs still waiting
+    left: int = 0  # jobs still waiting, suspects included
+    suspects: int = 0  # suspects still waiting
     claimed: float = 0.0  # seconds, the broker's clock
     closed_by: str = "empty"  # size | tokens | suspects | empty: what ended it; again: the last answer, repeated
 

@@ -179,6 +179,15 @@ def pack(value: Any) -> bytes:
     return packed
 
 
+def can_travel(value: Any) -> bool:
+    """Whether `pack` takes it."""
+    try:
+        pack(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return False
+    return True
+
+
 def unpack(data: bytes) -> Any:
     """The value in these bytes. Raises `ValueError` for anything malformed, oversized or of an unknown type."""
     try:

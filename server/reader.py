@@ -53,6 +53,7 @@ class Reader:
             self.ticked = self._clock()
         self._door.settle(frames.outcomes)
         self._backoff.reset()
+        await asyncio.sleep(0)  # those who were just answered go first; the next read can wait
         return frames
 
     async def _rest(self, error: BrokerError) -> None:

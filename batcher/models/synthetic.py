@@ -15,6 +15,7 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s)|0")
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 ROOMY = 4  # jobs: with `!oom` among them, a larger forward group does not fit
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """Seconds that a forward pass of n jobs takes: `fixed + per_job * n`."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import redis.asyncio
+import structlog
 
 from broker.errors import BrokerFull, WireError
 from broker.keys import Keys
@@ -15,17 +16,22 @@ from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
 from broker.wire import decode_job, encode_failures, encode_results, front_end_of, job_id
 
-FRAME_TTL = 60_000  # ms that frames wait for a front end that may be gone
+FRAME_TTL = 660_000  # ms that frames wait for a front end that is away: longer than any caller may wait
 MAX_ATTEMPTS = 3
 DEAD_KEPT = 1_000
 PRUNED_AFTER = 30_000  # ms of silence
 LEASES_A_CALL = 10
+BATCHES_REMEMBERED = 16
 CONNECTIONS = 4  # wait, drain, finish and reclaim may be away at once
+
+log = structlog.get_logger("broker")
 
 
 async def connect_batcher(url: str, namespace: str, model: str, *, lease: float = 2.5) -> RedisBatcher:
     """The batcher of ⟨m⟩ = `model`; `lease` in seconds. It connects on first use."""
-    client = make_client(url, name="jitney-batcher", socket_timeout=2.0, max_connections=CONNECTIONS)
+    # Below the lease, so that a lost answer is asked for again while the lease lasts; above the longest blocking call.
+    timeout = max(1.0, min(2.0, 0.75 * lease))
+    client = make_client(url, name="jitney-batcher", socket_timeout=timeout, max_connections=CONNECTIONS)
     return RedisBatcher(client, Keys(namespace), model, lease)
 
 
@@ -79,13 +85,11 @@ class RedisBatcher:
             int(suspects),
             self._keys.cancel(""),
         ]
-        if wait > 0.0:
-            bell = self._keys.wake(self._model)
-            answer = await scripts.DRAIN.run_when_woken(self._client, bell, wait, keys, args)
-        else:
-            answer = await scripts.DRAIN.run(self._client, keys, args)
-        now, left, closed_by, *found = answer
+        woken = [("BLPOP", self._keys.wake(self._model), wait)] if wait > 0.0 else []
+        answer = await scripts.DRAIN.run_after(self._client, woken, keys, args)
+        now, left, suspects_left, closed_by, *found = answer
         if found:
+            self._forget_old_batches()
             self._addresses[batch] = {job_id(data): front_end_of(data) for data in found}
         jobs, spoiled = _decoded(found)
         return Claim(
@@ -93,6 +97,7 @@ class RedisBatcher:
             jobs=jobs,
             spoiled=spoiled,
             left=left,
+            suspects=suspects_left,
             claimed=now / 1000,
             closed_by=closed_by.decode("ascii"),
         )
@@ -107,12 +112,19 @@ class RedisBatcher:
         if done:
             self._addresses.pop(batch, None)
 
+    def _forget_old_batches(self) -> None:
+        # A batch that was abandoned after a failure never finishes; one that lives has but one more beside it.
+        while len(self._addresses) >= BATCHES_REMEMBERED:
+            del self._addresses[next(iter(self._addresses))]
+
     def _frames(self, batch: str, results: Sequence[Result]) -> dict[str, bytes]:
         addresses = self._addresses.get(batch, {})
         grouped: dict[str, list[Result]] = defaultdict(list)
         for result in results:
             if address := addresses.get(result.job_id):
                 grouped[address].append(result)
+            else:
+                log.error("result dropped", job=result.job_id, reason="nobody is known to wait for it")
         return {address: encode_results(group) for address, group in grouped.items()}
 
     # Result bodies do not pass through Lua: MULTI costs the server a tenth of it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,13 +14,16 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
+    ClusterDownError,
     ConnectionError,
+    MasterDownError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
     ResponseError,
     TimeoutError,
+    TryAgainError,
 )
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
@@ -28,6 +32,8 @@ from broker.errors import BrokerError, BrokerFull, BrokerUnavailable, BrokerUnfi
 from broker.settings import shown
 
 FLOOR = (7, 0)
+# What a server says while a failover, a full disk or a long script lasts. In a pipeline it stands inside a sentence.
+PASSING = re.compile(r"\b(NOREPLICAS|CLUSTERDOWN|MISCONF|BUSY|MASTERDOWN|LOADING|TRYAGAIN|UNBLOCKED|READONLY)\b")
 log = structlog.get_logger("broker")
 
 
@@ -80,9 +86,13 @@ def translated() -> Iterator[None]:
         raise BrokerUnavailable("the broker refuses the user or password in JITNEY_REDIS_URL") from error
     except (ConnectionError, TimeoutError, OSError) as error:
         raise BrokerUnavailable(f"the broker does not answer: {error}") from error
+    except (ClusterDownError, MasterDownError, TryAgainError) as error:
+        raise BrokerUnavailable(f"the broker is not ready: {error}") from error
     except ResponseError as error:
-        if str(error).startswith("OOM"):
+        if "OOM " in str(error):
             raise BrokerFull from error
+        if PASSING.search(str(error)):
+            raise BrokerUnavailable(f"the broker is not ready: {error}") from error
         raise BrokerError(f"the broker refuses a command: {error}") from error
     except RedisError as error:
         raise BrokerUnavailable(f"the broker failed: {error}") from error
@@ -104,7 +114,7 @@ async def check(client: redis.asyncio.Redis) -> None:
 def judge(info: Mapping[str, Any]) -> None:
     """The same for what INFO said."""
     version = str(info.get("redis_version", "0"))
-    if tuple(int(part) for part in version.split(".")[:2]) < FLOOR:
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < FLOOR:
         raise BrokerUnfit(f"the broker is version {version}: Jitney needs Redis 7.0 or newer, or Valkey")
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":

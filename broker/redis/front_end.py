@@ -63,19 +63,21 @@ class RedisFrontEnd:
     async def admit(
         self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Mapping[str, float]
     ) -> list[Verdict]:
-        if cancelled:
-            await self._mark(cancelled)
+        marks = [
+            ("SET", self._keys.cancel(job), b"1", "PX", max(1, int(left * 1000))) for job, left in cancelled.items()
+        ]
         if not requests:
+            await self._mark(marks)
             return []
         keys, args = self._admission(sequence, requests)
-        answer = await scripts.ADMIT.run(self._client, keys, args)
+        answer = await scripts.ADMIT.run_after(self._client, marks, keys, args)
         return [_verdict(text) for text in answer.decode("ascii").split(",")]
 
-    async def _mark(self, cancelled: Mapping[str, float]) -> None:
+    async def _mark(self, marks: Sequence[Sequence[Any]]) -> None:
         with translated():
             async with self._client.pipeline(transaction=False) as pipe:
-                for job, seconds in cancelled.items():
-                    pipe.set(self._keys.cancel(job), b"1", px=max(1, int(seconds * 1000)))
+                for mark in marks:
+                    pipe.execute_command(*mark)
                 await pipe.execute()
 
     def _admission(self, sequence: int, requests: Sequence[AdmitRequest]) -> tuple[list[str], list[Any]]:

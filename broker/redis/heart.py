@@ -33,6 +33,9 @@ class RedisHeart:
 
     def __init__(self, client: redis.Redis, keys: Keys, model: str, lease: float, limits: Limits) -> None:
         self._client, self._keys, self._model, self._lease, self._limits = client, keys, model, lease, limits
+        self._stamp = b""  # when this card was first announced, 13 digits: it stays as old when it is announced again
+        self._entry: dict[bytes, bytes] = {}  # live limits as they were last read
+        self._live: Limits | None = None  # the last of them that made sense
         self._announced: tuple[ModelCard, Mapping[str, bytes]] | None = None
 
     def close(self) -> None:
@@ -43,7 +46,8 @@ class RedisHeart:
         with translated():
             for sha256, content in artifacts.items():
                 self._client.set(self._keys.artifact(sha256), content, px=int(ARTIFACT_TTL * 1000))
-        scripts.ANNOUNCE.run_sync(self._client, [self._keys.cards], [card.key, encode_card(card)])
+        args = [card.key, encode_card(card), self._stamp]
+        self._stamp = scripts.ANNOUNCE.run_sync(self._client, [self._keys.cards], args)
 
     def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:
         keys, args = self._beat(presence, jobs)
@@ -58,12 +62,14 @@ class RedisHeart:
         )
 
     def _live_limits(self, entry: Mapping[bytes, bytes]) -> Limits | None:
-        """An operator's typing error must not stop a heart."""
-        try:
-            return decode_limits(entry, self._limits)
-        except WireError as error:
-            log.warning("live limits ignored", model=self._model, reason=str(error))
-            return None
+        """An operator's typing error neither stops a heart nor undoes what was set before it."""
+        if entry != self._entry:
+            self._entry = dict(entry)
+            try:
+                self._live = decode_limits(entry, self._limits)
+            except WireError as error:
+                log.warning("live limits ignored", model=self._model, reason=str(error))
+        return self._live
 
     def _beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> tuple[list[str], list[Any]]:
         model = self._model

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 import redis.asyncio
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, OutOfMemoryError
 
 from broker.redis.connection import translated
 
@@ -33,18 +33,25 @@ class Script:
             except NoScriptError:
                 return await client.execute_command("EVAL", self.source, len(keys), *keys, *args)
 
-    async def run_when_woken(
-        self, client: redis.asyncio.Redis, bell: str, timeout: float, keys: Sequence[str], args: Sequence[Any]
+    async def run_after(
+        self, client: redis.asyncio.Redis, before: Sequence[Sequence[Any]], keys: Sequence[str], args: Sequence[Any]
     ) -> Any:
-        """Block on `bell` first, in the same trip: the server runs the script the moment that it unblocks us."""
+        """Run other commands first, in the same trip. Where one of them blocks, the server runs the script the moment
+        that it unblocks us. The script's own error is raised before theirs."""
+        if not before:
+            return await self.run(client, keys, args)
         with translated():
             async with client.pipeline(transaction=False) as pipe:
-                pipe.blpop([bell], timeout=timeout)
+                for command in before:
+                    pipe.execute_command(*command)
                 pipe.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)
-                _, answer = await pipe.execute(raise_on_error=False)
+                *replies, answer = await pipe.execute(raise_on_error=False)
         if isinstance(answer, NoScriptError):
             return await self.run(client, keys, args)
         with translated():
+            for reply in (answer, *replies):
+                if isinstance(reply, Exception) and not isinstance(reply, OutOfMemoryError | NoScriptError):
+                    raise reply
             if isinstance(answer, Exception):
                 raise answer
         return answer

@@ -1,6 +1,7 @@
 -- Shared by every script: broker/redis/scripts.py puts it behind each one's first line.
 -- A job is a header read by position (see broker/wire.py) and a body that no script opens.
 local MARGIN = 60000      -- ms that a key outlives the last deadline in it
+local FRAME_TTL = 660000  -- ms that frames wait for a front end that is away: longer than any caller may wait
 local ID = 32             -- characters of a job id
 
 local function now_ms()
@@ -57,8 +58,8 @@ end
 -- Gives a front end one frame and rings its bell.
 local function publish(reply, bell, frame)
   redis.call('RPUSH', reply, frame)
-  redis.call('PEXPIRE', reply, MARGIN)
+  redis.call('PEXPIRE', reply, FRAME_TTL)
   redis.call('DEL', bell)
   redis.call('RPUSH', bell, '1')
-  redis.call('PEXPIRE', bell, MARGIN)
+  redis.call('PEXPIRE', bell, FRAME_TTL)
 end

@@ -7,7 +7,7 @@
 -- KEYS[8] lease:<batch> (hash: job id → job; 'order' → ids as claimed; 'staged' while the batch has not started)
 -- ARGV[1] batch   ARGV[2] lease in ms   ARGV[3] most jobs   ARGV[4] most tokens
 -- ARGV[5] 1 = staged   ARGV[6] 1 = suspects first   ARGV[7] what a cancel key begins with
--- Returns {now, jobs still waiting, why the claim ended, job, job, …}
+-- Returns {now, jobs still waiting, suspects among them, why the claim ended, job, job, …}
 
 local batch, lease_ms = ARGV[1], tonumber(ARGV[2])
 local max_jobs, max_tokens = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -97,18 +97,21 @@ end
 jobs = leased(KEYS[8])
 if #jobs > 0 then  -- the last answer was lost on its way
   redis.call('ZADD', KEYS[7], now + lease_ms, batch)
-  return {now, waiting(), 'again', unpack(jobs)}
+  return {now, waiting(), redis.call('LLEN', KEYS[5]), 'again', unpack(jobs)}
 end
 
-if ARGV[6] == '1' then take_suspects() end
+-- Never while another batch runs: a poison that kills at once would be taken for one that had not started, and the
+-- batch before it, computed and not yet published, would bear its guilt.
+local may_suspect = ARGV[5] ~= '1'
+if may_suspect and ARGV[6] == '1' then take_suspects() end
 if closed_by ~= 'suspects' then
   take_lane(KEYS[1], KEYS[3])
   if closed_by == 'empty' then take_lane(KEYS[2], KEYS[4]) end
-  if #jobs == 0 then take_suspects() end
+  if may_suspect and #jobs == 0 then take_suspects() end
   if #jobs >= max_jobs and closed_by == 'empty' then closed_by = 'size' end
 end
 if #jobs > 0 then write_lease() end
 
 local left = waiting()
 if left > 0 then wake(KEYS[6]) else redis.call('DEL', KEYS[6]) end
-return {now, left, closed_by, unpack(jobs)}
+return {now, left, redis.call('LLEN', KEYS[5]), closed_by, unpack(jobs)}

@@ -12,7 +12,8 @@ for i = 2, #ARGV, 2 do
     published = published + 1
   end
 end
-if #leased(KEYS[2]) == 0 then
+local marks = redis.call('HEXISTS', KEYS[2], 'order') + redis.call('HEXISTS', KEYS[2], 'staged')
+if redis.call('HLEN', KEYS[2]) == marks then
   redis.call('DEL', KEYS[2])
   redis.call('ZREM', KEYS[1], ARGV[1])
 end

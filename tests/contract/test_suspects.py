@@ -231,3 +231,15 @@ async def test_suspects_count_as_waiting(world: World) -> None:
     await world.crash("1")
 
     assert (await batcher.depth()).jobs == 2
+
+
+async def test_suspects_are_never_staged(world: World) -> None:
+    batcher = await world.batcher(lease=SHORT)
+    await world.admit(job())
+    await batcher.drain("b1:1", LIMITS, staged=False, suspects=False)
+    await world.pass_time(2 * SHORT)
+    await batcher.reclaim()
+
+    claim = await batcher.drain("b1:2", LIMITS, staged=True, suspects=True)
+
+    assert (ids(claim), claim.suspects) == ([], 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
@@ -216,3 +217,32 @@ def test_a_saturated_batcher_makes_two_trips_a_batch() -> None:
     assert batches >= 160
     assert stats["cmdstat_exec"]["calls"] <= 1.05 * batches
     assert calls <= 2.1 * batches + 40
+
+
+def test_a_poison_under_load_is_set_aside_alone_and_nobody_else_suffers() -> None:
+    spec = "synthetic:20ms+0ms,faults=on"
+    over = threading.Event()
+    replies: list[Reply] = []
+
+    def keep_asking(house: Stack, client: int) -> None:
+        number = client
+        while not over.is_set():
+            replies.append(house.post(PATH, body(f"text {number}")))
+            number += 1
+
+    with stack(models=[spec], lease=0.5, max_batch_size=4) as house, ThreadPoolExecutor(13) as clients:
+        others = [clients.submit(keep_asking, house, client) for client in range(12)]
+        house.until(lambda: len(replies) > 50, "the card is busy")
+        poisoned = clients.submit(house.post, PATH, body("!exit"))
+        while not poisoned.done():
+            if house.batchers[-1].exit_code is not None:
+                house.start_batcher(spec)
+            wait([poisoned], timeout=0.05)
+        over.set()
+        for other in others:
+            other.result()
+        crashes = [batcher.exit_code for batcher in house.batchers].count(1)
+
+    assert poisoned.result().json()["code"] == "poison"
+    assert {reply.status for reply in replies} == {200}
+    assert crashes <= 4  # three that count, and one at most whose batch had not been told to have started

@@ -395,3 +395,18 @@ def test_a_step_counts_the_forwards_that_failed() -> None:
     run(engine, jobs("good", "bad"))
 
     assert (engine.last.groups, engine.last.failed) == (3, 2)
+
+
+def test_an_output_that_cannot_travel_fails_alone() -> None:
+    class Odd:
+        def forward(self, inputs: Sequence[Any]) -> list[Any]:
+            return [object() if text == "odd" else text for text in inputs]
+
+    engine = BatchEngine(Odd())
+    engine.admit([Job(id=text, front_end="f" * 16, input=text) for text in ("a", "odd", "b")])
+
+    done = {one.job_id: one for one in engine.step()}
+
+    assert (done["a"].output, done["b"].output) == ("a", "b")
+    assert done["odd"].failure is not None
+    assert done["odd"].failure.code == FailureCode.MODEL_ERROR

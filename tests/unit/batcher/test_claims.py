@@ -10,6 +10,7 @@ import pytest
 
 from batcher.claims import Claims
 from batcher.patience import Patience
+from broker.errors import BrokerUnavailable
 from broker.messages import Claim, Depth, Job, Limits
 from tests.conftest import FakeClock
 
@@ -25,6 +26,7 @@ class ScriptedBroker:
     arrivals: list[float] = field(default_factory=list)
     closed_by: str = "empty"
     claims: list[dict[str, Any]] = field(default_factory=list)
+    losses: int = 0  # answers that get lost on their way
 
     async def wait(self, timeout: float) -> bool:
         self.clock.now = max(self.clock.now, min(self.arrivals, default=self.clock.now + timeout))
@@ -39,7 +41,10 @@ class ScriptedBroker:
     async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, wait: float = 0.0) -> Claim:
         if wait:
             await self.wait(wait)
-        self.claims.append({"batch": batch, "at": self.clock.now, "suspects": suspects})
+        self.claims.append({"batch": batch, "at": self.clock.now, "suspects": suspects, "wait": wait})
+        if self.losses:
+            self.losses -= 1
+            raise BrokerUnavailable
         waiting = self._waiting()[: limits.max_batch_size]
         self.arrivals = [at for at in self.arrivals if at not in waiting]
         jobs = [Job(id=str(at), front_end="f", input="x", admitted=at, deadline=1e9) for at in waiting]
@@ -54,7 +59,7 @@ def claims(broker: ScriptedBroker, limits: Limits) -> Claims:
     stopping = asyncio.Event()
     patience = Patience(stopping, on_wait=lambda: None)
     made = Claims(broker, limits, batcher="b", patience=patience, stopping=stopping, clock=broker.clock)  # type: ignore[arg-type]
-    made._may_wait, made._has_backlog = False, True
+    made._may_wait, made._may_stage = False, True
     return made
 
 
@@ -124,7 +129,7 @@ async def test_a_card_that_had_to_wait_for_its_job_looks_for_no_other_while_it_c
 async def test_a_card_that_found_jobs_waiting_claims_the_next_ones_while_it_computes(clock: FakeClock) -> None:
     broker = ScriptedBroker(clock, arrivals=[999.0])
     made = claims(broker, Limits())
-    made._has_backlog = False
+    made._may_stage = False
     await made.when_woken()
     broker.arrivals = [clock.now]
     running = asyncio.get_running_loop().create_future()
@@ -162,3 +167,23 @@ async def test_no_two_claims_have_the_same_name(clock: FakeClock) -> None:
         await made.when_woken()
 
     assert len({claim["batch"] for claim in broker.claims}) == 3
+
+
+async def test_nothing_is_staged_beside_suspects_because_it_would_share_the_blame(clock: FakeClock) -> None:
+    broker = ScriptedBroker(clock, arrivals=[999.0], closed_by="suspects")
+    made = claims(broker, Limits())
+    await made.when_woken()
+    broker.arrivals = [clock.now]
+    running = asyncio.get_running_loop().create_future()
+
+    assert await made.before(running, predicted_end=clock.now) is None
+
+
+async def test_a_claim_whose_answer_was_lost_is_asked_for_again_without_waiting(clock: FakeClock) -> None:
+    broker = ScriptedBroker(clock, arrivals=[999.0], losses=1)
+
+    batch = await claims(broker, Limits()).when_woken()
+
+    assert batch is not None
+    assert [claim["wait"] > 0.0 for claim in broker.claims] == [True, False]
+    assert len({claim["batch"] for claim in broker.claims}) == 1

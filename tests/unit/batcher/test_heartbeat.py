@@ -16,7 +16,8 @@ ME = Presence(batcher="b", model="toy@1")
 class CountingHeart:
     """Notes what it was told; away for the first `failures` beats; rings after `until` beats."""
 
-    def __init__(self, *, failures: int = 0, until: int = 1) -> None:
+    def __init__(self, *, failures: int = 0, until: int = 1, error: Exception | None = None) -> None:
+        self._error = error or BrokerUnavailable()
         self.beats: list[dict[str, Sequence[str]]] = []
         self.rung = threading.Event()
         self._failures, self._until = failures, until
@@ -28,7 +29,7 @@ class CountingHeart:
     def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:
         if self._failures:
             self._failures -= 1
-            raise BrokerUnavailable
+            raise self._error
         self.beats.append(dict(jobs))
         if len(self.beats) >= self._until:
             self.rung.set()
@@ -69,3 +70,12 @@ def test_an_idle_batcher_never_stalls() -> None:
     vitals = Vitals(batches={}, progressed_at=0.0)
 
     assert not vitals.is_stalled(1e9, max_step=10.0)
+
+
+def test_an_error_that_nobody_expected_does_not_end_the_heartbeat() -> None:
+    heart = CountingHeart(failures=1, until=1, error=ZeroDivisionError())
+
+    with beating(heart, Vitals(), []):
+        assert heart.rung.wait(5)
+
+    assert len(heart.beats) >= 1

@@ -15,9 +15,9 @@ from batcher.engine import Done, StepStats
 from batcher.heartbeat import Vitals
 from batcher.loop import Loop
 from batcher.metrics import BatcherMetrics
-from broker.errors import BrokerUnavailable
+from broker.errors import BrokerError, BrokerUnavailable
 from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryStore
-from broker.messages import AdmitRequest, Failure, FailureCode, Job, Limits, Outcome, Result
+from broker.messages import AdmitRequest, Claim, Failure, FailureCode, Job, Limits, Outcome, Result
 from tests.conftest import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -81,9 +81,24 @@ class World:
 
 
 class Flaky(MemoryBatcher):
-    """A broker that is away for the next `failures` finishes, after which the answer comes."""
+    """A broker that is away for the next `failures` finishes, after which the answer comes; notes what it was told."""
 
     failures = 0
+    refuses_to_stage = False
+    staged: asyncio.Event
+    released: list[str]
+
+    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, wait: float = 0.0) -> Claim:
+        if staged and self.refuses_to_stage:
+            raise BrokerError("no")
+        claim = await super().drain(batch, limits, staged=staged, suspects=suspects, wait=wait)
+        if staged and claim.jobs:
+            self.staged.set()
+        return claim
+
+    async def release(self, batch: str) -> None:
+        self.released.append(batch)
+        await super().release(batch)
 
     async def finish(self, batch: str, results: Sequence[Result], *, done: bool, starts: str | None) -> None:
         if self.failures:
@@ -96,6 +111,7 @@ class Flaky(MemoryBatcher):
 async def world(limits: Limits = Limits()) -> AsyncIterator[World]:
     store, engine, vitals = MemoryStore(FakeClock()), ScriptedEngine(), Vitals()
     broker = Flaky(store, MODEL)
+    broker.staged, broker.released = asyncio.Event(), []
     loop = Loop(broker, engine, limits, batcher="b", vitals=vitals, metrics=BatcherMetrics("toy"))
     here = World(store, loop, engine, vitals, MemoryFrontEnd(store, "f" * 16), broker=broker)
     here.running = asyncio.create_task(loop.run())
@@ -224,3 +240,47 @@ async def test_no_lease_is_held_once_all_is_answered() -> None:
         await here.running
 
         assert here.vitals.batches == {}
+
+
+async def staged_behind_a_running_batch(here: World) -> None:
+    """One batch in the model thread, another claimed and waiting for its turn there."""
+    assert here.broker is not None
+    here.loop._fit.observe(1, 0.001)
+    here.engine.gate.clear()
+    await here.send("running")
+    here.store.clock.tick(1.0)  # type: ignore[attr-defined]  # it has waited when it is claimed: there is a backlog
+    await entered(here.engine)
+    await here.send("staged")
+    await asyncio.wait_for(here.broker.staged.wait(), 5)
+
+
+async def test_a_stopped_loop_returns_the_staged_batch_to_the_queue() -> None:
+    async with world() as here:
+        assert here.broker is not None
+        await staged_behind_a_running_batch(here)
+
+        here.loop.stop()
+        while not here.broker.released:
+            await asyncio.sleep(0)
+        here.engine.gate.set()
+        assert here.running is not None
+        await here.running
+
+        assert here.engine.batches == [["running"]]
+        assert (await MemoryBatcher(here.store, MODEL).depth()).jobs == 1
+
+
+async def test_a_result_is_published_though_nothing_could_be_staged() -> None:
+    async with world() as here:
+        assert here.broker is not None
+        here.broker.refuses_to_stage = True
+        here.loop._fit.observe(1, 0.001)
+        here.engine.gate.clear()
+        await here.send("a")
+        await entered(here.engine)
+        here.loop._claims._may_stage = True
+        here.engine.gate.set()
+
+        (outcome,) = await here.outcomes(1)
+
+        assert isinstance(outcome, Result)

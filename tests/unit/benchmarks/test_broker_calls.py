@@ -1,0 +1,70 @@
+"""The broker's counters, made into what a batch and a job cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.broker_calls import Reading, Toll, by_command, commands_a_job, together, toll, trips_a_job
+
+BEFORE = Reading(at=10.0, calls={"exec": 5, "evalsha": 7, "get": 1}, admissions=2, batches=5, cpu={"a": 1.0}, busy=4.0)
+AFTER = Reading(
+    at=12.0,
+    calls={"exec": 105, "evalsha": 117, "get": 1, "rpush": 50},
+    admissions=8,
+    batches=105,
+    cpu={"a": 1.5, "wrk": 0.5},
+    busy=6.0,
+)
+
+
+def paid(jobs: int, *, evalsha: int = 110, commands: int = 400) -> Toll:
+    return Toll(jobs=jobs, batches=100, seconds=2.0, exec=100, evalsha=evalsha, admit=5, commands=commands)
+
+
+def test_commands_are_called_by_their_names():
+    stats = {"cmdstat_exec": {"calls": 3, "usec": 9}, "cmdstat_EVALSHA": {"calls": 4}}
+
+    assert by_command(stats) == {"exec": 3, "evalsha": 4}
+
+
+def test_a_difference_leaves_out_what_did_not_happen():
+    assert (AFTER - BEFORE).calls == {"evalsha": 110, "exec": 100, "rpush": 50}
+
+
+def test_what_others_used_is_what_we_did_not():
+    assert (AFTER - BEFORE).others == pytest.approx(0.5)
+
+
+def test_the_toll_of_a_batch():
+    found = toll(AFTER - BEFORE, jobs=6400)
+
+    assert (found.jobs_a_batch, found.batches_a_second, found.trips_a_batch) == (64.0, 50.0, 2.1)
+
+
+def test_admissions_go_by_requests_and_can_be_left_out():
+    assert toll(AFTER - BEFORE, jobs=6400).batcher_trips_a_batch == pytest.approx(2.04)
+
+
+def test_a_count_without_a_batch_is_an_error():
+    with pytest.raises(ValueError, match="no batch"):
+        toll(BEFORE - BEFORE, jobs=1)
+
+
+def test_calls_that_go_by_batch_add_nothing_for_a_job():
+    assert trips_a_job(paid(6400), paid(1600)) == 0.0
+
+
+def test_calls_that_go_by_job_are_seen():
+    large, small = paid(6400, evalsha=110 + 6400), paid(1600, evalsha=110 + 1600)
+
+    assert trips_a_job(large, small) == pytest.approx(1.0)
+
+
+def test_commands_inside_scripts_are_seen_as_well():
+    large, small = paid(6400, commands=400 + 2 * 6400), paid(1600, commands=400 + 2 * 1600)
+
+    assert commands_a_job(large, small) == pytest.approx(2.0)
+
+
+def test_several_counts_make_one():
+    assert together([paid(6400), paid(1600)]).jobs_a_batch == 40.0

@@ -1,0 +1,101 @@
+"""The lean client, against a scripted server on the loopback."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from benchmarks.http_client import HttpClient, find_header, parse
+from tests.unit.benchmarks.scripted import REPLY, answer_every, read_request, server
+
+pytestmark = pytest.mark.anyio
+
+def test_a_reply_is_read_once_it_is_whole():
+    assert [parse(REPLY[:end]) is None for end in (10, len(REPLY) - 1, len(REPLY))] == [True, True, False]
+
+
+def test_a_reply_has_status_body_and_headers_in_any_case():
+    reply = parse(REPLY)
+
+    assert (reply.status, reply.body, reply.header(b"server-timing")) == (200, b"ok", b"queue;dur=1")
+
+
+def test_a_header_that_is_not_there_is_empty():
+    assert find_header(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n", b"server-timing") == b""
+
+
+@pytest.mark.parametrize("reply", [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"SSH-2.0\r\n\r\n"])
+def test_a_reply_without_a_length_is_refused(reply):
+    with pytest.raises(ValueError, match="Content-Length"):
+        parse(reply)
+
+
+@pytest.mark.parametrize("url", ["https://host", "host:9527", "unix:///socket"])
+def test_a_url_that_it_cannot_speak_to_is_refused(url):
+    with pytest.raises(ValueError, match="http://HOST:PORT"):
+        HttpClient(url)
+
+
+def test_the_path_of_the_url_stands_before_the_request_s_own():
+    request = HttpClient("http://host:80/jitney/").request("/x", b"")
+
+    assert request.startswith(b"POST /jitney/x HTTP/1.1\r\nHost: host:80\r\n")
+
+
+async def test_one_connection_serves_one_request_after_another():
+    connections = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        await answer_every(reader, writer)
+
+    async with server(script) as url:
+        with HttpClient(url) as client:
+            for _ in range(3):
+                await client.send(client.request("/x", b"{}"))
+
+    assert len(connections) == 1
+
+
+async def test_the_reply_to_a_request_that_was_given_up_is_never_taken_for_the_next_one_s():
+    arrived, late = asyncio.Event(), asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await read_request(reader)
+        if b"first" in request:
+            arrived.set()
+            await late.wait()
+        writer.write(REPLY.replace(b"ok", b"1." if b"first" in request else b"2."))
+
+    async with server(script) as url:
+        with HttpClient(url) as client:
+            first = asyncio.create_task(client.send(client.request("/x", b"first")))
+            await arrived.wait()
+            first.cancel()
+            await asyncio.wait([first])
+            late.set()
+            reply = await client.send(client.request("/x", b"second"))
+
+    assert reply.body == b"2."
+
+
+async def test_a_server_that_hangs_up_is_an_error():
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+
+    async with server(script) as url:
+        with HttpClient(url) as client, pytest.raises(ConnectionResetError):
+            await client.send(client.request("/x", b"{}"))
+
+
+async def test_a_connection_that_the_server_closes_is_not_used_again():
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(REPLY.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+    async with server(script) as url:
+        with HttpClient(url) as client:
+            replies = [await client.send(client.request("/x", b"{}")) for _ in range(2)]
+
+    assert [reply.status for reply in replies] == [200, 200]

@@ -1,0 +1,123 @@
+"""The load generator's plan, its bodies, and a short run against a scripted server."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import load
+from benchmarks.load import bodies, main, measure, read_plan, sending
+from broker.embedded import free_port
+from tests.unit.benchmarks.scripted import read_request, server
+
+pytestmark = pytest.mark.anyio
+
+
+def plan(*arguments: str) -> load.Plan:
+    return read_plan(["--concurrency", "2", *arguments])[0]
+
+
+def records(body: bytes) -> list[dict[str, str]]:
+    return json.loads(body)["payload"]["records"]
+
+
+async def answering(status: bytes, body: bytes) -> list[str]:
+    """The outcomes of one request to a server that says this."""
+
+    async def script(reader, writer) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 %s -\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body))
+
+    async with server(script) as url:
+        with load.HttpClient(url) as client:
+            return [(await sending(client, "/x", [b"{}"])(0, 5.0)).outcome]
+
+
+def test_a_request_has_as_many_records_as_asked_for():
+    assert [len(records(body)) for body in bodies(plan("--records", "3"))] == [3]
+
+
+def test_every_text_of_a_file_is_sent(tmp_path):
+    (tmp_path / "texts").write_text("a\n\nb\nc\n")
+
+    sent = bodies(plan("--texts-file", str(tmp_path / "texts"), "--records", "2"))
+
+    assert [[record["text"] for record in records(body)] for body in sent] == [["a", "b"], ["c", "a"]]
+
+
+def test_languages_make_it_a_translation():
+    asked = plan("--from-lang", "en", "--to-lang", "ja")
+
+    payload = json.loads(bodies(asked)[0])["payload"]
+
+    assert (asked.path, payload["fromLang"], payload["toLang"]) == ("/translation", "en", "ja")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--duration", "1"], id="neither loop"),
+        pytest.param(["--rate", "1", "--concurrency", "1"], id="both loops"),
+        pytest.param(["--rate", "0"], id="no rate"),
+        pytest.param(["--rate", "1", "--from-lang", "en"], id="one language"),
+        pytest.param(["--rate", "1", "--texts-file", "/nowhere"], id="no file"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        read_plan(arguments)
+
+    assert (ended.value.code, "error" in capsys.readouterr().err) == (2, True)
+
+
+def test_the_closed_loop_says_what_it_hides():
+    assert "waiting is hidden" in plan().title
+
+
+async def test_a_whole_answer_is_a_200():
+    assert await answering(b"200", b'{"result":[{"id":"0","text":"\\"error\\":{"}]}') == ["200"]
+
+
+async def test_an_answer_in_which_a_record_failed_is_told_apart():
+    assert await answering(b"200", b'{"result":[{"id":"0","error":{"code":"poison"}}]}') == ["200, records failed"]
+
+
+async def test_a_refusal_is_its_status():
+    assert await answering(b"503", b"{}") == ["503"]
+
+
+async def test_a_server_that_is_gone_is_an_outcome():
+    with load.HttpClient(f"http://127.0.0.1:{free_port()}") as client:
+        answer = await sending(client, "/x", [b"{}"])(0, 5.0)
+
+    assert answer.outcome == "ConnectionRefusedError"
+
+
+TIMED = b'HTTP/1.1 200 OK\r\nserver-timing: queue;dur=1, batch;desc="4"\r\ncontent-length: 2\r\n\r\n{}'
+
+
+async def test_a_short_run_counts_what_was_answered():
+    async def script(reader, writer) -> None:
+        while True:
+            await read_request(reader)
+            writer.write(TIMED)
+
+    async with server(script) as url:
+        asked = replace(plan("--duration", "0.2", "--warm-up", "0"), url=url)
+        summary = await measure(asked)
+
+    assert (summary.answered_share, summary.batch_size, summary.answered > 0) == (1.0, 4.0, True)
+
+
+def test_nobody_listening_is_said_plainly(capsys):
+    status = main(["--rate", "1", "--url", f"http://127.0.0.1:{free_port()}"])
+
+    assert (status, "nothing listens at http://127.0.0.1:" in capsys.readouterr().err) == (1, True)
+
+
+def test_https_is_refused_in_words(capsys):
+    status = main(["--rate", "1", "--url", "https://example.org"])
+
+    assert (status, "http://HOST:PORT" in capsys.readouterr().err) == (2, True)

@@ -1,0 +1,70 @@
+"""The spine's page."""
+
+from __future__ import annotations
+
+from benchmarks.broker_calls import Toll
+from benchmarks.spine_report import BARE, JITNEY, Around, Heap, Lone, Report, Saturated, markdown
+from benchmarks.summary import Spread
+from benchmarks.wrk import Burst
+
+QUIET = Around(load=0.7, others=0.02)
+
+
+def saturated(server: str, per_second: int) -> Saturated:
+    burst = Burst(requests=10 * per_second, seconds=10.0, refused=0, broken=0, p50=40.0, p99=50.0)
+    tolled = toll(jobs=10 * per_second) if server == JITNEY else None
+    return Saturated(server=server, burst=burst, cpu={"front end": 90.4}, around=QUIET, toll=tolled)
+
+
+def toll(jobs: int) -> Toll:
+    return Toll(jobs=jobs, batches=100, seconds=1.0, exec=100, evalsha=106, admit=3, commands=3600)
+
+
+def report() -> Report:
+    latency = Spread(p50=11.4, p90=12, p99=13, max=14)
+    rates = ((BARE, 20_000), (JITNEY, 6_000), (BARE, 10_000), (JITNEY, 4_000))
+    return Report(
+        machine={"processor": "AMD EPYC"},
+        saturated=[saturated(server, per_second) for server, per_second in rates],
+        heaps=[
+            Heap(max_batch_size=64, toll=toll(6400), around=QUIET),
+            Heap(max_batch_size=16, toll=toll(1600), around=QUIET),
+        ],
+        lone=[Lone(what="Jitney, policy adaptive", requests=500, latency=latency, around=QUIET)],
+    )
+
+
+def test_the_share_is_taken_within_each_round():
+    assert list(report().shares) == [0.3, 0.4]
+
+
+def test_the_share_of_the_run_is_the_median_of_its_rounds():
+    assert report().share == 0.35
+
+
+def test_a_figure_stands_beside_the_machine_and_what_else_ran():
+    page = markdown(report())
+
+    assert "- processor: AMD EPYC" in page
+    assert "| Jitney | 6,000 | 0 | 0 | 40.0 | 50.0 | front end 90 | 0.7 | 0.02 |" in page
+
+
+def test_the_broker_s_work_is_given_for_a_batch():
+    row = "| heap, ≤ 64 a batch | 6400 | 100 | 64.0 | 100 | 100 | 106 | 3 | 2.06 | 2.03 | 36 | 0.7 | 0.02 |"
+
+    assert row in markdown(report())
+
+
+def test_the_broker_s_work_is_given_for_one_job_more():
+    assert "From 16 to 64 jobs a batch, each job more adds **0.0000** EXEC + EVALSHA" in markdown(report())
+
+
+def test_the_lone_client_s_latency_is_there():
+    assert "| Jitney, policy adaptive | 500 | 11.40 | 12.00 | 13.00 | 14.00 | 0.7 | 0.02 |" in markdown(report())
+
+
+def test_every_row_of_a_table_has_as_many_cells_as_its_head():
+    tables = [block.split("\n") for block in markdown(report()).split("\n\n") if block.startswith("|")]
+
+    assert len(tables) == 3
+    assert all(len({line.count("|") for line in table}) == 1 for table in tables)
