@@ -245,7 +245,7 @@ async def test_no_lease_is_held_once_all_is_answered() -> None:
 async def staged_behind_a_running_batch(here: World) -> None:
     """One batch in the model thread, another claimed and waiting for its turn there."""
     assert here.broker is not None
-    here.loop._fit.observe(1, 0.001)
+    here.loop._fit.observe(1, 0.2)  # predicted seconds: the next batch is claimed shortly before they are over
     here.engine.gate.clear()
     await here.send("running")
     here.store.clock.tick(1.0)  # type: ignore[attr-defined]  # it has waited when it is claimed: there is a backlog
