@@ -32,6 +32,7 @@ from broker.messages import ModelCard, Presence, Pulse
 from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart, connect_starter
 from broker.settings import BrokerSettings, parser_for, pick, shown
 
+USAGE_ERROR = 2
 LOOP_ENDED = 70  # exit status: EX_SOFTWARE
 DESCRIPTION = "Serves one model from the broker's queue, in batches. One process for each card."
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0  # seconds between attempts to meet the broker
@@ -53,20 +54,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return uvloop.run(_serve(settings, how, broker))
     except ModelSpecError as error:
-        parser.error(str(error))
+        return _give_up(str(error), USAGE_ERROR)
     except (BrokerUnfit, PortTaken) as error:
         return _give_up(str(error))
 
 
-def _give_up(reason: str) -> int:
+def _give_up(reason: str, status: int = 1) -> int:
     print(f"python -m batcher: {reason}", file=sys.stderr)
-    return 1
+    return status
 
 
 async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSettings) -> int:
     stopping = _stop_on_signals()
     spec = parse_spec(settings.model)
-    metrics = _serve_metrics(settings.name or spec.name, settings.metrics_port)
     started = time.monotonic()
     log.info("loading", model=settings.model)
     model = await asyncio.to_thread(_load, spec, how)
@@ -76,21 +76,22 @@ async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSe
     heart = connect_heart(broker.redis_url, broker.namespace, card.key, lease=settings.lease, limits=settings.limits())
     try:
         if await _met(link, heart, card, model.about, broker, stopping):
-            return await _run(settings, model, card, link, heart, metrics, broker, stopping)
+            return await _run(settings, model, card, link, heart, broker, stopping)
     finally:
         heart.close()
         await link.aclose()
     return 0
 
 
-def _serve_metrics(name: str, port: int) -> BatcherMetrics:
-    # Before the model is loaded: a taken port should not cost a load.
+def _serve_metrics(name: str, settings: BatcherSettings) -> BatcherMetrics:
+    # Not before the card is announced: whoever probes /metrics takes an answer for "ready".
     metrics = BatcherMetrics(name)
     try:
-        if port:
-            metrics.serve(port)
+        if settings.metrics_port:
+            metrics.serve(settings.metrics_host, settings.metrics_port)
     except OSError as error:
-        raise PortTaken(f"metrics port {port}: {error.strerror}; choose another with --metrics-port, or 0") from error
+        taken = f"metrics port {settings.metrics_port}: {error.strerror}"
+        raise PortTaken(f"{taken}; choose another with --metrics-port, or 0") from error
     return metrics
 
 
@@ -131,12 +132,11 @@ async def _run(
     card: ModelCard,
     link: RedisBatcher,
     heart: RedisHeart,
-    metrics: BatcherMetrics,
     broker: BrokerSettings,
     stopping: asyncio.Event,
 ) -> int:
     batcher = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    limits, vitals = settings.limits(), Vitals()
+    limits, vitals, metrics = settings.limits(), Vitals(), _serve_metrics(card.name, settings)
     engine = BatchEngine(
         model,
         max_size=limits.max_batch_size,

@@ -46,9 +46,9 @@ class BatcherMetrics:
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], model: str) -> Histogram:
         return Histogram(f"jitney_{name}", text, ["model"], buckets=buckets, registry=self.registry).labels(model)
 
-    def serve(self, port: int) -> None:
-        """Answer /metrics on every interface. Raises `OSError` when the port is taken."""
-        start_http_server(port, registry=self.registry)
+    def serve(self, host: str, port: int) -> None:
+        """Answer /metrics there. Raises `OSError` when the port is taken."""
+        start_http_server(port, addr=host, registry=self.registry)
 
     def batch(self, batch: Batch, failures: Sequence[Failure]) -> None:
         """One batch left the card. One whose callers had all gone never was on it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from broker.messages import Limits
-from broker.settings import setting
+from broker.settings import NAME, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,7 @@ class BatcherSettings:
     model: str = setting(
         "", "what to serve, e.g. translation:DIRECTORY, classification:HUB/NAME, synthetic:10ms+0.5ms, MODULE:CLASS"
     )
-    name: str = setting("", "the name it is called by; empty takes one from the model")
+    name: str = setting("", "the name it is called by; empty takes one from the model", pattern=f"({NAME})?")
     policy: str = setting(
         "adaptive", "adaptive: an idle card never waits; fixed: wait max_wait", choices=("adaptive", "fixed")
     )
@@ -27,6 +27,7 @@ class BatcherSettings:
     lease: float = setting(2.5, "seconds after which a silent batcher's jobs are taken back")
     max_step: float = setting(60.0, "seconds without progress in the model after which the process ends itself")
     metrics_port: int = setting(9529, "port of /metrics; 0 switches it off")
+    metrics_host: str = setting("127.0.0.1", "address that /metrics listens on; 0.0.0.0 for every interface")
     log_level: str = setting("info", "debug, info, warning or error", choices=("debug", "info", "warning", "error"))
 
     def limits(self) -> Limits:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
 from urllib.parse import urlsplit
 
 PREFIX = "JITNEY_"
+NAME = r"[a-z0-9._-]+"  # what stands in keys and in paths
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 Table = TypeVar("Table")
 
 
-def setting(default: Any, help: str, *, choices: Sequence[str] = ()) -> Any:
-    """One row: its default, and what it means with its unit."""
-    return field(default=default, metadata={"help": help, "choices": tuple(choices)})
+def setting(default: Any, help: str, *, choices: Sequence[str] = (), pattern: str = "") -> Any:
+    """One row: its default, and what it means with its unit; for words also which there are, or their spelling."""
+    return field(default=default, metadata={"help": help, "choices": tuple(choices), "pattern": pattern})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +28,7 @@ class BrokerSettings:
     """How to reach the broker; the same for every process."""
 
     redis_url: str = setting("redis://127.0.0.1:6379/0", "the broker: redis://, rediss:// or unix://")
-    namespace: str = setting("default", "deployments that share one broker differ in this")
+    namespace: str = setting("default", "deployments that share one broker differ in this", pattern=NAME)
 
 
 def shown(url: str) -> str:
@@ -90,7 +93,12 @@ def _reader(row: Field[Any], kind: Any) -> Any:
             return _truth(text)
         if choices and text not in choices:
             raise argparse.ArgumentTypeError(f"choose one of {', '.join(choices)}")
-        return kind(text)
+        if (pattern := row.metadata.get("pattern")) and not re.fullmatch(pattern, text):
+            raise argparse.ArgumentTypeError(f"'{text}' is not spelled as {pattern}")
+        value = kind(text)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise argparse.ArgumentTypeError("say a finite number")
+        return value
 
     read.__name__ = getattr(kind, "__name__", str(kind))
     return read

@@ -97,10 +97,10 @@ class Inference:
         """The result. Raises the first record's `Problem` when every record has one."""
         answers = [(asked.id, self._fields(call, record)) for asked, record in zip(call.records, records, strict=True)]
         problems = [fields for _, fields in answers if isinstance(fields, Problem)]
+        if problems:
+            _log_failed(call, records, scope)
         if problems and len(problems) == len(answers):
             raise problems[0]
-        for problem in problems:
-            log.info("record failed", **identity(scope), model=call.served.card.key, code=problem.code)
         return [_row(record_id, fields) for record_id, fields in answers]
 
     def _fields(self, call: Call, record: Record) -> Row | Problem:
@@ -118,6 +118,14 @@ class Inference:
             headers.append((b"server-timing", spent.header()))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def _log_failed(call: Call, records: Sequence[Record], scope: Scope) -> None:
+    """Where a request's id meets the ids of its jobs, by which the batcher's lines go."""
+    for record in records:
+        if record.problem is not None:
+            code, jobs = record.problem.code, list(record.job_ids)
+            log.info("record failed", **identity(scope), model=call.served.card.key, code=code, jobs=jobs)
 
 
 def _row(record_id: Id, fields: Row | Problem) -> Row:

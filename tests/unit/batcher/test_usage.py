@@ -1,0 +1,39 @@
+"""What `python -m batcher` says to someone who calls it wrongly."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+def said(*flags: str) -> tuple[int, str]:
+    """Exit status and stderr of a process of its own: it takes signals and an event loop for itself."""
+    ended = subprocess.run([sys.executable, "-m", "batcher", *flags], capture_output=True, text=True, timeout=30)
+    return ended.returncode, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        ([], "say which model to serve"),
+        (["--model", "synthetic:1ms", "--max-batch-size", "257"], "max_batch_size must be 1 to 256"),
+        (["--model", "synthetic:1ms", "--max-wait", "nan"], "say a finite number"),
+        (["--model", "synthetic:1ms", "--name", "A/b"], "is not spelled as"),
+        (["--model", "synthetic:1ms", "--max-step", "1"], "max_step must be longer than lease"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(flags: list[str], complaint: str) -> None:
+    code, words = said(*flags)
+
+    assert code == 2
+    assert complaint in words
+
+
+def test_a_model_that_there_is_not_is_named_in_one_line() -> None:
+    code, words = said("--model", "nope:xyz!")
+
+    assert code == 2
+    assert words.count("\n") == 1
+    assert "translation:WHERE" in words
