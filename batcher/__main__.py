@@ -26,7 +26,7 @@ from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
 from batcher.settings import BatcherSettings
 from broker.backoff import Backoff
-from broker.errors import BrokerError, BrokerUnavailable, BrokerUnfit
+from broker.errors import BrokerError, BrokerUnfit
 from broker.logs import configure_logging
 from broker.messages import ModelCard, Presence, Pulse
 from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart, connect_starter
@@ -159,25 +159,31 @@ async def _run(
         heart, vitals, presence=presence, on_pulse=on_pulse, lease=settings.lease, max_step=settings.max_step
     ):
         log.info("serving", model=card.key, batcher=batcher, max_batch_size=limits.max_batch_size, policy=limits.policy)
-        running, told = asyncio.create_task(loop.run()), asyncio.create_task(stopping.wait())
-        await asyncio.wait([running, told], return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            told.cancel()
-            log.critical("loop ended: this process ends, its jobs go to another", error=repr(running.exception()))
-            return LOOP_ENDED
-        log.info("draining", model=card.key)
-        loop.stop()
-        await running
+        status = await _serve_until_told(loop, stopping)
     starter.close()
     _leave(heart, batcher)
     log.info("closed", model=card.key)
+    return status
+
+
+async def _serve_until_told(loop: Loop, stopping: asyncio.Event) -> int:
+    """Exit status: 0 when it was told to stop; a loop that ends by itself must not look like a live batcher."""
+    running, told = asyncio.create_task(loop.run()), asyncio.create_task(stopping.wait())
+    await asyncio.wait([running, told], return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        told.cancel()
+        log.critical("loop ended: this process ends, its jobs go to another", error=repr(running.exception()))
+        return LOOP_ENDED
+    log.info("draining")
+    loop.stop()
+    await running
     return 0
 
 
 def _leave(heart: RedisHeart, batcher: str) -> None:
     try:
         heart.leave(batcher)
-    except BrokerUnavailable as error:
+    except BrokerError as error:
         log.warning("left without saying so", error=str(error))
 
 
