@@ -26,6 +26,9 @@ from broker.messages import (
     Verdict,
 )
 
+NEVER = 1e9  # seconds
+PRESENCE_TTL = 5.0  # seconds of silence after which front ends count on a batcher no more
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frames:
@@ -46,6 +49,11 @@ class FrontEndBroker(Protocol):
 
         Verdicts come in the order of the requests. The same sequence again returns the same verdicts and queues
         nothing. Bounds hold for each lane: an empty one takes any number of tokens, but never more jobs than its bound.
+        A request without time left is refused as expired. One with more than `most_ahead` jobs before it is refused as
+        contended, and the verdict says how many they are: those in batches under way, those of its lane, and for an
+        interactive request the bulk that rides along (a seventh at most), for a bulk one the interactive jobs; while
+        `room` of these wait, seven for each bulk job up to it and in it. With none before it it is always admitted: a
+        card that is free takes it at once.
         The request's lane wins over the job's. Raises `BrokerFull` when the broker's memory is spent; nothing was
         queued then.
         """
@@ -79,9 +87,20 @@ class BatcherBroker(Protocol):
         """How much waits for this model right now. `jobs` counts suspects; `tokens` and `oldest_age` the lanes only."""
         ...
 
-    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, wait: float = 0.0) -> Claim:
+    async def drain(
+        self,
+        batch: str,
+        limits: Limits,
+        *,
+        staged: bool,
+        suspects: bool,
+        wait: float = 0.0,
+        bulk_after: float = NEVER,
+    ) -> Claim:
         """Claim the oldest live jobs that fit size and tokens, interactive before bulk, under a lease named `batch`.
 
+        When the head of the bulk lane has waited for `bulk_after` seconds, an eighth of the batch (of its jobs and its
+        tokens, but one job at least) is claimed for bulk before interactive jobs fill the rest: bulk never starves.
         `wait` blocks up to so many seconds for the wake token first, in the same trip; 0.0 does not block.
         If that lease exists already its jobs are returned: asking again claims nothing more. Expired and cancelled jobs
         are dropped on the way. `staged` jobs have not started: a crash sends them back to the head untouched.

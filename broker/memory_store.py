@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
+from broker.contract import PRESENCE_TTL
 from broker.errors import BrokerError
 from broker.messages import (
     Announcement,
@@ -78,54 +79,21 @@ class Queue:
     def waiting(self) -> list[Job]:
         return [job for jobs in (*self.lanes.values(), self.suspects) for job in jobs]
 
+    def ahead_of(self, lane: Lane, count: int, room: int) -> int:
+        """Jobs that end before `count` of this lane that come now; a full batch has `room` of them."""
+        interactive, bulk = len(self.lanes[Lane.INTERACTIVE]), len(self.lanes[Lane.BULK])
+        # Seven parts of a batch are for interactive jobs, one for bulk.
+        if lane is Lane.INTERACTIVE:
+            bulk = min(bulk, interactive // 7)
+        elif interactive and interactive >= room:
+            interactive = 7 * (bulk + count)
+        return interactive + bulk + sum(len(lease.jobs) for lease in self.leases.values())
+
     def put_back(self, jobs: Iterable[Job]) -> None:
         """To the head, oldest first. A suspect stays one: it must not meet the innocent again."""
         for job in sorted(jobs, key=lambda job: job.admitted)[::-1]:
             home = self.suspects if job.attempts else self.lanes[job.lane]
             home.appendleft(job)
-
-
-@dataclass(slots=True)
-class Claiming:
-    """A batch while DRAIN fills it."""
-
-    limits: Limits
-    is_live: Callable[[Job], bool]
-    jobs: list[Job] = field(default_factory=list)
-    closed_by: str = "empty"
-
-    def run(self, queue: Queue, *, suspects_first: bool, staged: bool) -> None:
-        if suspects_first and not staged:
-            self._take_suspects(queue)
-        if not self.jobs:
-            self._take(queue.lanes[Lane.INTERACTIVE], self._fits)
-            self._take(queue.lanes[Lane.BULK], self._fits)
-        if not self.jobs and not staged:
-            self._take_suspects(queue)
-
-    def _take_suspects(self, queue: Queue) -> None:
-        self._take(queue.suspects, self._fits_suspects)
-        if self.jobs:
-            self.closed_by = "suspects"
-
-    def _take(self, waiting: deque[Job], fits: Callable[[Job], bool]) -> None:
-        """Live jobs from the head while they fit; the first always does, the dead are dropped on the way."""
-        while waiting and self.closed_by == "empty":
-            if self.is_live(waiting[0]) and self.jobs and not fits(waiting[0]):
-                self.closed_by = "tokens"
-                break
-            job = waiting.popleft()
-            if self.is_live(job):
-                self.jobs.append(job)
-            if len(self.jobs) >= self.limits.max_batch_size:
-                self.closed_by = "size"
-
-    def _fits(self, job: Job) -> bool:
-        return sum(one.cost for one in (*self.jobs, job)) <= self.limits.max_batch_tokens
-
-    def _fits_suspects(self, job: Job) -> bool:
-        """Those that crashed once go together, one that crashed more often goes alone."""
-        return self._fits(job) and self.jobs[0].attempts < 2 and job.attempts < 2
 
 
 class MemoryStore:
@@ -135,7 +103,7 @@ class MemoryStore:
         self,
         clock: Callable[[], float],
         *,
-        presence_ttl: float = 5.0,
+        presence_ttl: float = PRESENCE_TTL,
         pruned_after: float = 30.0,
         artifact_ttl: float = 600.0,
     ) -> None:

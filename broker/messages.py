@@ -56,6 +56,8 @@ class AdmitRequest:
     jobs: Sequence[Job]
     time_left: float  # seconds until the caller's deadline
     lane: Lane = Lane.INTERACTIVE
+    most_ahead: int | None = None  # jobs before it at which it still ends in time; None: unknown, any number
+    room: int = 0  # jobs in a full batch: while so many interactive ones wait, bulk has its eighth and no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class Verdict:
 
     refusal: FailureCode | None = None
     waiting: int = 0  # jobs in this lane of the queue, these included when they were admitted
+    ahead: int | None = None  # jobs before it, where they are too many for its time left; None: it was not that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,11 +32,21 @@ class BrokerSettings:
 
 
 def shown(url: str) -> str:
-    """The URL without its password: fit for a log."""
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
+    """The URL without its password: fit for a log. Where that is in doubt it shows the scheme only."""
+    try:
+        parts = urlsplit(url)
+        user, at, host = parts.netloc.rpartition("@")
+        _ = urlsplit(f"//{host}").port
+    except ValueError:
+        return _scheme_only(url)
+    if "@" in url and not at and parts.scheme != "unix":  # a password with a '#', '/' or '?' in it
+        return _scheme_only(url)
     hidden = f"{user.split(':')[0]}:…@{host}" if at and ":" in user else parts.netloc
     return f"{parts.scheme}://{hidden}{parts.path}"
+
+
+def _scheme_only(url: str) -> str:
+    return f"{url.partition('://')[0]}://…" if "://" in url else "…"
 
 
 def env_name(name: str) -> str:

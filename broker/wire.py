@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from math import isfinite
 from typing import Any, TypeVar
 
-import msgpack
-
+from broker.body import pack, unpack
 from broker.errors import WireError
+from broker.fields import is_count, is_text, misfits
 from broker.messages import Failure, FailureCode, Job, Lane, Limits, ModelCard, Outcome, Presence, Result, Speed, Timing
 
 VERSION = b"1"
@@ -27,10 +27,8 @@ FRAME_RESULTS = b"R"
 FRAME_FAILURES = b"F"
 FRAME_POISON = b"P"  # written by scripts: ids of 32 characters, one after another
 ID_WIDTH = 32
+STAMP = 13  # digits of a time in ms, in front of cards and presences in the registry
 POISON_MESSAGE = "this input crashed the model three times and was set aside"
-
-INT32, FLOAT32 = 1, 2  # msgpack extension types: arrays, little-endian
-MAX_ITEMS = 1 << 20  # elements of one msgpack array or map: a body cannot blow up memory
 
 AnyDataclass = TypeVar("AnyDataclass")
 
@@ -47,7 +45,8 @@ def encode_job(job: Job) -> bytes:
 
 def decode_job(data: bytes) -> Job:
     """The job in these bytes. Raises `WireError` for anything else."""
-    if len(data) <= HEADER or data[:1] != VERSION:
+    # Digits and nothing else, as scripts read them: int() takes signs, blanks and underscores too.
+    if len(data) <= HEADER or data[:1] != VERSION or not data[3:37].isdigit():
         raise WireError
     try:
         return Job(
@@ -112,10 +111,16 @@ def decode_frame(data: bytes) -> list[Outcome]:
 
 def _result(row: Mapping[str, Any]) -> Result:
     timing = Timing(queue=row["queue"], window=row["window"], compute=row["compute"], batch_size=row["batch_size"])
+    # Whoever waits adds these up; their sum is finite only where all of them are numbers, and finite.
+    total = timing.queue + timing.window + timing.compute
+    if not (is_text(row["id"]) and is_count(timing.batch_size) and isfinite(total)):
+        raise ValueError
     return Result(job_id=row["id"], output=row["output"], timing=timing)
 
 
 def _failure(row: Mapping[str, Any]) -> Failure:
+    if not (is_text(row["id"]) and is_text(row["message"])):
+        raise ValueError
     return Failure(job_id=row["id"], code=FailureCode(row["code"]), message=row["message"])
 
 
@@ -143,10 +148,7 @@ def decode_presence(data: bytes) -> Presence:
     """The batcher in these bytes."""
     presence = _known(Presence, data)
     speed: Any = presence.speed
-    try:
-        return replace(presence, speed=Speed(**speed)) if isinstance(speed, dict) else presence
-    except TypeError as error:
-        raise WireError from error
+    return replace(presence, speed=_row_of(Speed, speed)) if isinstance(speed, dict) else presence
 
 
 def decode_limits(entry: Mapping[bytes, bytes], default: Limits) -> Limits | None:
@@ -166,47 +168,17 @@ def decode_limits(entry: Mapping[bytes, bytes], default: Limits) -> Limits | Non
 
 def _known(kind: type[AnyDataclass], data: bytes) -> AnyDataclass:
     try:
-        row = unpack(data)
-        names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-        return kind(**{name: value for name, value in row.items() if name in names})
-    except (ValueError, TypeError, AttributeError) as error:
+        return _row_of(kind, unpack(data))
+    except ValueError as error:
         raise WireError from error
 
 
-def pack(value: Any) -> bytes:
-    """Any plain value or int32/float32 array, as msgpack."""
-    packed: bytes = msgpack.packb(value, default=_extend)
-    return packed
-
-
-def can_travel(value: Any) -> bool:
-    """Whether `pack` takes it."""
+def _row_of(kind: type[AnyDataclass], row: Any) -> AnyDataclass:
     try:
-        pack(value)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return False
-    return True
-
-
-def unpack(data: bytes) -> Any:
-    """The value in these bytes. Raises `ValueError` for anything malformed, oversized or of an unknown type."""
-    try:
-        return msgpack.unpackb(
-            data, ext_hook=_restore, max_array_len=MAX_ITEMS, max_map_len=MAX_ITEMS, strict_map_key=False
-        )
-    except (msgpack.UnpackException, msgpack.exceptions.ExtraData, OverflowError, TypeError, ValueError) as error:
-        raise ValueError("malformed msgpack") from error
-
-
-def _extend(value: Any) -> msgpack.ExtType:
-    if isinstance(value, array) and value.typecode in "if":
-        return msgpack.ExtType(INT32 if value.typecode == "i" else FLOAT32, value.tobytes())
-    raise TypeError(f"{type(value).__name__} cannot travel: use plain values, or arrays of int32 or float32")
-
-
-def _restore(code: int, data: bytes) -> array[Any]:
-    if code not in (INT32, FLOAT32):
-        raise ValueError("unknown msgpack extension type")
-    restored: array[Any] = array("i" if code == INT32 else "f")
-    restored.frombytes(data)
-    return restored
+        names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+        made = kind(**{name: value for name, value in row.items() if name in names})
+        if misfits(kind, row):
+            raise WireError
+    except (TypeError, AttributeError) as error:
+        raise WireError from error
+    return made

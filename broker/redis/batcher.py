@@ -9,6 +9,7 @@ from typing import Any
 import redis.asyncio
 import structlog
 
+from broker.contract import NEVER
 from broker.errors import BrokerFull, WireError
 from broker.keys import Keys
 from broker.messages import Claim, DeadLetter, Depth, Failure, Job, Lane, Limits, Result
@@ -29,8 +30,8 @@ log = structlog.get_logger("broker")
 
 async def connect_batcher(url: str, namespace: str, model: str, *, lease: float = 2.5) -> RedisBatcher:
     """The batcher of ⟨m⟩ = `model`; `lease` in seconds. It connects on first use."""
-    # Below the lease, so that a lost answer is asked for again while the lease lasts; above the longest blocking call.
-    timeout = max(1.0, min(2.0, 0.75 * lease))
+    # Below a usual lease, so that a lost answer is asked for again while it lasts; above the longest blocking call.
+    timeout = max(1.0, min(1.5, 0.75 * lease))
     client = make_client(url, name="jitney-batcher", socket_timeout=timeout, max_connections=CONNECTIONS)
     return RedisBatcher(client, Keys(namespace), model, lease)
 
@@ -74,7 +75,16 @@ class RedisBatcher:
         tokens = int(found[1] or 0) + int(found[4] or 0)
         return Depth(jobs=found[0] + found[3] + suspects, tokens=tokens, oldest_age=max(0.0, age))
 
-    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, wait: float = 0.0) -> Claim:
+    async def drain(
+        self,
+        batch: str,
+        limits: Limits,
+        *,
+        staged: bool,
+        suspects: bool,
+        wait: float = 0.0,
+        bulk_after: float = NEVER,
+    ) -> Claim:
         keys = [*self._lists(), self._keys.leases(self._model), self._keys.lease(batch)]
         args = [
             batch,
@@ -84,6 +94,7 @@ class RedisBatcher:
             int(staged),
             int(suspects),
             self._keys.cancel(""),
+            int(bulk_after * 1000),
         ]
         woken = [("BLPOP", self._keys.wake(self._model), wait)] if wait > 0.0 else []
         answer = await scripts.DRAIN.run_after(self._client, woken, keys, args)

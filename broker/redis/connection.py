@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 import redis.asyncio
@@ -28,16 +29,31 @@ from redis.exceptions import (
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
+from broker.diagnosis import diagnose, spoken
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable, BrokerUnfit
-from broker.settings import shown
+from broker.overview import NEWER, NO_EVICTION
+from broker.redis.picture import facts
 
-FLOOR = (7, 0)
 # What a server says while a failover, a full disk or a long script lasts. In a pipeline it stands inside a sentence.
 PASSING = re.compile(r"\b(NOREPLICAS|CLUSTERDOWN|MISCONF|BUSY|MASTERDOWN|LOADING|TRYAGAIN|UNBLOCKED|READONLY)\b")
+# After these a connection is closed, and the broker's name looked up anew: a master that has become a replica would
+# refuse whatever comes on the old one, for ever. redis-py repeats nothing: it is given no retries.
+BREAKING = (ConnectionError, TimeoutError, ReadOnlyError)
 log = structlog.get_logger("broker")
 
 
-def options(name: str, socket_timeout: float) -> dict[str, Any]:
+class Pool(redis.asyncio.ConnectionPool):
+    """A connection that broke takes its idle neighbours with it: they lead to the same dead host, and whoever is given
+    one of them would wait for another time limit."""
+
+    async def release(self, connection: Any) -> None:
+        broke = not connection.is_connected
+        await super().release(connection)
+        if broke:
+            await self.disconnect(inuse_connections=False)
+
+
+def options(name: str | None, socket_timeout: float) -> dict[str, Any]:
     """What every client is made with; besides, each has a `retry` of its own kind: asyncio's is another class.
 
     redis-py retries by itself (an LPUSH during a pause pushed twice), and skips its own check for unread replies
@@ -51,26 +67,47 @@ def options(name: str, socket_timeout: float) -> dict[str, Any]:
         "health_check_interval": 15,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         "client_name": name,
+        "driver_info": None,  # no CLIENT SETINFO: two commands less to allow, which Redis 7.0 does not know anyhow
     }
 
 
 def make_client(url: str, *, name: str, socket_timeout: float, max_connections: int = 2) -> redis.asyncio.Redis:
-    """An asyncio client, for one long-lived task. A blocking command needs a timeout well below `socket_timeout`."""
-    try:
-        client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
-            url, max_connections=max_connections, retry=AsyncRetry(NoBackoff(), 0), **options(name, socket_timeout)
+    """An asyncio client, for one long-lived task. A blocking command needs a timeout well below `socket_timeout`.
+    Raises `BrokerUnfit` for a URL that is none."""
+    with _readable(url):
+        retry = AsyncRetry(NoBackoff(), 0, BREAKING)
+        pool = Pool.from_url(url, max_connections=max_connections, retry=retry, **options(name, socket_timeout))
+        client: redis.asyncio.Redis = redis.asyncio.Redis.from_pool(pool)
+        _try_options(client.connection_pool)
+    return client
+
+
+def make_sync_client(url: str, *, name: str | None, socket_timeout: float) -> redis.Redis:
+    """A client for a thread of its own; without a `name` it needs no right to give itself one. Raises `BrokerUnfit` for
+    a URL that is none."""
+    with _readable(url):
+        client: redis.Redis = redis.Redis.from_url(
+            url, max_connections=1, retry=Retry(NoBackoff(), 0, BREAKING), **options(name, socket_timeout)
         )
-    except ValueError as error:
-        raise BrokerUnfit(f"{shown(url)} is not a broker's URL: {error}") from error
+        _try_options(client.connection_pool)
     return client
 
 
-def make_sync_client(url: str, *, name: str, socket_timeout: float) -> redis.Redis:
-    """A client for a thread of its own."""
-    client: redis.Redis = redis.Redis.from_url(
-        url, max_connections=1, retry=Retry(NoBackoff(), 0), **options(name, socket_timeout)
-    )
-    return client
+@contextmanager
+def _readable(url: str) -> Iterator[None]:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme != "unix" and not re.fullmatch(r"/?\d*/?", parts.path):
+            raise ValueError("Database is no number")  # redis-py takes it for 0
+        yield
+    except (ValueError, TypeError) as error:
+        # From nothing: what urllib says of a port may be a piece of a password.
+        raise BrokerUnfit(str(diagnose(error, url))) from None
+
+
+def _try_options(pool: Any) -> None:
+    """An option of the URL that redis-py does not know is told now, not at every attempt to connect."""
+    pool.connection_class(**pool.connection_kwargs)
 
 
 @contextmanager
@@ -85,7 +122,7 @@ def translated() -> Iterator[None]:
     except AuthenticationError as error:
         raise BrokerUnavailable("the broker refuses the user or password in JITNEY_REDIS_URL") from error
     except (ConnectionError, TimeoutError, OSError) as error:
-        raise BrokerUnavailable(f"the broker does not answer: {error}") from error
+        raise BrokerUnavailable(f"the broker does not answer: {spoken(error)}") from error
     except (ClusterDownError, MasterDownError, TryAgainError) as error:
         raise BrokerUnavailable(f"the broker is not ready: {error}") from error
     except ResponseError as error:
@@ -93,9 +130,14 @@ def translated() -> Iterator[None]:
             raise BrokerFull from error
         if PASSING.search(str(error)):
             raise BrokerUnavailable(f"the broker is not ready: {error}") from error
-        raise BrokerError(f"the broker refuses a command: {error}") from error
+        raise BrokerError(f"the broker refuses a command: {spoken(error)}") from error
     except RedisError as error:
-        raise BrokerUnavailable(f"the broker failed: {error}") from error
+        raise BrokerUnavailable(f"the broker failed: {spoken(error)}") from error
+    except RuntimeError as error:
+        # uvloop's word for writing to a connection that was reset a moment ago.
+        if "handler is closed" not in str(error):
+            raise
+        raise BrokerUnavailable("the broker has reset the connection") from error
 
 
 async def check(client: redis.asyncio.Redis) -> None:
@@ -108,17 +150,9 @@ async def check(client: redis.asyncio.Redis) -> None:
             raise
         log.warning("broker unchecked", reason="INFO is denied", needs="version >= 7.0, maxmemory-policy noeviction")
         return
-    judge(info)
-
-
-def judge(info: Mapping[str, Any]) -> None:
-    """The same for what INFO said."""
-    version = str(info.get("redis_version", "0"))
-    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < FLOOR:
-        raise BrokerUnfit(f"the broker is version {version}: Jitney needs Redis 7.0 or newer, or Valkey")
-    policy = info.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        raise BrokerUnfit(
-            f"the broker's maxmemory-policy is {policy}, which may evict waiting jobs: set it to noeviction "
-            "(CONFIG SET maxmemory-policy noeviction, and the same in its configuration file)"
-        )
+    seen = facts(info)
+    if seen.is_too_old:
+        raise BrokerUnfit(f"the broker is version {seen.version}: {NEWER}")
+    if seen.may_evict:
+        policy = f"the broker's maxmemory-policy is {seen.policy}, which may evict waiting jobs"
+        raise BrokerUnfit(f"{policy}: set it to noeviction ({NO_EVICTION})")

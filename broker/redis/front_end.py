@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import redis.asyncio
 import structlog
+from redis.exceptions import OutOfMemoryError
 
-from broker.contract import Frames
+from broker.contract import PRESENCE_TTL, Frames
 from broker.errors import WireError
 from broker.keys import Keys
 from broker.messages import AdmitRequest, Announcement, FailureCode, Fleet, Lane, Outcome, Presence, Verdict
 from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
-from broker.wire import LANES, decode_card, decode_frame, decode_presence, encode_job
+from broker.seldom import Seldom
+from broker.wire import LANES, STAMP, decode_card, decode_frame, decode_presence, encode_job
 
 FRAMES_AT_ONCE = 256
-STAMP = 13  # digits of a time in ms, in front of cards and presences
+SOCKET_TIMEOUT = 2.0  # seconds: well above the longest blocking read, and a dead connection is noticed within three
+REFUSALS = {"0": None, "1": FailureCode.CONTENDED, "3": FailureCode.EXPIRED, "4": FailureCode.BROKER_UNAVAILABLE}
 log = structlog.get_logger("broker")
 Entry = TypeVar("Entry")
 
@@ -30,10 +34,10 @@ async def connect_front_end(
     *,
     max_queue_jobs: int = 10_000,
     max_queue_tokens: int = 10_000_000,
-    presence_ttl: float = 5.0,
+    presence_ttl: float = PRESENCE_TTL,
 ) -> RedisFrontEnd:
     """One connection for one of a front end's tasks. It connects on first use; `check` raises what it finds."""
-    client = make_client(url, name=f"jitney-front-end-{front_end}", socket_timeout=2.5)
+    client = make_client(url, name=f"jitney-front-end-{front_end}", socket_timeout=SOCKET_TIMEOUT)
     return RedisFrontEnd(client, Keys(namespace), front_end, max_queue_jobs, max_queue_tokens, presence_ttl)
 
 
@@ -52,6 +56,7 @@ class RedisFrontEnd:
         self._client, self._keys, self._front_end = client, keys, front_end
         self._bounds = (max_queue_jobs, max_queue_tokens)
         self._presence_ttl = presence_ttl
+        self._no_queue, self._no_frame, self._no_entry = Seldom(log.error), Seldom(log.error), Seldom(log.warning)
 
     async def check(self) -> None:
         """Raise `BrokerUnfit` for a server that would lose jobs."""
@@ -71,7 +76,12 @@ class RedisFrontEnd:
             return []
         keys, args = self._admission(sequence, requests)
         answer = await scripts.ADMIT.run_after(self._client, marks, keys, args)
-        return [_verdict(text) for text in answer.decode("ascii").split(",")]
+        verdicts = [_verdict(text) for text in answer.decode("ascii").split(",")]
+        for request, verdict in zip(requests, verdicts, strict=True):
+            if verdict.refusal is FailureCode.BROKER_UNAVAILABLE:
+                key = self._keys.queue(request.model, request.lane)
+                self._no_queue("queue unreadable", key=key, remedy="it is no list: delete the key")
+        return verdicts
 
     async def _mark(self, marks: Sequence[Sequence[Any]]) -> None:
         with translated():
@@ -85,11 +95,14 @@ class RedisFrontEnd:
         keys = [self._keys.admit(self._front_end)]
         for model in models:
             keys += [*_lanes(self._keys, model), self._keys.wake(model)]
-        args: list[Any] = [sequence, *self._bounds]
+        args: list[Any] = [sequence, *self._bounds, self._keys.lease(""), len(models)]
+        args += [self._keys.leases(model) for model in models]
         for request in requests:
             jobs = [encode_job(job) for job in request.jobs]
             left = max(0, int(request.time_left * 1000))
-            args += [models.index(request.model), LANES[request.lane], left, len(jobs), *jobs]
+            most_ahead = "" if request.most_ahead is None else request.most_ahead
+            args += [models.index(request.model), LANES[request.lane], left, most_ahead, request.room]
+            args += [len(jobs), *jobs]
         return keys, args
 
     async def receive(self, handled: int, wait: float) -> Frames:
@@ -102,29 +115,57 @@ class RedisFrontEnd:
                     pipe.blpop([bell], timeout=wait)
                 pipe.lrange(reply, 0, FRAMES_AT_ONCE - 1)
                 frames: list[bytes] = (await pipe.execute())[-1]
-        return Frames(count=len(frames), outcomes=_outcomes(frames), more=len(frames) == FRAMES_AT_ONCE)
+        return Frames(count=len(frames), outcomes=self._outcomes(frames), more=len(frames) == FRAMES_AT_ONCE)
+
+    def _outcomes(self, frames: Sequence[bytes]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for frame in frames:
+            try:
+                outcomes += decode_frame(frame)
+            except WireError:
+                self._no_frame("frame dropped", reason="not a frame of ours", size=len(frame))
+        return outcomes
 
     async def look(self) -> Fleet:
         with translated():
+            # A trip of its own, for it is the only one that writes: a replica is known by it, and a server whose memory
+            # is spent refuses it and can be looked at all the same.
+            with suppress(OutOfMemoryError):
+                await self._client.set(self._keys.epoch, secrets.token_hex(8), nx=True)
             async with self._client.pipeline(transaction=False) as pipe:
-                pipe.set(self._keys.epoch, secrets.token_hex(8), nx=True)
                 pipe.get(self._keys.epoch)
                 pipe.hgetall(self._keys.cards)
                 pipe.hgetall(self._keys.batchers)
                 pipe.time()
-                _, epoch, cards, batchers, (seconds, micros) = await pipe.execute()
-        live = _live(batchers, seconds + micros / 1e6 - self._presence_ttl)
+                epoch, cards, batchers, (seconds, micros) = await pipe.execute()
+        live = self._live(batchers, seconds + micros / 1e6 - self._presence_ttl)
         announcements = [
             Announcement(card=card, announced=stamp, batchers=live.get(card.key, ()))
-            for stamp, card in _readable(cards.values(), decode_card)
+            for stamp, card in self._readable(cards.values(), decode_card)
         ]
         names = frozenset(one.card.name for one in announcements)
-        return Fleet(epoch=(epoch or b"").decode("ascii"), announcements=announcements, known_names=names)
+        return Fleet(epoch=(epoch or b"").decode("ascii", "replace"), announcements=announcements, known_names=names)
 
     async def artifact(self, sha256: str) -> bytes | None:
         with translated():
             found: Any = await self._client.get(self._keys.artifact(sha256))
         return None if found is None else bytes(found)
+
+    def _live(self, batchers: Mapping[bytes, bytes], since: float) -> dict[str, list[Presence]]:
+        live: dict[str, list[Presence]] = {}
+        entries = self._readable(batchers.values(), lambda entry: decode_presence(entry.partition(b"\n")[2]))
+        for beat, presence in entries:
+            if since <= beat <= since + 2 * self._presence_ttl:  # nobody beats in the future
+                live.setdefault(presence.model, []).append(presence)
+        return live
+
+    def _readable(self, entries: Iterable[bytes], decode: Callable[[bytes], Entry]) -> Iterator[tuple[float, Entry]]:
+        """Stamped entries of the registry, in seconds; one that cannot be read hides no other."""
+        for entry in entries:
+            try:
+                yield int(entry[:STAMP]) / 1000, decode(entry[STAMP:])
+            except (ValueError, WireError):
+                self._no_entry("registry entry ignored", reason="not an entry of ours", size=len(entry))
 
 
 def _lanes(keys: Keys, model: str) -> list[str]:
@@ -132,32 +173,7 @@ def _lanes(keys: Keys, model: str) -> list[str]:
 
 
 def _verdict(text: str) -> Verdict:
-    refused, waiting = text.split(":")
-    return Verdict(refusal=FailureCode.CONTENDED if refused == "1" else None, waiting=int(waiting))
-
-
-def _outcomes(frames: Sequence[bytes]) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    for frame in frames:
-        try:
-            outcomes += decode_frame(frame)
-        except WireError:
-            log.error("frame dropped", reason="not a frame of ours", size=len(frame))
-    return outcomes
-
-
-def _live(batchers: Mapping[bytes, bytes], since: float) -> dict[str, list[Presence]]:
-    live: dict[str, list[Presence]] = {}
-    for beat, presence in _readable(batchers.values(), lambda entry: decode_presence(entry.partition(b"\n")[2])):
-        if beat >= since:
-            live.setdefault(presence.model, []).append(presence)
-    return live
-
-
-def _readable(entries: Iterable[bytes], decode: Callable[[bytes], Entry]) -> Iterator[tuple[float, Entry]]:
-    """Stamped entries of the registry, in seconds; one that cannot be read hides no other."""
-    for entry in entries:
-        try:
-            yield int(entry[:STAMP]) / 1000, decode(entry[STAMP:])
-        except (ValueError, WireError):
-            log.warning("registry entry ignored", reason="not an entry of ours", size=len(entry))
+    code, count = text.split(":")
+    if code == "2":
+        return Verdict(refusal=FailureCode.CONTENDED, ahead=int(count))
+    return Verdict(refusal=REFUSALS[code], waiting=int(count))

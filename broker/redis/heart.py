@@ -57,7 +57,7 @@ class RedisHeart:
         return Pulse(
             lost=frozenset(batch.decode() for batch in lost),
             cancelled=frozenset(job.decode() for job in cancelled),
-            epoch=epoch.decode(),
+            epoch=epoch.decode("ascii", "replace"),
             limits=self._live_limits(dict(zip(limits[::2], limits[1::2], strict=True))),
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 import redis.asyncio
-from redis.exceptions import NoScriptError, OutOfMemoryError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError
 
 from broker.redis.connection import translated
 
@@ -46,11 +46,11 @@ class Script:
                     pipe.execute_command(*command)
                 pipe.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)
                 *replies, answer = await pipe.execute(raise_on_error=False)
-        if isinstance(answer, NoScriptError):
+        if isinstance(answer, NoScriptError | ReadOnlyError):  # alone it is told again, or closes the connection
             return await self.run(client, keys, args)
         with translated():
             for reply in (answer, *replies):
-                if isinstance(reply, Exception) and not isinstance(reply, OutOfMemoryError | NoScriptError):
+                if isinstance(reply, Exception) and not _is_harmless(reply):
                     raise reply
             if isinstance(answer, Exception):
                 raise answer
@@ -64,6 +64,11 @@ class Script:
                 return client.execute_command("EVAL", self.source, len(keys), *keys, *args)
 
 
+def _is_harmless(error: Exception) -> bool:
+    """In a command before a script: the script has run, and its answer counts. It mends a wake list that is none."""
+    return isinstance(error, OutOfMemoryError | NoScriptError) or str(error).startswith("WRONGTYPE")
+
+
 ADMIT = Script("admit")
 DRAIN = Script("drain")
 BEAT = Script("beat")
@@ -72,3 +77,7 @@ FINISH = Script("finish")
 FAIL = Script("fail")
 RELEASE = Script("release")
 RECLAIM = Script("reclaim")
+LOOK = Script("look")
+LETTERS = Script("letters")
+DROP = Script("drop")
+RIGHTS = Script("rights")

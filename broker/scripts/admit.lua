@@ -6,12 +6,17 @@
 -- KEYS[2…]  five for each model: q interactive (list), q bulk (list), their tokens (strings), wake (list)
 -- ARGV[1]   sequence
 -- ARGV[2]   the most jobs a lane may hold      ARGV[3]  the most tokens
--- ARGV[4…]  for each request: index of its model from 0, lane (i|b), ms to its deadline, number of jobs, the jobs
--- Returns   the verdicts: '<0 admitted | 1 refused>:<jobs in the lane>' joined by commas
+-- ARGV[4]   what the key of a lease (hash) begins with   ARGV[5]  number of models
+-- ARGV[6…]  for each model the key of its leases (zset). These two are only read; among KEYS they would take the right
+--           to write
+-- then      for each request: index of its model from 0, lane (i|b), ms to its deadline, the most jobs that may be
+--           before it ('' for any number), jobs in a full batch, number of jobs, the jobs
+-- Returns   the verdicts, joined by commas: '0:<jobs in the lane>' admitted, '1:<jobs in the lane>' the lane is full,
+--           '2:<jobs before it>' too late by then, '3:<jobs in the lane>' expired, '4:0' its queue is no list
 
 local sequence = ARGV[1]
-local remembered = redis.call('GET', KEYS[1])
-if remembered and remembered:sub(1, #sequence + 1) == sequence .. ' ' then
+local remembered = redis.pcall('GET', KEYS[1])
+if type(remembered) == 'string' and remembered:sub(1, #sequence + 1) == sequence .. ' ' then
   return remembered:sub(#sequence + 2)
 end
 
@@ -31,27 +36,64 @@ local function push(queue, lane, first, count, deadline)
   end
 end
 
-local at = 4
+-- A key of another type counts as empty.
+local function size(command, key) return tonumber(redis.pcall(command, key)) or 0 end
+
+-- Jobs in the batches that a model's batchers hold: one or two each. Asked once a call.
+local held_by = {}
+local function under_way(leases)
+  if held_by[leases] then return held_by[leases] end
+  local jobs = 0
+  for _, batch in ipairs(redis.pcall('ZRANGE', leases, 0, 255)) do
+    local lease = ARGV[4] .. batch
+    local marks = 1 + (tonumber(redis.pcall('HEXISTS', lease, 'staged')) or 0)  -- fields that are no jobs
+    jobs = jobs + math.max(0, size('HLEN', lease) - marks)
+  end
+  held_by[leases] = jobs
+  return jobs
+end
+
+-- Jobs that end before `count` of this lane that come now. Of each batch seven parts are for interactive jobs and one for
+-- bulk that has waited (see DRAIN), so a flood in the other lane passes by.
+local function ahead_of(base, lane, count, room, leases)
+  local interactive, bulk = size('LLEN', KEYS[base]), size('LLEN', KEYS[base + 1])
+  if lane == 0 then
+    bulk = math.min(bulk, math.floor(interactive / 7))
+  elseif interactive > 0 and interactive >= room then  -- and more will come: bulk has its eighth
+    interactive = 7 * (bulk + count)
+  end
+  return interactive + bulk + under_way(leases)
+end
+
+local at = 6 + ARGV[5]
 while at <= #ARGV do
-  local base, lane = 2 + 5 * ARGV[at], ARGV[at + 1] == 'b' and 1 or 0
-  local left, count = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local base, leases, lane = 2 + 5 * ARGV[at], ARGV[6 + ARGV[at]], ARGV[at + 1] == 'b' and 1 or 0
+  local left, most_ahead, room = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+  local count, first = tonumber(ARGV[at + 5]), at + 6
   local queue, counter = KEYS[base + lane], KEYS[base + 2 + lane]
   local tokens = 0
-  for i = at + 4, at + 3 + count do tokens = tokens + cost_of(ARGV[i]) end
+  for i = first, first + count - 1 do tokens = tokens + cost_of(ARGV[i]) end
 
-  local waiting = redis.call('LLEN', queue)
-  local held = tonumber(redis.call('GET', counter)) or 0
-  if waiting > 0 and (waiting + count > max_jobs or held + tokens > max_tokens) or count > max_jobs then
+  local waiting = redis.pcall('LLEN', queue)
+  local held = tonumber(redis.pcall('GET', counter)) or 0
+  local ahead = most_ahead and ahead_of(base, lane, count, room, leases) or 0
+  if type(waiting) == 'table' then  -- one model's trouble refuses that model's requests alone
+    verdicts[#verdicts + 1] = '4:0'
+  elseif left <= 0 then
+    verdicts[#verdicts + 1] = '3:' .. waiting
+  elseif waiting > 0 and (waiting + count > max_jobs or held + tokens > max_tokens) or count > max_jobs then
     verdicts[#verdicts + 1] = '1:' .. waiting
+  elseif ahead > math.max(0, most_ahead or 0) then
+    verdicts[#verdicts + 1] = '2:' .. ahead
   else
-    push(queue, ARGV[at + 1], at + 4, count, now + left)
-    redis.call('INCRBY', counter, tokens)
+    push(queue, ARGV[at + 1], first, count, now + left)
+    count_tokens(counter, tokens)
     keep(queue, left + MARGIN)
     keep(counter, left + MARGIN)
     if waiting == 0 then wake(KEYS[base + 4]) end
     verdicts[#verdicts + 1] = '0:' .. (waiting + count)
   end
-  at = at + 4 + count
+  at = first + count
 end
 
 local answer = table.concat(verdicts, ',')

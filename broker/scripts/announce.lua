@@ -5,6 +5,8 @@
 -- ARGV[1] ⟨m⟩   ARGV[2] card   ARGV[3] the stamp that it had before the broker lost it, or ''
 -- Returns its stamp
 
-local stamp = ARGV[3] ~= '' and ARGV[3] or string.format('%013d', now_ms())
-redis.call('HSETNX', KEYS[1], ARGV[1], stamp .. ARGV[2])
-return redis.call('HGET', KEYS[1], ARGV[1]):sub(1, 13)
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+local stamp = known and known:match('^' .. ('%d'):rep(13)) or ARGV[3]
+if stamp == '' then stamp = string.format('%013d', now_ms()) end
+redis.call('HSET', KEYS[1], ARGV[1], stamp .. ARGV[2])  -- also over what is no card
+return stamp

@@ -3,17 +3,21 @@
 local MARGIN = 60000      -- ms that a key outlives the last deadline in it
 local FRAME_TTL = 660000  -- ms that frames wait for a front end that is away: longer than any caller may wait
 local ID = 32             -- characters of a job id
+local HEADER = 85         -- bytes before the body
 
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Digits and nothing else: tonumber alone takes 'nan', '-1' and '0x7f' too.
+local function number_in(text) return tonumber(text:match('^%d+$')) or 0 end
+
 local function lane_of(job) return job:sub(3, 3) end
-local function attempts_of(job) return tonumber(job:sub(4, 4)) or 0 end
-local function cost_of(job) return tonumber(job:sub(5, 11)) or 0 end
-local function admitted_of(job) return tonumber(job:sub(12, 24)) or 0 end
-local function deadline_of(job) return tonumber(job:sub(25, 37)) or 0 end
+local function attempts_of(job) return number_in(job:sub(4, 4)) end
+local function cost_of(job) return number_in(job:sub(5, 11)) end
+local function admitted_of(job) return number_in(job:sub(12, 24)) end
+local function deadline_of(job) return number_in(job:sub(25, 37)) end
 local function front_end_of(job) return (job:sub(38, 53):gsub(' ', '')) end
 local function id_of(job) return job:sub(54, 85) end
 local function with_attempts(job, attempts) return job:sub(1, 3) .. attempts .. job:sub(5) end
@@ -23,19 +27,35 @@ local function keep(key, ms)
   if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
 end
 
+-- A script that fails half-way has taken jobs from one place and not brought them to the next. So those that move jobs
+-- first touch the lists between which they do: a key of another type ends them before anything has changed.
+local function touch(...)
+  for _, list in ipairs({...}) do redis.call('LLEN', list) end
+end
+
+-- Counts tokens; a counter that is no number begins anew.
+local function count_tokens(counter, by)
+  if type(redis.pcall('INCRBY', counter, by)) == 'table' then redis.call('DEL', counter) end
+end
+
 -- At most one token, so that a busy hour leaves no heap of them behind.
 local function wake(key)
-  if redis.call('EXISTS', key) == 0 then
-    redis.call('RPUSH', key, '1')
-    redis.call('PEXPIRE', key, MARGIN)
+  local tokens = redis.pcall('LLEN', key)
+  if type(tokens) == 'table' then
+    redis.call('DEL', key)  -- no list
+  elseif tokens > 0 then
+    return
   end
+  redis.call('RPUSH', key, '1')
+  redis.call('PEXPIRE', key, MARGIN)
 end
 
 -- The jobs that a lease holds, in the order in which they were claimed.
 local function leased(key)
-  local order = redis.call('HGET', key, 'order')
+  local order = redis.pcall('HGET', key, 'order')
   local jobs = {}
-  for at = 1, #(order or ''), ID do
+  if type(order) ~= 'string' then return jobs end  -- no lease, or a key that is none
+  for at = 1, #order, ID do
     local job = redis.call('HGET', key, order:sub(at, at + ID - 1))
     if job then jobs[#jobs + 1] = job end
   end
@@ -48,16 +68,16 @@ local function to_head(jobs, lanes, now)
     local job = jobs[at]
     local lane = lanes[lane_of(job)] or lanes.i
     redis.call('LPUSH', lane.queue, job)
-    redis.call('INCRBY', lane.counter, cost_of(job))
+    count_tokens(lane.counter, cost_of(job))
     local left = math.max(deadline_of(job) - now, 0) + MARGIN
     keep(lane.queue, left)
     keep(lane.counter, left)
   end
 end
 
--- Gives a front end one frame and rings its bell.
+-- Gives a front end one frame and rings its bell. Where its list is none, nobody could read it: the others' frames matter.
 local function publish(reply, bell, frame)
-  redis.call('RPUSH', reply, frame)
+  if type(redis.pcall('RPUSH', reply, frame)) == 'table' then return end
   redis.call('PEXPIRE', reply, FRAME_TTL)
   redis.call('DEL', bell)
   redis.call('RPUSH', bell, '1')

@@ -7,6 +7,7 @@
 -- KEYS[8] lease:<batch> (hash: job id → job; 'order' → ids as claimed; 'staged' while the batch has not started)
 -- ARGV[1] batch   ARGV[2] lease in ms   ARGV[3] most jobs   ARGV[4] most tokens
 -- ARGV[5] 1 = staged   ARGV[6] 1 = suspects first   ARGV[7] what a cancel key begins with
+-- ARGV[8] ms that the head of the bulk lane is passed over
 -- Returns {now, jobs still waiting, suspects among them, why the claim ended, job, job, …}
 
 local batch, lease_ms = ARGV[1], tonumber(ARGV[2])
@@ -26,7 +27,7 @@ local function marks(head)
 end
 
 local function is_live(job, mark)
-  return deadline_of(job) > now and not mark and not seen[id_of(job)]
+  return #job >= HEADER and deadline_of(job) > now and not mark and not seen[id_of(job)]
 end
 
 local function claim(job)
@@ -36,11 +37,12 @@ local function claim(job)
   tokens = tokens + cost_of(job)
 end
 
--- Takes from the head of a list while `fits` says so; returns the tokens that left the list.
-local function take(list, fits)
+-- Takes from the head of a list while `fits` says so; returns the tokens that left the list. `most` bounds the claim,
+-- `looks` the work: a heap of dead jobs must not hold the server up.
+local function take(list, fits, most, looks)
   local gone = 0
-  while #jobs < max_jobs and looked < 4 * max_jobs do  -- bounded: a heap of dead jobs must not hold the server up
-    local head = redis.call('LRANGE', list, 0, max_jobs - #jobs - 1)
+  while #jobs < most and looked < looks do
+    local head = redis.call('LRANGE', list, 0, most - #jobs - 1)
     if #head == 0 then break end
     local cancelled, used, stop = marks(head), 0, false
     for i, job in ipairs(head) do
@@ -64,6 +66,9 @@ local function fits_tokens(job)
   return false
 end
 
+-- Its first job always fits: one that is larger than an eighth would wait for ever.
+local function fits_share(job) return #jobs == 0 or tokens + cost_of(job) <= max_tokens / 8 end
+
 -- Jobs of a crashed batch run once more together; from the second crash on, each alone.
 local function fits_suspect(job)
   if #jobs == 0 then return true end
@@ -71,14 +76,28 @@ local function fits_suspect(job)
 end
 
 local function take_suspects()
-  take(KEYS[5], fits_suspect)
+  take(KEYS[5], fits_suspect, max_jobs, 4 * max_jobs)
   if #jobs > 0 then closed_by = 'suspects' end
 end
 
-local function take_lane(queue, counter)
-  local gone = take(queue, fits_tokens)
-  if gone > 0 then redis.call('DECRBY', counter, gone) end
+local function take_lane(queue, counter, fits, most, looks)
+  local gone = take(queue, fits, most, looks)
+  if gone > 0 then count_tokens(counter, -gone) end
   if redis.call('EXISTS', queue) == 0 then redis.call('DEL', counter) end
+end
+
+local function bulk_has_waited()
+  local head = redis.call('LINDEX', KEYS[2], 0)
+  return head and now - admitted_of(head) >= tonumber(ARGV[8])
+end
+
+-- Bulk that has waited takes its eighth first, looking at no more than would leave interactive jobs their looks.
+local function take_lanes()
+  if bulk_has_waited() then
+    take_lane(KEYS[2], KEYS[4], fits_share, math.max(1, math.floor(max_jobs / 8)), max_jobs)
+  end
+  take_lane(KEYS[1], KEYS[3], fits_tokens, max_jobs, 4 * max_jobs)
+  if closed_by == 'empty' then take_lane(KEYS[2], KEYS[4], fits_tokens, max_jobs, 4 * max_jobs) end
 end
 
 local function write_lease()
@@ -94,6 +113,8 @@ local function write_lease()
   keep(KEYS[7], longest + lease_ms + MARGIN)
 end
 
+touch(KEYS[1], KEYS[2], KEYS[5])
+redis.call('ZCARD', KEYS[7])
 jobs = leased(KEYS[8])
 if #jobs > 0 then  -- the last answer was lost on its way
   redis.call('ZADD', KEYS[7], now + lease_ms, batch)
@@ -105,8 +126,7 @@ end
 local may_suspect = ARGV[5] ~= '1'
 if may_suspect and ARGV[6] == '1' then take_suspects() end
 if closed_by ~= 'suspects' then
-  take_lane(KEYS[1], KEYS[3])
-  if closed_by == 'empty' then take_lane(KEYS[2], KEYS[4]) end
+  take_lanes()
   if may_suspect and #jobs == 0 then take_suspects() end
   if #jobs >= max_jobs and closed_by == 'empty' then closed_by = 'size' end
 end

@@ -52,9 +52,10 @@ local function push_back(jobs)
   returned = returned + #jobs
 end
 
+touch(KEYS[1], KEYS[2], KEYS[5], KEYS[8])
 for _, batch in ipairs(redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', now, 'LIMIT', 0, ARGV[5])) do
   local lease = prefix .. 'lease:' .. batch
-  local jobs, staged = leased(lease), redis.call('HEXISTS', lease, 'staged') == 1
+  local jobs, staged = leased(lease), redis.pcall('HEXISTS', lease, 'staged') == 1
   redis.call('ZREM', KEYS[7], batch)
   redis.call('DEL', lease)
   if staged then push_back(jobs) else for _, job in ipairs(jobs) do suspect(job) end end
@@ -62,8 +63,11 @@ end
 fresh_to_head()
 if returned > 0 then wake(KEYS[6]) end
 
--- An entry without a time is older than all: what nobody can read must not keep leases from being reclaimed.
-local function silence(entry) return now - (tonumber(entry:sub(1, 13)) or 0) end
+-- An entry without a time is older than all, and so is one from the future: nobody beats for it.
+local function silence(entry)
+  local stamp = number_in(entry:sub(1, 13))
+  return now - (stamp > now + ARGV[4] and 0 or stamp)
+end
 
 local live = {}
 local batchers = redis.call('HGETALL', KEYS[10])

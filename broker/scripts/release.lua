@@ -6,6 +6,7 @@
 -- ARGV[1] batch
 -- Returns how many went back
 
+touch(KEYS[1], KEYS[2], KEYS[5])
 local now = now_ms()
 local jobs, suspects = {}, {}
 for _, job in ipairs(leased(KEYS[8])) do

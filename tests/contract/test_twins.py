@@ -49,14 +49,15 @@ class History:
     async def admit(self, step: str) -> None:
         jobs = [job(id=f"{self.dice.getrandbits(128):032x}", cost=self.dice.randint(1, 60)) for _ in range(self._few())]
         front_end = await self.world.front_end(max_queue_jobs=20, max_queue_tokens=500)
-        asked = request(*jobs, lane=self.dice.choice(list(Lane)), time_left=1_000.0)
+        bound = {"most_ahead": self.dice.choice([None, -1, 3, 12, 30]), "room": self.dice.randint(0, 4)}
+        asked = request(*jobs, lane=self.dice.choice(list(Lane)), time_left=1_000.0, **bound)
         self.said += await front_end.admit(int(step) + 1, [asked], {})
         self.jobs += jobs
 
     async def drain(self, step: str) -> None:
-        limits = replace(LIMITS, max_batch_size=self.dice.randint(1, 8), max_batch_tokens=self.dice.randint(30, 300))
+        limits = replace(LIMITS, max_batch_size=self.dice.randint(1, 24), max_batch_tokens=self.dice.randint(30, 300))
         how = {"staged": self.dice.random() < 0.5, "suspects": self.dice.random() < 0.5}
-        claim = await self.batchers[0].drain(step, limits, **how)
+        claim = await self.batchers[0].drain(step, limits, bulk_after=self.dice.choice([0.0, 1_000.0]), **how)
         self.claims[step] = claim
         self._note(claim)
 
@@ -118,7 +119,7 @@ async def twins(
         await world.close()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(10))
 async def test_the_twins_say_the_same_about_the_same_history(twins: list[World], seed: int) -> None:
     memory, real = [await History(world, random.Random(seed)).live() for world in twins]
 

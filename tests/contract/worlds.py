@@ -15,7 +15,9 @@ import redis
 from broker.contract import BatcherBroker, FrontEndBroker, Heart
 from broker.keys import Keys
 from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
-from broker.messages import AdmitRequest, Claim, DeadLetter, Job, Lane, Limits, ModelCard, Outcome, Presence, Result
+from broker.messages import AdmitRequest, Claim, DeadLetter, Job, Limits, ModelCard, Outcome, Presence, Result
+from broker.rights import Role
+from tests.contract.users import url_as
 
 MODEL = "toy@r1"
 FRONT_END = "f" * 16
@@ -28,8 +30,8 @@ def job(**fields: Any) -> Job:
     return Job(**({"id": uuid4().hex, "front_end": FRONT_END, "input": [7]} | fields))
 
 
-def request(*jobs: Job, model: str = MODEL, lane: Lane = Lane.INTERACTIVE, time_left: float = LONG) -> AdmitRequest:
-    return AdmitRequest(model=model, jobs=jobs, lane=lane, time_left=time_left)
+def request(*jobs: Job, model: str = MODEL, time_left: float = LONG, **fields: Any) -> AdmitRequest:
+    return AdmitRequest(model=model, jobs=jobs, time_left=time_left, **fields)
 
 
 def results(*jobs: Job) -> list[Result]:
@@ -141,9 +143,10 @@ class MemoryWorld(World):
 class RedisWorld(World):
     """A namespace of its own on a server that the tests share."""
 
-    def __init__(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, url: str, monkeypatch: pytest.MonkeyPatch, *, has_users: bool = False) -> None:
         super().__init__()
-        self.url = url
+        self.url = url  # of one who may do everything
+        self._has_users = has_users  # the server has those of docs/acl: then each side of the house is its own
         self.namespace = uuid4().hex
         self.keys = Keys(self.namespace)
         self.server = redis.Redis.from_url(url, socket_timeout=5.0)
@@ -158,22 +161,25 @@ class RedisWorld(World):
         face = (name, self._presence_ttl, *bounds.items())
         if face not in self._faces:
             self._faces[face] = await connect_front_end(
-                self.url, self.namespace, name, presence_ttl=self._presence_ttl, **bounds
+                self._url_as(Role.FRONT_END), self.namespace, name, presence_ttl=self._presence_ttl, **bounds
             )
         return self._faces[face]
 
     async def batcher(self, model: str = MODEL, *, lease: float = LONG) -> BatcherBroker:
         from broker.redis import connect_batcher
 
-        batcher = await connect_batcher(self.url, self.namespace, model, lease=lease)
+        batcher = await connect_batcher(self._url_as(Role.BATCHER), self.namespace, model, lease=lease)
         self._faces[id(batcher)] = batcher
         return batcher
 
     def heart(self, model: str = MODEL, *, lease: float = LONG) -> Heart:
         from broker.redis import connect_heart
 
-        self._hearts.append(connect_heart(self.url, self.namespace, model, lease=lease))
+        self._hearts.append(connect_heart(self._url_as(Role.BATCHER), self.namespace, model, lease=lease))
         return self._hearts[-1]
+
+    def _url_as(self, role: Role) -> str:
+        return url_as(role, self.url) if self._has_users else self.url
 
     async def pass_time(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -191,6 +191,11 @@ def test_a_dead_server_in_the_variable_is_an_error_not_a_reason_to_start_another
         ("rediss://:secret@h", "rediss://:…@h"),
         ("unix:///a/b.sock?password=secret", "unix:///a/b.sock"),
         ("redis://h:1/0", "redis://h:1/0"),
+        ("redis://u:se#cret@h:1/0", "redis://…"),
+        ("redis://u:se/cret@h:1/0", "redis://…"),
+        ("redis://:1#secret@h", "redis://…"),
+        ("u:secret@h:1", "…"),
+        ("redis://[secret", "redis://…"),
     ],
 )
 def test_a_password_is_never_shown(url: str, seen: str) -> None:

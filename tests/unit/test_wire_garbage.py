@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker import wire
+from broker import body, wire
 from broker.errors import WireError
 from broker.messages import Job, Limits, ModelCard, Presence, Result
 
@@ -107,6 +108,19 @@ def test_a_megabyte_of_empty_things_is_refused_before_it_fills_memory(element: b
     assert peak < 4 << 20
 
 
+@pytest.mark.parametrize("element", [b"\x80", b"\x90"], ids=["maps", "lists"])
+def test_a_megabyte_of_empty_things_in_lists_of_fewer_is_refused_too(element: bytes) -> None:
+    bomb = HEADER + b"\xdc\x00\x10" + (b"\xdc\xff\xff" + element * 0xFFFF) * 16
+    tracemalloc.start()
+
+    with pytest.raises(WireError):
+        wire.decode_job(bomb)
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [(b"max_batch_size", b"many"), (b"max_wait", b""), (b"max_wait", b"\xff"), (b"\xff", b"1"), (b"version", b"1.5")],
@@ -124,3 +138,108 @@ def test_live_limits_change_only_what_they_name() -> None:
 
 def test_no_entry_means_no_live_limits() -> None:
     assert wire.decode_limits({}, Limits()) is None
+
+
+@pytest.mark.parametrize(
+    ("bound", "value"),
+    [
+        ("MAX_ITEMS", [0] * 11),
+        ("MAX_ITEMS", dict.fromkeys(range(11))),
+        ("MAX_CONTAINERS", [[]] * 10),
+        ("MAX_CONTAINERS", [{}] * 10),
+        ("MAX_BYTES", "x" * 11),
+        ("MAX_BYTES", b"x" * 11),
+        ("MAX_BYTES", array("i", [1, 2, 3])),
+    ],
+    ids=["array", "map", "arrays", "maps", "text", "bytes", "numbers"],
+)
+def test_every_bound_of_a_body_binds(monkeypatch: pytest.MonkeyPatch, bound: str, value: Any) -> None:
+    monkeypatch.setattr(body, bound, 10)
+
+    with pytest.raises(ValueError):
+        body.unpack(body.pack(value))
+
+
+def test_what_the_other_side_would_refuse_cannot_travel() -> None:
+    assert body.can_travel([0] * body.MAX_ITEMS)
+    assert not body.can_travel([0] * (body.MAX_ITEMS + 1))
+    assert not body.can_travel([[]] * body.MAX_CONTAINERS)
+
+
+def test_keys_that_are_numbers_travel() -> None:
+    assert body.unpack(body.pack({1: "a"})) == {1: "a"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("cost", b"-000009"), ("cost", b"1_000_0"), ("cost", b" 000009"), ("cost", b"    nan"), ("attempts", b" ")],
+)
+def test_a_header_s_number_is_digits_and_nothing_else(field: str, value: bytes) -> None:
+    first = {"attempts": 3, "cost": 4}[field]
+    data = HONEST[0][:first] + value + HONEST[0][first + len(value) :]
+
+    with pytest.raises(WireError):
+        wire.decode_job(data)
+
+
+ROW = {"id": "a" * 32, "output": 1, "queue": 0.0, "window": 0.0, "compute": 0.0, "batch_size": 1}
+FAILURE = {"id": "a" * 32, "code": "expired", "message": "late"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        (b"1R", ROW | {"id": ["a"]}),
+        (b"1R", ROW | {"id": 5}),
+        (b"1R", ROW | {"queue": "soon"}),
+        (b"1R", ROW | {"window": None}),
+        (b"1R", ROW | {"compute": float("nan")}),
+        (b"1R", ROW | {"batch_size": {}}),
+        (b"1R", ROW | {"batch_size": -1}),
+        (b"1F", FAILURE | {"id": {"a": 1}}),
+        (b"1F", FAILURE | {"message": [1]}),
+        (b"1F", FAILURE | {"code": "unheard of"}),
+        (b"1F", FAILURE | {"code": []}),
+    ],
+)
+def test_an_outcome_with_a_field_of_another_kind_is_a_wire_error(kind: bytes, row: Any) -> None:
+    with pytest.raises(WireError):
+        wire.decode_frame(kind + msgpack.packb([row]))
+
+
+CARD = {"name": "toy", "task": "t", "codec": "text", "revision": "r"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": 5},
+        {"task": []},
+        {"revision": None},
+        {"max_cost": "many"},
+        {"max_cost": -1},
+        {"max_cost": True},
+        {"languages": 3},
+        {"languages": "en"},
+        {"labels": [1]},
+        {"artifacts": ["a"]},
+        {"artifacts": {"a": 1}},
+        {"options": []},
+        {"options": {1: 2}},
+        {"description": b"x"},
+    ],
+)
+def test_a_card_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, Any]) -> None:
+    assert wire.decode_card(msgpack.packb(CARD)).name == "toy"
+
+    with pytest.raises(WireError):
+        wire.decode_card(msgpack.packb(CARD | change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"room": -1}, {"room": "big"}, {"model": {}}, {"speed": {"fixed": float("inf")}}, {"speed": {"per_job": "1"}}],
+)
+def test_a_presence_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, Any]) -> None:
+    with pytest.raises(WireError):
+        wire.decode_presence(msgpack.packb({"batcher": "b", "model": "m@r"} | change))

@@ -1,0 +1,80 @@
+"""The msgpack body of a message: plain values and arrays, within bounds that keep rubbish from filling memory."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import msgpack
+
+INT32, FLOAT32 = 1, 2  # msgpack extension types: arrays, little-endian
+MAX_ITEMS = 1 << 20  # elements of one msgpack array or map: a body cannot blow up memory
+MAX_BYTES = 1 << 26  # of one text, one array of numbers, one run of bytes
+MAX_CONTAINERS = 1 << 16  # msgpack arrays and maps of a body: an empty one is a byte there, and seventy here
+
+
+def pack(value: Any) -> bytes:
+    """Any plain value or int32/float32 array, as msgpack."""
+    packed: bytes = msgpack.packb(value, default=_extend)
+    return packed
+
+
+def can_travel(value: Any) -> bool:
+    """Whether `pack` takes it, and the other side too."""
+    try:
+        packed = pack(value)
+        if len(packed) > MAX_CONTAINERS:  # smaller ones break no bound
+            unpack(packed)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def unpack(data: bytes) -> Any:
+    """The value in these bytes. Raises `ValueError` for anything malformed, oversized or of an unknown type."""
+    budget = _Budget()
+    try:
+        return msgpack.unpackb(
+            data,
+            list_hook=budget.spend,
+            object_hook=budget.spend,
+            raw=False,
+            strict_map_key=False,  # options and outputs of custom models may be keyed by numbers
+            ext_hook=_restore,
+            max_array_len=MAX_ITEMS,
+            max_map_len=MAX_ITEMS,
+            max_str_len=MAX_BYTES,
+            max_bin_len=MAX_BYTES,
+            max_ext_len=MAX_BYTES,
+        )
+    except (msgpack.UnpackException, msgpack.exceptions.ExtraData, OverflowError, TypeError, ValueError) as error:
+        raise ValueError("malformed msgpack") from error
+
+
+class _Budget:
+    """Counts the containers of one body."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MAX_CONTAINERS
+
+    def spend(self, container: Any) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError("too many arrays and maps")
+        return container
+
+
+def _extend(value: Any) -> msgpack.ExtType:
+    if isinstance(value, array) and value.typecode in "if":
+        return msgpack.ExtType(INT32 if value.typecode == "i" else FLOAT32, value.tobytes())
+    raise TypeError(f"{type(value).__name__} cannot travel: use plain values, or arrays of int32 or float32")
+
+
+def _restore(code: int, data: bytes) -> array[Any]:
+    if code not in (INT32, FLOAT32):
+        raise ValueError("unknown msgpack extension type")
+    restored: array[Any] = array("i" if code == INT32 else "f")
+    restored.frombytes(data)
+    return restored

@@ -1,0 +1,98 @@
+"""Which commands each side of the house sends to which keys: what docs/acl/users.acl grants, and no more. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from broker.keys import Keys
+
+
+class Role(StrEnum):
+    """Whoever talks to the broker; each has a user of its own."""
+
+    FRONT_END = "front-end"
+    BATCHER = "batcher"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """One command, to one kind of key; `key` is empty for commands that name none."""
+
+    command: str  # a subcommand behind a bar: client|setname
+    key: str = ""  # what stands behind the prefix: q:
+
+    def words(self, keys: Keys) -> list[str]:
+        """The command as it might be sent, to a key of this namespace."""
+        name = self.command.split("|")
+        key = f"{keys.prefix}{self.key}{'' if self.key in WHOLE else 'x'}"
+        if self.command in SCRIPTS:  # a script may do anything to the keys it names
+            return [*name, "x", "1", key] if self.key else [*name, "x", "0"]
+        if not self.key:
+            return name
+        return [*name, key, *([] if self.command in MANY_KEYS else ["1"])]
+
+
+SCRIPTS = ("eval", "evalsha")
+RUN = "eval evalsha"
+MANY_KEYS = ("del", "exists", "mget")  # another word would be another key
+WHOLE = ("cards", "batchers", "epoch")  # keys without an end of their own
+CONNECTION = "ping info time"  # AUTH and HELLO are open to everybody
+
+TABLE: Mapping[Role, Mapping[str, str]] = {
+    Role.FRONT_END: {
+        "": f"client|setname {CONNECTION} {RUN}",
+        "admit:": f"get set {RUN}",
+        "q:": f"llen rpush pttl pexpire {RUN}",
+        "tokens:": f"get incrby del pttl pexpire {RUN}",
+        "wake:": f"llen rpush del pexpire {RUN}",
+        "leases:": "zrange",
+        "lease:": "hlen hexists",
+        "reply:": "ltrim lrange",
+        "bell:": "blpop",
+        "cancel:": "set",
+        "epoch": "set get",
+        "cards": "hgetall",
+        "batchers": "hgetall",
+        "artifact:": "get",
+    },
+    Role.BATCHER: {
+        "": f"client|setname {CONNECTION} {RUN} multi exec",
+        "q:": f"llen lindex lrange ltrim lpush exists pttl pexpire {RUN}",
+        "tokens:": f"get incrby decrby del pttl pexpire {RUN}",
+        "suspect:": f"llen lrange ltrim lpush rpush pttl pexpire {RUN}",
+        "wake:": f"blpop lpop llen rpush del pexpire {RUN}",
+        "leases:": f"zadd zrem zscore zcard zrangebyscore pttl pexpire {RUN}",
+        "lease:": f"hget hset hdel hexists hlen del pexpire {RUN}",
+        "reply:": f"rpush pexpire {RUN}",
+        "bell:": f"rpush del pexpire {RUN}",
+        "dead:": f"llen rpush ltrim {RUN}",
+        "cancel:": "exists mget",
+        "epoch": f"set get {RUN}",
+        "cards": f"hsetnx hget hexists hgetall hdel {RUN}",
+        "batchers": f"hset hgetall hdel {RUN}",
+        "limits:": f"hgetall {RUN}",
+        "artifact:": f"set pexpire {RUN}",
+    },
+    Role.OPERATOR: {
+        "": f"{CONNECTION} {RUN} scan",
+        "q:": "llen lindex",
+        "tokens:": "get",
+        "suspect:": "llen",
+        "leases:": "zcard zrange",
+        "lease:": "hlen hexists",
+        "dead:": f"llen lrange lrem {RUN}",
+        "epoch": "get",
+        "cards": "hgetall",
+        "batchers": "hgetall",
+        "artifact:": "exists",
+        "limits:": "hgetall hset del",
+    },
+}
+
+
+def rights(role: Role) -> Sequence[Right]:
+    """All that this role needs."""
+    return [Right(command=command, key=key) for key, row in TABLE[role].items() for command in row.split()]

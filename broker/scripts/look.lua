@@ -1,0 +1,66 @@
+#!lua flags=no-writes
+-- LOOK: one consistent picture of a namespace, for people. Reads a bounded amount; keys of a wrong type count -1.
+--
+-- ARGV[1] what every key begins with   ARGV[2] leases looked into for each model   ARGV[3] most models
+-- ARGV[4…] ⟨m⟩ that were found by SCAN; those that are announced stand before them
+-- Reads cards, batchers (hashes), epoch (string); of each ⟨m⟩ q, suspect, dead (lists), tokens (strings), leases (zset);
+-- of each of its leases looked into lease:<batch> (hash)
+-- Returns {now, epoch, cards, batchers, models there are, {⟨m⟩, for each lane jobs, tokens, ms when the oldest was
+--          admitted; suspects, dead letters, leases, leases looked into, their jobs, how many are staged, ms of the first
+--          expiry}, …}
+
+local prefix = ARGV[1]
+
+local function ask(...)
+  local answer = redis.pcall(...)
+  if type(answer) ~= 'table' or not answer.err then return answer end
+  if not answer.err:find('WRONGTYPE') then error(answer) end
+end
+
+local function number(...) return tonumber(ask(...) or -1) or 0 end
+
+local function lane(model, name)
+  local queue = prefix .. 'q:' .. model .. ':' .. name
+  local head = ask('LINDEX', queue, 0)
+  local tokens = ask('GET', prefix .. 'tokens:' .. model .. ':' .. name)
+  return number('LLEN', queue), tonumber(tokens or 0) or -1, head and admitted_of(head) or 0
+end
+
+local function leases_of(model)
+  local key = prefix .. 'leases:' .. model
+  local found = ask('ZRANGE', key, 0, ARGV[2] - 1, 'WITHSCORES') or {}
+  local jobs, staged = 0, 0
+  for i = 1, #found, 2 do
+    local lease = prefix .. 'lease:' .. found[i]
+    local is_staged = ask('HEXISTS', lease, 'staged') or 0
+    jobs = jobs + math.max(0, number('HLEN', lease) - (ask('HEXISTS', lease, 'order') or 0) - is_staged)
+    staged = staged + is_staged
+  end
+  return number('ZCARD', key), #found / 2, jobs, staged, tonumber(found[2] or 0)
+end
+
+local cards, batchers = ask('HGETALL', prefix .. 'cards') or {}, ask('HGETALL', prefix .. 'batchers') or {}
+local models, seen = {}, {}
+local function add(model)
+  if model and not seen[model] then
+    seen[model] = true
+    models[#models + 1] = model
+  end
+end
+for i = 1, #cards, 2 do add(cards[i]) end
+for i = 2, #batchers, 2 do add(batchers[i]:sub(14):match('^([^\n]*)\n')) end
+for i = 4, #ARGV do add(ARGV[i]) end
+
+local picture = {now_ms(), ask('GET', prefix .. 'epoch') or '', cards, batchers, #models}
+for at = 1, math.min(#models, ARGV[3]) do
+  local model = models[at]
+  local row = {model}
+  for _, name in ipairs({'interactive', 'bulk'}) do
+    for _, value in ipairs({lane(model, name)}) do row[#row + 1] = value end
+  end
+  row[#row + 1] = number('LLEN', prefix .. 'suspect:' .. model)
+  row[#row + 1] = number('LLEN', prefix .. 'dead:' .. model)
+  for _, value in ipairs({leases_of(model)}) do row[#row + 1] = value end
+  picture[#picture + 1] = row
+end
+return picture
