@@ -26,16 +26,18 @@ from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
 from batcher.settings import BatcherSettings
 from broker.backoff import Backoff
+from broker.diagnosis import diagnose
 from broker.errors import BrokerError, BrokerUnfit
 from broker.logs import configure_logging
 from broker.messages import ModelCard, Presence, Pulse
 from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart, connect_starter
-from broker.settings import BrokerSettings, parser_for, pick, shown
+from broker.seldom import Seldom
+from broker.settings import BrokerSettings, parser_for, pick
 
 USAGE_ERROR = 2
 LOOP_ENDED = 70  # exit status: EX_SOFTWARE
 DESCRIPTION = "Serves one model from the broker's queue, in batches. One process for each card."
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0  # seconds between attempts to meet the broker
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 1.0  # seconds between attempts to meet the broker
 log = structlog.get_logger("batcher")
 
 
@@ -110,7 +112,7 @@ async def _met(
     stopping: asyncio.Event,
 ) -> bool:
     """Check the broker and announce; wait for a broker that is away. False when told to stop first."""
-    backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+    backoff, not_met = Backoff(FIRST_PAUSE, LONGEST_PAUSE), Seldom(log.warning)
     while not stopping.is_set():
         try:
             await link.check()
@@ -119,8 +121,8 @@ async def _met(
         except BrokerUnfit:
             raise
         except BrokerError as error:
-            url = shown(broker.redis_url)
-            log.warning("broker not met", url=url, error=str(error), remedy="start it, or set JITNEY_REDIS_URL")
+            why = diagnose(error, broker.redis_url)
+            not_met("broker not met", url=why.tried, error=str(error), cause=why.cause, remedy=why.remedy)
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), backoff.pause())
     return False

@@ -17,8 +17,8 @@ from batcher.guilt import Inquiry, halves
 from batcher.models.contract import Input, InvalidInput, Model, OutOfMemory, Output
 from batcher.packing import pack, padded
 from batcher.pass_cost import PassCost
+from broker.body import can_travel
 from broker.messages import Failure, FailureCode, Job
-from broker.wire import can_travel
 
 FAILED = "the model failed on this input"
 BROKEN = "the model failed on every input that was tried"

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import asdict
 
 from batcher.models.contract import About
+from broker.body import pack
 from broker.messages import ModelCard
-from broker.wire import pack
 
 REVISION_DIGITS = 12
 

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from batcher.batch import Batch
 from batcher.patience import Patience
 from batcher.window import Window, closing_reason, time_to_stage
-from broker.contract import BatcherBroker
-from broker.messages import Claim, Limits
+from broker.contract import NEVER, BatcherBroker
+from broker.messages import Claim, Lane, Limits
 
 IDLE_WAIT = 0.5  # seconds that a lost wake token may cost
 POLL = 0.001  # seconds between two looks at the queue while a fixed window is open, at the least
 LOOKS = 4
+EIGHTH = 1 / 8  # of every batch is for bulk that has waited
 
 
 class Claims:
@@ -28,14 +29,17 @@ class Claims:
         patience: Patience,
         stopping: asyncio.Event,
         clock: Callable[[], float],
+        predict: Callable[[int], float] = lambda jobs: 0.0,
     ) -> None:
         self._broker, self._batcher, self._patience = broker, batcher, patience
         self._stopping, self._clock = stopping, clock
+        self._predict = predict  # seconds that a batch of so many jobs takes; 0.0 while nobody knows
         self.limits = limits  # those of the next batch; replaced whole when an operator changes them
         self._count = 0
         self._trip = 0.001  # seconds: a round trip to the broker, as measured
         self._may_wait = True  # jobs may wait already, so do not block for a token first
         self._may_stage = False  # jobs gather while the card is busy, and none of them is a suspect
+        self._bulk_lead = 0.0  # batches by which bulk has had more than its eighth
         self._suspects_next = False  # suspects take turns with new work, which a fresh process serves first
 
     async def when_woken(self) -> Batch | None:
@@ -92,25 +96,47 @@ class Claims:
         )
 
     async def _ask_for(self, name: str, limits: Limits, *, staged: bool, wait: float) -> Claim:
-        suspects, waits = self._suspects_next, [wait]
+        suspects, waits, bulk_after = self._suspects_next, [wait], self._bulk_after(limits.max_batch_size)
 
         async def ask() -> Claim:
             # A lost answer is asked for again by the same name, which claims nothing more; and need not wait for it.
             asked_at, wait = self._clock(), waits.pop() if waits else 0.0
-            claim = await self._broker.drain(name, limits, staged=staged, suspects=suspects, wait=wait)
+            claim = await self._broker.drain(
+                name, limits, staged=staged, suspects=suspects, wait=wait, bulk_after=bulk_after
+            )
             self._learn(claim, self._clock() - asked_at, waited=wait > 0.0)
+            self._bulk_lead = bulk_lead(self._bulk_lead, claim, limits)
             return claim
 
         return await self._patience.ask(ask)
+
+    def _bulk_after(self, size: int) -> float:
+        """Seconds that bulk may be passed over: a quarter of a full batch's time, unless it has had its share."""
+        return self._predict(size) / 4 if self._bulk_lead <= 0.0 else NEVER
 
     def _learn(self, claim: Claim, elapsed: float, *, waited: bool) -> None:
         if not waited:
             self._trip += 0.1 * (elapsed - self._trip)
         self._may_wait = claim.left > 0
-        self._suspects_next = claim.closed_by != "suspects"
+        # By the jobs too: an answer that was asked for again does not say why the claim ended.
+        are_suspects = claim.closed_by == "suspects" or any(job.attempts for job in claim.jobs)
+        self._suspects_next = not are_suspects
         # A batch beside suspects would share the blame for their crash.
-        has_suspects = claim.closed_by == "suspects" or claim.suspects > 0
+        has_suspects = are_suspects or claim.suspects > 0
         # Jobs that were there before we asked: they came while the card was busy, and others will. A card that had to
         # wait for its job need not look for a next one while it computes.
         age = max((claim.claimed - job.admitted for job in claim.jobs), default=0.0)
         self._may_stage = not has_suspects and (self._may_wait or age > elapsed)
+
+
+def bulk_lead(before: float, claim: Claim, limits: Limits) -> float:
+    """By how many batches bulk is ahead of its eighth after this claim: it has to sit out until that is made up for.
+
+    In small batches one job is more than an eighth, and a long job may be the whole of any. Nobody is ahead where a
+    batch had room to spare; and at the most seven batches are owed, however long bulk had all cards for itself.
+    """
+    if claim.closed_by not in ("size", "tokens"):
+        return 0.0
+    bulk = [job for job in claim.jobs if job.lane is Lane.BULK]
+    share = max(len(bulk) / limits.max_batch_size, sum(job.cost for job in bulk) / limits.max_batch_tokens)
+    return min(max(0.0, before + share - EIGHTH), 1.0 - EIGHTH)

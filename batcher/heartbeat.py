@@ -13,6 +13,7 @@ import structlog
 from broker.contract import Heart
 from broker.errors import BrokerError
 from broker.messages import Presence, Pulse
+from broker.seldom import Seldom
 
 STALLED = 70  # exit status: EX_SOFTWARE
 log = structlog.get_logger("batcher")
@@ -50,6 +51,7 @@ class Heartbeat:
         self._heart, self._vitals, self._presence, self._on_pulse = heart, vitals, presence, on_pulse
         self._interval, self._max_step = lease / 4, max_step
         self._stopping = threading.Event()
+        self._missed, self._crashed = Seldom(log.warning), Seldom(log.exception)
         # Not a task of the event loop, and a daemon: a model that holds the interpreter up must not hold up this.
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -73,11 +75,12 @@ class Heartbeat:
         try:
             self._on_pulse(self._heart.beat(self._presence(), self._vitals.batches))
         except BrokerError as error:
-            log.warning("beat failed", error=str(error))
-        except Exception:
-            log.exception(
-                "beat failed"
-            )  # a batcher without a heart would lose every lease and hold no model to account
+            self._missed("beat failed", error=str(error))
+        except Exception:  # a batcher without a heart would lose every lease and hold no model to account
+            self._crashed("beat failed")
+        else:
+            if self._missed.is_over() | self._crashed.is_over():
+                log.info("beats again")
 
     def _end_process(self) -> None:
         log.critical(

@@ -21,6 +21,7 @@ from batcher.speed import SpeedFit
 from broker.contract import BatcherBroker
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.messages import Limits, Pulse, Speed
+from broker.seldom import Seldom
 
 RECLAIM_EVERY = 1.0  # seconds
 log = structlog.get_logger("batcher")
@@ -45,15 +46,22 @@ class Loop:
         self._broker, self._engine, self._configured = broker, engine, limits
         self._vitals, self._metrics, self._clock = vitals, metrics, clock
         self._stopping = asyncio.Event()
+        self._refused, self._not_reclaimed = Seldom(log.error), Seldom(log.warning)
         self._patience = Patience(self._stopping, on_wait=vitals.progress)
+        self._fit = SpeedFit()
         self._claims = Claims(
-            broker, limits, batcher=batcher, patience=self._patience, stopping=self._stopping, clock=clock
+            broker,
+            limits,
+            batcher=batcher,
+            patience=self._patience,
+            stopping=self._stopping,
+            clock=clock,
+            predict=self._fit.predict,
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._staged: Batch | None = None  # claimed, starts when the running one is done
         self._computed: Batch | None = None  # done, not published yet
         self._cancelled: frozenset[str] = frozenset()
-        self._fit = SpeedFit()
         self.speed = Speed()  # what the fit says; replaced whole, for the heartbeat reads it from its own thread
 
     @property
@@ -72,7 +80,7 @@ class Loop:
 
     async def run(self) -> None:
         """Serve until stopped. Whatever goes wrong with one batch, the loop lives on."""
-        reclaiming = asyncio.create_task(self._reclaim_for_ever())
+        reclaiming = asyncio.create_task(self._reclaim_until_stopped())
         try:
             while not self._stopping.is_set():
                 await self._survive(self._serve_once)
@@ -205,8 +213,10 @@ class Loop:
         except BrokerUnavailable as error:
             log.warning("broker away", error=str(error))
             await self._patience.pause()
-        except Exception:
-            log.exception("batch abandoned: its lease runs out and its jobs are served again")
+        except Exception as error:
+            # What the broker says is said again a second later, and needs no traceback.
+            tell = self._refused if isinstance(error, BrokerError) else log.exception
+            tell("batch abandoned: its lease runs out and its jobs are served again", error=str(error))
             kept = [batch for batch in (self._staged, self._computed) if batch is not None]
             self._vitals.batches = {batch.id: tuple(job.id for job in batch.claim.jobs) for batch in kept}
             await self._patience.pause()
@@ -217,13 +227,13 @@ class Loop:
             await self._attend(staged)
         await self._publish(starts=None)
 
-    async def _reclaim_for_ever(self) -> None:
-        while True:
+    async def _reclaim_until_stopped(self) -> None:
+        while not self._stopping.is_set():  # and not until cancelled: a connection that opens may swallow that
             await asyncio.sleep(RECLAIM_EVERY * random.uniform(0.75, 1.0))
             try:
                 for letter in await self._broker.reclaim():
                     log.error("dead letter", job=letter.job_id, model=letter.model)
             except BrokerError as error:
-                log.warning("reclaim failed", error=str(error))
+                self._not_reclaimed("reclaim failed", error=str(error))
             except Exception:
                 log.exception("reclaim failed")

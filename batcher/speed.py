@@ -5,26 +5,34 @@ from __future__ import annotations
 from batcher.fading_line import FadingLine
 from broker.messages import Speed
 
-MEMORY = 0.97  # about the last 30 batches count
+MEMORY = 0.97  # about the last 30 batches of a size count
 
 
 class SpeedFit:
-    """Both parts are at least zero. Batches of one size only say how long that size takes: it all counts as fixed."""
+    """Both parts are at least zero.
+
+    Batches of like size (1, 2–3, 4–7, …) fade among themselves only: an hour of lone jobs does not wash away what full
+    batches took. The line goes through the average of each. Where one size alone was seen all its time counts for its
+    jobs: larger batches are taken to be slow until one was seen, for who is admitted should be answered in time.
+    """
 
     def __init__(self) -> None:
-        self._line = FadingLine(memory=MEMORY)
+        self._sizes: dict[int, FadingLine] = {}
 
     def observe(self, jobs: int, seconds: float) -> None:
         """One batch of `jobs` took `seconds`."""
-        self._line.observe(jobs, seconds)
+        self._sizes.setdefault(jobs.bit_length(), FadingLine(memory=MEMORY)).observe(jobs, seconds)
 
     @property
     def speed(self) -> Speed:
         """All zero when nothing was observed yet."""
-        line = self._line
-        if line.weight == 0.0:
+        if not self._sizes:
             return Speed()
-        per_job = min(max(line.slope, 0.0), line.mean_y / line.mean_x)
+        line = FadingLine(memory=1.0)
+        for size in self._sizes.values():
+            line.observe(size.mean_x, size.mean_y)
+        most = line.mean_y / line.mean_x
+        per_job = min(max(line.slope, 0.0), most) if len(self._sizes) > 1 else most
         return Speed(fixed=line.mean_y - per_job * line.mean_x, per_job=per_job)
 
     def predict(self, jobs: int) -> float:

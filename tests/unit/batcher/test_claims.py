@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from batcher.claims import Claims
+from batcher.claims import Claims, bulk_lead
 from batcher.patience import Patience
+from broker.contract import NEVER
 from broker.errors import BrokerUnavailable
-from broker.messages import Claim, Depth, Job, Limits
+from broker.messages import Claim, Depth, Job, Lane, Limits
 from tests.conftest import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -27,6 +29,8 @@ class ScriptedBroker:
     closed_by: str = "empty"
     claims: list[dict[str, Any]] = field(default_factory=list)
     losses: int = 0  # answers that get lost on their way
+    lane: Lane = Lane.INTERACTIVE  # of all jobs
+    attempts: int = 0  # of all jobs
 
     async def wait(self, timeout: float) -> bool:
         self.clock.now = max(self.clock.now, min(self.arrivals, default=self.clock.now + timeout))
@@ -38,16 +42,20 @@ class ScriptedBroker:
         oldest = min(waiting, default=self.clock.now)
         return Depth(jobs=len(waiting), tokens=len(waiting), oldest_age=self.clock.now - oldest)
 
-    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, wait: float = 0.0) -> Claim:
+    async def drain(
+        self, batch: str, limits: Limits, *, staged: bool, suspects: bool, wait: float = 0.0, bulk_after: float
+    ) -> Claim:
         if wait:
             await self.wait(wait)
-        self.claims.append({"batch": batch, "at": self.clock.now, "suspects": suspects, "wait": wait})
+        note = {"batch": batch, "at": self.clock.now, "suspects": suspects, "wait": wait, "bulk_after": bulk_after}
+        self.claims.append(note)
         if self.losses:
             self.losses -= 1
             raise BrokerUnavailable
         waiting = self._waiting()[: limits.max_batch_size]
         self.arrivals = [at for at in self.arrivals if at not in waiting]
-        jobs = [Job(id=str(at), front_end="f", input="x", admitted=at, deadline=1e9) for at in waiting]
+        how = {"lane": self.lane, "attempts": self.attempts, "deadline": 1e9}
+        jobs = [Job(id=str(at), front_end="f", input="x", admitted=at, **how) for at in waiting]
         left = len(self._waiting())
         return Claim(batch=batch, jobs=jobs, left=left, claimed=self.clock.now, closed_by=self.closed_by)
 
@@ -55,10 +63,18 @@ class ScriptedBroker:
         return [at for at in self.arrivals if at <= self.clock.now]
 
 
-def claims(broker: ScriptedBroker, limits: Limits) -> Claims:
+def claims(broker: ScriptedBroker, limits: Limits, predict: Callable[[int], float] = lambda jobs: 0.0) -> Claims:
     stopping = asyncio.Event()
     patience = Patience(stopping, on_wait=lambda: None)
-    made = Claims(broker, limits, batcher="b", patience=patience, stopping=stopping, clock=broker.clock)  # type: ignore[arg-type]
+    made = Claims(
+        broker,  # type: ignore[arg-type]
+        limits,
+        batcher="b",
+        patience=patience,
+        stopping=stopping,
+        clock=broker.clock,
+        predict=predict,
+    )
     made._may_wait, made._may_stage = False, True
     return made
 
@@ -187,3 +203,66 @@ async def test_a_claim_whose_answer_was_lost_is_asked_for_again_without_waiting(
     assert batch is not None
     assert [claim["wait"] > 0.0 for claim in broker.claims] == [True, False]
     assert len({claim["batch"] for claim in broker.claims}) == 1
+
+
+async def test_bulk_is_passed_over_for_a_quarter_of_a_full_batch(clock: FakeClock) -> None:
+    broker = ScriptedBroker(clock, arrivals=[999.0])
+
+    await claims(broker, Limits(max_batch_size=32), predict=lambda jobs: 0.1 * jobs).when_woken()
+
+    assert broker.claims[0]["bulk_after"] == pytest.approx(0.8)
+
+
+def claim_of(*jobs: Job, closed_by: str = "size") -> Claim:
+    return Claim(batch="b", jobs=jobs, left=9, closed_by=closed_by)
+
+
+def bulk(cost: int = 1) -> Job:
+    return Job(id="1", front_end="f", input="x", lane=Lane.BULK, cost=cost)
+
+
+@pytest.mark.parametrize(
+    ("size", "cost", "one_in"),
+    [
+        pytest.param(64, 1, 1, id="an eighth at most: every batch"),
+        pytest.param(4, 1, 2, id="a quarter of a batch: every other one"),
+        pytest.param(1, 1, 8, id="all of it: one in eight"),
+        pytest.param(64, 50, 4, id="by its tokens half of it: one in four"),
+        pytest.param(64, 900, 8, id="more than a batch's tokens: one in eight"),
+    ],
+)
+def test_bulk_that_had_more_than_an_eighth_of_a_batch_sits_out_until_that_is_made_up_for(
+    size: int, cost: int, one_in: int
+) -> None:
+    limits, lead, rode = Limits(max_batch_size=size, max_batch_tokens=100), 0.0, 0
+
+    for _ in range(64):
+        rode += lead <= 0.0
+        lead = bulk_lead(lead, claim_of(*([bulk(cost)] if lead <= 0.0 else [])), limits)
+
+    assert rode == 64 // one_in
+
+
+def test_where_a_batch_had_room_to_spare_nobody_is_ahead() -> None:
+    assert bulk_lead(0.5, claim_of(bulk(), closed_by="empty"), Limits(max_batch_size=2)) == 0.0
+
+
+async def test_bulk_that_is_ahead_is_passed_over_until_interactive_jobs_had_their_part(clock: FakeClock) -> None:
+    broker = ScriptedBroker(clock, arrivals=[999.0, 999.5], lane=Lane.BULK, closed_by="size")
+    made = claims(broker, Limits(max_batch_size=1))
+
+    await made.when_woken()
+    await made.when_woken()
+
+    assert [claim["bulk_after"] for claim in broker.claims] == [0.0, NEVER]
+
+
+async def test_nothing_is_staged_beside_suspects_whose_claim_was_asked_for_again(clock: FakeClock) -> None:
+    broker = ScriptedBroker(clock, arrivals=[990.0], attempts=1, closed_by="again")
+    made = claims(broker, Limits())
+    await made.when_woken()
+    broker.arrivals = [991.0]
+
+    staged = await made.before(asyncio.get_running_loop().create_future(), clock.now)
+
+    assert staged is None

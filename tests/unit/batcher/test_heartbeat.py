@@ -6,6 +6,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from time import monotonic
 
+from structlog.testing import capture_logs
+
 from batcher.heartbeat import Heartbeat, Vitals
 from broker.errors import BrokerUnavailable
 from broker.messages import ModelCard, Presence, Pulse
@@ -79,3 +81,12 @@ def test_an_error_that_nobody_expected_does_not_end_the_heartbeat() -> None:
         assert heart.rung.wait(5)
 
     assert len(heart.beats) >= 1
+
+
+def test_beats_that_fail_are_told_once_and_so_is_the_first_that_does_not() -> None:
+    heart = CountingHeart(failures=5, until=2)
+
+    with capture_logs() as lines, beating(heart, Vitals(), []):
+        assert heart.rung.wait(5)
+
+    assert [line["event"] for line in lines] == ["beat failed", "beats again"]

@@ -88,10 +88,10 @@ class Flaky(MemoryBatcher):
     staged: asyncio.Event
     released: list[str]
 
-    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, wait: float = 0.0) -> Claim:
+    async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, **when: float) -> Claim:
         if staged and self.refuses_to_stage:
             raise BrokerError("no")
-        claim = await super().drain(batch, limits, staged=staged, suspects=suspects, wait=wait)
+        claim = await super().drain(batch, limits, staged=staged, suspects=suspects, **when)
         if staged and claim.jobs:
             self.staged.set()
         return claim

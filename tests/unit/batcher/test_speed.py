@@ -28,6 +28,26 @@ def test_one_size_alone_is_predicted_as_it_was() -> None:
     assert fit.predict(64) == pytest.approx(0.040)
 
 
+def test_one_size_alone_is_taken_to_be_the_time_of_its_jobs() -> None:
+    fit = SpeedFit()
+
+    fit.observe(1, 0.016)
+
+    assert fit.speed == Speed(fixed=0.0, per_job=0.016)
+
+
+# What full batches took was forgotten in a quiet hour, and the next flood let in as if they cost what a lone job does.
+def test_an_hour_of_lone_jobs_does_not_wash_away_what_full_batches_took() -> None:
+    fit = SpeedFit()
+    for jobs in (1, 64):
+        fit.observe(jobs, 0.005 + 0.010 * jobs)
+
+    for _ in range(10_000):
+        fit.observe(1, 0.015)
+
+    assert fit.predict(64) == pytest.approx(0.645)
+
+
 def test_nothing_observed_predicts_nothing() -> None:
     fit = SpeedFit()
 
