@@ -12,7 +12,7 @@ from broker.contract import FrontEndBroker
 from broker.errors import BrokerUnfit
 from broker.logs import configure_logging
 from broker.redis import connect_front_end
-from broker.settings import BrokerSettings, parser_for, pick
+from broker.settings import BrokerSettings, parser_for, pick, shown
 from server.app import create_app
 from server.codecs import make_codec
 from server.front_end import FrontEnd
@@ -73,9 +73,15 @@ def run(settings: ServerSettings, broker: BrokerSettings) -> None:
     """Serve until a signal. Raises `PortTaken`, and `BrokerUnfit` for a broker that would lose jobs."""
     identity = secrets.token_hex(8)
     connect = connector(broker, settings, identity)
-    link = Link(connect, identity, make_codec, on_unfit=lambda error: server.give_up(error))
+    link = Link(
+        connect,
+        identity,
+        make_codec,
+        on_unfit=lambda error: server.give_up(error),
+        address=shown(broker.redis_url),
+    )
     front_end = FrontEnd(settings=settings, link=link)
-    server = Server(uvicorn_config(create_app(front_end), settings), front_end)
+    server = Server(uvicorn_config(create_app(front_end), settings, front_end.metrics.refused), front_end)
     with listening(settings) as listener, metrics_served(front_end):
         server.run(sockets=[listener])
     if server.reason is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from broker.messages import Result, Timing, Value
+from broker.messages import Lane, Result, Timing, Value
 from server.codecs.contract import Codec, Plan
 from server.directory import Served
 from server.errors import Problem
@@ -42,6 +42,8 @@ class Answer:
         "_arrived",
         "_forget",
         "deadline",
+        "edition",
+        "lane",
         "left",
         "may_be_queued",
         "options",
@@ -56,12 +58,15 @@ class Answer:
         records: Sequence[Record],
         options: Mapping[str, Any],
         deadline: float,
+        lane: Lane,
         forget: Callable[[Answer], None],
     ) -> None:
         self.served = served
         self.records = records
         self.options = options
         self.deadline = deadline  # seconds, the front end's own clock
+        self.lane = lane
+        self.edition = 0  # grows when what is left is encoded for another revision
         self.left = 0  # jobs without an outcome
         self.may_be_queued = False  # the broker may know its jobs
         self.timing: Timing | None = None  # of the job that took longest

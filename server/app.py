@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from starlette.applications import Starlette
@@ -11,14 +12,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
+from broker.seldom import Seldom
 from server.endpoints.classification import classification
 from server.endpoints.docs import docs, openapi
 from server.endpoints.embedding import embedding
 from server.endpoints.models import model_by_name, model_list
 from server.endpoints.ops import livez, readyz
 from server.endpoints.translation import translation
-from server.errors import OF_STATUS, Problem, document, headers
+from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem, document, headers
 from server.front_end import FrontEnd
 from server.visit import Reception, identity, route_of
 
@@ -35,9 +38,12 @@ def create_app(front_end: FrontEnd) -> Starlette:
         async with front_end.link.running():
             yield
 
+    tell = _teller(front_end.clock)
+
     async def refuse(request: Request, error: Exception) -> Response:
         problem = error if isinstance(error, Problem) else _translated(error)
-        front_end.metrics.rejected[(problem.code,)] += 1
+        front_end.metrics.refused(problem.code)
+        tell(request.scope, problem)
         return _refusal(request, problem, getattr(error, "headers", None) or {})
 
     app = Starlette(
@@ -58,12 +64,22 @@ def _translated(error: Exception) -> Problem:
     return Problem(OF_STATUS.get(status, "internal"), detail)
 
 
+def _teller(clock: Callable[[], float]) -> Callable[[Scope, Problem], None]:
+    """Writes a line about each refused request. Overload and outages, though, refuse hundreds a second for one reason:
+    of these a line comes seldom, with a count."""
+    seldom: dict[str, Seldom] = {}  # by code
+
+    def tell(scope: Scope, problem: Problem) -> None:
+        write: Callable[..., Any] = log.warning if problem.status >= 500 else log.info
+        if problem.status in ASKS_TO_COME_BACK:
+            write = seldom.setdefault(problem.code, Seldom(write, clock))
+        write("refused", **identity(scope), route=route_of(scope), status=problem.status, code=problem.code)
+
+    return tell
+
+
 def _refusal(request: Request, problem: Problem, extra: Mapping[str, str]) -> Response:
-    request_id = request.scope["visit"].request_id.decode("ascii")
-    write = log.warning if problem.status >= 500 else log.info
-    scope = request.scope
-    write("refused", **identity(scope), route=route_of(scope), status=problem.status, code=problem.code)
-    body = document(problem, request_id)
+    body = document(problem, request.scope["visit"].request_id.decode("ascii"))
     response = Response(body, status_code=problem.status)
     response.raw_headers = headers(problem, len(body)) + [(k.lower().encode(), v.encode()) for k, v in extra.items()]
     return response

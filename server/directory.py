@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from broker.messages import Announcement, Fleet, ModelCard, Presence
+from broker.messages import Announcement, Fleet, ModelCard
 from server.codecs.contract import Codec
 from server.errors import Problem, patience
+from server.pace import UNKNOWN, Pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -16,11 +17,7 @@ class Served:
 
     card: ModelCard
     codec: Codec
-    jobs_per_second: float = 0.0  # all its batchers together, with full batches; zero is unknown
-
-    def seconds_for(self, jobs: int) -> float | None:
-        """How long its batchers take for so many jobs; None while nobody knows."""
-        return jobs / self.jobs_per_second if self.jobs_per_second else None
+    pace: Pace = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,18 +105,12 @@ def _callable(one: Announcement, codecs: Mapping[str, Codec]) -> bool:
 
 
 def _served(one: Announcement, codecs: Mapping[str, Codec]) -> Served:
-    return Served(card=one.card, codec=codecs[one.card.key], jobs_per_second=_jobs_per_second(one.batchers))
+    return Served(card=one.card, codec=codecs[one.card.key], pace=Pace.of(one.batchers))
 
 
 def _listed(one: Announcement, codecs: Mapping[str, Codec]) -> Listed:
     status = "live" if _callable(one, codecs) else "loading" if one.batchers else "gone"
     return Listed(card=one.card, status=status, batchers=len(one.batchers))
-
-
-def _jobs_per_second(batchers: Sequence[Presence]) -> float:
-    """What full batches give; batchers that have not measured themselves yet count for nothing."""
-    rates = ((one.room, one.speed.fixed + one.speed.per_job * one.room) for one in batchers)
-    return sum(room / seconds for room, seconds in rates if seconds > 0.0)
 
 
 def _live_models(names: Iterable[str]) -> str:

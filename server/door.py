@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from broker.messages import Failure, FailureCode, Job, Outcome, Verdict
+from broker.messages import Failure, FailureCode, Job, Lane, Outcome, Verdict
 from server.answer import Answer, Record
 from server.directory import Served
 from server.encoding import encode
@@ -39,9 +39,16 @@ class Door:
         self._closed_since: float | None = clock()
         self.unclaimed = 0  # outcomes nobody waited for, ever
 
-    def expect(self, served: Served, records: Sequence[Record], options: Mapping[str, Any], deadline: float) -> Answer:
+    def expect(
+        self,
+        served: Served,
+        records: Sequence[Record],
+        options: Mapping[str, Any],
+        deadline: float,
+        lane: Lane = Lane.INTERACTIVE,
+    ) -> Answer:
         """Register whoever waits for these records, until the `with` of the answer ends."""
-        answer = Answer(served, records, options, deadline, self._forget)
+        answer = Answer(served, records, options, deadline, lane, self._forget)
         for record in records:
             self._register(answer, record)
         self._answers[answer] = None
@@ -68,12 +75,9 @@ class Door:
 
     def judge(self, answer: Answer, verdict: Verdict) -> None:
         """What the broker said to a request."""
-        if verdict.refusal is None:
-            return
-        answer.may_be_queued = False
-        waits = answer.served.seconds_for(verdict.waiting)
-        detail = f"{verdict.waiting} jobs wait for {answer.served.card.name!r} already."
-        answer.refuse(Problem(verdict.refusal, detail, retry_after=waits))
+        if verdict.refusal is not None:
+            answer.may_be_queued = False
+            answer.refuse(_refusal(answer, verdict, answer.deadline - self._clock()))
 
     def close(self) -> None:
         """The broker does not answer: nothing is admitted until `open`."""
@@ -111,6 +115,7 @@ class Door:
     def renew(self, answer: Answer, served: Served) -> None:
         """Encode what still waits for another revision: ids must never meet the wrong vocabulary."""
         answer.served = served
+        answer.edition += 1  # the parcel of the last one, if it is still under way, means nothing any more
         for record in answer.records:
             withdrawn = self._withdraw(answer, record)
             if withdrawn:
@@ -157,3 +162,19 @@ class Door:
         away = 0.0 if self._closed_since is None else self._clock() - self._closed_since
         detail = "The broker does not answer; nothing can be computed until it is back."
         return Problem(FailureCode.BROKER_UNAVAILABLE, detail, retry_after=patience(away))
+
+
+def _refusal(answer: Answer, verdict: Verdict, time_left: float) -> Problem:
+    """Why the broker did not take these jobs, and when it may: once the lane is served, or enough of it."""
+    assert verdict.refusal is not None
+    name, pace = answer.served.card.name, answer.served.pace
+    if verdict.refusal is FailureCode.EXPIRED:
+        return Problem(verdict.refusal, "The time for this request was over before it could be queued.")
+    if verdict.refusal is FailureCode.BROKER_UNAVAILABLE:
+        return Problem(verdict.refusal, f"The broker cannot queue anything for {name!r} at the moment.")
+    if verdict.ahead is None:
+        detail = f"{verdict.waiting} jobs wait for {name!r} already."
+        return Problem(verdict.refusal, detail, retry_after=pace.seconds_for(verdict.waiting))
+    wait = pace.expected(verdict.ahead + answer.left)
+    detail = f"With {verdict.ahead} jobs before it at {name!r} this may take {wait:.2f} s; it has {time_left:.2f} s."
+    return Problem(verdict.refusal, detail, retry_after=wait - time_left)

@@ -26,11 +26,13 @@ KINDS: Mapping[str, Kind] = {
     "not_found": Kind(404, "There is nothing at this address"),
     "unknown_model": Kind(404, "No such model"),
     "method_not_allowed": Kind(405, "This address does not take this method"),
+    "request_timeout": Kind(408, "The request did not arrive in time"),
     FailureCode.TOO_LARGE: Kind(413, "Too large"),
     "unsupported_media_type": Kind(415, "The body must be JSON"),
     FailureCode.INVALID_INPUT: Kind(422, "This input cannot be computed"),
     "unknown_language": Kind(422, "The model does not know this language"),
     FailureCode.CONTENDED: Kind(429, "Too much is waiting already"),
+    "headers_too_large": Kind(431, "The headers are too large"),
     FailureCode.MODEL_ERROR: Kind(500, "The model failed on this input"),
     FailureCode.POISON: Kind(500, "This input crashed the model and was set aside"),
     "internal": Kind(500, "The server failed"),
@@ -41,6 +43,7 @@ KINDS: Mapping[str, Kind] = {
 }
 OF_STATUS = {404: "not_found", 405: "method_not_allowed"}  # what routing may raise
 ASKS_TO_COME_BACK = (429, 503)
+ENDS_THE_CONNECTION = (408, 431)  # what would come next on it is not the beginning of a request
 SHORTEST_RETRY, LONGEST_RETRY = 1.0, 60.0  # seconds
 MEDIA_TYPE = b"application/problem+json"
 INTERNAL_DETAIL = "The error has been logged; the request id finds it."
@@ -89,10 +92,12 @@ def document(problem: Problem, request_id: str) -> bytes:
 
 
 def headers(problem: Problem, length: int) -> list[tuple[bytes, bytes]]:
-    """The headers that belong to the document; 429 and 503 always say when to come back."""
+    """The headers that belong to the document; 429 and 503 always say when to come back, 408 and 431 that it ends."""
     found = [(b"content-type", MEDIA_TYPE), (b"content-length", b"%d" % length)]
     if problem.status in ASKS_TO_COME_BACK:
         found.append((b"retry-after", b"%d" % retry_after(problem.retry_after)))
+    if problem.status in ENDS_THE_CONNECTION:
+        found.append((b"connection", b"close"))
     return found
 
 

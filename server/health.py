@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from server.directory import Directory
 from server.front_end import FrontEnd
 from server.reader import BLOCK
 from server.schema import Check, Health
 
-READ_LATE = 3 * BLOCK  # seconds without a completed read: worth a word
+READ_LATE = 3 * BLOCK  # seconds without a read that went well: worth a word
 READ_DEAD = 15.0  # seconds; a read on a dead connection ends by its time limits well before
 TRIP_DEAD = 15.0  # seconds; the same for a trip that is away
 LOOK_DEAD = 60.0  # seconds; making the codec of a large vocabulary counts as one look
+MISSED = 600.0  # seconds that a model may be gone before its absence is taken for meant
 
 
 def liveness(front_end: FrontEnd) -> tuple[bool, Health]:
@@ -29,7 +31,7 @@ def readiness(front_end: FrontEnd) -> tuple[bool, Health]:
     met = front_end.link.registry.has_met_broker
     checks = [
         _broker(front_end),
-        _turns(front_end, "reader", front_end.link.reader.ticked, READ_LATE),
+        _turns(front_end, "reader", front_end.link.reader.succeeded, READ_LATE, "read well"),
         *_models(front_end),
     ]
     if front_end.is_draining:
@@ -37,20 +39,37 @@ def readiness(front_end: FrontEnd) -> tuple[bool, Health]:
     return met, Health("ok" if all(check.ok for check in checks) else "degraded", checks)
 
 
-def _turns(front_end: FrontEnd, task: str, ticked: float, limit: float) -> Check:
+def _turns(front_end: FrontEnd, task: str, ticked: float, limit: float, done: str = "turned") -> Check:
     age = front_end.clock() - ticked
-    return Check(task, age <= limit, f"last turned {age:.1f} s ago")
+    return Check(task, age <= limit, f"last {done} {age:.1f} s ago")
 
 
 def _broker(front_end: FrontEnd) -> Check:
-    if front_end.door.is_open:
+    """What was tried, the likely cause, since when. Never the password. One failed look is enough to say so: the door
+    waits for a second one, which on a link that is half open comes seconds later."""
+    registry = front_end.link.registry
+    if front_end.door.is_open and registry.absence is None:
         return Check("broker", True, "answers")
-    met = front_end.link.registry.has_met_broker
-    return Check("broker", False, "does not answer" if met else "has not been met yet")
+    said = "does not answer" if registry.has_met_broker else "has not been met yet"
+    if registry.absence is None:
+        return Check("broker", False, said)
+    why, away = registry.absence.why, front_end.clock() - registry.absence.since
+    return Check("broker", False, f"{said}: tried {why.tried}: {why.cause}; {why.remedy}; for {away:.0f} s")
 
 
 def _models(front_end: FrontEnd) -> Sequence[Check]:
-    listed = front_end.link.registry.directory.listed
-    if not listed:
+    directory, now = front_end.link.registry.directory, front_end.clock()
+    if not directory.listed:
         return [Check("models", False, "no batcher has announced one yet")]
-    return [Check(f"model {name}", listed[name].status == "live", listed[name].status) for name in sorted(listed)]
+    return [_model(directory, name, now) for name in sorted(directory.listed)]
+
+
+def _model(directory: Directory, name: str, now: float) -> Check:
+    """Gone is trouble for a while. A model that was taken out of service would else be missed for ever; but a front
+    end without any live model cannot help anybody, so there it stays trouble."""
+    status = directory.listed[name].status
+    away = now - directory.missing_since.get(name, now)
+    is_missed = away < MISSED or not directory.served
+    if status == "gone" and not is_missed:
+        return Check(f"model {name}", True, f"gone for {away:.0f} s, missed no longer")
+    return Check(f"model {name}", status == "live", status)

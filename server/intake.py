@@ -1,4 +1,4 @@
-"""What a request brings: its headers by name, its time limit, and its body, never more than the limit."""
+"""What a request brings: its headers by name, its time limit, its lane, and its body, never more than the limit."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Mapping
 
 from starlette.types import Receive
 
-from broker.messages import FailureCode
+from broker.messages import FailureCode, Lane
 from server.errors import ClientGone, Problem
 
 Headers = Mapping[bytes, bytes]
 JSON = b"application/json"
+LANES: Mapping[bytes, Lane] = {lane.value.encode("ascii"): lane for lane in Lane}
 
 
 def time_limit(headers: Headers, default: float, longest: float) -> float:
@@ -26,6 +27,17 @@ def time_limit(headers: Headers, default: float, longest: float) -> float:
     if not 0.0 < seconds <= longest:  # also False for nan
         raise Problem("malformed", f"X-Request-Timeout must be seconds above 0 and at most {longest:g}")
     return seconds
+
+
+def lane_of(headers: Headers) -> Lane:
+    """Which lane this request takes. Raises `Problem` (malformed) for one that we do not have."""
+    value = headers.get(b"jitney-lane")
+    if value is None:
+        return Lane.INTERACTIVE
+    found = LANES.get(value.strip().lower())
+    if found is None:
+        raise Problem("malformed", f"Jitney-Lane must be {' or '.join(Lane)}")
+    return found
 
 
 def require_json(headers: Headers) -> None:

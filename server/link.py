@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 import structlog
@@ -46,10 +46,11 @@ class Link:
         on_unfit: Callable[[BrokerUnfit], None] = lambda error: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
+        address: str = "",
     ) -> None:
         outbox = Outbox()
         self.door = Door(front_end, outbox, clock)
-        self.registry = Registry(self.door, Library(make_codec), clock, sleep)
+        self.registry = Registry(self.door, Library(make_codec), clock, sleep, address)
         self.reader = Reader(self.door, clock, sleep)
         self.writer = Writer(self.door, outbox, clock, sleep)
         self._connect = connect
@@ -65,11 +66,7 @@ class Link:
         try:
             yield
         finally:
-            for task in running:
-                task.cancel()
-            for task in running:
-                with suppress(asyncio.CancelledError):
-                    await task
+            await _end(running)
 
     async def keep(self, name: str, task: Task) -> None:
         """Connect and run this task, again after every error, for ever."""
@@ -90,6 +87,15 @@ class Link:
     def _not_connected(self, name: str, error: BrokerError, *, is_news: bool) -> None:
         if isinstance(error, BrokerUnfit) and not self.registry.has_met_broker:
             self._on_unfit(error)
+        why = self.registry.miss(error)
         if is_news:
-            log.warning("broker not reached", task=name, reason=str(error))
+            log.warning("broker not reached", task=name, reason=str(why))
         self.door.close()
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel them until they have ended: opening a connection may swallow a cancellation, and each tries for ever."""
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=0.2)

@@ -64,6 +64,10 @@ class Metrics:
         self.requests[route, method, str(status)] += 1
         self.durations[(route,)].observe(seconds)
 
+    def refused(self, code: str) -> None:
+        """One request ended in a problem."""
+        self.rejected[(code,)] += 1
+
     def computed(self, model: str, stages: Stages) -> None:
         """One request came back from the batchers."""
         self.stages[model, "queue"].observe(stages.queue)

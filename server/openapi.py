@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from broker.messages import Lane
 from server import schema
 from server.errors import KINDS
 
@@ -26,6 +27,7 @@ class Operation:
     body: type[Any] | None = None
     example: Mapping[str, Any] = field(default_factory=dict)
     problems: Sequence[int] = ()
+    unwell: str = ""  # what a 503 with the same document as a 200 means
 
 
 INFERENCE_PROBLEMS = tuple(sorted({kind.status for kind in KINDS.values()} - {405}))
@@ -71,14 +73,24 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         method="get", path="/v1/models", summary="The models, live and gone", reply=schema.ModelList, problems=(503,)
     ),
-    Operation(method="get", path="/livez", summary="Is this process alive", reply=schema.Health),
+    Operation(method="get", path="/livez", summary="Is this process alive", reply=schema.Health, unwell="It is not"),
     Operation(
-        method="get", path="/readyz", summary="Can this process answer, and what is missing", reply=schema.Health
+        method="get",
+        path="/readyz",
+        summary="Can this process answer, and what is missing",
+        reply=schema.Health,
+        unwell="It cannot: it drains, or has never met the broker",
     ),
 )
 CLIENT_HEADERS = (
     ("X-Request-Timeout", "seconds this request may take", {"type": "number", "exclusiveMinimum": 0}),
+    (
+        "Jitney-Lane",
+        "bulk: fills the room that interactive requests leave in the batches, and an eighth of them at least",
+        {"type": "string", "enum": [lane.value for lane in Lane], "default": Lane.INTERACTIVE.value},
+    ),
     ("X-Request-ID", "an id of your own; it is echoed and logged", {"type": "string", "maxLength": 128}),
+    ("traceparent", "W3C Trace Context: its trace id is logged beside the request's", {"type": "string"}),
 )
 
 
@@ -116,8 +128,9 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
 
 def _responses(one: Operation) -> dict[str, Any]:
     ok = {"description": "The answer", "content": {"application/json": {"schema": _ref(one.reply)}}}
+    unwell = {"503": {**ok, "description": one.unwell}} if one.unwell else {}
     problems = {str(status): {"description": _titles(status), "content": PROBLEM} for status in one.problems}
-    return {"200": ok, **problems}
+    return {"200": ok, **unwell, **problems}
 
 
 def _titles(status: int) -> str:

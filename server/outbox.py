@@ -10,21 +10,47 @@ from broker.messages import AdmitRequest, Job
 
 if TYPE_CHECKING:
     from server.answer import Answer
+    from server.errors import Problem
 
 
 class Parcel:
     """The jobs of one answer that are to be admitted together, for the revision they were encoded for."""
 
-    __slots__ = ("answer", "jobs", "model")
+    __slots__ = ("_edition", "answer", "is_again", "jobs", "model")
 
     def __init__(self, answer: Answer, jobs: Sequence[Job]) -> None:
         self.answer = answer
+        self._edition = answer.edition
+        self.is_again = answer.may_be_queued  # it was taken once, so it is not too late now
         self.jobs = jobs
         self.model = answer.served.card.key
 
+    @property
+    def is_current(self) -> bool:
+        """False once its answer was encoded anew: that has a parcel of its own, and nobody waits for these jobs."""
+        return self._edition == self.answer.edition
+
+    def refuse(self, problem: Problem) -> None:
+        """The broker has not taken it, so its answer ends here."""
+        if self.is_current:
+            self.answer.may_be_queued = False
+            self.answer.refuse(problem)
+
+    def is_wanted(self, now: float) -> bool:
+        """Somebody waits for these jobs."""
+        return self.is_current and self.answer.is_awaited and self.answer.deadline > now
+
     def request(self, now: float) -> AdmitRequest:
         """As the broker wants it; the time left is counted when the trip begins."""
-        return AdmitRequest(model=self.model, jobs=self.jobs, time_left=self.answer.deadline - now)
+        time_left, pace = self.answer.deadline - now, self.answer.served.pace
+        return AdmitRequest(
+            model=self.model,
+            jobs=self.jobs,
+            time_left=time_left,
+            lane=self.answer.lane,
+            most_ahead=None if self.is_again else pace.most_ahead(time_left, len(self.jobs)),
+            room=pace.room,
+        )
 
 
 class Outbox:
@@ -44,13 +70,17 @@ class Outbox:
         self._cancelled.update(jobs)
         self._filled.set()
 
+    def keep(self, cancelled: Mapping[str, float], now: float) -> None:
+        """These (id → seconds to remember them) were not brought to the broker: they go with whatever goes next."""
+        self._cancelled |= {job: now + left for job, left in cancelled.items()}
+
     async def filled(self) -> None:
         """Return once there is something to take."""
         await self._filled.wait()
 
     def take(self, now: float) -> tuple[list[Parcel], dict[str, float]]:
         """Everything that is still wanted: parcels, and cancellations as id → seconds to remember them."""
-        parcels = [parcel for parcel in self._parcels if parcel.answer.is_awaited and parcel.answer.deadline > now]
+        parcels = [parcel for parcel in self._parcels if parcel.is_wanted(now)]
         cancelled = {job: deadline - now for job, deadline in self._cancelled.items() if deadline > now}
         self._parcels, self._cancelled = [], {}
         self._filled.clear()

@@ -33,7 +33,7 @@ class Reader:
         self._clock = clock
         self._sleep = sleep
         self._backoff = Backoff()
-        self.ticked = clock()  # when a read last ended, well or not
+        self.ticked = self.succeeded = clock()  # when a read last ended: well or not; well
 
     async def run(self, broker: FrontEndBroker) -> None:
         """Read after read, for ever."""
@@ -51,6 +51,7 @@ class Reader:
             frames = await broker.receive(last.count, 0.0 if last.more else BLOCK)
         finally:
             self.ticked = self._clock()
+        self.succeeded = self.ticked
         self._door.settle(frames.outcomes)
         self._backoff.reset()
         await asyncio.sleep(0)  # those who were just answered go first; the next read can wait

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
 from broker.contract import FrontEndBroker
-from broker.errors import BrokerError
+from broker.diagnosis import Diagnosis, diagnose
+from broker.errors import BrokerError, BrokerUnavailable
 from server.directory import Directory
 from server.door import Door
 from server.library import Library
@@ -21,6 +23,14 @@ FAILURES = 2  # looks that fail in a row close the door
 AT_ONCE = 32  # answers renewed before others get their turn
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """A broker that cannot be had."""
+
+    since: float  # seconds, our clock
+    why: Diagnosis
+
+
 class Registry:
     """Keeps the directory; opens the door when the broker answers."""
 
@@ -30,15 +40,18 @@ class Registry:
         library: Library,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        address: str = "",
     ) -> None:
         self._door = door
         self._library = library
         self._clock = clock
         self._sleep = sleep
+        self._address = address  # the broker's, without a password
         self._epoch = ""
         self._failures = 0
         self.directory = Directory()
         self.has_met_broker = False
+        self.absence: Absence | None = None
         self.ticked = clock()  # when a look last ended, well or not
 
     async def run(self, broker: FrontEndBroker) -> None:
@@ -51,12 +64,29 @@ class Registry:
     async def try_to_look(self, broker: FrontEndBroker) -> None:
         """One look; when several fail in a row the door closes."""
         try:
-            await self.look(broker)
+            await self._look_again(broker)
         except BrokerError as error:
             self._failures += 1
+            why = self.miss(error)
             if self._failures >= FAILURES and self._door.is_open:
-                log.warning("broker lost", task="registry", reason=str(error))
+                log.warning("broker lost", task="registry", reason=str(why))
                 self._door.close()
+
+    async def _look_again(self, broker: FrontEndBroker) -> None:
+        """A connection that broke says little of the broker: on a new one it may answer at once."""
+        began = self._clock()
+        try:
+            await self.look(broker)
+        except BrokerUnavailable:
+            if self._clock() - began > PERIOD:  # it did not break, it was silent
+                raise
+            await self.look(broker)
+
+    def miss(self, error: BrokerError) -> Diagnosis:
+        """The broker cannot be had; why that is, most likely."""
+        since = self.absence.since if self.absence else self._clock()
+        self.absence = Absence(since=since, why=diagnose(error, self._address))
+        return self.absence.why
 
     async def look(self, broker: FrontEndBroker) -> None:
         """See what there is, and act on it. Raises `BrokerError`."""
@@ -72,6 +102,7 @@ class Registry:
         if not self._door.is_open:
             log.info("broker met" if not self.has_met_broker else "broker is back")
         self._failures = 0
+        self.absence = None
         self.has_met_broker = True
         self._door.open()
 

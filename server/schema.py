@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from server.errors import Problem
+from server.unreadable import why
 
 Id = str | int
 
@@ -172,6 +173,10 @@ class ProblemDocument(Struct, frozen=True, kw_only=True):
     instance: str
     code: str
     request_id: str
+    limit: Annotated[int | msgspec.UnsetType, Meta(description="with too_large: how much there may be")] = msgspec.UNSET
+    languages: Annotated[
+        list[str] | msgspec.UnsetType, Meta(description="with unknown_language: those that the model knows")
+    ] = msgspec.UNSET
 
 
 Body = TypeVar("Body")
@@ -184,4 +189,4 @@ def read(decoder: msgspec.json.Decoder[Body], body: bytes) -> Body:
     except msgspec.ValidationError as error:
         raise Problem("malformed", f"The body is not as it should be: {error}") from error
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, nested too deeply
-        raise Problem("malformed", "The body is not JSON that can be read") from error
+        raise Problem("malformed", f"The body is not JSON that can be read: {why(body, error)}") from error

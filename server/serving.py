@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
 from server.front_end import FrontEnd
+from server.protocol import BoundedProtocol
 from server.settings import ServerSettings
 
 log = structlog.get_logger("server")
@@ -21,12 +23,14 @@ KEEP_ALIVE = 75  # seconds an idle connection stays open: longer than the usual 
 GRACE = 5  # seconds beyond the longest deadline until unfinished requests are given up
 
 
-def uvicorn_config(app: ASGIApp, settings: ServerSettings) -> uvicorn.Config:
-    """uvicorn without its own logging, headers and websockets."""
+def uvicorn_config(
+    app: ASGIApp, settings: ServerSettings, on_refusal: Callable[[str], None] = lambda code: None
+) -> uvicorn.Config:
+    """uvicorn without its own logging, headers and websockets. `on_refusal` is told of requests no endpoint saw."""
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=partial(BoundedProtocol, on_refusal=on_refusal),  # type: ignore[arg-type]  # it is only ever called
         ws="none",
         lifespan="on",
         log_config=None,

@@ -67,6 +67,7 @@ class Vigil:
             self._timer.cancel()
         if self._listener is not None:
             self._listener.cancel()
+            self._listener = None  # else its end would hold us, and we it: garbage that only the collector finds
         # The cancellation was ours, and nobody else wants this task to end: then the reason is the news.
         if self._reason is not None and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise self._reason from None
@@ -93,7 +94,11 @@ class Vigil:
         self._interrupt(ClientGone())
 
     def _expire(self) -> None:
-        self._interrupt(Problem(FailureCode.EXPIRED, f"There was no answer within {self.seconds:g} seconds."))
+        if self._may_listen:
+            reason = Problem(FailureCode.EXPIRED, f"There was no answer within {self.seconds:g} seconds.")
+        else:
+            reason = Problem("request_timeout", f"The body did not arrive within {self.seconds:g} seconds.")
+        self._interrupt(reason)
 
     def _interrupt(self, reason: Exception) -> None:
         if self._reason is None:

@@ -92,7 +92,7 @@ class Reception:
 
     async def _apologise(self, visit: Visit, outgoing: Outgoing) -> None:
         """A 500 without internals, unless an answer has begun already: then the connection just ends."""
-        self._metrics.rejected[("internal",)] += 1
+        self._metrics.refused("internal")
         if not outgoing.status:
             problem = Problem("internal", INTERNAL_DETAIL)
             body = document(problem, visit.request_id.decode("ascii"))

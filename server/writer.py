@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from broker.contract import FrontEndBroker
-from broker.errors import BrokerError, BrokerFull
+from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
 from broker.messages import FailureCode, Verdict
 from server.door import Door
 from server.errors import INTERNAL_DETAIL, Problem, patience
@@ -17,7 +17,8 @@ from server.outbox import Outbox, Parcel
 
 log = structlog.get_logger("server.writer")
 
-ASK_AGAIN = 0.05  # seconds until a trip that got no answer is repeated
+PAUSES = (0.05, 0.1, 0.2, 0.4)  # seconds between the repetitions of a trip that got no answer
+BRIEF = 1.0  # seconds; an outage that is not over by then is told to those who wait
 
 
 class Writer:
@@ -56,31 +57,54 @@ class Writer:
         try:
             verdicts = await self._admit(broker, parcels, cancelled)
         except BrokerFull:
+            self._outbox.keep(cancelled, self._clock())
             self._refuse_as_full(parcels)
         except BrokerError as error:
+            self._outbox.keep(cancelled, self._clock())
             self._give_up(parcels, error)
         except Exception:
             await self._find_the_guilty(broker, parcels, cancelled)
         else:
             self._full_since = None
             for parcel, verdict in zip(parcels, verdicts, strict=True):
-                self._door.judge(parcel.answer, verdict)
+                if parcel.is_current:
+                    self._door.judge(parcel.answer, verdict)
 
     async def _admit(
         self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[str, float]
     ) -> Sequence[Verdict]:
-        now = self._clock()
         self._sequence += 1
-        requests = [parcel.request(now) for parcel in parcels]
         for parcel in parcels:
             parcel.answer.may_be_queued = True
+        began = self._clock()
         try:
-            return await broker.admit(self._sequence, requests, cancelled)
-        except BrokerFull:
-            raise
-        except BrokerError:
-            await self._sleep(ASK_AGAIN)
-            return await broker.admit(self._sequence, requests, cancelled)
+            return await self._ask(broker, parcels, cancelled)
+        except BrokerUnavailable:
+            return await self._ask_again(broker, parcels, cancelled, began)
+
+    async def _ask_again(
+        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[str, float], began: float
+    ) -> Sequence[Verdict]:
+        pauses = list(PAUSES)
+        while True:
+            is_last = self._clock() - began > BRIEF  # a link that was dead: a new one is well, or the broker is away
+            if not is_last:
+                await self._sleep(pauses.pop(0))
+            try:
+                return await self._ask(broker, parcels, cancelled)
+            except BrokerFull as error:
+                # A server says so before it looks whether it took these jobs: they may be queued, and are cancelled.
+                raise BrokerUnavailable("the broker's answer was lost, and its memory is spent") from error
+            except BrokerUnavailable:
+                if is_last or not pauses:
+                    raise
+
+    async def _ask(
+        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[str, float]
+    ) -> Sequence[Verdict]:
+        # Counted anew each time: a trip that was lost takes seconds, and no job may outlive the one who waits for it.
+        now = self._clock()
+        return await broker.admit(self._sequence, [parcel.request(now) for parcel in parcels], cancelled)
 
     def _refuse_as_full(self, parcels: Sequence[Parcel]) -> None:
         if self._full_since is None:
@@ -88,9 +112,8 @@ class Writer:
             log.error("broker full")
         waits = patience(self._clock() - self._full_since)
         for parcel in parcels:
-            parcel.answer.may_be_queued = False
             detail = "The broker is out of memory and takes no new jobs."
-            parcel.answer.refuse(Problem(FailureCode.BROKER_FULL, detail, retry_after=waits))
+            parcel.refuse(Problem(FailureCode.BROKER_FULL, detail, retry_after=waits))
 
     def _give_up(self, parcels: Sequence[Parcel], error: BrokerError) -> None:
         log.warning("broker lost", task="writer", reason=str(error), refused=len(parcels))
@@ -104,8 +127,7 @@ class Writer:
         """Some parcel cannot travel: alone each harms nobody else."""
         log.exception("admission failed", requests=len(parcels))
         if len(parcels) == 1:
-            parcels[0].answer.may_be_queued = False
-            parcels[0].answer.refuse(Problem("internal", INTERNAL_DETAIL))
+            parcels[0].refuse(Problem("internal", INTERNAL_DETAIL))
             return
         for parcel in parcels:
             await self._deliver(broker, [parcel], cancelled)

@@ -10,14 +10,14 @@ import msgspec
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from broker.messages import FailureCode
+from broker.messages import FailureCode, Lane
 from server.answer import Record
 from server.codecs.contract import CodecError
 from server.directory import Served
 from server.encoding import decode, encode_all
 from server.errors import Problem, problem_of
 from server.front_end import FrontEnd
-from server.intake import read_body, require_json, time_limit
+from server.intake import lane_of, read_body, require_json, time_limit
 from server.schema import Id
 from server.schema import Record as Asked
 from server.timing import Stages, stages
@@ -53,12 +53,13 @@ class Inference:
         headers = dict(scope["headers"])
         seconds = time_limit(headers, settings.default_timeout, settings.max_timeout)
         with self._front_end.watch.over(receive, scope["visit"].started, seconds) as vigil:
+            lane = lane_of(headers)
             require_json(headers)
             call = self._read(scope, await read_body(headers, receive, settings.max_body_bytes))
             self._check(call)
             vigil.listen()
             records = await self._encode(call)
-            spent = await self._compute(call, records, vigil.deadline)
+            spent = await self._compute(call, records, vigil.deadline, lane)
             body = to_json({"result": self._rows(call, records, scope)})
         await self._reply(send, body, spent)
 
@@ -77,11 +78,11 @@ class Inference:
         plans = await encode_all(codec, [asked.text for asked in call.records], call.options)
         return [Record(asked.text, codec, plan) for asked, plan in zip(call.records, plans, strict=True)]
 
-    async def _compute(self, call: Call, records: Sequence[Record], deadline: float) -> Stages | None:
+    async def _compute(self, call: Call, records: Sequence[Record], deadline: float, lane: Lane) -> Stages | None:
         """Every record then has its outputs or its problem. Returns where the time went; None: nothing was computed."""
         door, clock = self._front_end.door, self._front_end.clock
         started = clock()
-        with door.expect(call.served, records, call.options, deadline) as answer:
+        with door.expect(call.served, records, call.options, deadline, lane) as answer:
             limit = self._front_end.settings.max_queue_jobs
             if answer.left > limit:
                 raise Problem(FailureCode.TOO_LARGE, f"These texts make {answer.left} jobs; {limit} may wait at once.")

@@ -25,6 +25,7 @@ OF_TASK: Mapping[str, msgspec.json.Decoder[Any]] = {
     EMBEDDING: msgspec.json.Decoder(schema.EmbeddingRequest),
 }
 CUSTOM = msgspec.json.Decoder(schema.AnyRequest)
+ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 NOT_OPTIONS = ("records", "model")
 
 
@@ -41,7 +42,7 @@ def model_by_name(front_end: FrontEnd) -> Route:
 
 
 def _further_fields(body: bytes) -> Mapping[str, Any]:
-    payload: dict[str, Any] = msgspec.json.decode(body)["payload"]
+    payload: dict[str, Any] = schema.read(ANYTHING, body)["payload"]  # a number out of range shows only now
     return {name: value for name, value in payload.items() if name not in NOT_OPTIONS}
 
 

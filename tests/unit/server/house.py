@@ -231,6 +231,7 @@ async def house(
     met: bool = True,
     clock: Callable[[], float] | None = None,
     quick: bool = False,
+    address: str = "",
     **settings: Any,
 ) -> AsyncIterator[House]:
     """A front end with its tasks running; the registry looks once (`met`) and then when the test says so.
@@ -244,7 +245,7 @@ async def house(
         yield broker
 
     clocks = {"clock": clock} if clock else {}
-    link = Link(connect, "f" * 16, make_codec, sleep=patient if quick else never, **clocks)
+    link = Link(connect, "f" * 16, make_codec, sleep=patient if quick else never, address=address, **clocks)
     front_end = FrontEnd(settings=ServerSettings(**settings), link=link, **clocks)
     app = create_app(front_end)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)

@@ -6,13 +6,14 @@ import asyncio
 
 import pytest
 
-from broker.messages import Failure, FailureCode, Result, Timing, Verdict
+from broker.messages import Failure, FailureCode, Lane, Result, Timing, Verdict
 from server.answer import Record
 from server.codecs.contract import Piece, Plan
 from server.directory import Served
 from server.door import Door
 from server.errors import Problem
 from server.outbox import Outbox
+from server.pace import Pace
 from tests.unit.server.house import WordCodec, card
 
 pytestmark = pytest.mark.anyio
@@ -29,9 +30,9 @@ class Post:
         self.codec = WordCodec(card(), {})
         self.served = Served(card=card(), codec=self.codec)
 
-    def expect(self, *texts: str, seconds: float = 60.0):
+    def expect(self, *texts: str, seconds: float = 60.0, lane: Lane = Lane.INTERACTIVE):
         records = [Record(text, self.codec, self.codec.encode(text, {})) for text in texts]
-        return self.door.expect(self.served, records, {}, self.clock() + seconds)
+        return self.door.expect(self.served, records, {}, self.clock() + seconds, lane)
 
     def take(self):
         """What the writer does before a trip."""
@@ -157,6 +158,51 @@ async def test_a_refused_answer_raises_what_the_broker_said(post):
     assert caught.value.code == "contended"
 
 
+async def test_a_request_that_would_take_too_long_is_told_how_long_and_when_to_come_back(post):
+    post.served = Served(card=card(), codec=post.codec, pace=Pace(fixed=0.5, per_job=0.01, room=100))
+    with post.expect("one two", seconds=3.0) as answer:
+        post.door.judge(answer, Verdict(refusal=FailureCode.CONTENDED, ahead=398))
+
+        with pytest.raises(Problem) as caught:
+            await answer
+
+    assert caught.value.detail == "With 398 jobs before it at 'echo' this may take 8.50 s; it has 3.00 s."
+    assert (caught.value.code, caught.value.retry_after) == ("contended", pytest.approx(5.5))
+
+
+async def test_a_request_that_came_to_the_broker_too_late_has_expired(post):
+    with post.expect("one") as answer:
+        post.door.judge(answer, Verdict(refusal=FailureCode.EXPIRED))
+
+        with pytest.raises(Problem) as caught:
+            await answer
+
+    assert caught.value.status == 504
+
+
+async def test_a_request_tells_the_broker_its_lane_and_how_many_jobs_may_be_before_it(post):
+    post.served = Served(card=card(), codec=post.codec, pace=Pace(fixed=0.5, per_job=0.01, room=100))
+    with post.expect("one two", seconds=4.0, lane=Lane.BULK) as answer:
+        post.door.admit(answer)
+        [parcel], _ = post.take()
+
+        asked = parcel.request(post.clock())
+
+    assert (asked.lane, asked.most_ahead, asked.room) == (Lane.BULK, 160, 100)
+
+
+async def test_a_request_that_was_taken_once_is_not_weighed_when_it_is_brought_again(post):
+    post.served = Served(card=card(), codec=post.codec, pace=Pace(fixed=0.5, per_job=0.01, room=100))
+    with post.expect("one two", seconds=4.0) as answer:
+        post.door.admit(answer)
+        post.take()
+        post.door.push_again()
+
+        [parcel], _ = post.take()
+
+        assert parcel.request(post.clock()).most_ahead is None
+
+
 async def test_an_expired_request_is_not_brought_to_the_broker(post):
     with post.expect("one", seconds=1.0) as answer:
         post.door.admit(answer)
@@ -246,6 +292,30 @@ async def test_a_renewed_answer_is_encoded_by_the_new_codec_for_the_new_revision
         parcels, cancelled = post.take()
         assert [(parcel.model, [job.input for job in parcel.jobs]) for parcel in parcels] == [("echo@r2", ["r2:one"])]
         assert list(cancelled) == [old.id]
+
+
+async def test_a_parcel_no_trip_has_taken_yet_goes_only_for_the_new_revision(post):
+    new = card(revision="r2")
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+
+        post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
+
+        parcels, cancelled = post.take()
+        assert ([parcel.model for parcel in parcels], cancelled) == (["echo@r2"], {})
+
+
+async def test_what_is_said_of_a_parcel_of_the_old_revision_ends_nothing(post):
+    new = card(revision="r2")
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+        [old], _ = post.take()
+        post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
+        [renewed], _ = post.take()
+
+        old.refuse(Problem("broker_full", "no room"))
+
+        assert (old.is_current, renewed.is_current, answer.is_awaited) == (False, True, True)
 
 
 async def test_a_late_result_of_the_old_revision_is_not_taken_for_one_of_the_new(post):

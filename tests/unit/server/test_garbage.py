@@ -8,6 +8,7 @@ import gc
 import pytest
 
 from broker.messages import FailureCode, Verdict
+from server.vigil import LATE, ROUND
 from tests.unit.server.house import ScriptedBroker, house
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +32,14 @@ class Cycle:
 
     async def send(self, message):
         self.status = message.get("status", self.status)
+
+
+class LateBroker(ScriptedBroker):
+    """Answers when the request has been watched for a while."""
+
+    async def admit(self, sequence, requests, cancelled):
+        await asyncio.sleep(2 * (LATE + ROUND))
+        return await super().admit(sequence, requests, cancelled)
 
 
 async def status_of(app, body, path):
@@ -63,5 +72,21 @@ async def test_a_request_leaves_nothing_to_the_garbage_collector(status, body, p
             await asyncio.sleep(0)
 
             assert (answered, gc.collect()) == (status, 0)
+        finally:
+            gc.enable()
+
+
+async def test_a_late_request_leaves_nothing_either():
+    async with house(LateBroker()) as jitney:
+        await status_of(jitney.app, GOOD, "/models/echo")
+        await asyncio.sleep(0)
+        gc.collect()
+        gc.disable()
+        try:
+            answered = await status_of(jitney.app, GOOD, "/models/echo")
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+            assert (answered, gc.collect()) == (200, 0)
         finally:
             gc.enable()

@@ -6,8 +6,11 @@ import re
 
 import msgspec
 import pytest
+import structlog
 
 from broker.errors import BrokerUnavailable
+from broker.messages import FailureCode, Verdict
+from broker.seldom import EVERY
 from server import schema
 from server.app import ENDPOINTS
 from server.openapi import OPERATIONS, document
@@ -122,6 +125,46 @@ async def test_a_writer_is_away_only_while_its_trip_is():
         assert (away, jitney.front_end.link.writer.is_away) == ([True], False)
 
 
+@pytest.mark.parametrize(
+    ("code", "status"), [("contended", 429), ("broker_full", 503), ("no_batcher", 503)], ids=lambda one: str(one)
+)
+async def test_what_is_refused_again_and_again_is_told_seldom_with_a_count_and_counted_each_time(clock, code, status):
+    broker = ScriptedBroker(verdict=Verdict(refusal=FailureCode(code), waiting=7))
+    async with house(broker, clock=clock) as jitney:
+        with structlog.testing.capture_logs() as lines:
+            asked = [await jitney.ask("life") for _ in range(20)]
+            clock.tick(EVERY)
+            await jitney.ask("life")
+
+        assert {answer.status_code for answer in asked} == {status}
+        assert [(line["code"], line["times"]) for line in refusals(lines)] == [(code, 1), (code, 20)]
+        assert jitney.front_end.metrics.rejected[(code,)] == 21
+
+
+async def test_refusals_for_different_reasons_are_counted_apart():
+    async with house(ScriptedBroker(verdict=Verdict(refusal=FailureCode.CONTENDED, waiting=7))) as jitney:
+        with structlog.testing.capture_logs() as lines:
+            await jitney.ask("life")
+            jitney.front_end.door.close()
+            await jitney.ask("life")
+
+    assert [line["code"] for line in refusals(lines)] == ["contended", "broker_unavailable"]
+
+
+@pytest.mark.parametrize(("text", "status"), [("fail:model_error", 500), ("fail:expired", 504), ("impossible", 422)])
+async def test_what_is_no_outage_is_a_line_each_time(text, status):
+    async with house() as jitney:
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(3):
+                await jitney.ask(text)
+
+    assert [line["status"] for line in refusals(lines)] == [status] * 3
+
+
+def refusals(lines):
+    return [line for line in lines if line["event"] == "refused"]
+
+
 async def test_every_health_page_is_as_the_schema_says():
     async with house() as jitney:
         for path in ("/livez", "/readyz"):
@@ -190,6 +233,24 @@ async def test_the_document_has_every_address_but_its_own(monkeypatch):
         assert served - told == {("/docs", "GET"), ("/openapi.json", "GET")}
         assert told - served == set()
         assert len(jitney.app.routes) == len(ENDPOINTS)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_the_document_says_that_health_may_be_a_503_of_the_same_shape(path):
+    responses = document("1.0")["paths"][path]["get"]["responses"]
+
+    assert responses["503"]["content"] == responses["200"]["content"]
+
+
+def test_the_document_names_every_status_and_header_of_an_inference():
+    told = document("1.0")["paths"]["/translation"]["post"]
+
+    assert {"408", "413", "431", "429", "503"} <= told["responses"].keys()
+    assert "traceparent" in [parameter["name"] for parameter in told["parameters"]]
+
+
+def test_the_document_has_the_members_that_only_some_problems_have():
+    assert {"limit", "languages"} <= document("1.0")["components"]["schemas"]["ProblemDocument"]["properties"].keys()
 
 
 def references(node):

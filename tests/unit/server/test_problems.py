@@ -31,11 +31,13 @@ def test_every_failure_code_has_a_kind():
         ("not_found", 404),
         ("unknown_model", 404),
         ("method_not_allowed", 405),
+        ("request_timeout", 408),
         ("too_large", 413),
         ("unsupported_media_type", 415),
         ("invalid_input", 422),
         ("unknown_language", 422),
         ("contended", 429),
+        ("headers_too_large", 431),
         ("model_error", 500),
         ("poison", 500),
         ("internal", 500),
@@ -50,7 +52,7 @@ def test_a_code_has_one_status(code, status):
 
 
 def test_the_status_table_above_is_complete():
-    assert len(KINDS) == 16
+    assert len(KINDS) == 18
 
 
 async def test_a_problem_is_a_document_of_rfc_9457():
@@ -170,6 +172,37 @@ async def test_a_wrong_method_is_405_with_the_right_one():
 
         assert told(answer) == (405, "method_not_allowed")
         assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        ("{}".encode("utf-16"), "byte order mark"),
+        (b'{"deep": ' + b"[" * 100_000, "nested too deeply"),
+        (b'{"payload": "\\ud800"}', "a lone surrogate"),
+        (b'{"payload": "a\\udc00b"}', "a lone surrogate"),
+        (b'{"payload": "\\ud800\\u0041"}', "a lone surrogate"),
+        (b'{"payload": {"records": [{"id": 1, "text": "\xed\xa0\x80"}]}}', "a lone surrogate"),
+        (b'{"payload": {"records": [{"id": 1, "text": "\xff"}]}}', "it is not UTF-8"),
+        (b'{"payload": NaN}', "invalid character (byte 12)"),
+        (b'{"payload": ', "input data was truncated"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_told_why(body, reason):
+    async with house() as jitney:
+        answer = await jitney.client.post("/models/echo", content=body)
+
+        assert told(answer) == (400, "malformed")
+        assert reason in answer.json()["detail"]
+
+
+async def test_a_number_beyond_all_numbers_in_a_model_s_own_field_is_400():
+    async with house() as jitney:
+        answer = await jitney.client.post("/models/echo", content=b'{"payload": {"records": [], "size": 1e999}}')
+
+        assert told(answer) == (400, "malformed")
 
 
 # 413
@@ -300,6 +333,16 @@ async def test_the_retry_after_of_429_is_one_while_no_batcher_knows_its_speed():
         answer = await jitney.ask("life")
 
         assert answer.headers["retry-after"] == "1"
+
+
+async def test_a_request_that_would_be_too_late_is_429_and_told_when_to_come_back():
+    busy = announced(card(), speed=Speed(fixed=0.5, per_job=0.005), room=100)  # 100 jobs a second
+    broker = ScriptedBroker([busy], verdict=Verdict(refusal=FailureCode.CONTENDED, ahead=449))
+    async with house(broker) as jitney:
+        answer = await jitney.ask("life", headers={"X-Request-Timeout": "2"})
+
+        assert told(answer) == (429, "contended")
+        assert answer.headers["retry-after"] == "5"  # 0.5 + 4/3 × (5 × 0.5 + 450 × 0.005) - 2 = 4.8
 
 
 @pytest.mark.parametrize(
@@ -465,7 +508,7 @@ async def test_a_request_without_outcome_is_504_at_its_deadline():
         assert answer.json()["detail"] == "There was no answer within 0.01 seconds."
 
 
-async def test_a_body_that_never_ends_is_504_at_its_deadline():
+async def test_a_body_that_never_ends_is_408_at_its_deadline():
     async def stalled():
         yield b'{"payload": '
         await jitney.until(lambda: False)
@@ -475,7 +518,8 @@ async def test_a_body_that_never_ends_is_504_at_its_deadline():
 
         answer = await jitney.client.post("/models/echo", content=stalled(), headers=headers)
 
-        assert told(answer) == (504, "expired")
+        assert told(answer) == (408, "request_timeout")
+        assert answer.headers["connection"] == "close"
 
 
 # Records

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from broker.errors import BrokerUnavailable, BrokerUnfit
-from broker.messages import Result
+from broker.messages import FailureCode, Result, Verdict
 from server.link import Link
 from tests.unit.server.house import ScriptedBroker, WordCodec, announced, at_once, card, house
 
@@ -83,6 +83,26 @@ async def test_what_waits_for_a_dead_revision_is_encoded_anew_for_the_live_one()
             ("echo@r1", "r1:one"),
             ("echo@r2", "r2:one"),
         ]
+
+
+async def test_a_refusal_that_was_under_way_when_its_request_was_encoded_anew_does_not_end_it():
+    class Slow(ScriptedBroker):
+        async def admit(self, sequence, requests, cancelled):
+            verdicts = await super().admit(sequence, requests, cancelled)
+            await may_return.wait()
+            return verdicts
+
+    may_return = asyncio.Event()
+    broker = Slow([announced(card(revision="r1"))], verdict=Verdict(refusal=FailureCode.CONTENDED))
+    async with house(broker) as jitney, jitney.asked("one") as asked:
+        broker.announcements = [announced(card(revision="r2"), since=2.0)]
+        await jitney.look()
+        broker.verdict = Verdict()
+        may_return.set()
+
+        answer = await asked
+
+        assert (answer.status_code, answer.json()["result"]) == (200, [{"id": 0, "text": "ONE"}])
 
 
 async def test_what_waits_for_a_revision_that_still_drains_is_left_alone():
@@ -159,6 +179,25 @@ async def test_failed_looks_that_are_not_in_a_row_change_nothing():
             jitney.broker.look_error = error
             await jitney.front_end.link.registry.try_to_look(jitney.broker)
 
+        assert jitney.front_end.door.is_open
+
+
+# Connections that were killed twice a second met every look in the middle, and the door closed.
+async def test_looks_whose_connections_break_close_nothing_while_a_new_one_is_well():
+    class Breaking(ScriptedBroker):
+        looks = 0
+
+        async def look(self):
+            self.looks += 1
+            if self.looks % 2 == 0:
+                raise BrokerUnavailable
+            return await super().look()
+
+    async with house(Breaking()) as jitney:
+        for _ in range(3):
+            await jitney.front_end.link.registry.try_to_look(jitney.broker)
+
+        assert jitney.broker.looks == 7
         assert jitney.front_end.door.is_open
 
 

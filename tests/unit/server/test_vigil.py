@@ -53,10 +53,18 @@ async def test_work_that_is_done_in_time_is_not_disturbed(client, clock):
 
 
 async def test_at_the_deadline_the_request_has_expired(client, clock):
-    with pytest.raises(Problem) as caught, Watch(clock).over(client.receive, clock(), 0.01):
+    with pytest.raises(Problem) as caught, Watch(clock).over(client.receive, clock(), 0.01) as vigil:
+        vigil.listen()
         await for_ever()
 
     assert caught.value.code == "expired"
+
+
+async def test_a_body_that_is_not_there_at_the_deadline_is_its_client_s_fault(client, clock):
+    with pytest.raises(Problem) as caught, Watch(clock).over(client.receive, clock(), 0.01):
+        await for_ever()
+
+    assert caught.value.code == "request_timeout"
 
 
 async def test_the_deadline_counts_from_the_start_of_the_request(client, clock):

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
+from server.writer import PAUSES
 from tests.unit.server.house import ScriptedBroker, house
 
 pytestmark = pytest.mark.anyio
@@ -23,6 +24,11 @@ class SlowBroker(ScriptedBroker):
         verdicts = await super().admit(sequence, requests, cancelled)
         await self.gate.acquire()
         return verdicts
+
+
+def outage():
+    """Errors until the writer gives up."""
+    return [BrokerUnavailable() for _ in range(1 + len(PAUSES))]
 
 
 def sequences(broker):
@@ -62,12 +68,48 @@ async def test_a_trip_without_reply_is_made_once_more_under_the_same_number():
 
         assert answer.status_code == 200
         assert sequences(broker) == [1, 1]
-        assert broker.trips[0][1] == broker.trips[1][1]
+        assert [[request.jobs for request in requests] for _, requests, _ in broker.trips] == [[broker.jobs[:1]]] * 2
 
 
-@pytest.mark.parametrize("error", [BrokerUnavailable(), BrokerError("the broker refuses a command")])
-async def test_two_trips_without_reply_are_503_and_close_the_door(error):
-    broker = ScriptedBroker(admit_errors=[error, error])
+async def test_a_trip_made_once_more_counts_the_time_left_anew(clock):
+    class Lossy(ScriptedBroker):
+        async def admit(self, sequence, requests, cancelled):
+            clock.tick(2.0)
+            return await super().admit(sequence, requests, cancelled)
+
+    broker = Lossy(admit_errors=[BrokerUnavailable()])
+    async with house(broker, clock=clock, quick=True) as jitney:
+        await jitney.ask("a")
+
+        assert [request.time_left for _, requests, _ in broker.trips for request in requests] == [60.0, 58.0]
+
+
+async def test_a_connection_that_breaks_again_and_again_within_a_trip_is_felt_by_nobody():
+    broker = ScriptedBroker(admit_errors=outage()[1:])
+    async with house(broker, quick=True) as jitney:
+        answer = await jitney.ask("a")
+
+        assert answer.status_code == 200
+        assert set(sequences(broker)) == {1}
+
+
+async def test_a_link_that_was_silent_for_long_is_tried_once_more_and_no_further(clock):
+    class Silent(ScriptedBroker):
+        async def admit(self, sequence, requests, cancelled):
+            clock.tick(2.0)
+            return await super().admit(sequence, requests, cancelled)
+
+    broker = Silent(admit_errors=outage())
+    async with house(broker, clock=clock, quick=True) as jitney:
+        answer = await jitney.ask("a")
+
+        assert answer.status_code == 503
+        assert sequences(broker) == [1, 1]
+
+
+@pytest.mark.parametrize("errors", [outage(), [BrokerError("the broker refuses a command")]])
+async def test_a_trip_that_never_gets_a_reply_is_503_and_closes_the_door(errors):
+    broker = ScriptedBroker(admit_errors=errors)
     async with house(broker, quick=True) as jitney:
         answer = await jitney.ask("a")
 
@@ -76,18 +118,18 @@ async def test_two_trips_without_reply_are_503_and_close_the_door(error):
 
 
 async def test_after_that_requests_are_503_without_a_trip():
-    broker = ScriptedBroker(admit_errors=[BrokerUnavailable(), BrokerUnavailable()])
+    broker = ScriptedBroker(admit_errors=outage())
     async with house(broker, quick=True) as jitney:
         await jitney.ask("a")
 
         answer = await jitney.ask("b")
 
         assert answer.status_code == 503
-        assert len(broker.trips) == 2
+        assert {request.jobs[0].input for _, requests, _ in broker.trips for request in requests} == {"r1:a"}
 
 
 async def test_jobs_of_trips_without_reply_are_cancelled_later_for_they_may_be_queued():
-    broker = ScriptedBroker(admit_errors=[BrokerUnavailable(), BrokerUnavailable()])
+    broker = ScriptedBroker(admit_errors=outage())
     async with house(broker, quick=True) as jitney:
         await jitney.ask("a")
         (lost,) = broker.trips[0][1][0].jobs
@@ -98,8 +140,34 @@ async def test_jobs_of_trips_without_reply_are_cancelled_later_for_they_may_be_q
         assert lost.id in broker.cancelled
 
 
+async def test_cancellations_of_a_trip_without_reply_go_with_the_next():
+    broker = ScriptedBroker(admit_errors=[*outage(), *outage()])
+    failing = len(broker.admit_errors)
+    async with house(broker, quick=True) as jitney:
+        await jitney.ask("a")
+        (lost,) = broker.trips[0][1][0].jobs
+        await jitney.until(lambda: len(broker.trips) == failing)  # the trip that cancels it fails as well
+        await jitney.look()
+
+        await jitney.ask("b")
+
+        assert any(lost.id in cancelled for _, _, cancelled in broker.trips[failing:])
+
+
+async def test_jobs_whose_fate_was_lost_before_memory_was_spent_are_cancelled_later():
+    broker = ScriptedBroker(admit_errors=[BrokerUnavailable(), BrokerFull()])
+    async with house(broker, quick=True) as jitney:
+        answer = await jitney.ask("a")
+        (lost,) = broker.trips[0][1][0].jobs
+        await jitney.look()
+        await jitney.ask("b")
+
+        assert answer.status_code == 503
+        assert lost.id in broker.cancelled
+
+
 async def test_the_door_opens_when_the_registry_sees_the_broker_again():
-    broker = ScriptedBroker(admit_errors=[BrokerUnavailable(), BrokerUnavailable()])
+    broker = ScriptedBroker(admit_errors=outage())
     async with house(broker, quick=True) as jitney:
         await jitney.ask("a")
         await jitney.look()

@@ -1,0 +1,112 @@
+"""What /readyz says of a broker that is away and of models that are gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from broker.contract import Frames
+from broker.errors import BrokerUnavailable
+from server.health import MISSED, READ_LATE, liveness, readiness
+from server.registry import FAILURES
+from tests.conftest import FakeClock
+from tests.unit.server.house import ScriptedBroker, announced, card, house
+
+pytestmark = pytest.mark.anyio
+
+
+def refused() -> BrokerUnavailable:
+    error = BrokerUnavailable()
+    error.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    return error
+
+
+async def check(jitney, name: str):
+    answer = (await jitney.client.get("/readyz")).json()
+    return answer["status"], next(check for check in answer["checks"] if check["name"] == name)
+
+
+async def test_a_broker_that_was_never_met_is_told_with_what_was_tried_and_the_likely_cause():
+    async with house(ScriptedBroker(look_error=refused()), met=False, address="redis://u:…@h:6379/0") as jitney:
+        await jitney.until(lambda: jitney.front_end.link.registry.absence)
+
+        _, told = await check(jitney, "broker")
+
+    assert told["detail"].startswith("has not been met yet: tried redis://u:…@h:6379/0: nothing listens there; start")
+
+
+async def test_a_broker_that_is_lost_is_told_since_when(clock: FakeClock):
+    async with house(clock=clock) as jitney:
+        jitney.broker.look_error = refused()
+        await jitney.front_end.link.registry.try_to_look(jitney.broker)
+        clock.tick(12.0)
+        for _ in range(FAILURES):
+            await jitney.front_end.link.registry.try_to_look(jitney.broker)
+
+        _, told = await check(jitney, "broker")
+
+    assert "nothing listens there" in told["detail"] and told["detail"].endswith("for 12 s")
+
+
+# The door closes at the second failed look. On a half-open link that was five seconds after the broker had gone.
+async def test_a_broker_that_missed_one_look_is_told_at_once_although_the_door_is_still_open():
+    async with house() as jitney:
+        jitney.broker.look_error = refused()
+        await jitney.front_end.link.registry.try_to_look(jitney.broker)
+
+        status, told = await check(jitney, "broker")
+
+        assert (status, told["ok"], jitney.front_end.door.is_open) == ("degraded", False, True)
+        assert "nothing listens there" in told["detail"]
+
+
+async def test_reads_that_only_fail_are_no_good_reads(clock: FakeClock):
+    async with house(clock=clock) as jitney:
+        clock.tick(READ_LATE + 1.0)
+        with pytest.raises(BrokerUnavailable):
+            await jitney.front_end.link.reader.read(ScriptedBroker(receive_errors=[refused()]), Frames())
+        status, told = await check(jitney, "reader")
+        is_alive, _ = liveness(jitney.front_end)
+
+        assert (status, told["ok"]) == ("degraded", False)
+        assert is_alive
+
+
+async def test_when_the_broker_is_back_its_absence_is_forgotten():
+    async with house() as jitney:
+        jitney.broker.look_error = refused()
+        for _ in range(FAILURES):
+            await jitney.front_end.link.registry.try_to_look(jitney.broker)
+        jitney.broker.look_error = None
+        await jitney.look()
+
+        assert await check(jitney, "broker") == ("ok", {"name": "broker", "ok": True, "detail": "answers"})
+        assert jitney.front_end.link.registry.absence is None
+
+
+async def test_a_model_that_was_taken_out_of_service_is_missed_for_a_while_and_then_no_longer(clock: FakeClock):
+    async with house(ScriptedBroker([announced(card()), announced(card("other"))]), clock=clock) as jitney:
+        jitney.broker.announcements = [announced(card())]
+        await jitney.look()
+        clock.tick(MISSED - 1.0)
+        await jitney.look()
+        missed = _gone(jitney.front_end)
+        clock.tick(2.0)
+        await jitney.look()
+
+        assert (missed.ok, missed.detail) == (False, "gone")
+        assert _gone(jitney.front_end).ok and "missed no longer" in _gone(jitney.front_end).detail
+
+
+async def test_where_no_model_lives_the_front_end_stays_degraded_however_long(clock: FakeClock):
+    async with house(ScriptedBroker([announced(card("other"))]), clock=clock) as jitney:
+        jitney.broker.announcements = []
+        await jitney.look()
+        clock.tick(100 * MISSED)
+        await jitney.look()
+
+        assert not _gone(jitney.front_end).ok
+
+
+def _gone(front_end):
+    _, health = readiness(front_end)
+    return next(check for check in health.checks if check.name == "model other")

@@ -1,0 +1,67 @@
+"""How long a request would wait, from what its batchers announce."""
+
+from __future__ import annotations
+
+import pytest
+
+from broker.messages import Presence, Speed
+from server.pace import CAUTION, UNKNOWN, Pace
+
+
+def batcher(room: int = 64, fixed: float = 0.0, per_job: float = 0.0) -> Presence:
+    return Presence(batcher="b", model="toy@r1", room=room, speed=Speed(fixed=fixed, per_job=per_job))
+
+
+FAST = batcher(room=50, fixed=0.1, per_job=0.008)  # 50 jobs in 0.5 s: 100 a second
+SLOW = batcher(room=10, fixed=1.0)  # 10 a second
+NEW = batcher(room=31)
+
+
+@pytest.mark.parametrize(
+    ("batchers", "pace"),
+    [
+        pytest.param([], UNKNOWN, id="nobody"),
+        pytest.param([NEW, NEW], UNKNOWN, id="nobody who knows"),
+        pytest.param([FAST], Pace(fixed=0.1, per_job=0.008, room=50), id="one"),
+        pytest.param([FAST, SLOW], Pace(fixed=0.55, per_job=0.002, room=60), id="two share the jobs"),
+        pytest.param([FAST, NEW], Pace(fixed=0.1, per_job=0.004, room=81), id="a new one is as fast as the others"),
+        pytest.param([batcher(room=0, fixed=0.1)], UNKNOWN, id="one that takes no jobs"),
+        pytest.param([batcher(fixed=1e-300), batcher(per_job=1e308)], UNKNOWN, id="speeds that nobody can have"),
+    ],
+)
+def test_a_pace_is_that_of_all_batchers_together(batchers, pace):
+    found = Pace.of(batchers)
+
+    assert (found.fixed, found.per_job, found.room) == pytest.approx((pace.fixed, pace.per_job, pace.room))
+
+
+@pytest.mark.parametrize(
+    ("time_left", "jobs", "most"),
+    [
+        # 0.1 s for the batch under way; three quarters of the rest are for batches of 0.1 s + 8 ms a job, 50 at most
+        pytest.param(4.1, 1, 299, id="so many full batches, less itself"),
+        pytest.param(4.1, 100, 200, id="a larger request is last served later"),
+        pytest.param(4.3, 1, 305, id="and a last batch that is not full"),
+        pytest.param(0.3, 1, 5, id="with little time, a small batch"),
+        pytest.param(0.2, 1, -1, id="shorter than any batch: only where nothing is before it"),
+    ],
+)
+def test_so_many_jobs_may_be_before_a_request(time_left, jobs, most):
+    assert Pace.of([FAST]).most_ahead(time_left, jobs) == most
+
+
+def test_nobody_is_refused_while_no_batcher_knows_its_speed():
+    assert UNKNOWN.most_ahead(0.001, 1_000) is None
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 48, 49, 50, 249, 5_000])
+@pytest.mark.parametrize("pace", [Pace.of([FAST]), Pace.of([FAST, FAST]), Pace(fixed=0.0, per_job=0.01, room=8)])
+def test_the_bound_is_where_the_expected_wait_meets_the_time_left(ahead, pace):
+    just_enough = pace.expected(ahead + 1)
+
+    assert pace.most_ahead(just_enough + 1e-6, 1) == ahead
+    assert pace.most_ahead(just_enough - 1e-6, 1) == ahead - 1
+
+
+def test_the_expected_wait_is_generous():
+    assert Pace.of([FAST]).expected(100) == pytest.approx(0.1 + CAUTION * 2 * 0.5)
