@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
 
+from broker.rights import Role
+from broker.settings import NAME, BrokerSettings
 from jitney import __version__
 
 app = typer.Typer(
@@ -16,6 +19,33 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _spelled(namespace: str) -> str:
+    if not re.fullmatch(NAME, namespace):
+        raise typer.BadParameter(f"{namespace!r} is not spelled as {NAME}")
+    return namespace
+
+
+RedisUrl = Annotated[
+    str,
+    typer.Option(
+        metavar="URL",
+        envvar="JITNEY_REDIS_URL",
+        help="The broker: redis://, rediss:// or unix://. A password belongs in the variable: others can read flags.",
+    ),
+]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", envvar="JITNEY_NAMESPACE", callback=_spelled, help="Which of the broker's deployments."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+Model = Annotated[
+    str, typer.Option(metavar="MODEL", help="Only of this model: NAME, or NAME@REVISION.", show_default=False)
+]
+REDIS_URL, NAMESPACE = BrokerSettings().redis_url, BrokerSettings().namespace
 
 
 def _print_version(wanted: bool) -> None:
@@ -76,6 +106,120 @@ def up(
     from jitney.up import run_up
 
     raise typer.Exit(run_up(model or [], front_ends=front_ends, host=host, port=port))
+
+
+@app.command(short_help="Show what the broker holds.")
+def status(
+    every: Annotated[
+        float | None,
+        typer.Argument(metavar="SECONDS", min=0.1, help="With --watch: between looks; else 2.", show_default=False),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+    redis_url: RedisUrl = REDIS_URL,
+    namespace: Namespace = NAMESPACE,
+) -> None:
+    """Show what the broker holds: queues, leases, batchers, dead letters, and what somebody should look at.
+
+    \b
+    jitney status
+    jitney status --watch 5
+    jitney status --json
+    JITNEY_REDIS_URL=rediss://operator:password@broker:6380 jitney status
+
+    \b
+    JOBS and TOKENS wait; OLDEST is the age of the one at the head.
+    LIVE batchers serve the model. LEASES are batches that they have claimed, with so many JOBS;
+    STAGED ones have not started. After EXPIRY others take an unfinished batch back.
+    SUSPECTS are jobs whose batch crashed; DEAD ones did so three times.
+
+    It ends with 1 when the broker cannot be asked; with --watch it waits for it instead.
+    """
+    from jitney.watch import run_status
+
+    if every is not None and not watch:
+        raise typer.BadParameter(f"to look every {every:g} s say --watch {every:g}")
+    raise typer.Exit(run_status(redis_url, namespace, every=(every or 2.0) if watch else None, as_json=as_json))
+
+
+dead = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(dead, name="dead", short_help="List or drop dead letters.")
+
+
+@dead.callback()
+def dead_letters() -> None:
+    """Dead letters: jobs that crashed a batcher three times. Their callers were told; nobody waits for them."""
+
+
+@dead.command("list", short_help="Show them, newest last.")
+def list_dead(
+    model: Model = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="The newest of each model.")] = 50,
+    as_json: AsJson = False,
+    redis_url: RedisUrl = REDIS_URL,
+    namespace: Namespace = NAMESPACE,
+) -> None:
+    """Show dead letters, newest last: the job's id, how often it crashed, when it came, how large it was.
+
+    What the client wrote is never shown. The broker keeps the last thousand of each model.
+    """
+    from jitney.dead import run_list
+
+    raise typer.Exit(run_list(redis_url, namespace, model=model, limit=limit, as_json=as_json))
+
+
+@dead.command("drop", short_help="Forget them.")
+def drop_dead(
+    job: Annotated[list[str] | None, typer.Argument(metavar="JOB", help="Ids, as list shows them.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    model: Model = "",
+    as_json: AsJson = False,
+    redis_url: RedisUrl = REDIS_URL,
+    namespace: Namespace = NAMESPACE,
+) -> None:
+    """Forget dead letters, for good.
+
+    \b
+    jitney dead drop 0f3c…            (the whole id)
+    jitney dead drop --all --model translation
+
+    It ends with 1 when an id is not there; the others are dropped all the same.
+    """
+    from jitney.dead import run_drop
+
+    if bool(job) == every:
+        raise typer.BadParameter("name jobs by their ids, or say --all")
+    if every and as_json and not yes:
+        raise typer.BadParameter("a program is not asked: with --all --json say --yes too")
+
+    def is_sure(count: int) -> bool:
+        return yes or count == 0 or typer.confirm(f"drop {count} dead letters for good?", err=True)
+
+    raise typer.Exit(run_drop(redis_url, namespace, job or [], model=model, is_sure=is_sure, as_json=as_json))
+
+
+@app.command(short_help="Find out what is wrong with the broker.")
+def doctor(
+    role: Annotated[
+        list[Role] | None,
+        typer.Option(help="Whom this user must be able to act as; again for more. Without: any.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    redis_url: RedisUrl = REDIS_URL,
+    namespace: Namespace = NAMESPACE,
+) -> None:
+    """Look at everything that the broker must be and allow; each failure comes with its remedy.
+
+    \b
+    jitney doctor
+    JITNEY_REDIS_URL=redis://jitney-batcher:password@broker:6379 jitney doctor --role batcher
+
+    It changes nothing. It ends with 0 when nothing fails, warnings aside, else with 1.
+    """
+    from jitney.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(redis_url, namespace, roles=role or [], as_json=as_json))
 
 
 def main() -> None:

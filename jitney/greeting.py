@@ -15,10 +15,14 @@ OTHER_TEXT = "Life is like a box of chocolates."
 FAVOURITES = ("en", "ja")
 
 
-def greeting(url: str, models: Sequence[Mapping[str, Any]], metrics: Mapping[str, str]) -> list[str]:
-    """Where to go from here. `metrics`: title of a child → where its metrics are."""
+def greeting(
+    url: str, models: Sequence[Mapping[str, Any]], metrics: Mapping[str, str], private_broker: str = ""
+) -> list[str]:
+    """Where to go from here. `metrics`: title of a child → where its metrics are; `private_broker`: its URL."""
     rows = [("ready", [url]), ("try", curl_lines(url, models)), ("docs", [f"{url}/docs"])]
     rows.append(("metrics", [f"{where}  ({title})" for title, where in metrics.items()]))
+    # Nobody else knows where our own broker listens.
+    rows.append(("look", [f"JITNEY_REDIS_URL={private_broker} jitney status" if private_broker else "jitney status"]))
     rows.append(("end", ["Ctrl-C"]))
     return [f"  {label if at == 0 else '':8} {line}" for label, lines in rows for at, line in enumerate(lines)]
 

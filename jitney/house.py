@@ -114,7 +114,9 @@ class House:
         ours = [live[name] for name in dict.fromkeys(child.spec.model for child in self._children) if name in live]
         measured = [child.spec for child in self._children if child.spec.metrics_port]
         metrics = {spec.title: self._probe.metrics_url(spec) for spec in measured}
-        self._screen.show(greeting(self._probe.url, ours, metrics))
+        is_private = any(child.spec.role is Role.BROKER for child in self._children)
+        broker = self._probe.redis_url if is_private else ""  # another's URL may hold a password
+        self._screen.show(greeting(self._probe.url, ours, metrics, broker))
 
 
 def _nobody(line: str) -> None:

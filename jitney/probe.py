@@ -26,7 +26,7 @@ class Probe:
     def __init__(self, host: str, port: int, redis_url: str = "") -> None:
         self._host = EVERYWHERE.get(host, host)
         self._port = port
-        self._redis_url = redis_url
+        self.redis_url = redis_url
 
     @property
     def url(self) -> str:
@@ -40,7 +40,7 @@ class Probe:
     async def is_ready(self, spec: ChildSpec) -> bool:
         """A broker that answers; a front end that takes requests; a batcher whose model can be called."""
         if spec.role is Role.BROKER:
-            return await asyncio.to_thread(answers, self._redis_url)
+            return await asyncio.to_thread(answers, self.redis_url)
         # Front ends share a port, so that only the metrics port tells one from another; and a killed batcher's model
         # counts as live until its last beat is too old, so that here too its own port must answer.
         page = await self._get(*self._metrics_address(spec), "/metrics")

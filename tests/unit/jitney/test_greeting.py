@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from jitney import __version__
 from jitney.cli import app
-from jitney.greeting import curl_line, curl_lines
+from jitney.greeting import curl_line, curl_lines, greeting
 from jitney.probe import Probe
 from jitney.screen import plain
 
@@ -49,6 +49,14 @@ def test_where_two_models_have_one_task_the_line_names_the_model() -> None:
     lines = curl_lines("", [{"name": name, "task": "embedding"} for name in ("a", "b")])
 
     assert ['"model": "a"' in lines[0], '"model": "b"' in lines[1]] == [True, True]
+
+
+def test_the_greeting_says_how_to_look_at_a_broker_that_nobody_else_knows() -> None:
+    private = greeting("http://h:1", [], {}, "unix:///tmp/x/broker.sock")
+    named = greeting("http://h:1", [], {})
+
+    assert "  look     JITNEY_REDIS_URL=unix:///tmp/x/broker.sock jitney status" in private
+    assert "  look     jitney status" in named
 
 
 @pytest.mark.parametrize(

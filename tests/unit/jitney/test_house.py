@@ -54,7 +54,7 @@ class Quiet(Screen):
         self._ear(text)
 
     def show(self, lines: Sequence[str]) -> None:
-        self._ear("greeting")
+        self._ear("greeting " + " ".join(lines))
 
     def relay(self, title: str, line: str) -> None:
         self._ear(f"{title}: {line}")
@@ -111,6 +111,18 @@ async def test_when_all_are_ready_the_greeting_is_shown(ear: Ear) -> None:
 
     house.end()
     await running
+
+
+@pytest.mark.parametrize("role", [Role.BROKER, Role.BATCHER])
+async def test_only_a_private_brokers_url_is_shown(ear: Ear, role: Role) -> None:
+    house = House([tiny(POLITE, role=role)], Eager("127.0.0.1", 1, "redis://:secret@h"), Quiet(ear))
+    running = asyncio.create_task(house.run())
+
+    await ear.hears("greeting")
+
+    house.end()
+    await running
+    assert ("secret" in "".join(ear.lines)) == (role is Role.BROKER)
 
 
 async def test_nobody_is_started_before_the_broker_is_ready(ear: Ear) -> None:

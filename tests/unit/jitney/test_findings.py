@@ -1,0 +1,155 @@
+"""What the doctor thinks of what it finds: a table of fit and unfit brokers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from broker.messages import Lane
+from broker.overview import Facts, LaneOverview, LeaseOverview
+from broker.rights import Right, Role
+from jitney.findings import Finding, Mark, of_clocks, of_commands, of_facts, of_overview, of_rights
+from tests.unit.jitney.glances import batcher, facts, model, overview
+
+NOTHING: Mapping[Role, Sequence[Right]] = {role: [] for role in Role}
+LACKS = [Right(command="blpop", key="bell:")]
+
+
+def about(findings: Sequence[Finding], what: str) -> Finding:
+    [found] = [finding for finding in findings if finding.about == what]
+    return found
+
+
+def test_a_fit_server_has_nothing_to_mend() -> None:
+    assert {finding.mark for finding in of_facts(facts())} == {Mark.OK}
+
+
+@pytest.mark.parametrize(
+    ("seen", "what", "mark", "remedy"),
+    [
+        (facts(version="6.2.14", kind="redis"), "version", Mark.FAIL, "7.0"),
+        (facts(policy="allkeys-lru"), "eviction", Mark.FAIL, "CONFIG SET maxmemory-policy noeviction"),
+        (facts(policy=""), "eviction", Mark.WARN, "CONFIG SET maxmemory-policy noeviction"),
+        (facts(role="slave"), "role", Mark.FAIL, "primary"),
+        (facts(max_memory=0), "memory", Mark.WARN, "CONFIG SET maxmemory"),
+        (facts(memory=85, max_memory=100), "memory", Mark.WARN, "raise maxmemory"),
+        (facts(memory=99, max_memory=100), "memory", Mark.FAIL, "raise maxmemory"),
+        (facts(is_durable=False), "persistence", Mark.WARN, "appendonly yes"),
+        (facts(is_writable=False), "persistence", Mark.FAIL, "room"),
+        (Facts(), "server", Mark.WARN, "+info"),
+    ],
+)
+def test_what_is_unfit_is_named_with_its_remedy(seen: Facts, what: str, mark: Mark, remedy: str) -> None:
+    finding = about(list(of_facts(seen)), what)
+
+    assert finding.mark is mark and remedy in finding.remedy
+
+
+@pytest.mark.parametrize(("ahead", "mark"), [(0.3, Mark.OK), (-0.3, Mark.OK), (2.0, Mark.WARN), (-2.0, Mark.WARN)])
+def test_clocks_may_differ_by_a_second(ahead: float, mark: Mark) -> None:
+    assert of_clocks(ahead).mark is mark
+
+
+def test_a_user_who_may_act_as_one_role_is_enough_where_none_is_named() -> None:
+    missing = {**NOTHING, Role.BATCHER: LACKS, Role.OPERATOR: LACKS}
+
+    [finding] = of_rights("someone", "jitney:{default}:", missing, [])
+
+    assert finding.mark is Mark.OK and "may act as front-end" in finding.said
+
+
+def test_a_role_that_is_named_must_be_whole() -> None:
+    missing = {**NOTHING, Role.BATCHER: LACKS}
+
+    findings = of_rights("someone", "jitney:{default}:", missing, [Role.FRONT_END, Role.BATCHER])
+
+    assert [finding.mark for finding in findings] == [Mark.OK, Mark.FAIL]
+    assert "blpop on jitney:{default}:bell:" in findings[1].said and "users.acl" in findings[1].remedy
+
+
+def test_a_user_who_may_act_as_nobody_is_measured_by_what_it_is_nearest_to() -> None:
+    missing = {Role.FRONT_END: LACKS, Role.BATCHER: LACKS * 9, Role.OPERATOR: LACKS * 9}
+
+    [finding] = of_rights("someone", "p:", missing, [])
+
+    assert finding.mark is Mark.FAIL and "may not act as front-end" in finding.said
+
+
+@pytest.mark.parametrize(
+    ("seen", "mark", "said", "remedy"),
+    [
+        (model(jobs=2, batchers=0), Mark.FAIL, "2 jobs wait and no batcher", "python -m batcher"),
+        (model(batchers=0), Mark.WARN, "no batcher serves it", "python -m batcher"),
+        (model(dead=1), Mark.WARN, "1 dead letter:", "jitney dead list"),
+        (
+            model(leases=LeaseOverview(batches=1, soonest_expiry=-12.0)),
+            Mark.FAIL,
+            "a lease ended 12 s ago",
+            "start a batcher",
+        ),
+        (model(suspects=-1), Mark.FAIL, "holds something else", "wrong type"),
+    ],
+)
+def test_what_is_amiss_with_a_model_is_named_with_its_remedy(seen, mark: Mark, said: str, remedy: str) -> None:
+    finding = of_overview(overview(seen), facts(), {})[-1]
+
+    assert finding.mark is mark and said in finding.said and remedy in finding.remedy
+
+
+def test_a_lease_that_has_just_ended_is_no_news() -> None:
+    leases = LeaseOverview(batches=1, soonest_expiry=-1.0)
+
+    assert {finding.mark for finding in of_overview(overview(model(leases=leases)), facts(), {})} == {Mark.OK}
+
+
+def test_a_model_whose_files_are_gone_cannot_be_served() -> None:
+    [finding] = of_overview(overview(model()), facts(), {"toy@r1": ["vocab.json"]})
+
+    assert finding.mark is Mark.FAIL and "vocab.json" in finding.said
+
+
+def test_where_nobody_is_but_another_database_holds_keys_the_number_is_doubted() -> None:
+    [finding] = of_overview(overview(), facts(databases=["db3"]), {})
+
+    assert "db3" in finding.said and "database at the end of the URL" in finding.remedy
+
+
+def test_where_nobody_is_but_other_namespaces_are_they_are_named() -> None:
+    [finding] = of_overview(overview(), facts(), {}, ["blue", "green"])
+
+    assert "blue, green" in finding.said and "--namespace" in finding.remedy
+
+
+def test_commands_that_the_server_does_not_know_fail_by_their_names() -> None:
+    [finding] = of_commands(["ltrim", "scan"])
+
+    assert finding.mark is Mark.FAIL and "ltrim, scan" in finding.said and "rename-command" in finding.remedy
+    assert list(of_commands([])) == []
+
+
+def test_a_beat_in_the_future_is_told_as_such() -> None:
+    findings = of_overview(overview(model(), batchers=[batcher(beat_age=-3600.0)]), facts(), {})
+
+    assert "3600.0 s in the future" in about(findings, "batcher host-7-ab").said
+
+
+def test_a_look_that_left_something_out_is_told() -> None:
+    findings = of_overview(overview(model(), is_complete=False, left_out=3), facts(), {})
+
+    told = [finding.said for finding in findings if finding.about == "models" and finding.mark is Mark.WARN]
+    assert "3 more" in told[0] and "may be missing" in told[1]
+
+
+def test_a_silent_batcher_and_an_unreadable_entry_are_told() -> None:
+    findings = of_overview(overview(model(), batchers=[batcher(beat_age=9.0)], unreadable=["card x"]), facts(), {})
+
+    assert about(findings, "batcher host-7-ab").mark is Mark.WARN
+    assert about(findings, "card x").mark is Mark.FAIL
+
+
+def test_a_lane_of_a_wrong_type_does_not_count_as_waiting() -> None:
+    seen = model(batchers=0)
+    lanes = [LaneOverview(lane=Lane.INTERACTIVE, jobs=-1), LaneOverview(lane=Lane.BULK, jobs=2)]
+
+    assert type(seen)(key="a@b", lanes=lanes, suspects=-1, dead=0, leases=LeaseOverview()).waiting == 2
