@@ -5,6 +5,8 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 TESTS ?=
 ARGS ?=
+# How long `make soak` goes on.
+MINUTES ?= 10
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +25,7 @@ QUIET := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test check format coverage settings demo-models clean
+.PHONY: help serve test test-faults soak check format coverage settings demo-models clean
 
 help: ## Show this list
 	@echo 'make <command>   (PYTHON=python3.12 chooses the interpreter, TORCH_INDEX=<url> the index torch comes from)'
@@ -32,8 +34,14 @@ help: ## Show this list
 serve: $(SERVE) ## Run the whole of Jitney here with the demo models, on port 9527 (ARGS="--front-ends 2" adds flags)
 	@exec $(BIN)/jitney up --model translation:demo/translation --model classification:demo/classification $(ARGS)
 
-test: $(DEV) ## Run the tests (TESTS=tests/unit runs some of them)
+test: $(DEV) ## Run the tests but those of faults (TESTS=tests/unit runs some of them)
 	@$(QUIET) $(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+test-faults: $(DEV) ## Break real brokers, batchers and front ends, and see that nothing is lost (under 8 minutes)
+	@$(QUIET) $(BIN)/python -m pytest $(or $(TESTS),tests/faults) $(ARGS)
+
+soak: $(DEV) ## Load and random faults for MINUTES=10, and what they left behind (ARGS="--seed 7" repeats their order)
+	@$(QUIET) $(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(ARGS)
 
 check: $(DEV) ## Check style (ruff), types (mypy, strict) and who imports whom (import-linter)
 	@$(BIN)/ruff check .

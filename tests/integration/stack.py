@@ -25,6 +25,8 @@ from redis.retry import Retry
 from broker.embedded import Binary, Server, embedded_server, free_port
 from broker.keys import Keys
 from broker.leash import leash
+from broker.rights import Role
+from tests.contract.users import rules, url_as
 from tests.integration.processes import HOST, ROOT, FrontEnd, Process, Reply, clean_environ, variables
 
 READY_LIMIT = 40.0  # seconds: importing a model library on a busy machine takes its time
@@ -40,6 +42,7 @@ class Stack:
     directory: Path
     environ: Mapping[str, str]
     cleanup: contextlib.ExitStack
+    has_users: bool  # the broker knows those of docs/acl
     batchers: list[Process] = field(default_factory=list)
     front_ends: list[FrontEnd] = field(default_factory=list)
 
@@ -47,6 +50,11 @@ class Stack:
     def url(self) -> str:
         """The first front end's."""
         return self.front_ends[0].url
+
+    @property
+    def urls(self) -> list[str]:
+        """Of the front ends that run."""
+        return [front_end.url for front_end in self.front_ends if front_end.exit_code is None]
 
     def post(self, path: str, body: Any, headers: Mapping[str, str] | None = None, timeout: float = 30.0) -> Reply:
         """To the first front end."""
@@ -58,8 +66,9 @@ class Stack:
 
     def start_batcher(self, spec: str, *, name: str = "", wait: bool = True, **settings: object) -> Process:
         """`python -m batcher`; with `wait` it has announced itself on return. Settings as in `stack`."""
-        known = self.announced()
+        known = self.announced() if wait else frozenset()
         arguments = ["batcher", "--model", spec, *(["--name", name] if name else [])]
+        settings = {**self._as(Role.BATCHER), **settings}
         child = Process(**self._spawn(f"batcher {len(self.batchers) + 1}", arguments, settings))
         self._adopt(child)
         self.batchers.append(child)
@@ -71,6 +80,7 @@ class Stack:
         """`python -m server`; with `wait` it is ready on return. Settings as in `stack`."""
         port = port or free_port()
         arguments = ["server", "--host", HOST, "--port", str(port)]
+        settings = {**self._as(Role.FRONT_END), **settings}
         child = FrontEnd(port=port, **self._spawn(f"front end {len(self.front_ends) + 1}", arguments, settings))
         self._adopt(child)
         self.front_ends.append(child)
@@ -108,6 +118,9 @@ class Stack:
         children = [*self.batchers, *self.front_ends]
         return "\n".join(f"--- {child.title} (code {child.exit_code})\n{child.stderr()}" for child in children)
 
+    def _as(self, role: Role) -> dict[str, object]:
+        return {"JITNEY_REDIS_URL": url_as(role, self.broker.url) if self.has_users else self.broker.url}
+
     def _spawn(self, title: str, arguments: Sequence[str], settings: Mapping[str, object]) -> dict[str, Any]:
         metrics_port = free_port()
         output = self.directory / f"{title.replace(' ', '-')}.log"
@@ -133,24 +146,32 @@ def stack(
     models: Sequence[str] = ("synthetic:10ms+0.5ms",),
     front_ends: int = 1,
     *,
+    broker: Server | None = None,
     binary: Binary | None = None,
     options: Sequence[str] = (),
     **settings: object,
 ) -> Iterator[Stack]:
     """A broker on loopback TCP, one batcher a model and the front ends, all ready and knowing each other.
 
-    `binary` and `options` are the broker's, as in `embedded_server`. Settings reach every process as environment:
-    `max_wait=0.005` is `JITNEY_MAX_WAIT=0.005`; names in capitals go as they are. Children's output is printed when the
-    block fails.
+    `broker` is one that runs already; else `binary` and `options` are those of `embedded_server`, and every process has
+    only the rights that docs/acl grants it. Settings reach every process as environment: `max_wait=0.005` is
+    `JITNEY_MAX_WAIT=0.005`; names in capitals go as they are. Children's output is printed when the block fails.
     """
     environ = {**clean_environ(), **variables(settings)}
     with contextlib.ExitStack() as cleanup:
         directory = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="jitney-test-")))
-        broker = cleanup.enter_context(embedded_server(tcp=True, binary=binary, options=options, environ=environ))
-        client = redis.Redis.from_url(broker.url, socket_timeout=5.0, retry=Retry(NoBackoff(), 0))
+        has_users = broker is None
+        if broker is None:
+            users = directory / "users.acl"
+            users.write_text(rules())
+            options = ["--aclfile", str(users), *options]
+            broker = cleanup.enter_context(embedded_server(tcp=True, binary=binary, options=options, environ=environ))
+        # One try more: a test that has restarted the broker finds a dead connection in the pool.
+        client = redis.Redis.from_url(broker.url, socket_timeout=5.0, retry=Retry(NoBackoff(), 1))
         cleanup.enter_context(client)
-        environ["JITNEY_REDIS_URL"] = broker.url
-        made = Stack(broker=broker, redis=client, directory=directory, environ=environ, cleanup=cleanup)
+        made = Stack(
+            broker=broker, redis=client, directory=directory, environ=environ, cleanup=cleanup, has_users=has_users
+        )
         try:
             _start_all(made, models, front_ends)
             yield made
@@ -167,6 +188,8 @@ def _start_all(made: Stack, models: Sequence[str], front_ends: int) -> None:
         made.start_front_end(wait=False)
     for front_end in made.front_ends:
         made.wait_ready(front_end)
+    if not models:  # and maybe no broker either
+        return
     made.until(lambda: len(made.announced()) >= len(models), "all batchers announce themselves", *made.batchers)
     made.wait_live(len(models))
 

@@ -1,0 +1,26 @@
+"""How long each fault was felt: tests record it, and the run prints one table at its end."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+REPORT = "JITNEY_FAULT_REPORT"  # names a file for the same as JSON: fault → seconds
+_recorded: dict[str, float] = {}
+
+
+def record(fault: str, seconds: float) -> None:
+    """`fault` was felt for `seconds`; the longest of several counts."""
+    _recorded[fault] = max(round(seconds, 2), _recorded.get(fault, 0.0))
+
+
+def lines() -> list[str]:
+    """The table, one line a fault."""
+    return [f"{seconds:7.2f} s  {fault}" for fault, seconds in _recorded.items()]
+
+
+def write() -> None:
+    """To the file that the environment names, if it names one."""
+    if path := os.environ.get(REPORT):
+        Path(path).write_text(json.dumps(_recorded, indent=2) + "\n")

@@ -1,0 +1,173 @@
+"""What batchers do to the broker, as rules of the state machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, MultipleResults, multiple, precondition, rule
+
+from broker.contract import NEVER
+from broker.messages import Failure, FailureCode, Limits, Presence, Result
+from broker.redis import RedisBatcher
+from tests.faults.machine.census import MODEL
+from tests.faults.machine.model import ALIVE, Lease
+from tests.faults.machine.stage import Hand, Stage
+
+REMEMBERED = 15  # batches whose addresses a batcher knows; no loop has more than three
+slots = st.integers(0, 1)
+picks = st.integers(0, 30)
+limits = st.builds(Limits, max_batch_size=st.integers(1, 6), max_batch_tokens=st.integers(5, 40))
+
+
+class BatcherRules(Stage):
+    """Each method is one thing that may happen at any time, to a batch that is held or to one that was lost."""
+
+    batches = Bundle("batches")
+
+    @precondition(lambda self: self.house.waiting())
+    @rule(target=batches, slot=slots, within=limits, staged=st.booleans(), suspects=st.booleans(), aged=st.booleans())
+    def drain(
+        self, slot: int, within: Limits, staged: bool, suspects: bool, aged: bool = False
+    ) -> str | MultipleResults[str]:
+        hand = self.hands[slot]
+        name = f"{hand.id}:{self._next()}"
+        if len(hand.claims) < REMEMBERED:
+            self._drain(hand, name, within, staged=staged, suspects=suspects, aged=aged)
+        return name if name in hand.claims else multiple()
+
+    @rule(batch=batches, within=limits, staged=st.booleans())
+    def drain_again(self, batch: str, within: Limits, staged: bool) -> None:
+        """The answer was lost: a lease that is held is returned; one that has been reclaimed is a new claim."""
+        hand, lease = self._owner(batch), self.house.leases.get(batch)
+        if lease is None and len(hand.claims) < REMEMBERED:
+            self._drain(hand, batch, within, staged=staged, suspects=False)
+        elif lease is not None and lease.jobs:
+            claim = self._run(hand.broker.drain(batch, within, staged=staged, suspects=True))
+            assert ([job.id for job in claim.jobs], claim.closed_by) == (lease.jobs, "again")
+            self._renew(lease)
+            hand.claims[batch] = list(lease.jobs)
+
+    def _drain(
+        self, hand: Hand, name: str, within: Limits, *, staged: bool, suspects: bool, aged: bool = False
+    ) -> None:
+        """`aged`: bulk has waited long enough to have its eighth."""
+        how, after = {"staged": staged, "suspects": suspects}, 0.0 if aged else NEVER
+        claim = self._run(hand.broker.drain(name, within, **how, bulk_after=after))
+        self.house.drain(claim, within, self._census(), **how, aged=aged)
+        if claim.jobs:
+            hand.claims[name] = [job.id for job in claim.jobs]
+
+    @precondition(lambda self: not self.house.token_taken)
+    @rule(slot=slots)
+    def wait(self, slot: int) -> None:
+        """Takes the wake token; a drain is to follow."""
+        if self._run(self.hands[slot].broker.wait(0.0)):
+            self.house.token_taken = True
+
+    @rule(batch=batches)
+    def start(self, batch: str) -> None:
+        self._run(self._owner(batch).broker.start(batch))
+        self.house.start(batch)
+
+    @precondition(lambda self: self.house.leases)
+    @rule(slot=slots)
+    def beat(self, slot: int) -> None:
+        hand = self.hands[slot]
+        pulse = self.heart.beat(Presence(batcher=hand.id, model=MODEL), hand.claims)
+        assert pulse.lost == hand.claims.keys() - self.house.leases.keys()
+        assert pulse.cancelled == self.cancelled & {id for ids in hand.claims.values() for id in ids}
+        for batch in hand.claims.keys() & self.house.leases.keys():
+            self._renew(self.house.leases[batch])
+
+    @rule(batch=batches)
+    def expire(self, batch: str) -> None:
+        """Its batcher stops beating."""
+        if batch in self.house.leases:
+            moment = self._next()
+            self.server.zadd(self.keys.leases(MODEL), {batch: moment}, xx=True)
+            self.house.leases[batch].expired = moment
+
+    @precondition(lambda self: self.house.expired())
+    @rule(slot=slots)
+    def reclaim(self, slot: int) -> None:
+        admitted = self._admitted()
+        letters = self._run(self.hands[slot].broker.reclaim())
+        assert [letter.job_id for letter in letters] == self.house.reclaim(admitted)
+
+    # Two whole stories, because steps at random seldom crash one job three times.
+
+    @precondition(lambda self: self.house.leases)
+    @rule(slot=slots, pick=picks)
+    def crash(self, slot: int, pick: int) -> None:
+        self.expire(list(self.house.leases)[pick % len(self.house.leases)])
+        self.reclaim(slot)
+
+    @precondition(lambda self: self.house.suspects)
+    @rule(slot=slots, within=limits)
+    def crash_suspects(self, slot: int, within: Limits) -> None:
+        name = self.drain(slot, within, staged=False, suspects=True)
+        self.everything_is_where_it_should_be()
+        if isinstance(name, str):
+            self.expire(name)
+            self.reclaim(slot)
+
+    @rule(batch=batches, some=st.integers(1, 3), starts=st.none() | batches)
+    def finish_some(self, batch: str, some: int, starts: str | None) -> None:
+        """The in-flight decoder lets finished jobs leave."""
+        hand = self._owner(batch)
+        self._finish(hand.broker, batch, hand.claims.get(batch, [])[:some], done=False, starts=starts)
+
+    @rule(batch=batches, starts=st.none() | batches)
+    def finish(self, batch: str, starts: str | None) -> None:
+        """Of a lease that is held, or of one that was reclaimed long ago: a late result is still a good one."""
+        hand = self._owner(batch)
+        if batch in hand.claims:
+            self._finish(hand.broker, batch, hand.claims.pop(batch), done=True, starts=starts)
+
+    @rule(batch=batches)
+    def finish_twice(self, batch: str) -> None:
+        """The answer was lost."""
+        hand = self._owner(batch)
+        if self.house.held(batch):
+            self._run(hand.echo.drain(batch, Limits(), staged=False, suspects=False))
+            again = list(self.house.held(batch))
+            self._finish(hand.broker, batch, hand.claims.pop(batch), done=True, starts=None)
+            self._finish(hand.echo, batch, again, done=True, starts=None)
+
+    def _finish(self, broker: RedisBatcher, batch: str, ids: Sequence[str], *, done: bool, starts: str | None) -> None:
+        results = [Result(job_id=id, output="done") for id in ids]
+        self._run(broker.finish(batch, results, done=done, starts=starts))
+        self.house.finish(batch, ids, done=done, starts=starts)
+
+    @rule(batch=batches, some=st.integers(1, 3))
+    def fail(self, batch: str, some: int) -> None:
+        hand = self._owner(batch)
+        if guilty := hand.claims.get(batch, [])[:some]:
+            failures = [Failure(job_id=id, code=FailureCode.MODEL_ERROR, message="no") for id in guilty]
+            self._run(hand.broker.fail(batch, failures))
+            self.house.fail(batch, guilty, FailureCode.MODEL_ERROR)
+            hand.claims[batch] = hand.claims[batch][some:]
+
+    @precondition(lambda self: self._unstarted())
+    @rule(pick=picks)
+    def release(self, pick: int) -> None:
+        batch = self._unstarted()[pick % len(self._unstarted())]
+        self._run(self._owner(batch).broker.release(batch))
+        self.house.release(batch)
+        self._owner(batch).claims.pop(batch, None)
+
+    def _admitted(self) -> dict[str, float]:
+        census = self._census()
+        return {job.id: job.admitted for jobs in census.leases.values() for job in jobs}
+
+    def _unstarted(self) -> list[str]:
+        """Batches that may be released: staged ones, and those whose lease was lost before they could be."""
+        claims = [batch for hand in self.hands for batch in hand.claims]
+        return [batch for batch in claims if batch not in self.house.leases or self.house.leases[batch].staged]
+
+    def _owner(self, batch: str) -> Hand:
+        return self.hands["AB".index(batch[0])]
+
+    def _renew(self, lease: Lease) -> None:
+        lease.expired = ALIVE

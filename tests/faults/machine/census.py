@@ -1,0 +1,138 @@
+"""What a real server holds at one moment, read behind the broker's back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from broker.keys import Keys
+from broker.messages import Job, Lane, Outcome, Result
+from broker.wire import decode_frame, decode_job
+
+MODEL = "toy@r1"
+LISTS = ("q:", "suspect:", "dead:", "reply:", "bell:", "wake:")
+FIXED = ("cards", "batchers", "epoch", "dead:", "limits:")  # these need no end
+NO_END = -1  # what PTTL says of a key that stays for ever
+
+Seen = tuple[str, int]  # a job: its id and its attempts
+Fate = tuple[str, str]  # an outcome: its job, and `result` or the failure's code
+
+
+def fate(outcome: Outcome) -> Fate:
+    return outcome.job_id, "result" if isinstance(outcome, Result) else outcome.code.value
+
+
+@dataclass(slots=True, kw_only=True)
+class Census:
+    """Jobs by the place they are in, and how long each key will last."""
+
+    now: float  # seconds, the server's clock
+    lanes: Mapping[Lane, Sequence[Job]]
+    suspects: Sequence[Job]
+    dead: Sequence[Job]
+    leases: Mapping[str, Sequence[Job]]  # by batch, as claimed
+    staged: frozenset[str]
+    expiries: Mapping[str, float]  # batch → seconds
+    tokens: Mapping[Lane, int | None]  # None: no counter
+    wake_tokens: int
+    frames: Mapping[str, Sequence[Sequence[Fate]]]  # by front end
+    ends: Mapping[str, int] = field(repr=False)  # key → ms it still lives
+
+    def picture(self) -> dict[str, Any]:
+        """The same words as the model's, so that the two may be compared."""
+        return {
+            **{str(lane): _seen(jobs) for lane, jobs in self.lanes.items()},
+            **{f"tokens of {lane}": count for lane, count in self.tokens.items()},
+            "suspects": _seen(self.suspects),
+            "dead": _seen(self.dead),
+            "leases": {batch: (batch in self.staged, _seen(jobs)) for batch, jobs in self.leases.items()},
+            "expiries": sorted(self.expiries),
+            "frames": {name: [list(frame) for frame in frames] for name, frames in self.frames.items()},
+        }
+
+    def held(self) -> list[str]:
+        """The ids in every place where a job may be before its end."""
+        places = [*self.lanes.values(), self.suspects, *self.leases.values(), self.dead]
+        return [job.id for place in places for job in place]
+
+    def hasty_keys(self) -> list[str]:
+        """Keys that would be gone before the last deadline of the jobs they hold, or count."""
+        keys, needed = Keys(""), dict[str, Sequence[Job]]()
+        for lane, jobs in self.lanes.items():
+            needed |= {one(MODEL, lane): jobs for one in (keys.queue, keys.tokens)}
+        needed[keys.suspects(MODEL)] = self.suspects
+        needed |= {keys.lease(batch): jobs for batch, jobs in self.leases.items()}
+        needed[keys.leases(MODEL)] = [job for jobs in self.leases.values() for job in jobs]
+        short = {key.removeprefix(keys.prefix): jobs for key, jobs in needed.items()}
+        return [key for key, jobs in short.items() if jobs and self.ends.get(key, 0) / 1000 < self._longest(jobs)]
+
+    def endless_keys(self) -> list[str]:
+        """Keys that nothing will ever remove, and that are not meant to stay."""
+        return [key for key, left in self.ends.items() if left == NO_END and not key.startswith(FIXED)]
+
+    def _longest(self, jobs: Sequence[Job]) -> float:
+        return max(job.deadline for job in jobs) - self.now
+
+
+def _seen(jobs: Sequence[Job]) -> list[Seen]:
+    return [(job.id, job.attempts) for job in jobs]
+
+
+def take(server: redis.Redis, keys: Keys) -> Census:
+    """Two trips, with nobody else at work meanwhile."""
+    found: Any = server.keys(keys.prefix + "*")
+    names = sorted(name.decode().removeprefix(keys.prefix) for name in found)
+    pipe = server.pipeline(transaction=True)
+    for name in names:
+        pipe.pttl(keys.prefix + name)
+        _read(pipe, keys.prefix + name, name)
+    pipe.time()
+    *answers, (seconds, micros) = pipe.execute()
+    ends = dict(zip(names, answers[::2], strict=True))
+    return _census(dict(zip(names, answers[1::2], strict=True)), ends, seconds + micros / 1e6)
+
+
+def _read(pipe: Any, key: str, name: str) -> None:
+    if name.startswith(LISTS):
+        pipe.lrange(key, 0, -1)
+    elif name.startswith("leases:"):
+        pipe.zrange(key, 0, -1, withscores=True)
+    elif name.startswith(("lease:", "cards", "batchers", "limits:")):
+        pipe.hgetall(key)
+    else:
+        pipe.get(key)
+
+
+def _census(values: Mapping[str, Any], ends: Mapping[str, int], now: float) -> Census:
+    leases = {name.removeprefix("lease:"): value for name, value in values.items() if name.startswith("lease:")}
+    frames = {name.removeprefix("reply:"): value for name, value in values.items() if name.startswith("reply:")}
+    counts = {lane: values.get(f"tokens:{MODEL}:{lane}") for lane in Lane}
+    return Census(
+        now=now,
+        lanes={lane: _jobs(values.get(f"q:{MODEL}:{lane}", ())) for lane in Lane},
+        suspects=_jobs(values.get(f"suspect:{MODEL}", ())),
+        dead=_jobs(values.get(f"dead:{MODEL}", ())),
+        leases={batch: _leased(entry) for batch, entry in leases.items()},
+        staged=frozenset(batch for batch, entry in leases.items() if b"staged" in entry),
+        expiries={batch.decode(): score / 1000 for batch, score in values.get(f"leases:{MODEL}", ())},
+        tokens={lane: None if count is None else int(count) for lane, count in counts.items()},
+        wake_tokens=len(values.get(f"wake:{MODEL}", ())),
+        frames={name: [list(map(fate, decode_frame(frame))) for frame in found] for name, found in frames.items()},
+        ends=ends,
+    )
+
+
+def _jobs(found: Sequence[bytes]) -> list[Job]:
+    return [decode_job(data) for data in found]
+
+
+def _leased(entry: Mapping[bytes, bytes]) -> list[Job]:
+    """The jobs of a lease, in the order in which they were claimed; fields it should not have are not overlooked."""
+    order = entry.get(b"order", b"")
+    ids = [order[at : at + 32] for at in range(0, len(order), 32)]
+    strangers = entry.keys() - {b"order", b"staged", *ids}
+    assert not strangers, f"a lease holds {strangers}"
+    return _jobs([entry[one] for one in ids if one in entry])

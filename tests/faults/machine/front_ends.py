@@ -1,0 +1,125 @@
+"""What front ends do to the broker, as rules of the state machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from broker.messages import AdmitRequest, FailureCode, Job, Lane, Verdict
+from tests.faults.machine.census import MODEL, Fate, fate
+from tests.faults.machine.stage import LONG, MAX_JOBS, MAX_TOKENS, Life, Stage
+
+MOMENT = 0.001  # seconds: a deadline that is over when the admission has been answered
+slots = st.integers(0, 1)
+picks = st.integers(0, 30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A request that has no jobs yet, only their costs."""
+
+    lane: Lane
+    costs: Sequence[int]
+    time_left: float
+    most_ahead: int | None
+
+
+wishes = st.builds(
+    Wish,
+    lane=st.sampled_from(Lane),
+    costs=st.lists(st.integers(1, 12), min_size=1, max_size=5),
+    time_left=st.sampled_from([60.0, 600.0, 60.0, 600.0, MOMENT, 0.0]),
+    most_ahead=st.sampled_from([None, None, 0, 5]),
+)
+
+
+class FrontEndRules(Stage):
+    """Each method is one thing that may happen at any time."""
+
+    @initialize(wanted=st.lists(wishes, min_size=2, max_size=4))
+    def open_doors(self, wanted: Sequence[Wish]) -> None:
+        self.admit(0, wanted)
+
+    @precondition(lambda self: self.house.waiting() < MAX_JOBS)
+    @rule(slot=slots, wanted=st.lists(wishes, min_size=1, max_size=2))
+    def admit(self, slot: int, wanted: Sequence[Wish]) -> None:
+        life = self.lives[slot]
+        life.asked = [self._request(life, wish) for wish in wanted]
+        life.sequence += 1
+        life.told = self._run(life.broker.admit(life.sequence, life.asked, {}))
+        self._run(asyncio.sleep(3 * MOMENT))
+        for request, verdict in zip(life.asked, life.told, strict=True):
+            assert verdict.refusal is self._refusal(request, verdict), f"{verdict} for {request}"
+            if verdict.refusal is None:
+                self.house.admit(request.jobs, expired=request.time_left == MOMENT)
+                life.pending |= {job.id for job in request.jobs}
+            assert verdict.ahead is not None or verdict.waiting == len(self.house.lanes[request.lane])
+
+    @precondition(lambda self: self.house.leases)
+    @rule(slot=slots)
+    def admit_again(self, slot: int) -> None:
+        """The answer was lost."""
+        life = self.lives[slot]
+        if life.asked:
+            assert self._run(life.broker.admit(life.sequence, life.asked, {})) == life.told
+
+    @precondition(lambda self: self.house.jobs)
+    @rule(slot=slots, pick=picks)
+    def cancel(self, slot: int, pick: int) -> None:
+        job = list(self.house.jobs)[-1 - pick % len(self.house.jobs)]
+        self._run(self.lives[slot].broker.admit(0, [], {job: LONG}))
+        self.cancelled.add(job)
+        self.house.unwanted.add(job)
+
+    @precondition(lambda self: any(self.house.frames.get(life.id) for life in self.lives))
+    @rule(slot=slots, is_lost=st.booleans())
+    def receive(self, slot: int, is_lost: bool) -> None:
+        """After an error no frame is named as handled, and all are read again."""
+        life = self.lives[slot]
+        handled = 0 if is_lost else life.read
+        frames = self._run(life.broker.receive(handled, 0.0))
+        kept = self.house.frames.get(life.id, [])[handled:]
+        self.house.frames[life.id] = kept
+        assert [fate(outcome) for outcome in frames.outcomes] == [one for frame in kept for one in frame]
+        life.read = frames.count
+        self._accept(life, [fate(outcome) for outcome in frames.outcomes])
+
+    def _accept(self, life: Life, fates: Sequence[Fate]) -> None:
+        """The first outcome of a job is its own; others find nobody who waits."""
+        for job, kind in fates:
+            assert job in life.pending or job in life.accepted, "an outcome of somebody else's job"
+            if job in life.pending:
+                life.pending.remove(job)
+                life.accepted[job] = kind
+
+    @precondition(lambda self: self.house.leases)
+    @rule(slot=slots)
+    def live_again(self, slot: int) -> None:
+        """A front end dies; another comes up in its place and knows of nothing."""
+        self.lives[slot] = self._life()
+
+    def _request(self, life: Life, wish: Wish) -> AdmitRequest:
+        jobs = [
+            Job(id=f"{self._next():032x}", front_end=life.id, input=[7], cost=cost, lane=wish.lane)
+            for cost in wish.costs
+        ]
+        how = {"time_left": wish.time_left, "lane": wish.lane, "most_ahead": wish.most_ahead}
+        return AdmitRequest(model=MODEL, jobs=jobs, room=2, **how)
+
+    def _refusal(self, request: AdmitRequest, verdict: Verdict) -> FailureCode | None:
+        """How many jobs are before a request is the broker's business; whether they are too many is ours."""
+        if request.time_left <= 0.0:
+            return FailureCode.EXPIRED
+        is_late = verdict.ahead is not None and request.most_ahead is not None and verdict.ahead > request.most_ahead
+        is_idle = not any(self.house.lanes.values()) and not self.house.leases
+        assert not (is_late and is_idle), "an idle house takes any request"
+        return FailureCode.CONTENDED if self._is_full(request) or is_late else None
+
+    def _is_full(self, request: AdmitRequest) -> bool:
+        waiting = self.house.lanes[request.lane]
+        tokens = sum(self.house.jobs[id].cost for id in waiting) + sum(job.cost for job in request.jobs)
+        return bool(waiting) and (len(waiting) + len(request.jobs) > MAX_JOBS or tokens > MAX_TOKENS)
