@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 
 import structlog
 
 from batcher.budget import TokenBudget
 from batcher.engine import Done, StepStats
 from batcher.guilt import Inquiry, halves
-from batcher.models.contract import Input, InvalidInput, Model, OutOfMemory, Output
-from batcher.packing import pack, padded
+from batcher.models.contract import Input, Model, Output
+from batcher.packing import fill, pack, padded
 from batcher.pass_cost import PassCost
+from batcher.trouble import NOT_TRIED, Kind, Trouble
 from broker.body import can_travel
-from broker.messages import Failure, FailureCode, Job
+from broker.messages import Job
 
-FAILED = "the model failed on this input"
-BROKEN = "the model failed on every input that was tried"
-TOO_BIG = "this input does not fit in the model's memory"
 UNSENDABLE = "the model's output cannot be sent"
-IMPOSSIBLE = "this input cannot be computed"
 
 log = structlog.get_logger(__name__)
 
@@ -38,26 +33,12 @@ class _Row:
     seconds: float = 0.0  # of the forwards it took part in
 
 
-class _Kind(Enum):
-    MEMORY = auto()
-    INVALID = auto()
-    ERROR = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Trouble:
-    """Why a forward gave nothing. Not the exception itself: its frames would keep the tensors alive."""
-
-    kind: _Kind
-    message: str
-    error: str = ""  # type and place, for the log; no text of a message, which may quote an input
-
-
 class BatchEngine:
     """Keeps `Engine`: every step computes all it holds, in as many forward groups as that takes.
 
-    `cost(input)` gives a length in tokens; without it the job's own cost counts. `progress()` is called after every
-    forward pass, and by a model that reports on its way. Exceptions are bisected: only guilty jobs fail.
+    `cost(input)` gives a length in tokens; without it the job's own cost counts. `pads`: a pass pads its rows to
+    the longest. `progress()` is called after every forward pass, and by a model that reports on its way. Exceptions are
+    bisected: only guilty jobs fail.
     """
 
     def __init__(
@@ -67,6 +48,7 @@ class BatchEngine:
         max_size: int = 64,
         max_tokens: int = 16384,
         cost: Callable[[Input], int] | None = None,
+        pads: bool = True,
         progress: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -78,7 +60,7 @@ class BatchEngine:
         self.clock = clock
         self.budget = TokenBudget()
         self.pass_cost = PassCost()
-        self._cost = cost
+        self._cost, self._pads = cost, pads
         self._held: list[Job] = []
         report_to = getattr(model, "report_to", None)
         if report_to is not None:
@@ -90,6 +72,9 @@ class BatchEngine:
     def admit(self, jobs: Sequence[Job]) -> None:
         self._held.extend(jobs)
 
+    def drop(self, job_ids: Collection[str]) -> None:
+        self._held = [job for job in self._held if job.id not in job_ids]
+
     def step(self) -> list[Done]:
         """Each job held at the start, exactly once. Jobs admitted meanwhile wait for the next step."""
         jobs, self._held = self._held, []
@@ -97,6 +82,20 @@ class BatchEngine:
         done = batch.compute()
         self.last = batch.stats
         return done
+
+    def size(self, group: Sequence[_Row]) -> int:
+        """Tokens that the model computes for this group: padded to the longest, if it pads."""
+        lengths = [row.length for row in group]
+        return padded(lengths) if self._pads else sum(lengths)
+
+    def packed(self, rows: Sequence[_Row]) -> list[Sequence[_Row]]:
+        """Groups that are believed to fit, the shortest first."""
+        lengths, room = [row.length for row in rows], self.budget.within(self.max_tokens)
+        if self._pads:
+            groups = pack(lengths, max_tokens=room, pass_cost=self.pass_cost.tokens)
+        else:
+            groups = fill(lengths, max_tokens=room)
+        return [[rows[index] for index in group] for group in groups]
 
     def _length(self, job: Job) -> int:
         try:
@@ -113,7 +112,7 @@ class _Batch:
         self.stats = StepStats()
         self._engine = engine
         self._inquiry = Inquiry(len(rows))
-        self._waiting: deque[Sequence[_Row]] = deque(self._packed(rows))
+        self._waiting: deque[Sequence[_Row]] = deque(engine.packed(rows))
         self._done: list[Done] = []
 
     def compute(self) -> list[Done]:
@@ -125,7 +124,7 @@ class _Batch:
 
     def _compute_group(self, group: Sequence[_Row]) -> None:
         outcome = self._forward(group)
-        if isinstance(outcome, _Trouble):
+        if isinstance(outcome, Trouble):
             self._meet(outcome, group)
         elif len(outcome) != len(group):
             self._reject(group, len(outcome))
@@ -139,23 +138,19 @@ class _Batch:
             self._done.append(Done(job_id=row.job.id, output=output, seconds=row.seconds))
         else:
             error = f"an output of {type(output).__name__} holds what cannot travel"
-            self._fail([row], _Trouble(kind=_Kind.ERROR, message=UNSENDABLE, error=error))
+            self._fail([row], Trouble(kind=Kind.ERROR, message=UNSENDABLE, error=error))
 
-    def _forward(self, group: Sequence[_Row]) -> list[Output] | _Trouble:
+    def _forward(self, group: Sequence[_Row]) -> list[Output] | Trouble:
         started = self._engine.clock()
         try:
             outputs = list(self._engine.model.forward([row.job.input for row in group]))
-        except (OutOfMemory, MemoryError):
-            return _Trouble(kind=_Kind.MEMORY, message=TOO_BIG)
-        except InvalidInput as error:
-            return _Trouble(kind=_Kind.INVALID, message=str(error) or IMPOSSIBLE)
         except Exception as error:
-            return _Trouble(kind=_Kind.ERROR, message=FAILED, error=_describe(error))
+            return Trouble.of(error)
         finally:
             seconds = self._engine.clock() - started
             self._note(group, seconds)
             self._engine.progress()
-        self._engine.pass_cost.observe(_padded(group), seconds)
+        self._engine.pass_cost.observe(self._engine.size(group), seconds)
         return outputs
 
     def _note(self, group: Sequence[_Row], seconds: float) -> None:
@@ -163,51 +158,43 @@ class _Batch:
             row.seconds += seconds
         self.stats.groups += 1
         self.stats.tokens += sum(row.length for row in group)
-        self.stats.padded_tokens += _padded(group)
+        self.stats.padded_tokens += self._engine.size(group)
         self.stats.forward_seconds += seconds
 
-    def _meet(self, trouble: _Trouble, group: Sequence[_Row]) -> None:
-        if trouble.kind is not _Kind.INVALID:
+    def _meet(self, trouble: Trouble, group: Sequence[_Row]) -> None:
+        if trouble.kind is not Kind.INVALID:
             # An invalid input is an answer from a model in good health; a thousand of them say nothing about it.
             self._inquiry.failed()
-        self.stats.out_of_memory += trouble.kind is _Kind.MEMORY
-        self.stats.failed += trouble.kind is not _Kind.MEMORY
+        self.stats.out_of_memory += trouble.kind is Kind.MEMORY
+        self.stats.failed += trouble.kind is not Kind.MEMORY
         if len(group) == 1:
             self._fail(group, trouble)
-        elif trouble.kind is _Kind.MEMORY:
+        elif trouble.kind is Kind.MEMORY:
             self._make_smaller(group)
         else:
             self._waiting.extendleft(reversed(halves(group)))
 
     def _make_smaller(self, group: Sequence[_Row]) -> None:
         """This group and those that wait, each cut to what is now believed to fit. Suspects stay on their own."""
-        self._engine.budget.did_not_fit(_padded(group))
-        log.warning("forward group did not fit", jobs=len(group), padded_tokens=_padded(group))
-        self._waiting = deque(part for waiting in (group, *self._waiting) for part in self._packed(waiting))
-
-    def _packed(self, rows: Sequence[_Row]) -> list[Sequence[_Row]]:
-        groups = pack(
-            [row.length for row in rows],
-            max_tokens=self._engine.budget.within(self._engine.max_tokens),
-            pass_cost=self._engine.pass_cost.tokens,
-        )
-        return [[rows[index] for index in group] for group in groups]
+        self._engine.budget.did_not_fit(self._engine.size(group))
+        log.warning("forward group did not fit", jobs=len(group), padded_tokens=self._engine.size(group))
+        self._waiting = deque(part for waiting in (group, *self._waiting) for part in self._engine.packed(waiting))
 
     def _reject(self, group: Sequence[_Row], outputs: int) -> None:
         # Which output belongs to which input can no longer be told, and a smaller group would guess again.
         message = f"the model answered with {outputs} outputs for {len(group)} inputs"
-        self._fail(group, _Trouble(kind=_Kind.ERROR, message=message, error="wrong number of outputs"))
+        self._fail(group, Trouble(kind=Kind.ERROR, message=message, error="wrong number of outputs"))
 
     def _give_up(self) -> None:
         for group in self._waiting:
-            self._fail(group, _Trouble(kind=_Kind.ERROR, message=BROKEN, error="not tried: all forwards so far failed"))
+            self._fail(group, NOT_TRIED)
 
-    def _fail(self, group: Sequence[_Row], trouble: _Trouble) -> None:
-        code = FailureCode.INVALID_INPUT if trouble.kind is _Kind.INVALID else FailureCode.MODEL_ERROR
+    def _fail(self, group: Sequence[_Row], trouble: Trouble) -> None:
         for row in group:
-            failure = Failure(job_id=row.job.id, code=code, message=trouble.message)
+            failure = trouble.failure(row.job.id)
             self._done.append(Done(job_id=row.job.id, failure=failure, seconds=row.seconds))
-            log.warning("job failed", job=row.job.id, code=str(code), tokens=row.length, error=trouble.error or code)
+            code = str(failure.code)
+            log.warning("job failed", job=row.job.id, code=code, tokens=row.length, error=trouble.error or code)
 
     def _learn(self) -> None:
         allowed = self._engine.max_tokens
@@ -216,12 +203,3 @@ class _Batch:
         self.stats.budget = self._engine.budget.within(allowed)
         self.stats.pass_cost = self._engine.pass_cost.tokens
 
-
-def _padded(group: Sequence[_Row]) -> int:
-    return padded([row.length for row in group])
-
-
-def _describe(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    return f"{type(error).__name__} at {places}"

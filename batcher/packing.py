@@ -1,4 +1,4 @@
-"""Which jobs of a batch share a padded forward pass. Pure: lengths in, groups of indices out.
+"""Which jobs of a batch share a forward pass. Pure: lengths in, groups of indices out.
 
 A pass costs `pass_cost + longest * rows`, in tokens: what starting it costs (launches, cold caches) expressed in tokens
 of work, and every row padded to the longest. Sorted by length, the best groups are consecutive, so a walk over the
@@ -24,6 +24,22 @@ def pack(lengths: Sequence[int], *, max_tokens: int, pass_cost: int = PASS_COST)
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     ordered = [max(1, lengths[index]) for index in order]
     return [order[start:end] for start, end in pairwise(_cuts(ordered, max_tokens, pass_cost))]
+
+
+def fill(lengths: Sequence[int], *, max_tokens: int) -> list[Group]:
+    """For models that pad nothing: as few groups as there can be of consecutive lengths, shortest first.
+
+    `sum(group) <= max_tokens` for every group of more than one.
+    """
+    groups: list[Group] = []
+    tokens = 0
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        tokens += lengths[index]
+        if not groups or tokens > max_tokens:
+            groups.append([])
+            tokens = lengths[index]
+        groups[-1].append(index)
+    return groups
 
 
 def padded(lengths: Sequence[int]) -> int:

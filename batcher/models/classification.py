@@ -24,6 +24,7 @@ class Classification:
 
     def __init__(self, weights: Weights, settings: ModelSettings) -> None:
         self._encoder = Encoder(AutoModelForSequenceClassification, weights, settings)
+        self.pads = self._encoder.pads
         config = self._encoder.config
         self._problem = config.problem_type or ("multi_label_classification" if config.num_labels == 1 else "")
         self.about = self._encoder.about(
@@ -41,9 +42,8 @@ class Classification:
 
     @torch.inference_mode()
     def forward(self, inputs: Sequence[Input]) -> list[array[float]]:
-        ids, mask = self._encoder.tensors(inputs)
         with memory_errors():
-            return vectors(self._scores(self._encoder.network(input_ids=ids, attention_mask=mask).logits.float()))
+            return vectors(self._scores(self._encoder.logits(inputs)))
 
     def _scores(self, logits: torch.Tensor) -> torch.Tensor:
         if self._problem == "multi_label_classification":

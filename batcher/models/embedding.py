@@ -26,6 +26,7 @@ class Embedding:
     def __init__(self, weights: Weights, settings: ModelSettings) -> None:
         self._pooling = _pooling(weights)
         self._encoder = Encoder(AutoModel, weights, settings)
+        self.pads = self._encoder.pads
         self.about = self._encoder.about(
             task="embedding", revision=weights.revision("embedding", settings.dtype, self._pooling)
         )
@@ -39,15 +40,13 @@ class Embedding:
 
     @torch.inference_mode()
     def forward(self, inputs: Sequence[Input]) -> list[array[float]]:
-        ids, mask = self._encoder.tensors(inputs)
         with memory_errors():
-            hidden = self._encoder.network(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-            return vectors(normalize(self._pooled(hidden, mask.unsqueeze(-1)), dim=-1))
+            pooled = [self._pooled(states.float()) for states in self._encoder.states(inputs)]
+            return vectors(normalize(torch.stack(pooled), dim=-1))
 
-    def _pooled(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        if self._pooling == "cls":
-            return hidden[:, 0]
-        return (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+    def _pooled(self, states: torch.Tensor) -> torch.Tensor:
+        """[tokens, width] → [width]."""
+        return states[0] if self._pooling == "cls" else states.mean(dim=0)
 
 
 def _pooling(weights: Weights) -> str:

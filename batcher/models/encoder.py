@@ -10,10 +10,14 @@ import torch
 from torch import nn
 from transformers import AutoTokenizer
 
+from batcher.models.advice import advise
+from batcher.models.bert import covers
 from batcher.models.contract import About, Input
 from batcher.models.errors import ModelSpecError
+from batcher.models.padded import Padded
 from batcher.models.settings import ModelSettings
-from batcher.models.tensors import check_ids, load_network, pad
+from batcher.models.tensors import check_ids, load_network
+from batcher.models.unpadded import Unpadded
 from batcher.models.weights import Weights
 
 UNBOUNDED = 100_000  # tokens: tokenizer_config.json says 1e30 where nobody knows
@@ -29,18 +33,26 @@ class Encoder:
     """
 
     def __init__(self, made_of: Any, weights: Weights, settings: ModelSettings) -> None:
-        self.network = load_network(made_of, weights, settings)
-        self.config = self.network.config
+        network = load_network(made_of, weights, settings)
+        self.config = network.config
         if self.config.pad_token_id is None:
             self.config.pad_token_id = 0
-        self.longest = _longest(self.network, weights)
+        self.longest = _longest(network, weights)
         self._weights = weights
         self._vocabulary = int(self.config.vocab_size)
+        self._network = _ready(network, settings.dtype)
+        self.pads = self._network.pads
 
-    def tensors(self, inputs: Sequence[Input]) -> tuple[torch.Tensor, torch.Tensor]:
-        """(ids, mask) on the network's device. Raises `InvalidInput`."""
-        rows = [check_ids(ids, vocabulary=self._vocabulary, longest=self.longest) for ids in inputs]
-        return pad(rows, self.config.pad_token_id, self.network.device)
+    def states(self, inputs: Sequence[Input]) -> list[torch.Tensor]:
+        """For each input its last hidden states [tokens, width]. Raises `InvalidInput`."""
+        return self._network.states(self._rows(inputs))
+
+    def logits(self, inputs: Sequence[Input]) -> torch.Tensor:
+        """[inputs, labels] in fp32, where the network has a classifier. Raises `InvalidInput`."""
+        return self._network.logits(self._rows(inputs)).float()
+
+    def _rows(self, inputs: Sequence[Input]) -> list[array[int]]:
+        return [check_ids(ids, vocabulary=self._vocabulary, longest=self.longest) for ids in inputs]
 
     def about(self, *, task: str, revision: str, labels: Sequence[str] = ()) -> About:
         return About(
@@ -58,6 +70,17 @@ class Encoder:
         """Batches that make every library choose its kernels before the first caller waits."""
         for rows, tokens in WARM:
             yield [array("i", [1] * min(tokens, self.longest))] * rows
+
+
+def _ready(network: Any, dtype: str) -> Unpadded | Padded:
+    """Without padding where this is known to compute the same; the way of transformers elsewhere."""
+    if network.device.type != "cpu":
+        return Padded(network, dtype)
+    linears = [part.weight for part in network.modules() if isinstance(part, nn.Linear)]
+    if linears:
+        hidden, width = max(linears, key=torch.Tensor.numel).shape  # its widest layer, which takes most of its time
+        advise(width, hidden, dtype)
+    return Unpadded(network, dtype) if covers(network.config) else Padded(network, dtype)
 
 
 def _tokenizer(weights: Weights) -> bytes:

@@ -8,20 +8,31 @@ from typing import Any, get_type_hints
 
 from broker.settings import setting
 
-DTYPES = ("fp32", "bf16", "fp16")
+DTYPES = ("fp32", "bf16", "fp16", "int8")
+ENGINES = ("in-flight", "reference")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """`dtype`, `beams` and `max_new_tokens` change answers, so they are part of a model's revision."""
+    """`dtype`, `beams`, `max_new_tokens` and `guard` change answers, so they are part of a model's revision."""
 
-    dtype: str = setting("fp32", "numbers the weights are computed in: fp32, bf16 or fp16", choices=DTYPES)
+    dtype: str = setting(
+        "fp32",
+        "numbers the weights are computed in: fp32, bf16, fp16, or (on CPUs) int8",
+        choices=DTYPES,
+    )
     device: str = setting("auto", "where to compute: auto (the first CUDA card, else the CPU), cpu, cuda or cuda:N")
-    threads: int = setting(0, "CPU threads for one forward pass; 0 leaves it to torch")
+    threads: int = setting(0, "CPU threads for one forward pass; 0 takes the cores that this process was given")
     beams: int = setting(0, "translation: beams of the search, 1 is greedy; 0 does as the checkpoint says")
     max_new_tokens: int = setting(
         0, "translation: longest answer in tokens, language token included; 0 does as the checkpoint says"
     )
+    engine: str = setting(
+        "in-flight",
+        "translation: in-flight (rows join and leave between steps) or reference (HF generate, batch by batch)",
+        choices=ENGINES,
+    )
+    guard: bool = setting(True, "translation, in-flight: decode an answer that cycles or is empty again, by beams")
     offline: bool = setting(False, "never ask the hub: models come from directories or its local cache")
 
 

@@ -14,9 +14,11 @@ import transformers
 from batcher.models.contract import InvalidInput, OutOfMemory
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
+from batcher.models.threads import threads
 from batcher.models.weights import Weights
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# What is no weight of a layer: embeddings, norms, softmax. They stay float where the products are int8.
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 # How the CPU says it: no class of its own, only a RuntimeError with one of these sentences.
 NO_MEMORY = ("can't allocate memory", "not enough memory")
 
@@ -24,8 +26,9 @@ NO_MEMORY = ("can't allocate memory", "not enough memory")
 def load_network(made_of: Any, weights: Weights, settings: ModelSettings) -> Any:
     """The network on its device, ready to compute. Raises `ModelSpecError` for weights that are not all there."""
     device = device_of(settings.device)
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    if settings.dtype == "int8" and device.type != "cpu":
+        raise ModelSpecError(f"int8 is computed on a CPU, not on {device}: say dtype=bf16 or fp16, or device=cpu")
+    torch.set_num_threads(threads(settings.threads))
     with _quiet():
         try:
             network, report = made_of.from_pretrained(

@@ -151,7 +151,7 @@ def test_a_lack_of_memory_is_told_in_the_words_of_the_house(
         raise error
 
     model = load(tiny.classifier(tmp_path))
-    monkeypatch.setattr("transformers.BertForSequenceClassification.forward", full)
+    monkeypatch.setattr("batcher.models.bert.Bert.__call__", full)
 
     with pytest.raises(OutOfMemory):
         model.forward(texts(seed=1))

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from batcher.batch_engine import BROKEN, FAILED, TOO_BIG, BatchEngine
+from batcher.batch_engine import BatchEngine
 from batcher.engine import Done
 from batcher.models.contract import InvalidInput, OutOfMemory
+from batcher.trouble import BROKEN, FAILED, TOO_BIG
 from broker.messages import FailureCode, Job
 from tests.conftest import FakeClock
 

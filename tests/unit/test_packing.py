@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from batcher.packing import pack, padded
+from batcher.packing import fill, pack, padded
 
 ROOM = 16384
 
@@ -115,3 +115,11 @@ def test_sixty_four_sentences_of_three_to_sixty_words_travel_with_little_padding
 
     assert sum(map(padded, groups)) <= 1.15 * sum(lengths)
     assert len(groups) <= 12
+
+
+def test_without_padding_groups_are_cut_by_their_tokens_alone() -> None:
+    lengths = [40, 3, 500, 7, 60]
+
+    assert taken(fill(lengths, max_tokens=110), lengths) == [[3, 7, 40, 60], [500]]
+    assert taken(fill(lengths, max_tokens=109), lengths) == [[3, 7, 40], [60], [500]]
+    assert fill([], max_tokens=100) == []
