@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,9 +35,14 @@ class StepStats:
 
 
 class Engine(Protocol):
-    """`admit` jobs while there is `room`, then `step` until each has come back as `Done`, exactly once."""
+    """`admit` jobs while there is `room`, then `step` until each has come back as `Done`, exactly once.
+
+    All but `room` is called in the model thread.
+    """
 
     last: StepStats  # what the last step did
+    max_size: int  # jobs; with `max_tokens` the live limits, which may change between steps
+    max_tokens: int
 
     def room(self) -> int:
         """How many more jobs could start now; 0 when it is full."""
@@ -45,6 +50,10 @@ class Engine(Protocol):
 
     def admit(self, jobs: Sequence[Job]) -> None:
         """Take these jobs. Never raises for a bad job: it comes back as a failure."""
+        ...
+
+    def drop(self, job_ids: Collection[str]) -> None:
+        """Nobody waits for these any more: they leave before the next step and do not come back. Others are ignored."""
         ...
 
     def step(self) -> list[Done]:

@@ -92,6 +92,9 @@ class TextAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: Id
     text: str | None = None
+    degenerate: Annotated[
+        bool | None, Meta(description="true where a text came out empty or repeating itself, at a second try too")
+    ] = None
     error: RecordError | None = None
 
 

@@ -40,7 +40,9 @@ class Model(Protocol):
     `forward` runs in one thread at a time. It may raise `InvalidInput`, `OutOfMemory`, or anything else: an
     exception fails only the inputs that cause it. A model may also have `about: About`, `cost(input) -> int`,
     `warm_up() -> None`, and `report_to(progress) -> None`: one whose forward may take longer than a minute calls
-    `progress()` on its way, or it will be taken for one that hangs.
+    `progress()` on its way, or it will be taken for one that hangs. One that pads nothing says `pads = False`, and its
+    batches are cut by their tokens alone. One whose rows join and leave between steps has `in_flight(*, max_size: int,
+    max_tokens: int, progress: Callable[[], None]) -> Engine`, which then is used instead of `forward`.
     """
 
     def forward(self, inputs: Sequence[Input]) -> list[Output]: ...

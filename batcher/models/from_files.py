@@ -28,6 +28,10 @@ def _made(kind: str, weights: Weights, settings: ModelSettings) -> Model:
         from batcher.models.embedding import Embedding
 
         return Embedding(weights, settings)
-    from batcher.models.translation.reference import ReferenceTranslation
+    if settings.engine == "reference":
+        from batcher.models.translation.reference import ReferenceTranslation
 
-    return ReferenceTranslation(weights, settings)
+        return ReferenceTranslation(weights, settings)
+    from batcher.models.translation.in_flight import InFlightTranslation
+
+    return InFlightTranslation(weights, settings)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
+from batcher.engine import Engine
 from batcher.models import settings as settings_
 from batcher.models.contract import About, Input, Model, Output
 from batcher.models.custom import load_custom, source_hash
@@ -65,6 +66,8 @@ class LoadedModel:
     cost: Callable[[Input], int] | None  # tokens; None: a job's own cost counts
     warm_up: Callable[[], None]
     report_to: Callable[[Callable[[], None]], None]
+    pads: bool = True  # a forward pass pads its rows to the longest
+    in_flight: Callable[..., Engine] | None = None  # makes an engine of its own; None: batch by batch
 
 
 def parse_spec(text: str) -> Spec:
@@ -98,6 +101,8 @@ def load_model(spec: Spec, settings: ModelSettings) -> LoadedModel:
         cost=getattr(model, "cost", None),
         warm_up=getattr(model, "warm_up", _nothing),
         report_to=getattr(model, "report_to", _nothing),
+        pads=getattr(model, "pads", True),
+        in_flight=getattr(model, "in_flight", None),
     )
 
 

@@ -23,6 +23,9 @@ FRAME = 2  # ids around a text's own: the source language before it, the end aft
 class M2M100Codec:
     """Options `fromLang` and `toLang`; a piece's input is `{"source": array("i"), "target": language id}`.
 
+    Its output is array("i"), or `{"pieces": array("i"), "degenerate": True}` where the model's loop guard found no good
+    answer.
+
     The card's `options`: `language_ids` (code → id), and `eos` and `unk` where they are not M2M100's 2 and 3.
     """
 
@@ -66,10 +69,12 @@ class M2M100Codec:
         return Plan(pieces=pieces, memo=tuple(gaps), unknown=unknown)
 
     def decode(self, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any]:
-        """`text`: the translations, with the gaps of the original between them."""
+        """`text`: the translations, with the gaps of the original between them; `degenerate` where one of them is."""
         first, *gaps = plan.memo
-        translated = [self._vocabulary.text(output) + gap for output, gap in zip(outputs, gaps, strict=True)]
-        return {"text": first + "".join(translated)}
+        answers = [_read(output) for output in outputs]
+        translated = [self._vocabulary.text(ids) + gap for (ids, _), gap in zip(answers, gaps, strict=True)]
+        flag = {"degenerate": True} if any(degenerate for _, degenerate in answers) else {}
+        return {"text": first + "".join(translated), **flag}
 
     def _pair(self, options: Mapping[str, Any]) -> tuple[str, str]:
         source = resolve(options.get("fromLang"), self._offered, "fromLang")
@@ -102,3 +107,13 @@ class M2M100Codec:
     def _piece(self, ids: list[int], source: str, target: str) -> Piece:
         framed = array("i", [self._language_ids[source], *ids, self._eos])
         return Piece(input={"source": framed, "target": self._language_ids[target]}, cost=len(framed))
+
+
+def _read(output: Value) -> tuple[Sequence[int], bool]:
+    """A piece's ids, and whether they are degenerate. Raises `ValueError` for what is no translation."""
+    is_marked = isinstance(output, Mapping)
+    ids: Any = output.get("pieces") if is_marked else output
+    degenerate: Any = output.get("degenerate") if is_marked else False
+    if not (isinstance(ids, array) and ids.typecode == "i" and isinstance(degenerate, bool)):
+        raise ValueError("the model's output is no translation: array('i'), or its pieces with a mark")
+    return ids, degenerate

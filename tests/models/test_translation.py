@@ -25,7 +25,7 @@ OFFSET = 64  # of the tiny checkpoints: ids of languages begin here
 
 
 def load(directory: Path, **settings: Any) -> LoadedModel:
-    return load_model(parse_spec(f"translation:{directory}"), ModelSettings(**settings))
+    return load_model(parse_spec(f"translation:{directory}"), ModelSettings(engine="reference", **settings))
 
 
 def inputs(rng: random.Random, count: int, *, limits: bool = False) -> list[dict[str, Any]]:

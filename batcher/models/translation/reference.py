@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, M2M100ForConditionalGeneration
+from transformers import M2M100ForConditionalGeneration
 
-from batcher.models.contract import Input, InvalidInput
+from batcher.models.contract import Input
 from batcher.models.settings import ModelSettings
-from batcher.models.tensors import check_ids, load_network, memory_errors, pad
+from batcher.models.tensors import load_network, memory_errors, pad
 from batcher.models.translation.checkpoint import check_family, read_checkpoint
+from batcher.models.translation.decoding import with_settings
+from batcher.models.translation.inputs import PROMPT, Order, Reader
 from batcher.models.translation.rows import SpeakLanguages, StopAtLimits, TellEachStep
 from batcher.models.weights import Weights
 
-PROMPT = 2  # tokens before the answer: the start, and the language
-LONGEST = 200  # tokens, where the checkpoint does not say: what the family's checkpoints say
 WARM = ((1, 8), (4, 16))  # (rows, source tokens) of the forwards that warm up
 WARM_TOKENS = 8  # of the answers to them
 
@@ -27,9 +27,7 @@ WARM_TOKENS = 8  # of the answers to them
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
     number: int  # its place among the inputs
-    source: array[int]
-    target: int
-    limit: int  # tokens of the answer, start and language included
+    order: Order
 
 
 class ReferenceTranslation:
@@ -47,9 +45,15 @@ class ReferenceTranslation:
         self._checkpoint = read_checkpoint(weights, self._config)
         self._progress: Callable[[], None] = lambda: None
         self._languages = frozenset(self._checkpoint.language_ids.values())
-        self._decoding = self._network.generation_config = _decoding(self._network.generation_config, settings)
+        self._decoding = self._network.generation_config = with_settings(self._network.generation_config, settings)
+        self._reader = Reader(
+            vocabulary=self._config.vocab_size,
+            longest_source=self._checkpoint.max_cost,
+            longest_answer=self._decoding.max_length,
+            languages=self._languages,
+        )
         self.about = self._checkpoint.about(
-            weights.revision("translation", settings.dtype, settings.beams, settings.max_new_tokens)
+            weights.revision("translation", settings.dtype, settings.beams, settings.max_new_tokens, False)
         )
 
     def cost(self, input: Input) -> int:
@@ -67,45 +71,28 @@ class ReferenceTranslation:
 
     @torch.inference_mode()
     def forward(self, inputs: Sequence[Input]) -> list[array[int]]:
-        rows = [self._read(number, input) for number, input in enumerate(inputs)]
+        rows = [_Row(number=number, order=self._reader.read(input)) for number, input in enumerate(inputs)]
         with memory_errors():
             answered = [pair for part in self._parts(rows) for pair in zip(part, self._generate(part), strict=True)]
         return [answer for _, answer in sorted(answered, key=lambda pair: pair[0].number)]
-
-    def _read(self, number: int, input: Input) -> _Row:
-        if not isinstance(input, Mapping):
-            raise InvalidInput("this model takes a source and a target")
-        source = check_ids(input.get("source"), vocabulary=self._config.vocab_size, longest=self._checkpoint.max_cost)
-        if input.get("target") not in self._languages:
-            raise InvalidInput("the target is not a language of this model")
-        return _Row(number=number, source=source, target=input["target"], limit=self._limit(input))
-
-    def _limit(self, input: Input) -> int:
-        longest: int = self._decoding.max_length
-        asked = input.get("max_new_tokens")
-        if asked is None:
-            return longest
-        if not isinstance(asked, int) or asked < PROMPT:
-            raise InvalidInput(f"max_new_tokens is a number, {PROMPT} or more: the language counts as well")
-        return min(1 + asked, longest)
 
     def _parts(self, rows: Sequence[_Row]) -> list[list[_Row]]:
         """All rows together; by their limits where the checkpoint forces an end at the limit of the whole call."""
         if self._decoding.forced_eos_token_id is None:
             return [list(rows)]
-        ordered = sorted(rows, key=lambda row: row.limit)
-        return [list(part) for _, part in groupby(ordered, key=lambda row: row.limit)]
+        ordered = sorted(rows, key=lambda row: row.order.limit)
+        return [list(part) for _, part in groupby(ordered, key=lambda row: row.order.limit)]
 
     def _generate(self, rows: Sequence[_Row]) -> list[array[int]]:
         device = self._network.device
-        ids, mask = pad([row.source for row in rows], self._checkpoint.special_ids["pad"], device)
-        limits = [row.limit for row in rows]
+        ids, mask = pad([row.order.source for row in rows], self._checkpoint.special_ids["pad"], device)
+        limits = [row.order.limit for row in rows]
         sequences = self._network.generate(
             input_ids=ids,
             attention_mask=mask,
             max_length=max(limits),
             stopping_criteria=[TellEachStep(self._progress), StopAtLimits(limits, device)],
-            **self._towards([row.target for row in rows], device),
+            **self._towards([row.order.target for row in rows], device),
         )
         return [self._answer(tokens) for tokens in sequences.tolist()]
 
@@ -128,23 +115,3 @@ class ReferenceTranslation:
         if end in pieces:
             pieces = pieces[: pieces.index(end)]
         return array("i", [piece for piece in pieces if piece != padding])
-
-
-def _decoding(own: GenerationConfig, settings: ModelSettings) -> GenerationConfig:
-    """The checkpoint's own, made deterministic; every length counted from the start token, so that both ways of telling
-    the language mean the same by it.
-    """
-    longest = settings.max_new_tokens or own.max_new_tokens
-    own.update(  # type: ignore[no-untyped-call]
-        do_sample=False,
-        temperature=None,
-        top_k=None,
-        top_p=None,
-        num_beams=settings.beams or own.num_beams or 1,
-        num_return_sequences=1,
-        max_length=1 + longest if longest else own.max_length or LONGEST,
-        max_new_tokens=None,
-        min_length=1 + own.min_new_tokens if own.min_new_tokens else own.min_length,
-        min_new_tokens=None,
-    )
-    return own

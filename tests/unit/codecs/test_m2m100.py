@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from broker import wire
+from broker.messages import Result, Timing
 from server.codecs.contract import CodecError, Plan
 from server.codecs.m2m100 import M2M100Codec
 from tests.unit.codecs.samples import CODES, FOREIGN, MISSING, SENTENCES, tokenizer_files, translation_card, vocab
@@ -236,6 +238,53 @@ def test_an_output_too_many_or_too_few_is_an_error() -> None:
 
     with pytest.raises(ValueError, match="argument"):
         codec().decode(plan, [array("i", [2])])
+
+
+def degenerate(ids: array[int]) -> dict[str, Any]:
+    """As the in-flight engine answers where its loop guard found nothing better."""
+    return {"pieces": ids, "degenerate": True}
+
+
+@pytest.mark.parametrize("lost", [{0}, {1}, {0, 1}], ids=str)
+def test_a_record_says_that_one_of_its_pieces_is_degenerate(lost: set[int]) -> None:
+    plan = codec().encode("the box\nthe ferry", EN_JA)
+    ids = [piece.input["source"] for piece in plan.pieces]
+
+    record = codec().decode(plan, [degenerate(one) if place in lost else one for place, one in enumerate(ids)])
+
+    assert record == {"text": "the box\nthe ferry", "degenerate": True}
+
+
+def test_a_degenerate_piece_survives_the_journey() -> None:
+    plan = codec().encode("the box", EN_JA)
+    timing = Timing(queue=0.0, window=0.0, compute=0.0, batch_size=1)
+    sent = Result(job_id="a", output=degenerate(plan.pieces[0].input["source"]), timing=timing)
+
+    (arrived,) = wire.decode_frame(wire.encode_results([sent]))
+
+    assert isinstance(arrived, Result)
+    assert codec().decode(plan, [arrived.output]) == {"text": "the box", "degenerate": True}
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        pytest.param("text", id="a text"),
+        pytest.param(None, id="nothing"),
+        pytest.param([5, 6], id="a list"),
+        pytest.param(array("f", [5.0]), id="a vector"),
+        pytest.param({}, id="no fields"),
+        pytest.param({"pieces": array("i", [5])}, id="pieces without a mark"),
+        pytest.param({"pieces": [5], "degenerate": True}, id="a marked list"),
+        pytest.param({"pieces": array("i", [5]), "degenerate": 1}, id="a mark that is no answer"),
+        pytest.param({"degenerate": True}, id="a mark without pieces"),
+    ],
+)
+def test_an_output_that_is_no_translation_is_an_error(output: Any) -> None:
+    plan = codec().encode("the box", EN_JA)
+
+    with pytest.raises(ValueError, match="no translation"):
+        codec().decode(plan, [output])
 
 
 def test_threads_share_a_codec() -> None:

@@ -253,6 +253,13 @@ def test_the_document_has_the_members_that_only_some_problems_have():
     assert {"limit", "languages"} <= document("1.0")["components"]["schemas"]["ProblemDocument"]["properties"].keys()
 
 
+def test_the_document_has_the_mark_that_only_some_translations_have():
+    answer = document("1.0")["components"]["schemas"]["TextAnswer"]
+
+    assert "degenerate" in answer["properties"]
+    assert "degenerate" not in answer["required"]
+
+
 def references(node):
     if isinstance(node, dict):
         for key, value in node.items():

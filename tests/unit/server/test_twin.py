@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
-from broker.messages import Limits, Presence, Result
+from broker.messages import Finish, Limits, Presence, Result
 from server.app import create_app
 from server.front_end import FrontEnd
 from server.link import Link
@@ -38,7 +38,7 @@ class Batcher:
     async def compute(self) -> int:
         claim = await self.queue.drain("batch", Limits(), staged=False, suspects=False)
         results = [Result(job_id=job.id, output=job.input.upper()) for job in claim.jobs]
-        await self.queue.finish("batch", results, done=True, starts=None)
+        await self.queue.finish([Finish(batch="batch", results=results, done=True)], starts=None)
         return len(claim.jobs)
 
 

@@ -1,0 +1,48 @@
+"""What a translation job says, checked before the network sees it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from batcher.models.contract import Input, InvalidInput
+from batcher.models.tensors import check_ids
+
+PROMPT = 2  # tokens of a sequence before the answer: the start, and the language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A text to translate."""
+
+    source: array[int]  # language, pieces, end
+    target: int  # the id of the language
+    limit: int  # tokens of the answer, start and language included
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """What one checkpoint can take."""
+
+    vocabulary: int
+    longest_source: int  # tokens
+    longest_answer: int  # tokens, start and language included
+    languages: Collection[int]  # their ids
+
+    def read(self, input: Input) -> Order:
+        """Raises `InvalidInput` for what can never be translated."""
+        if not isinstance(input, Mapping):
+            raise InvalidInput("this model takes a source and a target")
+        source = check_ids(input.get("source"), vocabulary=self.vocabulary, longest=self.longest_source)
+        target = input.get("target")
+        if not isinstance(target, int) or target not in self.languages:
+            raise InvalidInput("the target is not a language of this model")
+        return Order(source=source, target=target, limit=self._limit(input.get("max_new_tokens")))
+
+    def _limit(self, asked: object) -> int:
+        if asked is None:
+            return self.longest_answer
+        if not isinstance(asked, int) or asked < PROMPT:
+            raise InvalidInput(f"max_new_tokens is a number, {PROMPT} or more: the language counts as well")
+        return min(1 + asked, self.longest_answer)

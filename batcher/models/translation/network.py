@@ -1,0 +1,178 @@
+"""M2M100 as it computes: an encoder over all tokens of its texts, and a decoder that takes one token of every row.
+
+Pre-norm Transformer (Vaswani et al. 2017, Fan et al. 2020): sinusoidal positions, ReLU, biases everywhere but in the
+output layer, whose weights are those of the embedding. Nothing is padded outside of attention: rows are tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch.nn import functional
+
+from batcher.models.linear import pack
+from batcher.models.part import Part, State
+from batcher.models.texts import Texts
+
+OFFSET = 2  # rows of the position table before that of the first token: the family counts from its padding id, 1
+
+
+class Memory(Protocol):
+    """What rows of the decoder look back upon. A query, key or value is [rows, width]; so is what comes back."""
+
+    @property
+    def rows(self) -> int:
+        """How many the next step computes."""
+        ...
+
+    def attend_past(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Add this token's key and value; attention over all tokens of the row so far."""
+        ...
+
+    def attend_source(self, layer: int, query: torch.Tensor) -> torch.Tensor:
+        """Attention over the text that the row translates."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The sizes of a checkpoint."""
+
+    width: int
+    heads: int
+    layers: int  # of the decoder
+    longest: int  # tokens of a text
+
+    @property
+    def head(self) -> int:
+        return self.width // self.heads
+
+
+class Network:
+    """The weights of one checkpoint, packed for their numbers, and the two computations that use them."""
+
+    def __init__(self, state: State, config: Any, dtype: str) -> None:
+        self.shape = Shape(
+            width=config.d_model,
+            heads=config.decoder_attention_heads,
+            layers=config.decoder_layers,
+            longest=config.max_position_embeddings,
+        )
+        self.vocabulary = int(config.vocab_size)
+        self._embedding = state["model.shared.weight"]
+        self._scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
+        self._padding = int(config.pad_token_id)
+        self._positions = _sinusoids(OFFSET + config.max_position_embeddings, config.d_model).to(self._embedding)
+        encoder = Part(state, dtype, "model.encoder.")
+        decoder = Part(state, dtype, "model.decoder.", many_rows=False)
+        self._encoder = [
+            _EncoderLayer(encoder.under(f"layers.{number}."), config.encoder_attention_heads)
+            for number in range(config.encoder_layers)
+        ]
+        self._encoder_norm, self._decoder_norm = encoder.norm("layer_norm"), decoder.norm("layer_norm")
+        self._decoder = [_DecoderLayer(decoder.under(f"layers.{number}.")) for number in range(self.shape.layers)]
+        # Keys and values of the source for every layer of the decoder, in one product over all tokens of the texts.
+        self._source = Part(state, dtype, "model.decoder.layers.").linear(
+            *(f"{number}.encoder_attn.{kind}_proj" for number in range(self.shape.layers) for kind in "kv")
+        )
+        self._output = pack(state["lm_head.weight"], None, dtype)
+
+    @property
+    def device(self) -> torch.device:
+        return self._embedding.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of everything that is not a packed weight."""
+        return self._embedding.dtype
+
+    def encode(self, sources: Sequence[array[int]]) -> list[torch.Tensor]:
+        """For each text [tokens, decoder layers, key and value, width]: what the decoder will attend to."""
+        order = sorted(range(len(sources)), key=lambda number: len(sources[number]))
+        texts = Texts([sources[number] for number in order])
+        ids = texts.ids.to(self.device)
+        x = self._embedding[ids] * self._scale + self._positions[self._source_positions(ids, texts)]
+        for layer in self._encoder:
+            x = layer(x, texts)
+        projected = self._source(self._encoder_norm(x))
+        parts = torch.split(projected.view(len(ids), self.shape.layers, 2, self.shape.width), texts.lengths)
+        return [part for _, part in sorted(zip(order, parts, strict=True), key=lambda pair: pair[0])]
+
+    def _source_positions(self, ids: torch.Tensor, texts: Texts) -> torch.Tensor:
+        """The family's way: padding inside a text has the row of zeros, and is not counted."""
+        counted = (ids != self._padding).long()
+        return texts.counted(counted) * counted + self._padding
+
+    def decode(self, tokens: torch.Tensor, positions: torch.Tensor, memories: Sequence[Memory]) -> torch.Tensor:
+        """[rows, width] after one more token; int64 `tokens` and `positions` [rows], those of each memory in turn."""
+        # The family's way: a padding that was said has the row of zeros.
+        places = torch.where(tokens == self._padding, self._padding, positions + OFFSET)
+        x = self._embedding[tokens] * self._scale + self._positions[places]
+        for number, layer in enumerate(self._decoder):
+            x = layer(number, x, memories)
+        return self._decoder_norm(x)
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """[rows, vocabulary] in fp32."""
+        return self._output(hidden).float()
+
+
+class _EncoderLayer:
+    def __init__(self, part: Part, heads: int) -> None:
+        self._heads = heads
+        self._before_attention = part.norm("self_attn_layer_norm")
+        self._qkv = part.linear("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+        self._out = part.linear("self_attn.out_proj")
+        self._before_ffn = part.norm("final_layer_norm")
+        self._widen, self._narrow = part.linear("fc1", relu=True), part.linear("fc2")
+
+    def __call__(self, x: torch.Tensor, texts: Texts) -> torch.Tensor:
+        x = x + self._out(texts.attend(self._qkv(self._before_attention(x)), self._heads))
+        x = x + self._narrow(self._widen(self._before_ffn(x)))
+        return _finite(x) if x.dtype == torch.float16 else x
+
+
+class _DecoderLayer:
+    def __init__(self, part: Part) -> None:
+        self._before_past = part.norm("self_attn_layer_norm")
+        self._qkv = part.linear("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+        self._past_out = part.linear("self_attn.out_proj")
+        self._before_source = part.norm("encoder_attn_layer_norm")
+        self._query, self._source_out = part.linear("encoder_attn.q_proj"), part.linear("encoder_attn.out_proj")
+        self._before_ffn = part.norm("final_layer_norm")
+        self._widen, self._narrow = part.linear("fc1", relu=True), part.linear("fc2")
+
+    def __call__(self, number: int, x: torch.Tensor, memories: Sequence[Memory]) -> torch.Tensor:
+        sizes = [memory.rows for memory in memories]
+        qkv = torch.split(self._qkv(self._before_past(x)), sizes)
+        past = [memory.attend_past(number, *rows.chunk(3, dim=-1)) for memory, rows in zip(memories, qkv, strict=True)]
+        x = x + self._past_out(_together(past))
+        queries = torch.split(self._query(self._before_source(x)), sizes)
+        source = [memory.attend_source(number, query) for memory, query in zip(memories, queries, strict=True)]
+        x = x + self._source_out(_together(source))
+        return x + self._narrow(self._widen(self._before_ffn(x)))
+
+
+def _together(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+
+
+def _finite(x: torch.Tensor) -> torch.Tensor:
+    """As the family was trained: an overflow of fp16 in the encoder is held at its edge."""
+    edge = torch.finfo(x.dtype).max - 1000
+    return x.clamp(min=-edge, max=edge) if bool(torch.isinf(x).any()) else x
+
+
+def _sinusoids(rows: int, width: int) -> torch.Tensor:
+    """[rows, width]: sines, then cosines, as tensor2tensor made them; the padding's row is zero."""
+    half = width // 2
+    frequencies = torch.exp(torch.arange(half).float() * -(math.log(10000) / (half - 1)))
+    angles = torch.arange(rows).float().unsqueeze(1) * frequencies
+    table = functional.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, width % 2))
+    table[1] = 0.0
+    return table
