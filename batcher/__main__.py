@@ -11,25 +11,29 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import structlog
 import uvloop
 
 from batcher.batch_engine import BatchEngine
 from batcher.card import artifacts_of, make_card
+from batcher.engine import Engine
 from batcher.heartbeat import Heartbeat, Vitals
+from batcher.in_flight import InFlightLoop
 from batcher.loop import Loop
 from batcher.metrics import BatcherMetrics
 from batcher.models.contract import About
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
+from batcher.service import Service
 from batcher.settings import BatcherSettings
 from broker.backoff import Backoff
 from broker.diagnosis import diagnose
 from broker.errors import BrokerError, BrokerUnfit
 from broker.logs import configure_logging
-from broker.messages import ModelCard, Presence, Pulse
+from broker.messages import Limits, ModelCard, Presence, Pulse
 from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart, connect_starter
 from broker.seldom import Seldom
 from broker.settings import BrokerSettings, parser_for, pick
@@ -139,23 +143,17 @@ async def _run(
 ) -> int:
     batcher = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     limits, vitals, metrics = settings.limits(), Vitals(), _serve_metrics(card.name, settings)
-    engine = BatchEngine(
-        model,
-        max_size=limits.max_batch_size,
-        max_tokens=limits.max_batch_tokens,
-        cost=model.cost,
-        progress=vitals.progress,
-    )
+    engine = _engine_of(model, limits, vitals)
     starter = connect_starter(broker.redis_url, broker.namespace)
-    loop = Loop(link, engine, limits, batcher=batcher, vitals=vitals, metrics=metrics, tell_start=starter.start)
+    serve = Loop if model.in_flight is None else InFlightLoop
+    loop = serve(link, engine, limits, batcher=batcher, vitals=vitals, metrics=metrics, tell_start=starter.start)
 
     def presence() -> Presence:
-        room = loop.limits.max_batch_size
-        return Presence(batcher=batcher, model=card.key, speed=loop.speed, room=room, host=socket.gethostname())
+        return Presence(batcher=batcher, model=card.key, speed=loop.speed, room=loop.size, host=socket.gethostname())
 
     def on_pulse(pulse: Pulse) -> None:
         loop.pulse(pulse)
-        engine.max_tokens = loop.limits.max_batch_tokens
+        engine.max_size, engine.max_tokens = loop.limits.max_batch_size, loop.limits.max_batch_tokens
 
     with Heartbeat(
         heart, vitals, presence=presence, on_pulse=on_pulse, lease=settings.lease, max_step=settings.max_step
@@ -168,7 +166,12 @@ async def _run(
     return status
 
 
-async def _serve_until_told(loop: Loop, stopping: asyncio.Event) -> int:
+def _engine_of(model: LoadedModel, limits: Limits, vitals: Vitals) -> Engine:
+    make = partial(BatchEngine, model, cost=model.cost, pads=model.pads) if model.in_flight is None else model.in_flight
+    return make(max_size=limits.max_batch_size, max_tokens=limits.max_batch_tokens, progress=vitals.progress)
+
+
+async def _serve_until_told(loop: Service, stopping: asyncio.Event) -> int:
     """Exit status: 0 when it was told to stop; a loop that ends by itself must not look like a live batcher."""
     running, told = asyncio.create_task(loop.run()), asyncio.create_task(stopping.wait())
     await asyncio.wait([running, told], return_when=asyncio.FIRST_COMPLETED)

@@ -21,7 +21,7 @@ class Batch:
     window: float = 0.0  # seconds that it waited for company
     closed_by: str = "idle"
     is_staged: bool = False  # claimed while another one ran
-    running: Future[None] | None = None  # its turn in the model thread
+    running: Future[None] = field(default_factory=Future)  # its turn in the model thread
     started_at: float = 0.0
     seconds: float = 0.0  # in the engine
     stats: StepStats = field(default_factory=StepStats)
@@ -35,7 +35,7 @@ class Batch:
     @property
     def waited(self) -> float:
         """Seconds between the opening of its window and its start."""
-        return self.window + self.started_at - self.claimed_at
+        return self.window + max(0.0, self.started_at - self.claimed_at)
 
     def start(self, now: float, cancelled: Collection[str]) -> None:
         """It starts now, with the jobs whose caller still waits: a staged batch may have outlived some."""
@@ -45,22 +45,25 @@ class Batch:
 
     def results(self) -> list[Result]:
         """Outputs, each with where its time went."""
-        admitted = {job.id: job.admitted for job in self.jobs}
+        jobs = {job.id: job for job in self.jobs}
         return [
-            Result(job_id=done.job_id, output=done.output, timing=self._timing(admitted[done.job_id], done.seconds))
+            self.result(jobs[done.job_id], done, compute=done.seconds, beside=len(jobs))
             for done in self.done
             if done.failure is None
         ]
 
-    def _timing(self, admitted: float, compute: float) -> Timing:
-        waited = max(0.0, self.claim.claimed - admitted)
+    def result(self, job: Job, done: Done, *, compute: float, beside: int) -> Result:
+        """One output; `compute` in seconds, `beside`: the jobs computed together, this one included."""
+        waited = max(0.0, self.claim.claimed - job.admitted)
         window = min(self.window, waited)
         queue = waited - window + self.started_at - self.claimed_at
-        return Timing(queue=queue, window=window, compute=compute, batch_size=len(self.jobs))
+        timing = Timing(queue=queue, window=window, compute=compute, batch_size=beside)
+        return Result(job_id=done.job_id, output=done.output, timing=timing)
 
     def failures(self) -> list[Failure]:
         """Jobs that gave none, and bytes in the queue that never were a job."""
-        failed = [done.failure for done in self.done if done.failure is not None]
-        return failed + [
-            Failure(job_id=id, code=FailureCode.INVALID_INPUT, message=SPOILED) for id in self.claim.spoiled
-        ]
+        return [done.failure for done in self.done if done.failure is not None] + self.spoiled()
+
+    def spoiled(self) -> list[Failure]:
+        """Of bytes in the queue that never were a job."""
+        return [Failure(job_id=id, code=FailureCode.INVALID_INPUT, message=SPOILED) for id in self.claim.spoiled]

@@ -39,20 +39,30 @@ class Claims:
         self._trip = 0.001  # seconds: a round trip to the broker, as measured
         self._may_wait = True  # jobs may wait already, so do not block for a token first
         self._may_stage = False  # jobs gather while the card is busy, and none of them is a suspect
+        self.has_suspects = False  # in the last claim, or behind it: what runs beside them would share their blame
         self._bulk_lead = 0.0  # batches by which bulk has had more than its eighth
         self._suspects_next = False  # suspects take turns with new work, which a fresh process serves first
 
-    async def when_woken(self) -> Batch | None:
+    async def when_woken(self, limits: Limits | None = None) -> Batch | None:
         """For an idle card: block for the wake token, hold a fixed window open, claim. None when nothing waits."""
         # Redis looks after blocked clients at its own pace (hz), so we block for the first job only; it is not the
         # clock of the window.
-        limits, wait = self.limits, 0.0 if self._may_wait else IDLE_WAIT
+        limits, wait = limits or self.limits, self._wait
         if limits.policy != "fixed":
             return await self._claim(Window(limits=limits, opened_at=self._clock()), wait=wait)
         if wait:
             await self._patience.ask(lambda: self._broker.wait(wait))
         window = await self._hold_open(limits)
         return None if self._stopping.is_set() else await self._claim(window)
+
+    async def beside(self, room: Limits) -> Batch | None:
+        """For an engine with jobs in flight: block for the wake token, claim what has room beside them."""
+        return await self._claim(Window(limits=room, opened_at=self._clock()), staged=True, wait=self._wait)
+
+    @property
+    def _wait(self) -> float:
+        """Seconds to block for a token."""
+        return 0.0 if self._may_wait else IDLE_WAIT
 
     async def before(self, running: asyncio.Future[None], predicted_end: float) -> Batch | None:
         """For a busy card: claim the next batch just before it comes free, so that it never waits for the broker."""
@@ -96,7 +106,7 @@ class Claims:
         )
 
     async def _ask_for(self, name: str, limits: Limits, *, staged: bool, wait: float) -> Claim:
-        suspects, waits, bulk_after = self._suspects_next, [wait], self._bulk_after(limits.max_batch_size)
+        suspects, waits, bulk_after = self._suspects_next, [wait], self._bulk_after(self.limits.max_batch_size)
 
         async def ask() -> Claim:
             # A lost answer is asked for again by the same name, which claims nothing more; and need not wait for it.
@@ -121,12 +131,11 @@ class Claims:
         # By the jobs too: an answer that was asked for again does not say why the claim ended.
         are_suspects = claim.closed_by == "suspects" or any(job.attempts for job in claim.jobs)
         self._suspects_next = not are_suspects
-        # A batch beside suspects would share the blame for their crash.
-        has_suspects = are_suspects or claim.suspects > 0
+        self.has_suspects = are_suspects or claim.suspects > 0
         # Jobs that were there before we asked: they came while the card was busy, and others will. A card that had to
         # wait for its job need not look for a next one while it computes.
         age = max((claim.claimed - job.admitted for job in claim.jobs), default=0.0)
-        self._may_stage = not has_suspects and (self._may_wait or age > elapsed)
+        self._may_stage = not self.has_suspects and (self._may_wait or age > elapsed)
 
 
 def bulk_lead(before: float, claim: Claim, limits: Limits) -> float:

@@ -24,6 +24,14 @@ class FadingLine:
         self.xx = self.memory * self.xx + x * x
         self.xy = self.memory * self.xy + x * y
 
+    def include(self, other: FadingLine) -> None:
+        """All points of another line as well, each with the weight it has there."""
+        self.weight += other.weight
+        self.x += other.x
+        self.y += other.y
+        self.xx += other.xx
+        self.xy += other.xy
+
     @property
     def mean_x(self) -> float:
         return self.x / self.weight

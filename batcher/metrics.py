@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from batcher.batch import Batch
+from batcher.engine import StepStats
 from broker.messages import Failure
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -29,6 +30,16 @@ class BatcherMetrics:
         self._batches = Counter(
             "jitney_batches", "Batches by what closed them", ["model", "closed_by"], registry=self.registry
         )
+        self._forward = self._counter("forward_seconds", "Seconds in forward passes", model)
+        self._passes = self._counter("forward_passes", "Forward passes", model)
+        self._all_tokens = self._counter("tokens", "Tokens computed, without padding", model)
+        self._padded = self._counter("padded_tokens", "Tokens computed, with padding", model)
+        self._row_seconds = self._counter(
+            "row_seconds", "Busy seconds times jobs in flight; per busy second: how many run on average", model
+        )
+        self._rows = Gauge(
+            "jitney_rows_in_flight", "Jobs that the last step computed", ["model"], registry=self.registry
+        ).labels(model)
         self._busy = Counter(
             "jitney_batcher_busy_seconds",
             "Seconds in the engine; its rate is the busy share",
@@ -43,6 +54,9 @@ class BatcherMetrics:
         ).labels(model)
         self._model = model
 
+    def _counter(self, name: str, text: str, model: str) -> Counter:
+        return Counter(f"jitney_{name}", text, ["model"], registry=self.registry).labels(model)
+
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], model: str) -> Histogram:
         return Histogram(f"jitney_{name}", text, ["model"], buckets=buckets, registry=self.registry).labels(model)
 
@@ -53,16 +67,30 @@ class BatcherMetrics:
     def batch(self, batch: Batch, failures: Sequence[Failure]) -> None:
         """One batch left the card. One whose callers had all gone never was on it."""
         stats = batch.stats
-        if not batch.jobs:
-            return
-        self._size.observe(len(batch.jobs))
-        self._groups.observe(stats.groups)
-        self._tokens.observe(stats.tokens)
-        self._padding.observe(1.0 - stats.tokens / stats.padded_tokens if stats.padded_tokens else 0.0)
-        self._waited.observe(batch.waited)
-        self._compute.observe(batch.seconds)
-        self._busy.inc(batch.seconds)
+        if batch.jobs:
+            self._groups.observe(stats.groups)
+            self._tokens.observe(stats.tokens)
+            self._padding.observe(1.0 - stats.tokens / stats.padded_tokens if stats.padded_tokens else 0.0)
+            self.step(stats, seconds=batch.seconds, rows=len(batch.jobs))
+        self.lease(batch, failures)
+
+    def step(self, stats: StepStats, *, seconds: float, rows: int) -> None:
+        """The engine computed so many jobs for so long. Called in the model thread of an in-flight engine."""
+        self._busy.inc(seconds)
+        self._row_seconds.inc(seconds * rows)
+        self._rows.set(rows)
+        self._forward.inc(stats.forward_seconds)
+        self._passes.inc(stats.groups)
+        self._all_tokens.inc(stats.tokens)
+        self._padded.inc(stats.padded_tokens)
         self._budget.set(stats.budget)
-        self._batches.labels(self._model, batch.closed_by).inc()
+
+    def lease(self, batch: Batch, failures: Sequence[Failure]) -> None:
+        """All jobs of a batch have left the card."""
         for failure in failures:
             self._failures.labels(self._model, failure.code.value).inc()
+        if batch.jobs:
+            self._size.observe(len(batch.jobs))
+            self._waited.observe(batch.waited)
+            self._compute.observe(batch.seconds)
+            self._batches.labels(self._model, batch.closed_by).inc()

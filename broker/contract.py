@@ -16,13 +16,13 @@ from broker.messages import (
     DeadLetter,
     Depth,
     Failure,
+    Finish,
     Fleet,
     Limits,
     ModelCard,
     Outcome,
     Presence,
     Pulse,
-    Result,
     Verdict,
 )
 
@@ -111,11 +111,13 @@ class BatcherBroker(Protocol):
         """
         ...
 
-    async def finish(self, batch: str, results: Sequence[Result], *, done: bool, starts: str | None) -> None:
-        """Publish results to the front ends that wait for them and take the jobs out of the lease.
+    async def finish(self, ended: Sequence[Finish], *, starts: str | None) -> None:
+        """Publish results to the front ends that wait for them and take the jobs out of their leases: all at once, and
+        one frame for each front end, however many batches they are of.
 
-        `done` drops the lease; `starts` names the staged batch that runs now. A late result is still a good one: it is
-        published even when the lease is gone. Asking again is harmless: front ends ignore ids that they know.
+        A batch that is `done` loses its lease; `starts` names the staged batch that runs now. A late result is still a
+        good one: it is published even when the lease is gone. Asking again is harmless: front ends ignore ids that they
+        know.
         """
         ...
 

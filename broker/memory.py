@@ -17,11 +17,11 @@ from broker.messages import (
     Depth,
     Failure,
     FailureCode,
+    Finish,
     Fleet,
     Job,
     Limits,
     Outcome,
-    Result,
     Verdict,
 )
 from broker.wire import decode_frame, decode_job, encode_job
@@ -166,37 +166,41 @@ class MemoryBatcher:
         else:
             queue.wake.drop()
 
-    async def finish(self, batch: str, results: Sequence[Result], *, done: bool, starts: str | None) -> None:
+    async def finish(self, ended: Sequence[Finish], *, starts: str | None) -> None:
         self._store.now()
-        leases = self._queue.leases
-        self._publish(batch, results)
-        if batch in leases:
-            for result in results:
-                leases[batch].jobs.pop(result.job_id, None)
-            if done:
-                del leases[batch]
-        if done:
-            self._addresses.pop(batch, None)
+        self._publish({one.batch: one.results for one in ended})
+        for one in ended:
+            self._take_out(one)
         if starts is not None:
             self._start(starts)
+
+    def _take_out(self, ended: Finish) -> None:
+        leases = self._queue.leases
+        if ended.batch in leases:
+            for result in ended.results:
+                leases[ended.batch].jobs.pop(result.job_id, None)
+        if ended.done:
+            leases.pop(ended.batch, None)
+            self._addresses.pop(ended.batch, None)
 
     async def fail(self, batch: str, failures: Sequence[Failure]) -> None:
         self._store.now()
         leases = self._queue.leases
         if batch in leases:
             held = leases[batch].jobs
-            self._publish(batch, [failure for failure in failures if held.pop(failure.job_id, None)])
+            self._publish({batch: [failure for failure in failures if held.pop(failure.job_id, None)]})
             if not held:
                 del leases[batch]
         for failure in failures:
             self._addresses[batch].pop(failure.job_id, None)
 
-    def _publish(self, batch: str, outcomes: Sequence[Outcome]) -> None:
-        """One frame for each front end that waits for some of these."""
+    def _publish(self, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+        """Of some batches: one frame for each front end that waits for some of these."""
         frames: defaultdict[str, list[Outcome]] = defaultdict(list)
-        for outcome in outcomes:
-            if outcome.job_id in self._addresses[batch]:
-                frames[self._addresses[batch][outcome.job_id]].append(outcome)
+        for batch, ended in outcomes.items():
+            for outcome in ended:
+                if outcome.job_id in self._addresses[batch]:
+                    frames[self._addresses[batch][outcome.job_id]].append(outcome)
         for front_end, frame in frames.items():
             self._store.publish(front_end, frame)
 

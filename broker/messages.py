@@ -76,7 +76,7 @@ class Timing:
     queue: float = 0.0  # admitted → claimed, without the window
     window: float = 0.0  # waiting for company
     compute: float = 0.0  # in the engine
-    batch_size: int = 1  # jobs claimed together
+    batch_size: int = 1  # jobs computed together; in an in-flight engine those that ran when this one ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +190,15 @@ class Claim:
     suspects: int = 0  # suspects still waiting
     claimed: float = 0.0  # seconds, the broker's clock
     closed_by: str = "empty"  # size | tokens | suspects | empty: what ended it; again: the last answer, repeated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """What ended of one batch."""
+
+    batch: str
+    results: Sequence[Result] = ()
+    done: bool  # nothing of it is left: its lease goes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

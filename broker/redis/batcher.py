@@ -12,7 +12,7 @@ import structlog
 from broker.contract import NEVER
 from broker.errors import BrokerFull, WireError
 from broker.keys import Keys
-from broker.messages import Claim, DeadLetter, Depth, Failure, Job, Lane, Limits, Result
+from broker.messages import Claim, DeadLetter, Depth, Failure, Finish, Job, Lane, Limits, Result
 from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
 from broker.wire import decode_job, encode_failures, encode_results, front_end_of, job_id
@@ -21,8 +21,8 @@ FRAME_TTL = 660_000  # ms that frames wait for a front end that is away: longer 
 MAX_ATTEMPTS = 3
 DEAD_KEPT = 1_000
 PRUNED_AFTER = 30_000  # ms of silence
-LEASES_A_CALL = 10
-BATCHES_REMEMBERED = 16
+JOBS_A_CALL = 2_560  # in expired leases, after which RECLAIM takes no further one: ten full batches
+BATCHES_REMEMBERED = 512  # an in-flight engine holds up to 256, of one job each
 CONNECTIONS = 4  # wait, drain, finish and reclaim may be away at once
 
 log = structlog.get_logger("broker")
@@ -113,42 +113,42 @@ class RedisBatcher:
             closed_by=closed_by.decode("ascii"),
         )
 
-    async def finish(self, batch: str, results: Sequence[Result], *, done: bool, starts: str | None) -> None:
-        frames = self._frames(batch, results)
-        ids = [result.job_id for result in results]
+    async def finish(self, ended: Sequence[Finish], *, starts: str | None) -> None:
+        frames = self._frames(ended)
         try:
-            await self._finish(batch, ids, frames, done, starts)
+            await self._finish(ended, frames, starts)
         except BrokerFull:
-            await self._finish_when_full(batch, ids, frames, done, starts)
-        if done:
-            self._addresses.pop(batch, None)
+            await self._finish_when_full(ended, frames, starts)
+        for one in ended:
+            if one.done:
+                self._addresses.pop(one.batch, None)
 
     def _forget_old_batches(self) -> None:
-        # A batch that was abandoned after a failure never finishes; one that lives has but one more beside it.
+        # A batch that was abandoned after a failure never finishes; of those that live there are half as many at most.
         while len(self._addresses) >= BATCHES_REMEMBERED:
             del self._addresses[next(iter(self._addresses))]
 
-    def _frames(self, batch: str, results: Sequence[Result]) -> dict[str, bytes]:
-        addresses = self._addresses.get(batch, {})
+    def _frames(self, ended: Sequence[Finish]) -> dict[str, bytes]:
         grouped: dict[str, list[Result]] = defaultdict(list)
-        for result in results:
-            if address := addresses.get(result.job_id):
-                grouped[address].append(result)
-            else:
-                log.error("result dropped", job=result.job_id, reason="nobody is known to wait for it")
+        for one in ended:
+            addresses = self._addresses.get(one.batch, {})
+            for result in one.results:
+                if address := addresses.get(result.job_id):
+                    grouped[address].append(result)
+                else:
+                    log.error("result dropped", job=result.job_id, reason="nobody is known to wait for it")
         return {address: encode_results(group) for address, group in grouped.items()}
 
     # Result bodies do not pass through Lua: MULTI costs the server a tenth of it.
-    async def _finish(
-        self, batch: str, ids: Sequence[str], frames: dict[str, bytes], done: bool, starts: str | None
-    ) -> None:
+    async def _finish(self, ended: Sequence[Finish], frames: dict[str, bytes], starts: str | None) -> None:
         with translated():
             async with self._client.pipeline(transaction=True) as pipe:
-                if done:
-                    pipe.zrem(self._keys.leases(self._model), batch)
-                    pipe.delete(self._keys.lease(batch))
-                elif ids:
-                    pipe.hdel(self._keys.lease(batch), *ids)
+                for one in ended:
+                    if one.done:
+                        pipe.zrem(self._keys.leases(self._model), one.batch)
+                        pipe.delete(self._keys.lease(one.batch))
+                    elif one.results:
+                        pipe.hdel(self._keys.lease(one.batch), *_ids(one))
                 if starts is not None:
                     pipe.hdel(self._keys.lease(starts), "staged")
                 for address, frame in frames.items():
@@ -160,13 +160,16 @@ class RedisBatcher:
                     pipe.pexpire(bell, FRAME_TTL)
                 await pipe.execute()
 
-    async def _finish_when_full(
-        self, batch: str, ids: Sequence[str], frames: dict[str, bytes], done: bool, starts: str | None
-    ) -> None:
-        keys = [self._keys.leases(self._model), self._keys.lease(batch), self._keys.lease(starts or batch)]
+    async def _finish_when_full(self, ended: Sequence[Finish], frames: dict[str, bytes], starts: str | None) -> None:
+        leases = self._keys.leases(self._model)
+        keys = [leases, self._keys.lease(starts) if starts is not None else leases]
+        args: list[Any] = [len(ended)]
+        for one in ended:
+            keys.append(self._keys.lease(one.batch))
+            args += [one.batch, int(one.done), len(one.results), *_ids(one)]
         for address in frames:
             keys += [self._keys.reply(address), self._keys.bell(address)]
-        await scripts.FINISH.run(self._client, keys, [batch, int(done), len(ids), *ids, *frames.values()])
+        await scripts.FINISH.run(self._client, keys, [*args, *frames.values()])
 
     async def fail(self, batch: str, failures: Sequence[Failure]) -> None:
         keys = [self._keys.leases(self._model), self._keys.lease(batch)]
@@ -194,7 +197,7 @@ class RedisBatcher:
     async def reclaim(self) -> Sequence[DeadLetter]:
         model = self._model
         keys = [*self._lists(), self._keys.leases(model), self._keys.dead(model), self._keys.cards, self._keys.batchers]
-        args = [self._keys.prefix, MAX_ATTEMPTS, DEAD_KEPT, PRUNED_AFTER, LEASES_A_CALL]
+        args = [self._keys.prefix, MAX_ATTEMPTS, DEAD_KEPT, PRUNED_AFTER, JOBS_A_CALL]
         dead = await scripts.RECLAIM.run(self._client, keys, args)
         return [DeadLetter(job_id=job_id(data), model=model) for data in dead]
 
@@ -203,6 +206,10 @@ class RedisBatcher:
         model, lanes = self._model, (Lane.INTERACTIVE, Lane.BULK)
         queues = [of(model, lane) for of in (self._keys.queue, self._keys.tokens) for lane in lanes]
         return [*queues, self._keys.suspects(model), self._keys.wake(model)]
+
+
+def _ids(ended: Finish) -> list[str]:
+    return [result.job_id for result in ended.results]
 
 
 def _decoded(found: Sequence[bytes]) -> tuple[list[Job], list[str]]:

@@ -39,7 +39,7 @@ end
 -- A key of another type counts as empty.
 local function size(command, key) return tonumber(redis.pcall(command, key)) or 0 end
 
--- Jobs in the batches that a model's batchers hold: one or two each. Asked once a call.
+-- Jobs in the batches that a model's batchers hold: one or two each, or tens where they run in flight. Asked once a call.
 local held_by = {}
 local function under_way(leases)
   if held_by[leases] then return held_by[leases] end

@@ -5,7 +5,7 @@
 -- KEYS[5] suspect (list)   KEYS[6] wake (list)   KEYS[7] leases (zset)   KEYS[8] dead (list)
 -- KEYS[9] cards (hash)     KEYS[10] batchers (hash)
 -- ARGV[1] what every key begins with   ARGV[2] attempts that make a dead letter   ARGV[3] dead letters kept
--- ARGV[4] ms of silence after which a batcher is pruned   ARGV[5] leases looked at in a call
+-- ARGV[4] ms of silence after which a batcher is pruned   ARGV[5] jobs after which a call takes no further lease
 -- Returns the dead letters of this call
 
 local prefix, most_attempts = ARGV[1], tonumber(ARGV[2])
@@ -53,9 +53,13 @@ local function push_back(jobs)
 end
 
 touch(KEYS[1], KEYS[2], KEYS[5], KEYS[8])
-for _, batch in ipairs(redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', now, 'LIMIT', 0, ARGV[5])) do
+-- One that ran in flight left many small leases behind: the work is bounded by jobs.
+local taken = 0
+for _, batch in ipairs(redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', now, 'LIMIT', 0, 1000)) do
+  if taken >= tonumber(ARGV[5]) then break end
   local lease = prefix .. 'lease:' .. batch
   local jobs, staged = leased(lease), redis.pcall('HEXISTS', lease, 'staged') == 1
+  taken = taken + #jobs
   redis.call('ZREM', KEYS[7], batch)
   redis.call('DEL', lease)
   if staged then push_back(jobs) else for _, job in ipairs(jobs) do suspect(job) end end

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from broker.messages import AdmitRequest, FailureCode, Lane, Limits, Verdict
+from broker.messages import AdmitRequest, FailureCode, Finish, Lane, Limits, Verdict
 from tests.contract.worlds import LIMITS, World, job, request, results
 
 pytestmark = pytest.mark.anyio
@@ -108,7 +108,7 @@ async def test_finished_batches_are_before_nobody(world: World) -> None:
     batcher = await world.batcher()
     await fill(world, interactive=1)
     claim = await batcher.drain("1", LIMITS, staged=False, suspects=False)
-    await batcher.finish("1", results(*claim.jobs), done=True, starts=None)
+    await batcher.finish([Finish(batch="1", results=results(*claim.jobs), done=True)], starts=None)
     await fill(world, interactive=1)
 
     [verdict] = await asked(world, request(job(), most_ahead=1, room=8))

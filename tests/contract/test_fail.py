@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.messages import Failure, FailureCode, Job
+from broker.messages import Failure, FailureCode, Finish, Job
 from tests.contract.worlds import LIMITS, SHORT, World, ids, job, results
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +85,7 @@ async def test_a_late_failure_does_not_silence_the_second_run_by_the_same_batche
     await batcher.drain("2", LIMITS, staged=False, suspects=True)
 
     await batcher.fail("1", [failure(waiting)])
-    await batcher.finish("2", results(waiting), done=True, starts=None)
+    await batcher.finish([Finish(batch="2", results=results(waiting), done=True)], starts=None)
 
     assert await world.outcomes() == results(waiting)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker.messages import Result, Timing
+from broker.messages import Finish, Result, Timing
 from tests.contract.worlds import FRONT_END, LIMITS, SHORT, World, ids, job, presence, results
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +21,7 @@ async def test_a_result_reaches_the_front_end_that_waits_for_it(world: World) ->
     await world.admit(mine, theirs)
     await batcher.drain("1", LIMITS, staged=False, suspects=False)
 
-    await batcher.finish("1", results(mine, theirs), done=True, starts=None)
+    await batcher.finish([Finish(batch="1", results=results(mine, theirs), done=True)], starts=None)
 
     assert ids(await world.outcomes(FRONT_END)) == [mine.id]
     assert ids(await world.outcomes(OTHER)) == [theirs.id]
@@ -35,7 +35,7 @@ async def test_a_result_arrives_as_it_was_given(world: World) -> None:
     await world.admit(waiting)
     await batcher.drain("1", LIMITS, staged=False, suspects=False)
 
-    await batcher.finish("1", [given], done=True, starts=None)
+    await batcher.finish([Finish(batch="1", results=[given], done=True)], starts=None)
 
     assert await world.outcomes() == [given]
 
@@ -46,10 +46,40 @@ async def test_the_results_of_one_finish_travel_in_one_frame(world: World) -> No
     await world.admit(*jobs)
     await batcher.drain("1", LIMITS, staged=False, suspects=False)
 
-    await batcher.finish("1", results(*jobs), done=True, starts=None)
+    await batcher.finish([Finish(batch="1", results=results(*jobs), done=True)], starts=None)
 
     frames = await front_end.receive(0, 0.0)
     assert (frames.count, ids(frames.outcomes), frames.more) == (1, ids(jobs), False)
+
+
+async def test_the_results_of_several_batches_travel_in_one_frame(world: World) -> None:
+    one, two = job(), job()
+    batcher, front_end = await world.batcher(), await world.front_end()
+    await world.admit(one, two)
+    for batch in "12":
+        await batcher.drain(batch, replace(LIMITS, max_batch_size=1), staged=False, suspects=False)
+
+    ended = [Finish(batch="1", results=results(one), done=True), Finish(batch="2", results=results(two), done=True)]
+    await batcher.finish(ended, starts=None)
+
+    frames = await front_end.receive(0, 0.0)
+    assert (frames.count, ids(frames.outcomes)) == (1, [one.id, two.id])
+    assert world.heart().beat(presence(), {"1": [], "2": []}).lost == {"1", "2"}
+
+
+async def test_of_batches_that_are_finished_together_only_those_that_are_done_lose_their_leases(world: World) -> None:
+    jobs = [job() for _ in range(3)]
+    batcher = await world.batcher()
+    await world.admit(*jobs)
+    await batcher.drain("1", replace(LIMITS, max_batch_size=1), staged=False, suspects=False)
+    await batcher.drain("2", LIMITS, staged=False, suspects=False)
+
+    over, under_way = results(jobs[0]), results(jobs[1])
+    ended = [Finish(batch="1", results=over, done=True), Finish(batch="2", results=under_way, done=False)]
+    await batcher.finish(ended, starts=None)
+
+    assert world.heart().beat(presence(), {"1": [], "2": []}).lost == {"1"}
+    assert ids(await batcher.drain("2", LIMITS, staged=False, suspects=False)) == [jobs[2].id]
 
 
 async def test_frames_that_were_not_named_as_handled_are_read_again(world: World) -> None:
@@ -124,7 +154,7 @@ async def test_a_finished_job_is_never_reclaimed(world: World) -> None:
     await world.admit(*jobs)
     await batcher.drain("1", LIMITS, staged=False, suspects=False)
 
-    await batcher.finish("1", results(jobs[1]), done=False, starts=None)
+    await batcher.finish([Finish(batch="1", results=results(jobs[1]), done=False)], starts=None)
 
     await world.pass_time(2 * SHORT)
     await batcher.reclaim()
@@ -138,7 +168,7 @@ async def test_an_unfinished_batch_is_asked_for_again_without_its_finished_jobs(
     await world.admit(*jobs)
     await batcher.drain("1", LIMITS, staged=False, suspects=False)
 
-    await batcher.finish("1", results(jobs[0]), done=False, starts=None)
+    await batcher.finish([Finish(batch="1", results=results(jobs[0]), done=False)], starts=None)
 
     assert ids(await batcher.drain("1", LIMITS, staged=False, suspects=False)) == ids(jobs[1:])
 
@@ -151,7 +181,7 @@ async def test_a_late_result_is_published_though_its_lease_is_gone(world: World)
     await world.pass_time(2 * SHORT)
     await other.reclaim()
 
-    await slow.finish("1", results(waiting), done=True, starts=None)
+    await slow.finish([Finish(batch="1", results=results(waiting), done=True)], starts=None)
 
     assert ids(await world.outcomes()) == [waiting.id]
 
@@ -165,7 +195,7 @@ async def test_a_late_finish_takes_no_job_from_the_batcher_that_has_it_now(world
     await other.reclaim()
     await other.drain("2", LIMITS, staged=False, suspects=False)
 
-    await slow.finish("1", results(waiting), done=True, starts=None)
+    await slow.finish([Finish(batch="1", results=results(waiting), done=True)], starts=None)
 
     assert world.heart().beat(presence(), {"2": [waiting.id]}).lost == frozenset()
 
@@ -178,7 +208,7 @@ async def test_finishing_again_is_harmless(world: World) -> None:
     await batcher.drain("2", LIMITS, staged=True, suspects=False)
 
     for _ in range(2):
-        await batcher.finish("1", results(waiting), done=True, starts="2")
+        await batcher.finish([Finish(batch="1", results=results(waiting), done=True)], starts="2")
 
     assert set(ids(await world.outcomes())) == {waiting.id}
     assert world.heart().beat(presence(), {"2": [next_up.id]}).lost == frozenset()
@@ -189,7 +219,7 @@ async def test_a_finish_without_results_publishes_nothing(world: World) -> None:
     await world.admit(job())
     await batcher.drain("1", LIMITS, staged=False, suspects=False)
 
-    await batcher.finish("1", [], done=True, starts=None)
+    await batcher.finish([Finish(batch="1", done=True)], starts=None)
 
     assert await world.outcomes() == []
 
@@ -200,5 +230,5 @@ async def _answer(world: World, batch: str) -> str:
     batcher = await world.batcher()
     await world.admit(waiting)
     await batcher.drain(batch, LIMITS, staged=False, suspects=False)
-    await batcher.finish(batch, results(waiting), done=True, starts=None)
+    await batcher.finish([Finish(batch=batch, results=results(waiting), done=True)], starts=None)
     return waiting.id

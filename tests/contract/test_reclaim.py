@@ -113,6 +113,19 @@ async def test_a_lease_is_reclaimed_once(world: World) -> None:
     assert (await batcher.depth()).jobs == 1
 
 
+async def test_one_call_takes_back_the_many_small_leases_of_a_batcher_that_ran_in_flight(world: World) -> None:
+    jobs = [job() for _ in range(40)]
+    hasty = await world.batcher(lease=SHORT)
+    await world.admit(*jobs)
+    for one in jobs:
+        await hasty.drain(one.id, replace(LIMITS, max_batch_size=1), staged=True, suspects=False)
+    await world.pass_time(2 * SHORT)
+
+    await hasty.reclaim()
+
+    assert (await hasty.depth()).jobs == 40
+
+
 async def test_a_beat_extends_the_lease(world: World) -> None:
     waiting = job()
     batcher = await world.batcher(lease=SHORT)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from broker.errors import BrokerFull, BrokerUnavailable, BrokerUnfit
-from broker.messages import Failure, FailureCode, Lane
+from broker.messages import Failure, FailureCode, Finish, Lane
 from broker.wire import HEADER, encode_job
 from tests.contract.servers import running
 from tests.contract.worlds import LIMITS, MODEL, SHORT, RedisWorld, card, ids, job, presence, request, results
@@ -27,7 +27,7 @@ async def test_a_server_that_forgot_the_scripts_is_told_again(world: RedisWorld)
     flush()
     heart.beat(presence(), {"1": [first.id]})
     flush()
-    await batcher.finish("1", results(first), done=True, starts=None)
+    await batcher.finish([Finish(batch="1", results=results(first), done=True)], starts=None)
     await batcher.drain("2", LIMITS, staged=False, suspects=True)
     flush()
     await batcher.fail("2", [Failure(job_id=second.id, code=FailureCode.MODEL_ERROR, message="no")])
@@ -74,7 +74,7 @@ async def test_garbage_among_the_frames_is_counted_and_skipped(world: RedisWorld
     await batcher.drain("1", LIMITS, staged=False, suspects=False)
     world.server.rpush(world.keys.reply("f" * 16), b"garbage")
 
-    await batcher.finish("1", results(waiting), done=True, starts=None)
+    await batcher.finish([Finish(batch="1", results=results(waiting), done=True)], starts=None)
 
     frames = await front_end.receive(0, 0.0)
     assert (frames.count, ids(frames.outcomes)) == (2, [waiting.id])
@@ -138,7 +138,10 @@ async def test_a_server_without_memory_refuses_admissions_and_does_all_the_rest(
         full = RedisWorld(server.url, monkeypatch)
         batcher, hasty, heart = await full.batcher(), await full.batcher(lease=SHORT), full.heart()
         jobs = [job(input="x" * 100) for _ in range(6)]
+        flown, flying = job(), job()
         heart.announce(card(), {"a" * 64: b"file"})
+        await full.admit(flown, flying)
+        await batcher.drain("flight", LIMITS, staged=False, suspects=False)
         await full.admit(*jobs)
         await batcher.drain("done", replace(LIMITS, max_batch_size=2), staged=False, suspects=False)
         await hasty.drain("lost", replace(LIMITS, max_batch_size=2), staged=True, suspects=False)
@@ -147,7 +150,8 @@ async def test_a_server_without_memory_refuses_admissions_and_does_all_the_rest(
         with pytest.raises(BrokerFull):
             await (await full.front_end()).admit(9, [request(job())], {})
         pulse = heart.beat(presence(), {"done": ids(jobs[:2])})
-        await batcher.finish("done", results(*jobs[:2]), done=True, starts=None)
+        ended = Finish(batch="flight", results=results(flown), done=False)
+        await batcher.finish([ended, Finish(batch="done", results=results(*jobs[:2]), done=True)], starts="flight")
         await full.pass_time(2 * SHORT)
         await batcher.reclaim()
         claim = await batcher.drain("rest", LIMITS, staged=False, suspects=True)
@@ -155,9 +159,28 @@ async def test_a_server_without_memory_refuses_admissions_and_does_all_the_rest(
         await batcher.release("rest")
 
         assert (pulse.lost, ids(claim)) == (frozenset(), ids(jobs[2:]))
-        assert ids(await full.outcomes()) == ids(jobs[:3])
+        assert ids(await full.outcomes()) == [flown.id, *ids(jobs[:3])]
+        assert ids(await batcher.drain("flight", LIMITS, staged=False, suspects=False)) == [flying.id]
         assert (await batcher.depth()).jobs == 3
         await full.close()
+
+
+async def test_one_reclaim_does_bounded_work_and_the_next_one_the_rest(
+    world: RedisWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.redis.batcher.JOBS_A_CALL", 3)
+    hasty, jobs = await world.batcher(lease=SHORT), [job() for _ in range(6)]
+    await world.admit(*jobs)
+    for batch in "123":
+        await hasty.drain(batch, replace(LIMITS, max_batch_size=2), staged=True, suspects=False)
+    await world.pass_time(2 * SHORT)
+
+    back = []
+    for _ in range(2):
+        await hasty.reclaim()
+        back.append((await hasty.depth()).jobs)
+
+    assert back == [4, 6]
 
 
 async def test_a_server_that_is_gone_is_unavailable_whatever_one_asks(
@@ -173,8 +196,8 @@ async def test_a_server_that_is_gone_is_unavailable_whatever_one_asks(
     for ask in (
         front_end.admit(2, [request(job())], {}), front_end.receive(0, 0.01), front_end.look(), front_end.artifact("a"),
         batcher.wait(0.01), batcher.depth(), batcher.drain("2", LIMITS, staged=True, suspects=True),
-        batcher.finish("1", [], done=True, starts="2"), batcher.start("1"), batcher.release("1"), batcher.reclaim(),
-        batcher.fail("1", [Failure(job_id="a", code=FailureCode.MODEL_ERROR, message="no")]),
+        batcher.finish([Finish(batch="1", done=True)], starts="2"), batcher.start("1"), batcher.release("1"),
+        batcher.reclaim(), batcher.fail("1", [Failure(job_id="a", code=FailureCode.MODEL_ERROR, message="no")]),
     ):  # fmt: skip
         with pytest.raises(BrokerUnavailable):
             await ask

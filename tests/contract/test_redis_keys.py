@@ -7,7 +7,7 @@ import re
 import pytest
 
 from broker.keys import Keys
-from broker.messages import Failure, FailureCode, Lane, Limits
+from broker.messages import Failure, FailureCode, Finish, Lane, Limits
 from tests.contract.worlds import FRONT_END, LIMITS, MODEL, SHORT, RedisWorld, card, ids, job, presence, results
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
@@ -56,7 +56,7 @@ async def live_through_everything(world: RedisWorld) -> Census:
     census.take()
     await batcher.fail("done", [Failure(job_id=bad.id, code=FailureCode.MODEL_ERROR, message="no")])
     census.take()
-    await batcher.finish("done", results(good), done=True, starts=None)
+    await batcher.finish([Finish(batch="done", results=results(good), done=True)], starts=None)
     census.take()
 
     await world.admit(poison)

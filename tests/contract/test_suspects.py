@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker.messages import DeadLetter, FailureCode, Lane
+from broker.messages import DeadLetter, FailureCode, Finish, Lane
 from tests.contract.worlds import LIMITS, MODEL, SHORT, World, ids, job, results
 
 pytestmark = pytest.mark.anyio
@@ -164,7 +164,7 @@ async def test_a_dead_letter_takes_none_of_its_batch_mates_along(world: World) -
             await world.pass_time(2 * SHORT)
             dead += await batcher.reclaim()
         else:
-            await batcher.finish(str(turn), results(*claim.jobs), done=True, starts=None)
+            await batcher.finish([Finish(batch=str(turn), results=results(*claim.jobs), done=True)], starts=None)
 
     assert dead == [DeadLetter(job_id=poison.id, model=MODEL)]
     assert sorted(ids(await world.outcomes())) == sorted(ids(jobs))
@@ -179,7 +179,7 @@ async def test_a_staged_batch_counts_as_started_from_then_on(world: World, how: 
     if how == "start":
         await batcher.start("1")
     else:
-        await batcher.finish("0", [], done=True, starts="1")
+        await batcher.finish([Finish(batch="0", done=True)], starts="1")
 
     await world.pass_time(2 * SHORT)
     await batcher.reclaim()

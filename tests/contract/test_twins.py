@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from broker.contract import BatcherBroker
-from broker.messages import Claim, Failure, FailureCode, Job, Lane, Outcome
+from broker.messages import Claim, Failure, FailureCode, Finish, Job, Lane, Outcome
 from tests.contract.servers import Server
 from tests.contract.worlds import LIMITS, SHORT, MemoryWorld, RedisWorld, World, ids, job, request, results
 
@@ -68,9 +68,14 @@ class History:
 
     async def finish(self, step: str) -> None:
         if batch := self._batch():
-            done = self.dice.random() < 0.7
-            jobs = self.claims[batch].jobs if done else self.claims[batch].jobs[: self._few()]
-            await self.batchers[0].finish(batch, results(*jobs), done=done, starts=self._batch())
+            others = {self._batch() for _ in range(self.dice.randint(0, 2))}
+            ended = [self._ended(one) for one in sorted({batch} | others)]
+            await self.batchers[0].finish(ended, starts=self._batch())
+
+    def _ended(self, batch: str) -> Finish:
+        done = self.dice.random() < 0.7
+        jobs = self.claims[batch].jobs if done else self.claims[batch].jobs[: self._few()]
+        return Finish(batch=batch, results=results(*jobs), done=done)
 
     async def fail(self, step: str) -> None:
         if batch := self._batch():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, multiple, precondition, rule
 
 from broker.contract import NEVER
-from broker.messages import Failure, FailureCode, Limits, Presence, Result
+from broker.messages import Failure, FailureCode, Finish, Limits, Presence, Result
 from broker.redis import RedisBatcher
 from tests.faults.machine.census import MODEL
 from tests.faults.machine.model import ALIVE, Lease
@@ -137,7 +137,7 @@ class BatcherRules(Stage):
 
     def _finish(self, broker: RedisBatcher, batch: str, ids: Sequence[str], *, done: bool, starts: str | None) -> None:
         results = [Result(job_id=id, output="done") for id in ids]
-        self._run(broker.finish(batch, results, done=done, starts=starts))
+        self._run(broker.finish([Finish(batch=batch, results=results, done=done)], starts=starts))
         self.house.finish(batch, ids, done=done, starts=starts)
 
     @rule(batch=batches, some=st.integers(1, 3))

@@ -11,7 +11,6 @@ from broker.messages import Claim, FailureCode, Job, Lane, Limits
 from tests.faults.machine.census import Census, Fate
 
 MAX_ATTEMPTS = 3
-LEASES_A_CALL = 10
 LOOKS = 4  # times the largest batch: so many jobs one drain looks at, or more
 ALIVE = float("inf")
 
@@ -134,7 +133,7 @@ class House:
     def reclaim(self, admitted: Mapping[str, float]) -> list[str]:
         """The ids of the dead letters."""
         known, fresh = len(self.dead), list[str]()
-        for batch in self.expired()[:LEASES_A_CALL]:
+        for batch in self.expired():
             lease = self.leases.pop(batch)
             for id in lease.jobs:
                 if lease.staged and not self.attempts[id]:

@@ -17,7 +17,7 @@ from batcher.loop import Loop
 from batcher.metrics import BatcherMetrics
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryStore
-from broker.messages import AdmitRequest, Claim, Failure, FailureCode, Job, Limits, Outcome, Result
+from broker.messages import AdmitRequest, Claim, Failure, FailureCode, Finish, Job, Limits, Outcome, Result
 from tests.conftest import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -100,11 +100,11 @@ class Flaky(MemoryBatcher):
         self.released.append(batch)
         await super().release(batch)
 
-    async def finish(self, batch: str, results: Sequence[Result], *, done: bool, starts: str | None) -> None:
+    async def finish(self, ended: Sequence[Finish], *, starts: str | None) -> None:
         if self.failures:
             self.failures -= 1
             raise BrokerUnavailable
-        await super().finish(batch, results, done=done, starts=starts)
+        await super().finish(ended, starts=starts)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What a batcher tells Prometheus of one batch."""
+"""What a batcher tells Prometheus of a batch, and of jobs in flight."""
 
 from __future__ import annotations
 
@@ -30,5 +30,31 @@ def test_one_batch_is_seen_in_every_family() -> None:
         'jitney_batches_total{closed_by="size",model="toy"} 1.0',
         'jitney_token_budget{model="toy"} 512.0',
         'jitney_job_failures_total{code="model_error",model="toy"} 1.0',
+    ):
+        assert line in page
+
+
+def test_jobs_in_flight_are_seen_step_by_step_and_their_lease_when_it_ends() -> None:
+    metrics = BatcherMetrics("toy")
+    jobs = [Job(id=str(number), front_end="f", input="x") for number in range(3)]
+    batch = Batch(claim=Claim(batch="b:1", jobs=jobs), claimed_at=0.0, closed_by="busy", seconds=0.5, jobs=jobs)
+
+    for rows in (8, 5):
+        stats = StepStats(groups=1, tokens=rows, padded_tokens=8, forward_seconds=0.2, budget=512)
+        metrics.step(stats, seconds=0.25, rows=rows)
+    metrics.lease(batch, [])
+
+    page = generate_latest(metrics.registry).decode()
+    for line in (
+        'jitney_rows_in_flight{model="toy"} 5.0',
+        'jitney_row_seconds_total{model="toy"} 3.25',
+        'jitney_batcher_busy_seconds_total{model="toy"} 0.5',
+        'jitney_forward_seconds_total{model="toy"} 0.4',
+        'jitney_forward_passes_total{model="toy"} 2.0',
+        'jitney_tokens_total{model="toy"} 13.0',
+        'jitney_padded_tokens_total{model="toy"} 16.0',
+        'jitney_batch_size_sum{model="toy"} 3.0',
+        'jitney_batch_compute_seconds_sum{model="toy"} 0.5',
+        'jitney_batches_total{closed_by="busy",model="toy"} 1.0',
     ):
         assert line in page

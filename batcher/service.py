@@ -1,0 +1,114 @@
+"""What every loop does around its batches: stops when told, outlives trouble, keeps its leases, reclaims lost ones."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from batcher.batch import Batch
+from batcher.claims import Claims
+from batcher.heartbeat import Vitals
+from batcher.patience import Patience
+from batcher.speed import SpeedFit
+from broker.contract import BatcherBroker
+from broker.errors import BrokerError, BrokerUnavailable
+from broker.messages import Limits, Pulse, Speed
+from broker.seldom import Seldom
+
+RECLAIM_EVERY = 1.0  # seconds
+log = structlog.get_logger("batcher")
+
+
+class Service:
+    """What `Loop` and `InFlightLoop` share; `run` is theirs."""
+
+    def __init__(
+        self,
+        broker: BatcherBroker,
+        limits: Limits,
+        *,
+        batcher: str,
+        vitals: Vitals,
+        fit: SpeedFit,
+        clock: Callable[[], float],
+    ) -> None:
+        self._broker, self._configured = broker, limits
+        self._vitals, self._fit, self._clock = vitals, fit, clock
+        self._stopping = asyncio.Event()
+        self._refused, self._not_reclaimed = Seldom(log.error), Seldom(log.warning)
+        self._patience = Patience(self._stopping, on_wait=vitals.progress)
+        self._claims = Claims(
+            broker,
+            limits,
+            batcher=batcher,
+            patience=self._patience,
+            stopping=self._stopping,
+            clock=clock,
+            predict=fit.predict,
+        )
+        self._cancelled: frozenset[str] = frozenset()
+        self.speed = Speed()  # what the fit says; replaced whole, for the heartbeat reads it from its own thread
+
+    @property
+    def limits(self) -> Limits:
+        """Those that the next batch will have."""
+        return self._claims.limits
+
+    @property
+    def size(self) -> int:
+        """Jobs that are computed together at the most."""
+        return self.limits.max_batch_size
+
+    def stop(self) -> None:
+        """Claim no more, finish what runs, return what is claimed and has not started."""
+        self._stopping.set()
+
+    def pulse(self, pulse: Pulse) -> None:
+        """Take in what a beat brought back. Called from the heartbeat's thread; each field is replaced whole."""
+        # A batch whose lease is lost is computed all the same: its results are as good, and may be the first.
+        self._cancelled = pulse.cancelled
+        self._claims.limits = pulse.limits or self._configured
+
+    async def run(self) -> None:
+        """Serve until stopped. Whatever goes wrong with one batch, the loop lives on."""
+        raise NotImplementedError
+
+    # Leases: the heartbeat extends those that are held
+
+    def _hold(self, batch: Batch) -> None:
+        self._vitals.progress()
+        self._vitals.batches = {**self._vitals.batches, batch.id: tuple(job.id for job in batch.claim.jobs)}
+
+    def _let_go(self, batch: Batch) -> None:
+        self._vitals.batches = {id: jobs for id, jobs in self._vitals.batches.items() if id != batch.id}
+
+    # Trouble
+
+    async def _survive(self, act: Callable[[], Awaitable[None]], abandon: Callable[[], None]) -> None:
+        """`abandon` lets go of the leases that `act` can no longer answer for."""
+        try:
+            await act()
+        except BrokerUnavailable as error:
+            log.warning("broker away", error=str(error))
+            abandon()
+            await self._patience.pause()
+        except Exception as error:
+            # What the broker says is said again a second later, and needs no traceback.
+            tell = self._refused if isinstance(error, BrokerError) else log.exception
+            tell("batch abandoned: its lease runs out and its jobs are served again", error=str(error))
+            abandon()
+            await self._patience.pause()
+
+    async def _reclaim_until_stopped(self) -> None:
+        while not self._stopping.is_set():  # and not until cancelled: a connection that opens may swallow that
+            await asyncio.sleep(RECLAIM_EVERY * random.uniform(0.75, 1.0))
+            try:
+                for letter in await self._broker.reclaim():
+                    log.error("dead letter", job=letter.job_id, model=letter.model)
+            except BrokerError as error:
+                self._not_reclaimed("reclaim failed", error=str(error))
+            except Exception:
+                log.exception("reclaim failed")

@@ -1,0 +1,42 @@
+"""A model whose jobs fly: `30 nonce` takes 30 steps, then it is answered reversed (`tests.integration.flyer:Flyer`).
+
+`!exit` at the end of a text ends the process when it is first computed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.toy_engine import ToyEngine
+
+SPEC = "tests.integration.flyer:Flyer,name=flyer"
+PATH = "/models/flyer"
+LOG = "JITNEY_TEST_LOG"  # names a file: one JSON line a step, the texts in flight; unset, nothing is written
+STEP = 0.01  # seconds
+
+
+class Flyer:
+    """Has an engine of its own; batch by batch it would be of no use."""
+
+    def forward(self, inputs: Sequence[str]) -> list[str]:
+        raise NotImplementedError
+
+    def in_flight(self, **how: object) -> ToyEngine:
+        return ToyEngine(before_step=self._step, **how)  # type: ignore[arg-type]
+
+    def _step(self, texts: list[str]) -> None:
+        if path := os.environ.get(LOG):
+            with Path(path).open("a") as log:
+                log.write(json.dumps(texts) + "\n")
+        if any(text.endswith("!exit") for text in texts):
+            os._exit(1)
+        time.sleep(STEP)
+
+
+def steps(log: Path) -> list[list[str]]:
+    """Those so far, each with the texts in flight."""
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []

@@ -1,0 +1,172 @@
+"""Jobs in flight that nobody waits for, suspects, a loop that is stopped, brokers and engines that fail."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from batcher import model_thread
+from broker.memory import MemoryHeart
+from broker.messages import Limits, Presence
+from tests.unit.batcher.flying import MODEL, outputs, until, world
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batcher.claims.IDLE_WAIT", 0.02)  # a loop that is stopped waits so long for its last claim
+
+
+async def test_a_cancelled_job_leaves_after_the_next_beat() -> None:
+    async with world() as here:
+        await here.in_flight("9 gone", "2 kept")
+        await here.front_end.admit(99, [], {here.wire.claims[0].claim.jobs[0].id: 60.0})
+
+        beat = MemoryHeart(here.store, MODEL).beat(Presence(batcher="b", model=MODEL), here.vitals.batches)
+        here.loop.pulse(beat)
+        here.gate.open()
+        await here.outcomes(1)
+
+        assert here.gate.steps == [["9 gone", "2 kept"], ["2 kept"]]
+
+
+async def test_an_expired_job_leaves_at_the_next_step_and_its_lease_is_done() -> None:
+    async with world() as here:
+        await here.send("9 late", time_left=5.0)
+        await until(lambda: here.gate.waiting.is_set())
+        here.clock.tick(6.0)
+        here.gate.open()
+
+        await until(lambda: not here.vitals.batches)
+
+        assert here.gate.steps == [["9 late"]]
+        assert here.store.queues[MODEL].leases == {}
+
+
+async def test_suspects_wait_until_nothing_is_in_flight_and_fly_alone() -> None:
+    async with world() as here:
+        await here.in_flight("3 innocent")
+        here.crash("2 suspect")
+        await until(lambda: here.loop._claims.has_suspects)
+        await here.send("1 new")
+        await asyncio.sleep(0.02)
+        here.gate.open()
+
+        await here.outcomes(3)
+
+        alone = [["3 innocent"]] * 3 + [["2 suspect"]] * 2 + [["1 new"]]
+        assert here.gate.steps == alone
+        assert [asked.staged for asked in here.wire.claims] == [False, False, False]
+
+
+async def test_suspects_take_turns_with_new_work() -> None:
+    async with world(Limits(max_batch_size=1)) as here:
+        here.gate.open()
+        for text in ("1 first", "1 second"):
+            here.crash(text, attempts=2)
+        await here.send("1 new", "1 newer")
+
+        await here.outcomes(4)
+
+        assert [texts for (texts,) in here.gate.steps] == ["1 new", "1 first", "1 newer", "1 second"]
+
+
+async def test_a_stopped_loop_lands_what_is_in_flight_and_leaves_the_rest_in_the_queue() -> None:
+    async with world(Limits(max_batch_size=1)) as here:
+        await here.in_flight("3 a")
+        await here.send("1 b")
+
+        here.loop.stop()
+        here.gate.open()
+        await here.stopped()
+
+        assert outputs(await here.outcomes(1)) == ["a 3"]
+        assert (await here.wire.depth()).jobs == 1
+        assert here.vitals.batches == {}
+
+
+async def test_a_stopped_loop_returns_what_it_has_claimed_and_not_started() -> None:
+    async with world() as here:
+        await here.in_flight("3 a")
+        await here.send("1 b")
+        await here.claimed(2)
+
+        here.loop.stop()
+        await until(lambda: bool(here.wire.released))
+        here.gate.open()
+        await here.stopped()
+
+        assert here.gate.steps == [["3 a"]] * 3
+        assert (await here.wire.depth()).jobs == 1
+
+
+async def test_a_stopped_loop_returns_a_job_that_waits_for_room() -> None:
+    async with world(Limits(max_batch_tokens=10)) as here:
+        await here.in_flight("3 a")
+        await here.send("1 huge", cost=50)
+        await here.claimed(2)
+
+        here.loop.stop()
+        await until(lambda: bool(here.wire.released))
+
+        assert (await here.wire.depth()).jobs == 1
+
+
+async def test_an_answer_that_was_lost_is_asked_for_again_and_nothing_is_computed_twice() -> None:
+    async with world() as here:
+        here.wire.lost = 1
+        here.gate.open()
+        await here.send("1 a")
+
+        await until(lambda: not here.vitals.batches and len(here.wire.finishes) == 2)
+
+        assert outputs(await here.outcomes(1))[0] == "a 1"
+        assert here.gate.steps == [["1 a"]]
+
+
+async def test_a_broker_that_refuses_results_costs_their_leases_and_the_loop_lives_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("batcher.patience.PAUSE", 0.0)
+    async with world() as here:
+        here.wire.refused = 1
+        here.gate.open()
+        (refused,) = await here.send("1 a")
+        await until(lambda: not here.wire.refused and not here.vitals.batches)
+
+        await here.send("1 b")
+
+        assert outputs(await here.outcomes(1)) == ["b 1"]
+        assert [list(lease.jobs) for lease in here.store.queues[MODEL].leases.values()] == [[refused]]
+
+
+async def test_what_an_engine_loses_is_left_to_its_lease_and_the_next_job_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(model_thread, "PAUSE", 0.0)
+    async with world() as here:
+        here.gate.open()
+        await here.send("1 trips", "9 innocent")
+        await until(lambda: bool(here.wire.claims) and not here.vitals.batches)
+        lost = {id for lease in here.store.queues[MODEL].leases.values() for id in lease.jobs}
+
+        await here.send("1 next")
+
+        assert outputs(await here.outcomes(1)) == ["txen 1"]
+        assert len(lost) == 2
+
+
+async def test_a_thread_that_cannot_go_on_ends_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = world()
+    made = await here.__aenter__()
+
+    def fail(batches: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(made.loop._thread, "turn", fail)
+    await made.send("1 a")
+
+    with pytest.raises(BaseExceptionGroup):
+        await asyncio.wait_for(made.running, 10)

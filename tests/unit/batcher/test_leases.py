@@ -1,0 +1,117 @@
+"""What of each lease is under way, and what has ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from batcher.batch import Batch
+from batcher.engine import Done
+from batcher.leases import Leases
+from batcher.model_thread import Left
+from broker.messages import Claim, Failure, FailureCode, Job, Timing
+
+
+def batch_of(name: str, *jobs: str, spoiled: tuple[str, ...] = (), cost: int = 1) -> Batch:
+    made = [Job(id=id, front_end="f" * 16, input=id, cost=cost, admitted=99.0) for id in jobs]
+    claim = Claim(batch=name, jobs=made, spoiled=spoiled, claimed=100.0)
+    return Batch(claim=claim, claimed_at=50.0, started_at=50.5)
+
+
+def landed(batch: str, job: str, **how: float) -> Left:
+    return Left(batch=batch, job_id=job, done=Done(job_id=job, output="x"), **how)  # type: ignore[arg-type]
+
+
+def held(*batches: Batch) -> Leases:
+    leases = Leases()
+    for batch in batches:
+        leases.hold(batch)
+    return leases
+
+
+def test_a_lease_is_done_when_its_last_job_has_landed() -> None:
+    leases = held(batch_of("1", "a", "b"))
+
+    said = []
+    for job in "ab":
+        leases.land(landed("1", job))
+        said += [([one.job_id for one in ended.finish.results], ended.finish.done) for ended in leases.take_ended()]
+
+    assert said == [(["a"], False), (["b"], True)]
+
+
+def test_one_trip_tells_what_ended_of_several_leases_and_nothing_of_the_others() -> None:
+    leases = held(batch_of("1", "a", "b"), batch_of("2", "c"), batch_of("3", "d"))
+    for batch, job in ("1a", "2c"):
+        leases.land(landed(batch, job))
+
+    told = leases.take_ended()
+
+    assert [(ended.finish.batch, ended.finish.done) for ended in told] == [("1", False), ("2", True)]
+
+
+def test_a_job_that_nobody_waits_for_counts_as_ended_and_tells_nobody() -> None:
+    leases = held(batch_of("1", "a"))
+
+    leases.land(Left(batch="1", job_id="a"))
+
+    (ended,) = leases.take_ended()
+    assert (ended.finish.results, ended.finish.done, ended.lease.unwanted) == ([], True, 1)
+
+
+def test_a_lease_of_which_the_engine_has_lost_a_job_is_never_done_but_its_other_results_are_told() -> None:
+    leases = held(batch_of("1", "a", "b"))
+
+    leases.land(landed("1", "a"))
+    leases.land(Left(batch="1", job_id="b", is_abandoned=True))
+
+    (ended,) = leases.take_ended()
+    assert ([one.job_id for one in ended.finish.results], ended.finish.done, ended.is_over) == (["a"], False, True)
+
+
+def test_what_was_no_job_fails_at_once_and_once() -> None:
+    leases = held(batch_of("1", "a", spoiled=("junk",)))
+
+    first = [one.failures for one in leases.take_ended()]
+    leases.land(landed("1", "a"))
+    then = [one.failures for one in leases.take_ended()]
+
+    assert [[one.job_id for one in failures] for failures in (*first, *then)] == [["junk"], []]
+
+
+def test_a_failure_goes_its_own_way_and_is_counted() -> None:
+    leases = held(batch_of("1", "a"))
+    failure = Failure(job_id="a", code=FailureCode.MODEL_ERROR, message="no")
+
+    leases.land(Left(batch="1", job_id="a", done=Done(job_id="a", failure=failure)))
+
+    (ended,) = leases.take_ended()
+    assert (ended.failures, ended.finish.results, ended.lease.failed) == ([failure], [], [failure])
+
+
+def test_what_landed_while_a_trip_was_away_is_told_by_the_next_one() -> None:
+    leases = held(batch_of("1", "a", "b"))
+    leases.land(landed("1", "a"))
+
+    (away,) = leases.take_ended()
+    leases.land(landed("1", "b"))
+
+    assert not away.is_over
+    assert [one.finish.done for one in leases.take_ended()] == [True]
+
+
+def test_jobs_and_tokens_under_way_are_counted_over_all_leases() -> None:
+    leases = held(batch_of("1", "a", "b", cost=7), batch_of("2", "c", cost=30))
+
+    leases.land(landed("1", "b"))
+
+    assert (leases.jobs, leases.tokens, leases.ended) == (2, 37, 1)
+
+
+def test_a_result_says_how_long_it_flew_and_in_whose_company() -> None:
+    leases = held(batch_of("1", "a"))
+
+    leases.land(landed("1", "a", seconds=0.25, rows=9))
+
+    (ended,) = leases.take_ended()
+    (result,) = ended.finish.results
+    assert result.timing == Timing(queue=pytest.approx(1.5), window=0.0, compute=0.25, batch_size=9)

@@ -1,0 +1,182 @@
+"""The turns of an in-flight engine's thread, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from batcher import model_thread
+from batcher.batch import Batch
+from batcher.metrics import BatcherMetrics
+from batcher.model_thread import Left, ModelThread, Report
+from broker.messages import Claim, Job
+from tests.conftest import FakeClock
+from tests.toy_engine import ToyEngine
+
+
+@dataclass
+class Card:
+    """A thread that turns when it is told to, and what it said."""
+
+    clock: FakeClock
+    before_step: Callable[[list[str]], None] = lambda texts: None
+    cancelled: frozenset[str] = frozenset()
+    reports: list[Report] = field(default_factory=list)
+    steps: list[list[str]] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.engine = ToyEngine(before_step=self._on_step)
+        self.thread = ModelThread(
+            self.engine,
+            report=self._report,
+            cancelled=lambda: self.cancelled,
+            tell_start=self.started.append,
+            progress=lambda: None,
+            metrics=BatcherMetrics("toy"),
+            clock=self.clock,
+        )
+
+    def _on_step(self, texts: list[str]) -> None:
+        self.steps.append(texts)
+        self.clock.tick(1.0)  # a step takes a second
+        self.before_step(texts)
+
+    def _report(self, report: Report) -> None:
+        self.reports.append(report)
+
+    @property
+    def left(self) -> list[Left]:
+        return [one for report in self.reports for one in report.left]
+
+    def batch(self, name: str, *texts: str, deadline: float = 1e9, is_staged: bool = False) -> Batch:
+        jobs = [Job(id=f"{name}{at}", front_end="f", input=text, deadline=deadline) for at, text in enumerate(texts)]
+        claim = Claim(batch=name, jobs=jobs, claimed=5.0)
+        return Batch(claim=claim, claimed_at=self.clock.now, is_staged=is_staged)
+
+
+@pytest.fixture
+def card(clock: FakeClock) -> Card:
+    return Card(clock)
+
+
+def test_a_batch_joins_those_in_flight_and_each_job_leaves_when_it_is_done(card: Card) -> None:
+    card.thread.turn([card.batch("a", "3 long")])
+    card.thread.turn([card.batch("b", "1 short")])
+    card.thread.turn([])
+
+    assert card.steps == [["3 long"], ["3 long", "1 short"], ["3 long"]]
+    assert [one.job_id for one in card.left] == ["b0", "a0"]
+
+
+def test_who_leaves_says_how_long_it_stayed_and_beside_how_many(card: Card) -> None:
+    card.thread.turn([card.batch("a", "4 long")])
+    card.thread.turn([])
+    card.thread.turn([card.batch("b", "2 x", "2 y")])
+    card.thread.turn([])
+
+    said = {one.job_id: (one.seconds, one.steps, one.rows) for one in card.left}
+
+    assert said == {"a0": (4.0, 4, 3), "b0": (2.0, 2, 3), "b1": (2.0, 2, 3)}
+
+
+def test_a_report_says_what_the_steps_since_the_last_one_took_and_carried(card: Card) -> None:
+    card.thread.turn([card.batch("a", "1 x", "2 y")])
+    card.thread.turn([card.batch("b", "2 z")])
+    card.thread.turn([])
+
+    assert [(report.step, report.rows) for report in card.reports] == [(1.0, 2.0), (1.0, 2.0), (1.0, 1.0)]
+
+
+def test_what_an_engine_takes_at_all_counts_those_in_flight(card: Card) -> None:
+    card.thread.turn([card.batch("a", "1 x", "2 y")])
+
+    assert card.reports[-1].capacity == 64
+
+
+def test_a_job_whose_deadline_passes_in_flight_leaves_before_the_next_step(card: Card) -> None:
+    card.thread.turn([card.batch("a", "9 late", deadline=6.5), card.batch("b", "9 early")])  # claimed at 5.0
+    card.thread.turn([])
+    card.thread.turn([])
+
+    assert [len(texts) for texts in card.steps] == [2, 2, 1]
+    assert [(one.job_id, one.done) for one in card.left] == [("a0", None)]
+
+
+def test_a_cancelled_job_leaves_before_the_next_step(card: Card) -> None:
+    card.thread.turn([card.batch("a", "9 gone", "9 kept")])
+    card.cancelled = frozenset({"a0", "of another batcher"})
+    card.thread.turn([])
+
+    assert card.steps == [["9 gone", "9 kept"], ["9 kept"]]
+    assert [(one.job_id, one.done) for one in card.left] == [("a0", None)]
+
+
+def test_a_job_that_nobody_waits_for_when_its_batch_starts_is_not_computed(card: Card) -> None:
+    card.cancelled = frozenset({"a0"})
+
+    card.thread.turn([card.batch("a", "1 gone")])
+
+    assert card.steps == []
+    assert [(one.job_id, one.done) for one in card.left] == [("a0", None)]
+
+
+def test_a_staged_batch_is_told_to_have_started_before_its_first_step_and_another_is_not(card: Card) -> None:
+    def die(texts: list[str]) -> None:
+        raise SystemExit
+
+    card.before_step = die
+
+    with pytest.raises(SystemExit):
+        card.thread.turn([card.batch("a", "1 x"), card.batch("b", "1 poison", is_staged=True)])
+
+    assert card.started == ["b"]
+
+
+def test_a_batch_that_has_gone_back_to_the_queue_is_not_computed(card: Card) -> None:
+    batch = card.batch("a", "1 x", is_staged=True)
+    batch.running.cancel()
+
+    card.thread.turn([batch])
+
+    assert (card.steps, card.left, card.started) == ([], [], [])
+
+
+# A lease that ran out while its batch had not started sends the jobs to the queue, and this card may claim them again.
+def test_a_job_that_is_in_flight_already_is_not_computed_twice(card: Card) -> None:
+    again = card.batch("a", "2 x")
+    again.claim = Claim(batch="again", jobs=again.claim.jobs, claimed=5.0)
+
+    card.thread.turn([card.batch("a", "2 x")])
+    card.thread.turn([again])
+
+    assert [(one.batch, one.done is None) for one in card.left] == [("again", True), ("a", False)]
+
+
+def test_an_engine_that_raises_gives_up_what_is_in_flight_and_lives_on(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_thread, "PAUSE", 0.0)
+
+    def trip(texts: list[str]) -> None:
+        assert "1 trips" not in texts
+
+    card.before_step = trip
+    card.thread.turn([card.batch("a", "1 trips", "9 innocent")])
+    card.thread.turn([card.batch("b", "1 fine")])
+
+    assert [(one.job_id, one.is_abandoned) for one in card.left] == [("a0", True), ("a1", True), ("b0", False)]
+
+
+def test_a_batch_that_had_not_started_when_the_engine_failed_starts_afterwards(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_thread, "PAUSE", 0.0)
+    first, second = card.batch("a", "no number of steps"), card.batch("b", "1 fine")
+
+    card.thread.turn([first, second])
+    card.thread.turn(card.thread._next() or [])
+
+    assert [(one.job_id, one.is_abandoned) for one in card.left] == [("a0", True), ("b0", False)]
