@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
+import structlog
+
 from demo.classification_evaluation import evaluate_classification
+from demo.dtype_evaluation import evaluate_dtypes
 from demo.translation_evaluation import PER_DIRECTION, evaluate_translation
 
 FOLDER = Path(__file__).parent
@@ -17,13 +21,24 @@ def main() -> None:
     parser.add_argument("--only", choices=("translation", "classification"), help="measure one model (default: both)")
     parser.add_argument("--beams", type=int, default=1, help="beams of the translation search (default: 1, greedy)")
     parser.add_argument("--per-direction", type=int, default=PER_DIRECTION, help="held-out sentences a direction")
+    parser.add_argument(
+        "--dtypes", help="what the in-flight engine says in each of these, as in fp32,bf16,int8, instead of all else"
+    )
     arguments = parser.parse_args()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # figures alone on stdout
+    print(json.dumps(_figures(arguments), ensure_ascii=False, indent=1))
+
+
+def _figures(arguments: argparse.Namespace) -> dict[str, object]:
+    folder = FOLDER / "translation"
+    if arguments.dtypes:
+        return evaluate_dtypes(folder, arguments.dtypes.split(","), arguments.beams, arguments.per_direction)
     figures: dict[str, object] = {}
     if arguments.only != "classification":
-        figures["translation"] = evaluate_translation(FOLDER / "translation", arguments.beams, arguments.per_direction)
+        figures["translation"] = evaluate_translation(folder, arguments.beams, arguments.per_direction)
     if arguments.only != "translation":
         figures["classification"] = evaluate_classification(FOLDER / "classification")
-    print(json.dumps(figures, ensure_ascii=False, indent=1))
+    return figures
 
 
 if __name__ == "__main__":

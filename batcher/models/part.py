@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 
 import torch
 from torch.nn import functional
 
 from batcher.models.linear import Linear, pack
 
-State = Mapping[str, torch.Tensor]  # a checkpoint's weights by name
+State = MutableMapping[str, torch.Tensor]  # a checkpoint's weights by name
 
 
 class Part:
     """`Part(state, dtype).under("encoder.layer.0.").linear("output.dense")`; `dtype` as the setting says it.
 
-    `many_rows`: the layers will be given hundreds at a time, as an encoder's are.
+    All is copied, and what a layer has packed is taken out of `state`: a large model is not in memory twice, and the
+    file that it was mapped from can go. `many_rows`: the layers are given hundreds at a time, as an encoder's are.
     """
 
     def __init__(self, state: State, dtype: str, prefix: str = "", *, many_rows: bool = True) -> None:
@@ -28,15 +29,18 @@ class Part:
         return f"{self._prefix}{name}.weight" in self._state
 
     def weight(self, name: str) -> torch.Tensor:
-        return self._state[f"{self._prefix}{name}.weight"]
+        return self._state[f"{self._prefix}{name}.weight"].clone()
 
     def bias(self, name: str) -> torch.Tensor:
-        return self._state[f"{self._prefix}{name}.bias"]
+        return self._state[f"{self._prefix}{name}.bias"].clone()
 
     def linear(self, *names: str, relu: bool = False) -> Linear:
         """One layer; or several that read the same input, as one product, their outputs side by side."""
-        weight, bias = torch.cat([self.weight(name) for name in names]), torch.cat([self.bias(name) for name in names])
+        weight, bias = (torch.cat([self._take(f"{name}.{kind}") for name in names]) for kind in ("weight", "bias"))
         return pack(weight, bias, self._dtype, relu=relu, many_rows=self._many_rows)
+
+    def _take(self, name: str) -> torch.Tensor:
+        return self._state.pop(self._prefix + name)
 
     def norm(self, name: str, epsilon: float = 1e-5) -> Linear:
         """LayerNorm: its sums are fp32 whatever the dtype."""

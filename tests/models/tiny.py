@@ -31,31 +31,21 @@ WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"word{number}" for number in ran
 MAX_LENGTH = 28
 
 
-def translation(directory: Path, *, seed: int = 0, notes: dict[str, Any] | None = None, **generation: Any) -> Path:
-    """An M2M100 checkpoint: 64 words, 100 languages, 8 rows for nobody."""
+def translation(
+    directory: Path,
+    *,
+    seed: int = 0,
+    notes: dict[str, Any] | None = None,
+    shape: dict[str, Any] | None = None,
+    **generation: Any,
+) -> Path:
+    """An M2M100 checkpoint: 64 words, 100 languages, 8 rows for nobody. `shape`: what its config says instead."""
     torch.manual_seed(seed)
     vocabulary = {word: number for number, word in enumerate((*SPECIALS, *(f"\u2581p{n}" for n in range(PIECES))))}
-    config = M2M100Config(
-        vocab_size=len(vocabulary) + LANGUAGES + 8,
-        d_model=32,
-        encoder_layers=2,
-        decoder_layers=2,
-        encoder_attention_heads=4,
-        decoder_attention_heads=4,
-        encoder_ffn_dim=64,
-        decoder_ffn_dim=64,
-        max_position_embeddings=64,
-        init_std=0.35,  # the usual 0.02 makes logits so flat that answers never differ
-    )
-    network = M2M100ForConditionalGeneration(config)
+    network = M2M100ForConditionalGeneration(_translation_shape(len(vocabulary), **shape or {}))
     _end_sooner(network)
-    network.generation_config = GenerationConfig(
-        bos_token_id=0,
-        pad_token_id=1,
-        eos_token_id=2,
-        decoder_start_token_id=2,
-        **{"max_length": MAX_LENGTH, "num_beams": 1, **generation},
-    )
+    ids = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2}
+    network.generation_config = GenerationConfig(**{**ids, "max_length": MAX_LENGTH, "num_beams": 1, **generation})
     directory.mkdir(parents=True, exist_ok=True)
     network.save_pretrained(directory)
     (directory / "vocab.json").write_text(json.dumps(vocabulary))
@@ -63,6 +53,22 @@ def translation(directory: Path, *, seed: int = 0, notes: dict[str, Any] | None 
     if notes is not None:
         (directory / "jitney.json").write_text(json.dumps(notes))
     return directory
+
+
+def _translation_shape(words: int, **instead: Any) -> M2M100Config:
+    usual = {
+        "vocab_size": words + LANGUAGES + 8,
+        "d_model": 32,
+        "encoder_layers": 2,
+        "decoder_layers": 2,
+        "encoder_attention_heads": 4,
+        "decoder_attention_heads": 4,
+        "encoder_ffn_dim": 64,
+        "decoder_ffn_dim": 64,
+        "max_position_embeddings": 64,
+        "init_std": 0.35,  # the usual 0.02 makes logits so flat that answers never differ
+    }
+    return M2M100Config(**usual | instead)
 
 
 def _end_sooner(network: M2M100ForConditionalGeneration) -> None:

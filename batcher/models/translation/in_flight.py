@@ -37,17 +37,19 @@ class InFlightTranslation:
     def __init__(self, weights: Weights, settings: ModelSettings) -> None:
         check_family(weights)
         loaded = load_network(M2M100ForConditionalGeneration, weights, settings)
-        _check_computation(weights, loaded.config)
-        checkpoint = read_checkpoint(weights, loaded.config)
-        self._decoding = Decoding.of(with_settings(loaded.generation_config, settings))
-        _check_positions(weights, self._decoding.longest, loaded.config.max_position_embeddings)
-        self._network = Network(loaded.state_dict(), loaded.config, settings.dtype)
+        config, decoding, state = loaded.config, loaded.generation_config, loaded.state_dict()
+        del loaded  # its weights go one by one, as they are packed
+        _check_computation(weights, config)
+        checkpoint = read_checkpoint(weights, config)
+        self._decoding = Decoding.of(with_settings(decoding, settings))
+        _check_positions(weights, self._decoding.longest, config.max_position_embeddings)
+        self._network = Network(state, config, settings.dtype)
         if self._network.device.type == "cpu":
-            advise(loaded.config.d_model, loaded.config.decoder_ffn_dim, settings.dtype)
+            advise(config.d_model, config.decoder_ffn_dim, settings.dtype)
         self._guard = settings.guard
         self._languages = frozenset(checkpoint.language_ids.values())
         self._reader = Reader(
-            vocabulary=loaded.config.vocab_size,
+            vocabulary=config.vocab_size,
             longest_source=checkpoint.max_cost,
             longest_answer=self._decoding.longest,
             languages=self._languages,

@@ -64,7 +64,7 @@ class Network:
             longest=config.max_position_embeddings,
         )
         self.vocabulary = int(config.vocab_size)
-        self._embedding = state["model.shared.weight"]
+        self._embedding = state["model.shared.weight"].clone()
         self._scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
         self._padding = int(config.pad_token_id)
         self._positions = _sinusoids(OFFSET + config.max_position_embeddings, config.d_model).to(self._embedding)
