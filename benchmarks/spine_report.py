@@ -99,7 +99,7 @@ def _throughput(report: Report) -> Iterable[str]:
     ]
     yield "**Throughput** (one record a request; broken: socket errors, and answers that took over 2 s)"
     yield ""
-    yield from _table(f"server|requests/s|refused|broken|p50 ms|p99 ms|CPU µs a request|{AROUND}", rows)
+    yield from table(f"server|requests/s|refused|broken|p50 ms|p99 ms|CPU µs a request|{AROUND}", rows)
     yield ""
     shares = ", ".join(f"{share:.2f}" for share in report.shares)
     yield f"Jitney / bare Starlette: **{report.share:.2f}** (by round: {shares})"
@@ -114,7 +114,7 @@ def _calls(report: Report) -> Iterable[str]:
         "load from|jobs|batches|jobs/batch|batches/s|EXEC|EVALSHA|of them ADMIT|(EXEC + EVALSHA)/batch|without ADMIT"
         f"|all commands/batch|{AROUND}"
     )
-    yield from _table(columns, [_toll_row(*row) for row in [*wrk, *heaps]])
+    yield from table(columns, [_toll_row(*row) for row in [*wrk, *heaps]])
     yield ""
     largest, smallest = (at(heap.max_batch_size for heap in report.heaps) for at in (max, min))
     large, small = (
@@ -156,10 +156,10 @@ def _latency(report: Report) -> Iterable[str]:
     ]
     yield "**A lone client** (one connection, the next request when the last is answered; the model takes 10 ms)"
     yield ""
-    yield from _table(f"server|requests|p50 ms|p90 ms|p99 ms|max ms|{AROUND}", rows)
+    yield from table(f"server|requests|p50 ms|p90 ms|p99 ms|max ms|{AROUND}", rows)
 
 
-def _table(columns: str, rows: Iterable[Sequence[str]]) -> Iterable[str]:
+def table(columns: str, rows: Iterable[Sequence[str]]) -> Iterable[str]:
     names = columns.split("|")
     yield f"| {' | '.join(names)} |"
     yield f"|{' --- |' * len(names)}"
