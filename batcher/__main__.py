@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = parser_for("python -m batcher", DESCRIPTION, BatcherSettings, ModelSettings, BrokerSettings)
     values = parser.parse_args(argv)
     settings, how, broker = pick(BatcherSettings, values), pick(ModelSettings, values), pick(BrokerSettings, values)
-    if complaints := settings.complaints():
+    if complaints := settings.complaints() + how.complaints():
         parser.error("; ".join(complaints))
     configure_logging(settings.log_level)
     try:

@@ -19,8 +19,6 @@ from batcher.trouble import NOT_TRIED, Kind, Trouble
 from broker.body import can_travel
 from broker.messages import Job
 
-UNSENDABLE = "the model's output cannot be sent"
-
 log = structlog.get_logger(__name__)
 
 
@@ -137,8 +135,7 @@ class _Batch:
         if can_travel(output):
             self._done.append(Done(job_id=row.job.id, output=output, seconds=row.seconds))
         else:
-            error = f"an output of {type(output).__name__} holds what cannot travel"
-            self._fail([row], Trouble(kind=Kind.ERROR, message=UNSENDABLE, error=error))
+            self._fail([row], Trouble.unsendable(output))
 
     def _forward(self, group: Sequence[_Row]) -> list[Output] | Trouble:
         started = self._engine.clock()
@@ -202,4 +199,3 @@ class _Batch:
             self._engine.budget.did_fit(allowed)
         self.stats.budget = self._engine.budget.within(allowed)
         self.stats.pass_cost = self._engine.pass_cost.tokens
-

@@ -27,9 +27,10 @@ def room_beside(limits: Limits, *, capacity: int, jobs: int, tokens: int) -> Lim
     )
 
 
-def is_worth_a_trip(room: Limits, limits: Limits) -> bool:
-    """Whether an eighth of the jobs and of the tokens that the engine may hold has become free."""
-    has_jobs = PART * room.max_batch_size >= limits.max_batch_size
+def is_worth_a_trip(room: Limits, limits: Limits, *, size: int) -> bool:
+    """Whether an eighth of the jobs and of the tokens that the engine may hold has become free; `size`: those jobs, in an
+    engine that has made itself smaller fewer than its limits say."""
+    has_jobs = PART * room.max_batch_size >= size
     return has_jobs and PART * room.max_batch_tokens >= limits.max_batch_tokens and room.max_batch_size > 0
 
 
@@ -45,6 +46,6 @@ def pause_before_finish(step: float, *, jobs: int, stay: float) -> float:
     return pause if jobs * pause >= stay else 0.0
 
 
-def are_enough(ended: int, limits: Limits) -> bool:
-    """Whether so many ended jobs leave at once."""
-    return PART * ended >= limits.max_batch_size
+def are_enough(ended: int, *, size: int) -> bool:
+    """Whether so many ended jobs leave at once; `size`: jobs that the engine may hold."""
+    return PART * ended >= size

@@ -104,7 +104,7 @@ class InFlightLoop(Service):
 
     def _may_claim(self) -> bool:
         # Suspects wait until the last outcome is told: it would bear their guilt.
-        has_room = is_worth_a_trip(self._room(), self.limits) and not self._claims.has_suspects
+        has_room = is_worth_a_trip(self._room(), self.limits, size=self.size) and not self._claims.has_suspects
         return has_room or not self._leases
 
     def _room(self) -> Limits:
@@ -169,7 +169,7 @@ class InFlightLoop(Service):
         pause = pause_before_finish(self._thread.step, jobs=jobs, stay=self._fit.predict(jobs))
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
-                await self._until(lambda: are_enough(self._leases.ended, self.limits) or not self._leases.jobs)
+                await self._until(lambda: are_enough(self._leases.ended, size=self.size) or not self._leases.jobs)
 
     async def _tell(self) -> None:
         told = self._told = self._leases.take_ended()
@@ -179,6 +179,7 @@ class InFlightLoop(Service):
                 await self._patience.ask(partial(self._broker.fail, one.finish.batch, one.failures))
         finishes = [one.finish for one in told]
         await self._patience.ask(lambda: self._broker.finish(finishes, starts=None))
+        self._told = ()  # first, so that whatever goes wrong from here on closes no lease a second time
         self._close(told)
 
     def _close(self, told: Sequence[Ended]) -> None:
@@ -191,9 +192,11 @@ class InFlightLoop(Service):
 
     def _abandon(self) -> None:
         """What was not told is computed again, by whoever claims it then. What still flies is told all the same."""
-        for one in self._told:
+        told, self._told = self._told, ()
+        for one in told:
+            one.lease.is_abandoned = True
             self._let_go(one.lease.batch)
-        self._close(self._told)
+        self._close(told)
 
     def _account(self, lease: Lease) -> None:
         batch = lease.batch
@@ -208,6 +211,11 @@ class InFlightLoop(Service):
             unwanted=lease.unwanted,
             in_flight=self._leases.jobs,
         )
+
+    def _on_wait(self) -> None:
+        # Claims go on beside a step that hangs: a broker that is away must not make it look alive.
+        if not self._leases.jobs:
+            super()._on_wait()
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():

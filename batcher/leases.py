@@ -20,7 +20,7 @@ class Lease:
     failures: list[Failure] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)  # all of them
     unwanted: int = 0  # jobs that nobody waits for any more
-    is_abandoned: bool = False  # some of its jobs will have no outcome: it runs out, and they are served again
+    is_abandoned: bool = False  # of some of its jobs nobody will be told: it runs out, and they are served again
 
     @property
     def is_over(self) -> bool:

@@ -38,7 +38,7 @@ class BatcherMetrics:
             "row_seconds", "Busy seconds times jobs in flight; per busy second: how many run on average", model
         )
         self._rows = Gauge(
-            "jitney_rows_in_flight", "Jobs that the last step computed", ["model"], registry=self.registry
+            "jitney_rows_in_flight", "Jobs in an in-flight engine, now", ["model"], registry=self.registry
         ).labels(model)
         self._busy = Counter(
             "jitney_batcher_busy_seconds",
@@ -78,12 +78,15 @@ class BatcherMetrics:
         """The engine computed so many jobs for so long. Called in the model thread of an in-flight engine."""
         self._busy.inc(seconds)
         self._row_seconds.inc(seconds * rows)
-        self._rows.set(rows)
         self._forward.inc(stats.forward_seconds)
         self._passes.inc(stats.groups)
         self._all_tokens.inc(stats.tokens)
         self._padded.inc(stats.padded_tokens)
         self._budget.set(stats.budget)
+
+    def in_flight(self, rows: int) -> None:
+        """So many jobs are in an in-flight engine from now on."""
+        self._rows.set(rows)
 
     def lease(self, batch: Batch, failures: Sequence[Failure]) -> None:
         """All jobs of a batch have left the card."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
 import structlog
@@ -12,6 +12,8 @@ import structlog
 from batcher.batch import Batch
 from batcher.engine import Done, Engine
 from batcher.metrics import BatcherMetrics
+from batcher.trouble import Trouble
+from broker.body import can_travel
 
 PAUSE = 1.0  # seconds after an engine has failed as a whole
 SMOOTHING = 0.2  # weight of the last step in what a step takes
@@ -106,6 +108,7 @@ class ModelThread:
                 self._step()
         except Exception:
             self._abandon(batches)
+        self._metrics.in_flight(len(self._rows))
         if self._left:
             self._tell()
 
@@ -118,19 +121,27 @@ class ModelThread:
     def _start(self, batch: Batch) -> None:
         if not batch.running.set_running_or_notify_cancel():
             return  # it has gone back to the queue
+        self._take_on(batch)  # before all that may fail, so that an outcome is known of each of its jobs
         if batch.is_staged:
             # Here, and not with a FINISH to come: a poison that kills at once would pass for a batch that had not
             # started, over and over.
             self._tell_start(batch.id)
-        now = self._clock()
-        # A job may be here already, by a lease that was lost and whose jobs were claimed again.
-        batch.start(now, {*self._cancelled(), *self._rows})
+        self._engine.admit(batch.jobs)
+
+    def _take_on(self, batch: Batch) -> None:
+        now, known = self._clock(), [job.id for job in batch.claim.jobs if job.id in self._rows]
+        self._move(known, batch.id)
+        batch.start(now, {*self._cancelled(), *known})
         for job in batch.jobs:
             deadline = batch.claimed_at + job.deadline - batch.claim.claimed
             self._rows[job.id] = _Row(batch=batch.id, started_at=now, deadline=deadline, steps=self._steps)
-        wanted = {job.id for job in batch.jobs}
-        self._left += [Left(batch=batch.id, job_id=job.id) for job in batch.claim.jobs if job.id not in wanted]
-        self._engine.admit(batch.jobs)
+        started = {*known, *(job.id for job in batch.jobs)}
+        self._left += [Left(batch=batch.id, job_id=job.id) for job in batch.claim.jobs if job.id not in started]
+
+    def _move(self, job_ids: list[str], batch: str) -> None:
+        """Their lease was lost and they were claimed again: a lost one cannot tell of failures, so this one does."""
+        self._left += [Left(batch=self._rows[id].batch, job_id=id) for id in job_ids]
+        self._rows |= {id: replace(self._rows[id], batch=batch) for id in job_ids}
 
     def _unwanted(self) -> list[str]:
         now, cancelled = self._clock(), self._cancelled()
@@ -143,6 +154,7 @@ class ModelThread:
 
     def _step(self) -> None:
         began, rows = self._clock(), len(self._rows)
+        self._metrics.in_flight(rows)
         done = self._engine.step()
         now = self._clock()
         self._progress()
@@ -160,7 +172,7 @@ class ModelThread:
     def _landed(self, done: Done, now: float, rows: int) -> Left:
         row = self._rows.pop(done.job_id)
         steps, seconds = self._steps - row.steps, now - row.started_at
-        return Left(batch=row.batch, job_id=done.job_id, done=done, seconds=seconds, steps=steps, rows=rows)
+        return Left(batch=row.batch, job_id=done.job_id, done=_sendable(done), seconds=seconds, steps=steps, rows=rows)
 
     def _abandon(self, batches: list[Batch]) -> None:
         log.exception("engine failed: its jobs are abandoned, their leases run out and they are served again")
@@ -172,3 +184,12 @@ class ModelThread:
                 self.hand(batch)  # it had not started
         self._tell()
         time.sleep(PAUSE)
+
+
+def _sendable(done: Done) -> Done:
+    """Itself, or a failure: one output that cannot travel would keep all others of its trip from being told."""
+    if done.failure is not None or can_travel(done.output):
+        return done
+    trouble = Trouble.unsendable(done.output)
+    log.warning("job failed", job=done.job_id, error=trouble.error)
+    return replace(done, output=None, failure=trouble.failure(done.job_id))

@@ -39,7 +39,7 @@ class Service:
         self._vitals, self._fit, self._clock = vitals, fit, clock
         self._stopping = asyncio.Event()
         self._refused, self._not_reclaimed = Seldom(log.error), Seldom(log.warning)
-        self._patience = Patience(self._stopping, on_wait=vitals.progress)
+        self._patience = Patience(self._stopping, on_wait=self._on_wait)
         self._claims = Claims(
             broker,
             limits,
@@ -79,13 +79,18 @@ class Service:
     # Leases: the heartbeat extends those that are held
 
     def _hold(self, batch: Batch) -> None:
-        self._vitals.progress()
+        if not self._vitals.batches:  # a claim beside others says nothing of the engine, which may hang with them
+            self._vitals.progress()
         self._vitals.batches = {**self._vitals.batches, batch.id: tuple(job.id for job in batch.claim.jobs)}
 
     def _let_go(self, batch: Batch) -> None:
         self._vitals.batches = {id: jobs for id, jobs in self._vitals.batches.items() if id != batch.id}
 
     # Trouble
+
+    def _on_wait(self) -> None:
+        """The broker is away: that is not the engine's fault."""
+        self._vitals.progress()
 
     async def _survive(self, act: Callable[[], Awaitable[None]], abandon: Callable[[], None]) -> None:
         """`abandon` lets go of the leases that `act` can no longer answer for."""

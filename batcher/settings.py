@@ -22,7 +22,7 @@ class BatcherSettings:
     max_wait: float = setting(0.005, "seconds a batch waits for company from its first job, under policy fixed")
     max_batch_size: int = setting(64, "jobs in a batch, 1 to 256")
     max_batch_tokens: int = setting(
-        16384, "padded tokens in a forward pass and tokens in a batch; a larger job travels alone"
+        16384, "padded tokens in a pass, tokens in a batch (in flight: of texts under way); a larger job travels alone"
     )
     lease: float = setting(2.5, "seconds after which a silent batcher's jobs are taken back")
     max_step: float = setting(60.0, "seconds without progress in the model after which the process ends itself")

@@ -6,13 +6,14 @@ import traceback
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from batcher.models.contract import InvalidInput, OutOfMemory
+from batcher.models.contract import InvalidInput, OutOfMemory, Output
 from broker.messages import Failure, FailureCode
 
 FAILED = "the model failed on this input"
 BROKEN = "the model failed on every input that was tried"
 TOO_BIG = "this input does not fit in the model's memory"
 IMPOSSIBLE = "this input cannot be computed"
+UNSENDABLE = "the model's output cannot be sent"
 
 
 class Kind(Enum):
@@ -37,6 +38,12 @@ class Trouble:
         if isinstance(error, InvalidInput):
             return cls(kind=Kind.INVALID, message=str(error) or IMPOSSIBLE)
         return cls(kind=Kind.ERROR, message=FAILED, error=_describe(error))
+
+    @classmethod
+    def unsendable(cls, output: Output) -> Trouble:
+        """What it means that `can_travel` says no."""
+        error = f"an output of {type(output).__name__} holds what cannot travel"
+        return cls(kind=Kind.ERROR, message=UNSENDABLE, error=error)
 
     def failure(self, job_id: str) -> Failure:
         code = FailureCode.INVALID_INPUT if self.kind is Kind.INVALID else FailureCode.MODEL_ERROR

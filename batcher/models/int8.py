@@ -14,6 +14,7 @@ import torch
 
 # Without VNNI the processor adds two products of a byte each in 16 bits: 2 · 255 · 63 fit, 2 · 255 · 127 do not.
 WIDE, NARROW = 127, 63
+SLICE = 4096  # rows rounded at a time: copies of a whole output layer would be gigabytes
 LEAST = 1e-8  # a row of equal numbers has no range to divide by
 
 
@@ -41,9 +42,11 @@ def _bytes(weight: torch.Tensor) -> tuple[Any, torch.Tensor]:
     """(weights in bytes, a scale for each output, as the library lays them out; the sum of each row of them)."""
     most = WIDE if torch.cpu.get_capabilities().get("avx512_vnni", False) else NARROW
     scales = (weight.abs().amax(dim=1) / most).clamp(min=LEAST)
-    whole = (weight / scales.unsqueeze(1)).round()
+    whole = torch.empty(weight.shape, dtype=torch.int8)
+    for rows in torch.arange(len(weight)).split(SLICE):  # type: ignore[no-untyped-call]
+        whole[rows] = (weight[rows] / scales[rows].unsqueeze(1)).round().to(torch.int8)
     with warnings.catch_warnings():  # making such a tensor is deprecated, multiplying by one is not, and needs one
         warnings.simplefilter("ignore")
         zeros = torch.zeros(len(weight), dtype=torch.long)
-        quantized = torch._make_per_channel_quantized_tensor(whole.to(torch.int8), scales.double(), zeros, 0)
+        quantized = torch._make_per_channel_quantized_tensor(whole, scales.double(), zeros, 0)
     return torch.ops.quantized.linear_prepack(quantized, None), whole.sum(dim=1) * scales

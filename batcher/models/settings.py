@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 from broker.settings import setting
 
 DTYPES = ("fp32", "bf16", "fp16", "int8")
+MOST_BEAMS = 32
 ENGINES = ("in-flight", "reference")
 
 
@@ -34,6 +35,15 @@ class ModelSettings:
     )
     guard: bool = setting(True, "translation, in-flight: decode an answer that cycles or is empty again, by beams")
     offline: bool = setting(False, "never ask the hub: models come from directories or its local cache")
+
+    def complaints(self) -> list[str]:
+        """What is wrong with these settings, in words for the operator."""
+        rules = [
+            (self.threads >= 0, "threads must be 0 or more"),
+            (0 <= self.beams <= MOST_BEAMS, f"beams must be 0 to {MOST_BEAMS}"),
+            (self.max_new_tokens >= 0, "max_new_tokens must be 0 or more"),
+        ]
+        return [complaint for holds, complaint in rules if not holds]
 
 
 NAMES = tuple(row.name for row in fields(ModelSettings))

@@ -92,6 +92,8 @@ def load_model(spec: Spec, settings: ModelSettings) -> LoadedModel:
         settings = with_options(settings, spec.options)
     except ValueError as error:
         _refuse(spec.text, str(error))
+    if complaints := settings.complaints():
+        _refuse(spec.text, "; ".join(complaints))
     model = _make(spec, settings)
     about: About = getattr(model, "about", About())
     return LoadedModel(

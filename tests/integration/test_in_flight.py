@@ -101,11 +101,12 @@ def test_a_job_whose_deadline_passes_leaves_at_the_next_step(house: Stack) -> No
 
 
 def test_a_page_of_metrics_says_how_many_fly(house: Stack) -> None:
-    house.post(PATH, body("5 x"))
+    with asked(house, ["100 x"]):
+        until(lambda: 'jitney_rows_in_flight{model="flyer"} 1.0' in alive(house)[0].metrics(), "one flies")
 
     page = alive(house)[0].metrics()
 
-    assert 'jitney_rows_in_flight{model="flyer"} 1.0' in page
+    assert 'jitney_rows_in_flight{model="flyer"} 0.0' in page
     assert 'jitney_batch_size_count{model="flyer"} ' in page
 
 

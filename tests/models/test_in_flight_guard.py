@@ -125,7 +125,7 @@ def test_a_row_that_cycles_gives_up_long_before_its_limit(world: World) -> None:
 def until_second_search(engine: InFlight) -> int:
     """Steps until somebody waits for one."""
     for steps in range(LONGEST):
-        if any(flight.is_retry for flight in engine._waiting):
+        if any(flight.no_repeat for flight in engine._waiting):
             return steps
         assert engine.step() == []
     raise AssertionError("nobody is searched for again")

@@ -113,3 +113,19 @@ def test_a_model_in_flight_tells_the_front_ends_what_the_reference_does(checkpoi
     guarded, plain = load(checkpoint, guard=True).about, reference(checkpoint).about
 
     assert (guarded.codec, guarded.options, guarded.languages) == (plain.codec, plain.options, plain.languages)
+
+
+def test_the_reference_refuses_bytes(checkpoint: Path) -> None:
+    with pytest.raises(ModelSpecError, match="engine=in-flight, or dtype=fp32"):
+        reference(checkpoint, dtype="int8")
+
+
+def test_only_in_fp32_do_both_engines_share_a_queue(checkpoint: Path) -> None:
+    assert load(checkpoint).about.revision == reference(checkpoint).about.revision
+    assert load(checkpoint, dtype="bf16").about.revision != reference(checkpoint, dtype="bf16").about.revision
+
+
+@pytest.mark.parametrize(("setting", "value"), [("beams", 33), ("beams", -1), ("threads", -1), ("max_new_tokens", -1)])
+def test_settings_that_mean_nothing_are_refused(checkpoint: Path, setting: str, value: int) -> None:
+    with pytest.raises(ModelSpecError, match=f"{setting} must be 0"):
+        load(checkpoint, **{setting: value})

@@ -12,7 +12,7 @@ import torch
 
 from batcher.models.spec import LoadedModel
 from batcher.trouble import BROKEN, FAILED, TOO_BIG
-from broker.messages import FailureCode
+from broker.messages import FailureCode, Job
 from tests.models import tiny
 from tests.models.flying import (
     LANGUAGES,
@@ -125,6 +125,37 @@ def test_only_the_guilty_fail(world: World, trap: Any, where: str, is_struck: An
     assert outputs(done) == without(world.answers, *places)
     assert trapped.raised <= 14 * len(places)
     assert engine.room() == engine.max_size
+
+
+def test_who_ended_in_the_step_that_raised_is_told(world: World, trap: Any) -> None:
+    longer = [row | {"source": source(LANGUAGES[0], [5] * 90)} for row in world.rows[1:3]]
+    rows = [world.rows[0], *longer]
+    expected = numbered(world.model.forward(rows))
+    engine = engine_of(world.model)
+    # The short text's cohort has its turn first. In the step in which its row ends the others' turn raises.
+    trapped = trap("logits", lambda hidden: not trapped.raised and len(hidden) == 2 and engine._cohorts.jobs == 2)
+
+    done = fly(engine, rows)
+
+    assert trapped.raised == 1
+    assert outputs(done) == expected
+    assert engine.room() == engine.max_size
+
+
+def test_a_text_that_cannot_be_encoded_holds_up_nobody_who_is_decoded(world: World, trap: Any) -> None:
+    engine = engine_of(world.model)
+    engine.admit(jobs_of(world.rows[:20]))
+    while engine._cohorts.jobs < 20:
+        engine.step()
+    trap("encode", reads)
+    bad = [Job(id="bad", front_end="f", input=with_guilty(world.rows[:1], 0)[0])]
+
+    engine.admit([*bad, *(Job(id=f"new {n}", front_end="f", input=row) for n, row in enumerate(world.rows[20:24]))])
+    done = [one for _ in range(8) for one in engine.step()]
+
+    assert [one.job_id for one in done if one.failure is not None] == ["bad"]
+    assert engine._cohorts.jobs + sum(one.failure is None for one in done) == 24
+    assert engine.room() > 0
 
 
 @pytest.mark.parametrize("where", ["encode", "decode"])

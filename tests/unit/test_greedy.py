@@ -10,6 +10,7 @@ pytest.importorskip("torch")
 import torch
 
 from batcher.models.translation.greedy import GreedySearch
+from batcher.models.translation.guard import cycles
 
 END, PADDING, VOCABULARY = 2, 1, 10
 
@@ -83,3 +84,12 @@ def test_a_lost_row_ends_with_what_it_said() -> None:
 def test_it_cannot_be_told_not_to_repeat() -> None:
     with pytest.raises(ValueError, match="beams can be told not to"):
         search_of().join(0, language=9, limit=20, no_repeat=3)
+
+
+def test_padding_between_the_words_of_a_cycle_hides_it_from_nobody() -> None:
+    search = GreedySearch(end=END, padding=PADDING, is_lost=cycles)
+    search.join(0, language=9, limit=200)
+
+    steps = next(step for step in range(100) if says(search, [0], [PADDING if step % 2 else 5]))
+
+    assert cycles(search.answer(0)), f"given up after {steps} steps"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from itertools import chain
+from collections.abc import Callable, Collection, Iterator
 
 import torch
 
@@ -17,7 +16,13 @@ from batcher.models.translation.network import Network
 from batcher.models.translation.pool import Pool
 from batcher.models.translation.search import Search
 
-SOURCES = (64, 256, 1024)  # tokens: one long text does not widen the attention, and the memory, of all others
+SOURCES = (
+    64,
+    128,
+    256,
+    512,
+    1024,
+)  # tokens: one long text does not widen the attention of all others, nor their memory
 Key = tuple[int, int, bool]  # beams, the longest text, and whether greedy rows may cycle
 
 
@@ -34,16 +39,19 @@ class Cohorts:
 
     @property
     def rows(self) -> int:
-        """Lanes that the next step computes."""
+        """What the next step computes: each beam of each job."""
         return sum(cohort.pool.rows for cohort in self._cohorts.values())
 
-    def room(self, slots: int) -> Callable[[Flight], bool]:
-        """Tells of one job after the other whether it may join, and counts it in. Long texts get fewer slots."""
+    def room(self, tokens: int) -> Callable[[Flight], bool]:
+        """Tells of one job after the other whether it may join, and counts it in.
+
+        Texts of each size have as many slots as hold so many `tokens`, one at least: that bounds the memory.
+        """
         taken = {key: len(cohort.flights) for key, cohort in self._cohorts.items()}
 
         def fits(flight: Flight) -> bool:
             key = self._key(flight)
-            if taken.get(key, 0) >= max(1, slots * SOURCES[0] // max(key[1], SOURCES[0])):
+            if taken.get(key, 0) >= max(1, tokens // key[1]):
                 return False
             taken[key] = taken.get(key, 0) + 1
             return True
@@ -56,17 +64,22 @@ class Cohorts:
             self._cohorts[key] = self._made(*key)
         self._cohorts[key].join(flight, source)
 
-    def advance(self) -> list[tuple[Flight, list[int]]]:
-        """One token for every beam; the jobs that ended, with their answers."""
+    def advance(self) -> Iterator[tuple[Flight, list[int]]]:
+        """One token for every beam; the jobs that ended, with their answers, as soon as they have left."""
         cohorts = [cohort for cohort in self._cohorts.values() if cohort.flights]
         tokens, positions = zip(*(cohort.pool.begin_step() for cohort in cohorts), strict=True)
         hidden = self._network.decode(torch.cat(tokens), torch.cat(positions), [cohort.pool for cohort in cohorts])
         parts = torch.split(hidden, [cohort.pool.rows for cohort in cohorts])
-        return list(chain(*(cohort.advance(part) for cohort, part in zip(cohorts, parts, strict=True))))
+        for cohort, part in zip(cohorts, parts, strict=True):
+            yield from cohort.advance(part)
 
     def drop(self, ids: Collection[str]) -> None:
         for cohort in self._cohorts.values():
             cohort.drop(ids)
+
+    def forget(self) -> None:
+        """While nobody is under way: what was needed for many goes back."""
+        self._cohorts = {key: cohort for key, cohort in self._cohorts.items() if not cohort.pool.has_grown}
 
     def clear(self) -> list[Flight]:
         """Everybody leaves, and the memory goes back."""

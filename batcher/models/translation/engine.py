@@ -20,6 +20,7 @@ from batcher.models.translation.guard import cycles, is_degenerate
 from batcher.models.translation.inputs import Reader
 from batcher.models.translation.network import Network
 from batcher.models.translation.trials import Trials
+from batcher.packing import fill
 from batcher.trouble import NOT_TRIED, Kind, Trouble
 from broker.messages import Job
 
@@ -32,8 +33,9 @@ class InFlight:
     """Keeps `Engine`. A step lets waiting jobs join, if it is time, and decodes one token of every row.
 
     With `guard` an answer that cycles or is empty is searched for again, by beams that may not repeat themselves; one
-    that fails again is told as degenerate. An exception is bisected: the jobs it struck start over, in ever smaller
-    groups, each alone in the card. Without memory all rows start over in half the slots.
+    that fails again is told as degenerate. An exception is bisected: the jobs it struck start over in ever smaller
+    groups, alone in the card where decoding raised. Without memory all rows start over, in half the slots or with half
+    the tokens encoded at once.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class InFlight:
         self.last = StepStats()
         self._network, self._decoding, self._reader, self._guard = network, decoding, reader, guard
         self._progress, self._clock = progress, clock
-        self._waiting, self._trials = Waiting(), Trials()
+        self._waiting = Waiting()
+        self._trials = Trials()  # of rows that could not be decoded together: each group is alone in the card
+        self._apart = Trials()  # of texts that could not be encoded together, beside the rows under way
         self._cohorts = Cohorts(network, decoding)
         self._slots, self._budget = TokenBudget(), TokenBudget()  # what the memory has taught of rows, and of encoding
         self._done: list[Done] = []
@@ -70,11 +74,10 @@ class InFlight:
 
     @torch.inference_mode()
     def drop(self, job_ids: Collection[str]) -> None:
-        before = len(self._waiting) + self._cohorts.jobs + len(self._trials)
-        self._waiting.drop(job_ids)
-        self._cohorts.drop(job_ids)
-        self._trials.drop(job_ids)
-        gone = before - len(self._waiting) - self._cohorts.jobs - len(self._trials)
+        before = self._inside()
+        for place in (self._waiting, self._cohorts, self._trials, self._apart):
+            place.drop(job_ids)
+        gone = before - self._inside()
         # Those that failed while they were admitted have not been told yet.
         told = [done for done in self._done if done.job_id not in job_ids]
         self._held -= gone + len(self._done) - len(told)
@@ -90,6 +93,10 @@ class InFlight:
         done, self._done = self._done, []
         self._held -= len(done)
         return done
+
+    def _inside(self) -> int:
+        """Jobs that have not come to an end."""
+        return len(self._waiting) + self._cohorts.jobs + len(self._trials) + len(self._apart)
 
     # Joining
 
@@ -114,23 +121,30 @@ class InFlight:
             with memory_errors():
                 self._encode(flights)
         except Exception as error:
-            self._meet(Trouble.of(error), flights, while_encoding=True)
+            self._meet(Trouble.of(error), flights, self._trials or self._apart, while_encoding=True)
+        else:
+            self._apart.ended({flight.job.id for flight in flights})
         self._note(started, sum(flight.tokens for flight in flights))
 
     def _joining(self) -> Sequence[Flight]:
         running = self._cohorts.jobs
         if self._trials:
             return self._trials.next_group() if running == 0 else ()
+        if self._apart:
+            return self._apart.next_group()
         slots, budget = self._most_rows(), self._most_encoded()
         if not self._waiting.are_due(running=running, slots=slots, budget=budget):
             return ()
-        room = self._cohorts.room(slots)
-        return self._waiting.take(room=slots - running, budget=budget, fits=room)
+        fits = self._cohorts.room(self.max_tokens)
+        return self._waiting.take(room=slots - running, budget=budget, fits=fits)
 
     def _encode(self, flights: Sequence[Flight]) -> None:
-        sources = self._network.encode([flight.order.source for flight in flights])
-        for flight, source in zip(flights, sources, strict=True):
-            self._cohorts.join(flight, source)
+        for group in fill([flight.tokens for flight in flights], max_tokens=self._most_encoded()):
+            joining = [flights[index] for index in sorted(group)]
+            sources = self._network.encode([flight.order.source for flight in joining])
+            for flight, source in zip(joining, sources, strict=True):
+                self._cohorts.join(flight, source)
+            self._progress()
 
     # Decoding
 
@@ -138,35 +152,39 @@ class InFlight:
         if not self._cohorts.jobs:
             return
         started, rows = self._clock(), self._cohorts.rows
+        has_answers = False
         try:
             with memory_errors():
-                answers = self._cohorts.advance()
+                for flight, pieces in self._cohorts.advance():
+                    self._answer(flight, pieces)  # at once: what follows may raise, and this one has left
+                    has_answers = True
         except Exception as error:
-            self._meet(Trouble.of(error), self._cohorts.clear())
-        else:
-            for flight, pieces in answers:
-                self._answer(flight, pieces)
-            if answers:
-                self._grow_back()
+            self._meet(Trouble.of(error), self._cohorts.clear(), self._trials)
+        if has_answers:
+            self._grow_back()
+        if not self._cohorts.jobs:
+            self._cohorts.forget()
         self._note(started, rows)
 
     def _answer(self, flight: Flight, pieces: Sequence[int]) -> None:
         self._trials.ended({flight.job.id})
         if not self._guard or not is_degenerate(flight.order.source, pieces):
             self._tell(flight, array("i", pieces))
-        elif flight.is_retry:
-            self._tell(flight, {"pieces": array("i", pieces), "degenerate": True})
-        else:
-            flight.is_retry = True
-            flight.beams, flight.no_repeat = max(flight.beams, SECOND_TRY["beams"]), SECOND_TRY["no_repeat"]
+        elif flight.searches_again(**SECOND_TRY):
+            log.info("searched again", job=flight.job.id, tokens=flight.tokens)
             self._waiting.put_back([flight])
+        else:
+            log.warning("degenerate answer", job=flight.job.id, tokens=flight.tokens)
+            self._tell(flight, {"pieces": array("i", pieces), "degenerate": True})
 
     def _tell(self, flight: Flight, output: Output) -> None:
         self._done.append(Done(job_id=flight.job.id, output=output, seconds=self._clock() - flight.began))
 
     # Trouble
 
-    def _meet(self, trouble: Trouble, flights: Sequence[Flight], *, while_encoding: bool = False) -> None:
+    def _meet(
+        self, trouble: Trouble, flights: Sequence[Flight], trials: Trials, *, while_encoding: bool = False
+    ) -> None:
         self.last.out_of_memory += trouble.kind is Kind.MEMORY
         self.last.failed += trouble.kind is Kind.ERROR
         if trouble.kind is Kind.MEMORY:
@@ -175,7 +193,7 @@ class InFlight:
         # Those that had joined already leave again: their group is struck whole.
         ids = {flight.job.id for flight in flights}
         self._cohorts.drop(ids)
-        lost = self._trials.open(flights)
+        lost = trials.open(flights)
         for flight in lost:
             self._fail(flight.job.id, trouble if len(lost) == 1 else NOT_TRIED, tokens=flight.tokens)
 
@@ -183,7 +201,8 @@ class InFlight:
         # Buffers that grew are given back with their rows; what was decoded so far is decoded again.
         ids = {flight.job.id for flight in flights}
         struck = [*(flight for flight in self._cohorts.clear() if flight.job.id not in ids), *flights]
-        self._trials.drop({flight.job.id for flight in struck})
+        for trials in (self._trials, self._apart):
+            trials.drop({flight.job.id for flight in struck})
         if len(struck) == 1:
             self._fail(struck[0].job.id, trouble, tokens=struck[0].tokens)
             return

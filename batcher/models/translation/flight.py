@@ -22,7 +22,6 @@ class Flight:
     beams: int  # 1: greedy
     no_repeat: int = 0  # no n-gram of so many tokens twice
     may_cycle: bool = True  # False: a greedy search gives up where it says one phrase over and over
-    is_retry: bool = False  # its first answer was none
     steps: int = 0  # decoded
     waited: int = 0  # steps since it could have joined
     began: float = 0.0  # when it was first encoded, by the engine's clock; 0.0: not yet
@@ -31,6 +30,12 @@ class Flight:
     def tokens(self) -> int:
         """Of its source."""
         return len(self.order.source)
+
+    def searches_again(self, *, beams: int, no_repeat: int) -> bool:
+        """By so many beams at least, without n-grams that repeat; False where that was tried."""
+        before = self.beams, self.no_repeat
+        self.beams, self.no_repeat = max(self.beams, beams), min(self.no_repeat or no_repeat, no_repeat)
+        return before != (self.beams, self.no_repeat)
 
     def start_over(self) -> None:
         """Nothing of it is in the card any more."""

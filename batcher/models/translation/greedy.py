@@ -20,6 +20,7 @@ def never(pieces: Sequence[int]) -> bool:
 @dataclass(slots=True, kw_only=True)
 class _Row:
     limit: int  # tokens of the sequence, start and language included
+    said: int = PROMPT  # tokens so far
     pieces: list[int] = field(default_factory=list)
 
 
@@ -45,11 +46,13 @@ class GreedySearch:
         """Whether the row ends with this token."""
         if token == self._end:
             return True
-        row.pieces.append(token)
-        return PROMPT + len(row.pieces) >= row.limit or self._is_lost(row.pieces)
+        row.said += 1
+        if token != self._padding:
+            row.pieces.append(token)
+        return row.said >= row.limit or self._is_lost(row.pieces)
 
     def answer(self, row: int) -> list[int]:
-        return [piece for piece in self._rows[row].pieces if piece != self._padding]
+        return self._rows[row].pieces
 
     def move(self, source: int, target: int) -> None:
         self._rows[target] = self._rows.pop(source)

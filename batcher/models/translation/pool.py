@@ -50,7 +50,6 @@ class Pool:
         """A job takes the next row: its `source` [tokens, layers, 2, width], and the token that it begins with."""
         row = self.jobs
         self._grow(row + 1, 1)
-        self.jobs += 1
         length = len(source)
         # All of the row: softmax gives no weight to what stood there before, but 0 · NaN is NaN.
         self.source[:, :, row, :, length:] = 0.0
@@ -63,6 +62,7 @@ class Pool:
         self.tokens[own] = token
         self.positions[own] = 0
         self._source_lengths[row], self._said[row] = length, 0
+        self.jobs += 1  # last: a row that could not be taken was not
         return row
 
     def leave(self, row: int) -> None:
@@ -82,6 +82,11 @@ class Pool:
 
     def _heads_of_all_layers(self) -> tuple[int, int, int, int]:
         return self._shape.layers, 2, self._shape.heads, self._shape.head
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether it holds more than a new one would."""
+        return len(self._said) > FIRST_ROWS or self.past.shape[4] > FIRST_TOKENS
 
     # One step
 

@@ -12,6 +12,7 @@ import torch
 from transformers import M2M100ForConditionalGeneration
 
 from batcher.models.contract import Input
+from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.tensors import load_network, memory_errors, pad
 from batcher.models.translation.checkpoint import check_family, read_checkpoint
@@ -40,6 +41,8 @@ class ReferenceTranslation:
 
     def __init__(self, weights: Weights, settings: ModelSettings) -> None:
         check_family(weights)
+        if settings.dtype == "int8":
+            raise ModelSpecError("engine=reference computes in floats: say engine=in-flight, or dtype=fp32")
         self._network: Any = load_network(M2M100ForConditionalGeneration, weights, settings)
         self._config = self._network.config
         self._checkpoint = read_checkpoint(weights, self._config)
@@ -52,8 +55,10 @@ class ReferenceTranslation:
             longest_answer=self._decoding.max_length,
             languages=self._languages,
         )
+        # In fp32 both engines say the same, and share a queue.
+        engine = [] if settings.dtype == "fp32" else ["reference"]
         self.about = self._checkpoint.about(
-            weights.revision("translation", settings.dtype, settings.beams, settings.max_new_tokens, False)
+            weights.revision("translation", settings.dtype, settings.beams, settings.max_new_tokens, False, *engine)
         )
 
     def cost(self, input: Input) -> int:

@@ -46,6 +46,12 @@ class Gate:
         self._is_open = True
         self._passes.release()
 
+    def close(self) -> None:
+        self._is_open = False
+        while self._passes.acquire(blocking=False):
+            pass
+        self.waiting.clear()
+
 
 class Asked(NamedTuple):
     """One claim that brought jobs."""
@@ -64,8 +70,12 @@ class Wire(MemoryBatcher):
         self.finishes: list[Sequence[Finish]] = []
         self.released: list[str] = []
         self.lost = self.refused = 0  # finishes to come: their answers get lost, or they are not even carried out
+        self.away = 0  # claims to come that do not reach the broker
 
     async def drain(self, batch: str, limits: Limits, *, staged: bool, suspects: bool, **when: float) -> Claim:
+        if self.away:
+            self.away -= 1
+            raise BrokerUnavailable
         claim = await super().drain(batch, limits, staged=staged, suspects=suspects, **when)
         if claim.jobs:
             self.claims.append(Asked(claim, staged, limits.max_batch_tokens))

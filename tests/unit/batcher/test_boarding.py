@@ -39,14 +39,14 @@ def test_the_room_beside_what_is_in_flight(capacity: int, jobs: int, tokens: int
 def test_a_claim_is_worth_its_trip_when_an_eighth_is_free(jobs: int, tokens: int, is_worth_it: bool) -> None:
     room = room_beside(LIMITS, capacity=64, jobs=jobs, tokens=tokens)
 
-    assert is_worth_a_trip(room, LIMITS) == is_worth_it
+    assert is_worth_a_trip(room, LIMITS, size=64) == is_worth_it
 
 
 def test_in_a_small_engine_one_free_place_is_worth_a_trip_and_none_is_not() -> None:
     small = Limits(max_batch_size=4)
 
-    assert is_worth_a_trip(room_beside(small, capacity=4, jobs=3, tokens=0), small)
-    assert not is_worth_a_trip(room_beside(small, capacity=0, jobs=3, tokens=0), small)
+    assert is_worth_a_trip(room_beside(small, capacity=4, jobs=3, tokens=0), small, size=4)
+    assert not is_worth_a_trip(room_beside(small, capacity=0, jobs=3, tokens=0), small, size=1)
 
 
 @pytest.mark.parametrize(
@@ -79,5 +79,5 @@ def test_who_is_done_never_waits_long_to_be_told() -> None:
 
 
 def test_an_eighth_of_the_engine_leaves_at_once() -> None:
-    assert are_enough(8, LIMITS)
-    assert not are_enough(7, LIMITS)
+    assert are_enough(8, size=64)
+    assert not are_enough(7, size=64)

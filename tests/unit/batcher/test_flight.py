@@ -160,7 +160,7 @@ async def test_a_lease_is_held_until_its_last_job_is_told() -> None:
 
         assert held == [here.wire.claims[0].claim.batch]
         assert here.store.queues[MODEL].leases == {}
-        assert [ended.done for ended, in here.wire.finishes] == [False, True]
+        assert [ended.done for (ended,) in here.wire.finishes] == [False, True]
 
 
 async def test_a_job_that_fails_is_told_so_and_the_others_get_their_results() -> None:
@@ -196,6 +196,33 @@ async def test_an_engine_that_has_made_itself_smaller_is_announced_as_such_and_g
 
         assert here.loop.size == 2
         assert max(map(len, here.gate.steps)) == 2
+
+
+async def test_an_engine_that_has_made_itself_much_smaller_is_joined_and_tells_as_one_of_that_size() -> None:
+    async with world() as here:
+        here.engine.max_size = 4  # less than an eighth of what the limits allow
+        here.gate.open()
+        await here.send("1 a")
+        await here.outcomes(1)
+        here.gate.close()
+
+        await here.in_flight("9 long")
+        await here.send("1 b")
+        await here.claimed(3)
+        here.gate.open()
+
+        assert len(await here.outcomes(3)) == 3
+        assert ["9 long", "1 b"] in here.gate.steps
+
+
+async def test_one_that_ends_in_a_small_engine_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batcher.in_flight.pause_before_finish", lambda step, **what: 60.0)
+    async with world() as here:
+        here.engine.max_size = 4
+        await here.in_flight("1 a", "9 b")
+        here.gate.let_pass(1)
+
+        assert outputs(await here.outcomes(1)) == ["a 1"]
 
 
 # The time of one of n in flight is that of a batch of n to a front end: so many leave in it, and so many join.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from batcher import model_thread
+from batcher.engine import Done
 from broker.memory import MemoryHeart
-from broker.messages import Limits, Presence
+from broker.messages import Failure, FailureCode, Limits, Presence
 from tests.unit.batcher.flying import MODEL, outputs, until, world
 
 pytestmark = pytest.mark.anyio
@@ -140,6 +142,108 @@ async def test_a_broker_that_refuses_results_costs_their_leases_and_the_loop_liv
 
         assert outputs(await here.outcomes(1)) == ["b 1"]
         assert [list(lease.jobs) for lease in here.store.queues[MODEL].leases.values()] == [[refused]]
+
+
+async def test_what_lands_after_a_refusal_does_not_end_the_lease_of_those_that_nobody_was_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("batcher.patience.PAUSE", 0.0)
+    async with world() as here:
+        here.wire.refused = 1
+        untold, _ = await here.send("1 a", "2 b")
+        await until(lambda: here.gate.waiting.is_set())
+        here.gate.let_pass(1)
+        await until(lambda: not here.wire.refused and not here.vitals.batches)
+        here.gate.open()
+
+        assert outputs(await here.outcomes(1)) == ["b 2"]
+        await until(lambda: not here.loop._leases)
+        assert [list(lease.jobs) for lease in here.store.queues[MODEL].leases.values()] == [[untold]]
+
+
+async def test_trouble_after_a_lease_is_closed_does_not_close_it_again_and_the_loop_lives_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("batcher.patience.PAUSE", 0.0)
+    async with world() as here:
+        here.gate.open()
+        with monkeypatch.context() as broken:
+            broken.setattr(here.loop._metrics, "lease", lambda batch, failures: 1 / 0)
+            await here.send("1 a")
+            await here.outcomes(1)
+            await until(lambda: not here.loop._leases)
+
+        await here.send("1 b")
+
+        assert outputs(await here.outcomes(2)) == ["a 1", "b 1"]
+
+
+async def test_claims_beside_a_step_that_hangs_are_no_sign_of_life() -> None:
+    async with world() as here:
+        await here.in_flight("9 hangs")
+        progressed_at = here.vitals.progressed_at
+        await here.send("1 b")
+        await here.claimed(2)
+
+        assert len(here.vitals.batches) == 2
+        assert here.vitals.progressed_at == progressed_at
+
+
+async def test_a_broker_that_is_away_does_not_make_a_step_that_hangs_look_alive() -> None:
+    async with world() as here:
+        await here.in_flight("9 hangs")
+        progressed_at = here.vitals.progressed_at
+        here.wire.away = 2
+        await here.send("1 b")
+        await here.claimed(2)
+
+        assert here.vitals.progressed_at == progressed_at
+
+
+async def test_a_broker_that_is_away_when_all_have_landed_does_not_make_the_engine_look_hung() -> None:
+    async with world() as here:
+        here.wire.lost = 3
+        here.gate.open()
+        await here.send("1 a")
+        await until(lambda: bool(here.wire.finishes))
+        here.vitals.progressed_at = 0.0
+
+        await until(lambda: not here.vitals.batches)
+
+        assert here.vitals.progressed_at > 0.0
+
+
+async def test_a_start_that_cannot_be_told_costs_its_lease_and_the_loop_can_be_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(model_thread, "PAUSE", 0.0)
+    async with world() as here:
+        await here.in_flight("9 a")
+        monkeypatch.setattr(here.loop._thread, "_tell_start", lambda batch: 1 / 0)
+        await here.send("1 b")
+        await here.claimed(2)
+        here.gate.open()
+
+        await until(lambda: not here.vitals.batches)
+
+        await here.stopped()
+        assert len(here.store.queues[MODEL].leases) == 2
+
+
+async def test_an_output_that_cannot_travel_fails_its_job_and_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with world() as here:
+        done = here.engine._done
+        bad = {"1 odd": Done(job_id="", output=object())}
+        monkeypatch.setattr(here.engine, "_done", lambda job: replace(bad.get(job.input, done(job)), job_id=job.id))
+        here.gate.open()
+        await here.send("1 odd", "1 a")
+
+        outcomes = await here.outcomes(2)
+
+        assert outputs(outcomes) == ["a 1"]
+        assert [one.code for one in outcomes if isinstance(one, Failure)] == [FailureCode.MODEL_ERROR]
 
 
 async def test_what_an_engine_loses_is_left_to_its_lease_and_the_next_job_is_answered(

@@ -41,6 +41,7 @@ def test_jobs_in_flight_are_seen_step_by_step_and_their_lease_when_it_ends() -> 
 
     for rows in (8, 5):
         stats = StepStats(groups=1, tokens=rows, padded_tokens=8, forward_seconds=0.2, budget=512)
+        metrics.in_flight(rows)
         metrics.step(stats, seconds=0.25, rows=rows)
     metrics.lease(batch, [])
 

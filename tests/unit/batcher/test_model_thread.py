@@ -26,6 +26,7 @@ class Card:
     reports: list[Report] = field(default_factory=list)
     steps: list[list[str]] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
+    metrics: BatcherMetrics = field(default_factory=lambda: BatcherMetrics("toy"))
 
     def __post_init__(self) -> None:
         self.engine = ToyEngine(before_step=self._on_step)
@@ -35,9 +36,14 @@ class Card:
             cancelled=lambda: self.cancelled,
             tell_start=self.started.append,
             progress=lambda: None,
-            metrics=BatcherMetrics("toy"),
+            metrics=self.metrics,
             clock=self.clock,
         )
+
+    @property
+    def rows(self) -> float | None:
+        """In flight, as the metrics say."""
+        return self.metrics.registry.get_sample_value("jitney_rows_in_flight", {"model": "toy"})
 
     def _on_step(self, texts: list[str]) -> None:
         self.steps.append(texts)
@@ -88,6 +94,24 @@ def test_a_report_says_what_the_steps_since_the_last_one_took_and_carried(card: 
     card.thread.turn([])
 
     assert [(report.step, report.rows) for report in card.reports] == [(1.0, 2.0), (1.0, 2.0), (1.0, 1.0)]
+
+
+def test_the_metrics_say_how_many_fly_during_a_step_and_that_none_does_on_an_idle_card(card: Card) -> None:
+    seen = []
+    card.before_step = lambda texts: seen.append(card.rows)
+
+    card.thread.turn([card.batch("a", "1 x", "2 y")])
+    card.thread.turn([])
+
+    assert (seen, card.rows) == ([2.0, 1.0], 0.0)
+
+
+def test_the_metrics_say_that_none_flies_when_the_last_one_is_dropped(card: Card) -> None:
+    card.thread.turn([card.batch("a", "9 gone")])
+    card.cancelled = frozenset({"a0"})
+    card.thread.turn([])
+
+    assert card.rows == 0.0
 
 
 def test_what_an_engine_takes_at_all_counts_those_in_flight(card: Card) -> None:
@@ -145,14 +169,27 @@ def test_a_batch_that_has_gone_back_to_the_queue_is_not_computed(card: Card) -> 
 
 
 # A lease that ran out while its batch had not started sends the jobs to the queue, and this card may claim them again.
-def test_a_job_that_is_in_flight_already_is_not_computed_twice(card: Card) -> None:
+def test_a_job_that_is_in_flight_already_is_not_computed_twice_and_lands_in_its_new_lease(card: Card) -> None:
+    again = card.batch("a", "2 x bad", "1 y")
+    again.claim = Claim(batch="again", jobs=again.claim.jobs, claimed=5.0)
+
+    card.thread.turn([card.batch("a", "2 x bad")])
+    card.thread.turn([again])
+
+    assert card.steps == [["2 x bad"], ["2 x bad", "1 y"]]
+    said = [(one.batch, one.job_id, one.done is None) for one in card.left]
+    assert said == [("a", "a0", True), ("again", "a0", False), ("again", "a1", False)]
+
+
+def test_a_job_that_was_claimed_again_and_that_nobody_waits_for_leaves_both_leases(card: Card) -> None:
     again = card.batch("a", "2 x")
     again.claim = Claim(batch="again", jobs=again.claim.jobs, claimed=5.0)
 
     card.thread.turn([card.batch("a", "2 x")])
+    card.cancelled = frozenset({"a0"})
     card.thread.turn([again])
 
-    assert [(one.batch, one.done is None) for one in card.left] == [("again", True), ("a", False)]
+    assert [(one.batch, one.job_id, one.done) for one in card.left] == [("a", "a0", None), ("again", "a0", None)]
 
 
 def test_an_engine_that_raises_gives_up_what_is_in_flight_and_lives_on(
