@@ -28,8 +28,8 @@ def room_beside(limits: Limits, *, capacity: int, jobs: int, tokens: int) -> Lim
 
 
 def is_worth_a_trip(room: Limits, limits: Limits, *, size: int) -> bool:
-    """Whether an eighth of the jobs and of the tokens that the engine may hold has become free; `size`: those jobs, in an
-    engine that has made itself smaller fewer than its limits say."""
+    """Whether an eighth of the jobs and of the tokens that the engine may hold has become free; `size`: those jobs,
+    fewer than its limits say where it has made itself smaller."""
     has_jobs = PART * room.max_batch_size >= size
     return has_jobs and PART * room.max_batch_tokens >= limits.max_batch_tokens and room.max_batch_size > 0
 

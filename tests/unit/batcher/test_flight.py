@@ -222,7 +222,8 @@ async def test_one_that_ends_in_a_small_engine_waits_for_nobody(monkeypatch: pyt
         await here.in_flight("1 a", "9 b")
         here.gate.let_pass(1)
 
-        assert outputs(await here.outcomes(1)) == ["a 1"]
+        async with asyncio.timeout(5):
+            assert outputs(await here.outcomes(1)) == ["a 1"]
 
 
 # The time of one of n in flight is that of a batch of n to a front end: so many leave in it, and so many join.

@@ -175,7 +175,8 @@ async def test_trouble_after_a_lease_is_closed_does_not_close_it_again_and_the_l
 
         await here.send("1 b")
 
-        assert outputs(await here.outcomes(2)) == ["a 1", "b 1"]
+        async with asyncio.timeout(5):
+            assert outputs(await here.outcomes(2)) == ["a 1", "b 1"]
 
 
 async def test_claims_beside_a_step_that_hangs_are_no_sign_of_life() -> None:
