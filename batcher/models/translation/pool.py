@@ -15,7 +15,7 @@ from batcher.models.translation.network import Network, Shape
 
 FIRST_ROWS, FIRST_TOKENS = 8, 32  # of a new pool
 HIDDEN = float("-inf")
-BLOCK = 16
+BLOCK = 32  # rows that attend in one call: fewer read past short rows less, more calls cost more
 
 
 class Pool:
