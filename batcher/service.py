@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -22,7 +23,7 @@ RECLAIM_EVERY = 1.0  # seconds
 log = structlog.get_logger("batcher")
 
 
-class Service:
+class Service(ABC):
     """What `Loop` and `InFlightLoop` share; `run` is theirs."""
 
     def __init__(
@@ -72,9 +73,9 @@ class Service:
         self._cancelled = pulse.cancelled
         self._claims.limits = pulse.limits or self._configured
 
+    @abstractmethod
     async def run(self) -> None:
         """Serve until stopped. Whatever goes wrong with one batch, the loop lives on."""
-        raise NotImplementedError
 
     # Leases: the heartbeat extends those that are held
 

@@ -63,9 +63,3 @@ class Cohort:
                 self._search.move(last, row)
                 self.flights[row] = self.flights[last]
             self.flights.pop()
-
-    def clear(self) -> list[Flight]:
-        """Everybody leaves, and the memory goes back."""
-        flights, self.flights = self.flights, []
-        self.pool.clear()
-        return flights

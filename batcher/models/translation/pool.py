@@ -152,11 +152,6 @@ class Pool:
         self.tokens[:had], self.positions[:had] = last_tokens, positions
         self._source_lengths[:have_rows], self._said[:have_rows] = lengths, said
 
-    def clear(self) -> None:
-        """All rows leave, and their memory goes back."""
-        self.jobs = 0
-        self._make(0, 0)
-
 
 def _blocks(lengths: Sequence[int], beams: int) -> list[tuple[slice, int]]:
     """Rows that attend together, as beams, and the longest of them."""
