@@ -91,7 +91,7 @@ def tokens_above(limit: int) -> Callable[[Any], bool]:
     return lambda sources: sum(map(len, sources)) > limit
 
 
-def lanes_above(limit: int) -> Callable[[Any], bool]:
+def rows_above(limit: int) -> Callable[[Any], bool]:
     return lambda tokens: len(tokens) > limit
 
 
@@ -242,7 +242,7 @@ def test_a_failure_does_not_tell_what_the_error_said(world: World, trap: Any) ->
 # Memory
 
 
-@pytest.mark.parametrize(("where", "is_struck"), [("encode", tokens_above(60)), ("decode", lanes_above(10))])
+@pytest.mark.parametrize(("where", "is_struck"), [("encode", tokens_above(60)), ("decode", rows_above(10))])
 def test_who_does_not_fit_is_answered_later(world: World, trap: Any, where: str, is_struck: Any) -> None:
     trapped = trap(where, is_struck, no_memory())
     engine = engine_of(world.model)
@@ -255,7 +255,7 @@ def test_who_does_not_fit_is_answered_later(world: World, trap: Any, where: str,
 
 
 def test_out_of_memory_lowers_the_rows_at_once(world: World, trap: Any) -> None:
-    trap("decode", lanes_above(32), no_memory())
+    trap("decode", rows_above(32), no_memory())
     engine = engine_of(world.model)
     engine.admit(jobs_of(world.rows))
 
@@ -272,7 +272,7 @@ def test_rows_that_grow_until_they_do_not_fit_come_to_an_end(world: World, trap:
     row = {"source": source(LANGUAGES[2], [9, 9, 9]), "target": LANGUAGES[0]}
     answer = list(world.model.forward([row])[0])
     assert len(answer) == LONGEST - 2
-    trapped = trap("decode", lanes_above(10), no_memory())
+    trapped = trap("decode", rows_above(10), no_memory())
     engine = engine_of(world.model)
 
     done = fly(engine, [row] * 40)
@@ -304,7 +304,7 @@ def test_without_any_memory_all_fail_soon(world: World, trap: Any) -> None:
 
 def test_room_grows_back_when_the_memory_does(world: World, trap: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as short:
-        short.setattr(world.network, "decode", Trap(world.network.decode, lanes_above(3), no_memory()))
+        short.setattr(world.network, "decode", Trap(world.network.decode, rows_above(3), no_memory()))
         engine = engine_of(world.model, max_size=8)
         fly(engine, world.rows[:8])
         assert 1 <= engine.room() <= 3
@@ -318,7 +318,7 @@ def test_room_grows_back_when_the_memory_does(world: World, trap: Any, monkeypat
 
 
 def test_trouble_of_both_kinds_at_once_still_answers_everybody(world: World, trap: Any) -> None:
-    trap("decode", lanes_above(9), no_memory())
+    trap("decode", rows_above(9), no_memory())
     trap("encode", reads)
     engine = engine_of(world.model)
 
