@@ -15,6 +15,7 @@ from typing import Any
 
 from broker.messages import Failure, FailureCode, Job, Lane, Outcome, Verdict
 from server.answer import Answer, Record
+from server.codecs.work import UNBOUNDED
 from server.directory import Served
 from server.encoding import encode
 from server.errors import Problem, patience, problem_of
@@ -119,7 +120,7 @@ class Door:
         for record in answer.records:
             withdrawn = self._withdraw(answer, record)
             if withdrawn:
-                record.follow(served.codec, encode(served.codec, record.text, answer.options))
+                record.follow(served.codec, encode(served.codec, record.text, answer.options, UNBOUNDED))
                 self._register(answer, record)
                 answer.count_down(withdrawn)
         if answer.left:

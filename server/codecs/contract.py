@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from broker.messages import Value
+
+if TYPE_CHECKING:
+    from server.codecs.work import Work
 
 
 class CodecError(ValueError):
@@ -54,10 +57,12 @@ class Codec(Protocol):
         """Raises `CodecError` for options that no record of the request could be computed with."""
         ...
 
-    def encode(self, text: str, options: Mapping[str, Any]) -> Plan:
+    def encode(self, text: str, options: Mapping[str, Any], work: Work = ...) -> Plan:
         """The plan for one record's text; `options` are the payload's fields (fromLang, toLang, topK …).
 
-        Raises `CodecError` for a record that can never be computed, whatever the others are.
+        Every piece is spent of `work` before it is made, and between slices of a long text `work` is asked whether
+        anybody still waits: nothing is done in proportion to a text before its bound was checked. Raises what `work`
+        raises, and `CodecError` for a record that can never be computed, whatever the others are.
         """
         ...
 

@@ -14,8 +14,9 @@ from broker.messages import ModelCard, Value
 from server.codecs.checks import file_of, refuse_lone_surrogates
 from server.codecs.contract import CodecError, Piece, Plan
 from server.codecs.languages import by_tag, resolve
-from server.codecs.segments import clause_stops, divide, lines, sentences, separator, word_stops
+from server.codecs.segments import clause_stops, divide, lines, lines_up_to, sentences, separator, word_stops
 from server.codecs.vocabulary import Vocabulary
+from server.codecs.work import UNBOUNDED, Work
 
 FRAME = 2  # ids around a text's own: the source language before it, the end after it
 
@@ -48,12 +49,13 @@ class M2M100Codec:
         """Raises `CodecError` (unknown_language) for a language that is missing or not offered."""
         self._pair(options)
 
-    def encode(self, text: str, options: Mapping[str, Any]) -> Plan:
+    def encode(self, text: str, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
         """One piece a line; for a line over the budget, one a sentence; for a sentence over it, as few as it takes."""
         source, target = self._pair(options)
         refuse_lone_surrogates(text)
         if source == target or not text or text.isspace():
             return Plan(memo=(text,))
+        work.require(jobs=lines_up_to(work.jobs_left, text))
         pieces: list[Piece] = []
         gaps: list[str] = []
         kept: list[str] = []
@@ -61,6 +63,7 @@ class M2M100Codec:
             if not ids:
                 kept += (words, gap)  # nothing the model could read, a zero-width space perhaps: stays as it is
                 continue
+            work.spend(1, len(ids) + FRAME)
             pieces.append(self._piece(ids, source, target))
             gaps.append("".join(kept))
             kept = [gap]

@@ -9,6 +9,7 @@ from typing import Any
 from broker.messages import ModelCard, Value
 from server.codecs.checks import refuse_lone_surrogates
 from server.codecs.contract import CodecError, Piece, Plan
+from server.codecs.work import UNBOUNDED, Work
 
 
 class PassthroughCodec:
@@ -23,12 +24,13 @@ class PassthroughCodec:
     def check(self, options: Mapping[str, Any]) -> None:
         """Every option is fine: a model that wants some reads none of them here."""
 
-    def encode(self, text: str, options: Mapping[str, Any]) -> Plan:
+    def encode(self, text: str, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
         """One piece, an empty text too. Raises `CodecError` (too_large): who cannot read it must not cut it."""
         refuse_lone_surrogates(text)
         cost = max(1, len(text.split()))
         if cost > self._max_cost:
             raise CodecError(f"text has {cost} words; this model takes {self._max_cost}", code="too_large")
+        work.spend(1, cost)
         return Plan(pieces=(Piece(input=text, cost=cost),))
 
     def decode(self, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any]:

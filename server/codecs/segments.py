@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 
 from sentencex import segment
 
+# From the first to the last character that is no whitespace; what ends a line is what `str.splitlines` says.
+LINE = re.compile(r"\S(?:[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*\S)?")
 # Ends of clauses. Where words stand apart a mark counts only before a space, so 3,000 stays whole.
 CLAUSE_END = re.compile(r"[,;:.!?)\]…،؛؟۔।॥፣፤።၊။។][\"'”’»]?(?=\s)|[、，；：。！？）」』—]")
 SPACE = re.compile(r"\s")
@@ -25,17 +27,17 @@ def lines(text: str) -> Iterator[tuple[str, str]]:
     A line has no whitespace at its ends; a gap is nothing but whitespace: ends of lines, blank lines, indents. The
     first line is "" when the text begins with whitespace.
     """
-    line, gap = "", ""
-    for row in text.splitlines(keepends=True):
-        rest = row.lstrip()
-        gap += row[: len(row) - len(rest)]
-        if not rest:
-            continue
-        if line or gap:
-            yield line, gap
-        line = rest.rstrip()
-        gap = rest[len(line) :]
-    yield line, gap
+    line, end = "", 0
+    for match in LINE.finditer(text):  # one at a time: a megabyte may be half a million lines
+        if match.start():
+            yield line, text[end : match.start()]
+        line, end = match[0], match.end()
+    yield line, text[end:]
+
+
+def lines_up_to(most: int, text: str) -> int:
+    """How many lines have more than whitespace, counted no further than one beyond `most`."""
+    return sum(1 for _ in islice(LINE.finditer(text), most + 1))
 
 
 def sentences(text: str, language: str) -> list[str]:

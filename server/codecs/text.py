@@ -14,6 +14,7 @@ from server.codecs.contract import CodecError, Piece, Plan
 from server.codecs.passthrough import fields
 from server.codecs.segments import clause_stops, divide, sentence_stops, word_stops
 from server.codecs.vectors import mean, shortest, unit
+from server.codecs.work import UNBOUNDED, Work
 
 LANGUAGE = "en"  # of the sentence rules: these tasks name none, and the marks of other scripts are among them
 
@@ -38,11 +39,12 @@ class TextCodec:
         """Raises `CodecError` for a `topK` that is not a positive integer."""
         self._top(options)
 
-    def encode(self, text: str, options: Mapping[str, Any]) -> Plan:
+    def encode(self, text: str, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
         """Raises `CodecError` for a text without any words, and for one too long for a task that cannot be averaged."""
         top = self._top(options)
         refuse_lone_surrogates(text)
         pieces = [Piece(input=array("i", ids), cost=len(ids)) for ids in self._parts(text) if len(ids) > self._specials]
+        work.spend(len(pieces), sum(piece.cost for piece in pieces))
         if not pieces:
             raise CodecError("text is empty")
         return Plan(pieces=pieces, memo=top)

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from broker.messages import FailureCode, Lane
 from server.answer import Record
 from server.codecs.contract import CodecError
+from server.codecs.work import Work
 from server.directory import Served
 from server.encoding import decode, encode_all
 from server.errors import Problem, problem_of
@@ -58,7 +59,7 @@ class Inference:
             call = self._read(scope, await read_body(headers, receive, settings.max_body_bytes))
             self._check(call)
             vigil.listen()
-            records = await self._encode(call)
+            records = await self._encode(call, self._work(vigil.deadline))
             spent = await self._compute(call, records, vigil.deadline, lane)
             body = to_json({"result": self._rows(call, records, scope)})
         await self._reply(send, body, spent)
@@ -73,9 +74,13 @@ class Inference:
         except CodecError as error:
             raise problem_of(error) from error
 
-    async def _encode(self, call: Call) -> list[Record]:
+    def _work(self, deadline: float) -> Work:
+        settings = self._front_end.settings
+        return Work(settings.max_queue_jobs, settings.max_queue_tokens, deadline, self._front_end.clock)
+
+    async def _encode(self, call: Call, work: Work) -> list[Record]:
         codec = call.served.codec
-        plans = await encode_all(codec, [asked.text for asked in call.records], call.options)
+        plans = await encode_all(codec, [asked.text for asked in call.records], call.options, work)
         return [Record(asked.text, codec, plan) for asked, plan in zip(call.records, plans, strict=True)]
 
     async def _compute(self, call: Call, records: Sequence[Record], deadline: float, lane: Lane) -> Stages | None:
@@ -83,9 +88,6 @@ class Inference:
         door, clock = self._front_end.door, self._front_end.clock
         started = clock()
         with door.expect(call.served, records, call.options, deadline, lane) as answer:
-            limit = self._front_end.settings.max_queue_jobs
-            if answer.left > limit:
-                raise Problem(FailureCode.TOO_LARGE, f"These texts make {answer.left} jobs; {limit} may wait at once.")
             door.admit(answer)
             await answer
         if answer.timing is None:

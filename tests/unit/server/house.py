@@ -30,6 +30,7 @@ from broker.messages import (
 )
 from server.app import create_app
 from server.codecs.contract import CodecError, Piece, Plan
+from server.codecs.work import UNBOUNDED, Work
 from server.front_end import FrontEnd
 from server.link import Link
 from server.registry import PERIOD
@@ -49,11 +50,12 @@ class WordCodec:
             if language not in ("en", "ja"):
                 raise CodecError(f"unknown language {language}", code="unknown_language", languages=["en", "ja"])
 
-    def encode(self, text: str, options: Mapping[str, Any]) -> Plan:
+    def encode(self, text: str, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
         if text == "impossible":
             raise CodecError("this text is impossible")
         if text == "bug":
             raise RuntimeError("secret internals")
+        work.spend(len(text.split()), len(text))
         pieces = [Piece(input=f"{self.card.revision}:{word}", cost=len(word)) for word in text.split()]
         return Plan(pieces=pieces, memo=dict(options), unknown=text.count("?"))
 

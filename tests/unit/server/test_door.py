@@ -9,6 +9,7 @@ import pytest
 from broker.messages import Failure, FailureCode, Lane, Result, Timing, Verdict
 from server.answer import Record
 from server.codecs.contract import Piece, Plan
+from server.codecs.work import UNBOUNDED
 from server.directory import Served
 from server.door import Door
 from server.errors import Problem
@@ -357,7 +358,7 @@ async def test_a_record_that_is_done_keeps_its_outputs_and_its_codec(post):
 
 async def test_a_text_that_the_new_revision_cannot_take_ends_with_its_problem(post):
     class Stricter(WordCodec):
-        def encode(self, text, options):
+        def encode(self, text, options, work=UNBOUNDED):
             return super().encode("impossible", options)
 
     new = card(revision="r2")

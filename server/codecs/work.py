@@ -1,0 +1,68 @@
+"""What one request may still make, and whether anybody still waits for it: codecs ask before they make anything."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+from server.codecs.contract import CodecError
+
+BOUNDLESS = 1 << 62
+
+
+class RequestTooLarge(CodecError):
+    """The whole request would make more than may wait at once: no record of it is computed."""
+
+    def __init__(self, made: str, limit: int) -> None:
+        super().__init__(f"These texts make more than {limit} {made}; no more may wait at once.", code="too_large")
+
+
+class Abandoned(Exception):
+    """The deadline has passed, or the client has gone: whatever is made now is of no use to anybody."""
+
+
+class Work:
+    """Counts what one request makes, over all its records. One thread spends; any thread may stop it."""
+
+    __slots__ = ("_clock", "_deadline", "_is_stopped", "_jobs", "_tokens", "jobs_left", "tokens_left")
+
+    def __init__(
+        self,
+        jobs: int = BOUNDLESS,
+        tokens: int = BOUNDLESS,
+        deadline: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._jobs = self.jobs_left = jobs
+        self._tokens = self.tokens_left = tokens
+        self._deadline = deadline  # seconds, by this clock
+        self._clock = clock
+        self._is_stopped = False
+
+    def require(self, jobs: int = 0, tokens: int = 0) -> None:
+        """Raises `RequestTooLarge` where so many more are too many; takes nothing. For what is known before the work:
+        a text makes at least so many pieces, or tokens."""
+        if jobs > self.jobs_left:
+            raise RequestTooLarge("jobs", self._jobs)
+        if tokens > self.tokens_left:
+            raise RequestTooLarge("tokens", self._tokens)
+
+    def spend(self, jobs: int, tokens: int = 0) -> None:
+        """Take so many before they are made. Raises `RequestTooLarge`, and what `check` raises."""
+        self.require(jobs, tokens)
+        self.jobs_left -= jobs
+        self.tokens_left -= tokens
+        self.check()
+
+    def check(self) -> None:
+        """Raises `Abandoned` when nobody waits any more. Ask between lines, pieces, and slices of a long text."""
+        if self._is_stopped or self._clock() > self._deadline:
+            raise Abandoned
+
+    def stop(self) -> None:
+        """Nobody waits any more."""
+        self._is_stopped = True
+
+
+UNBOUNDED = Work()  # for whoever encodes outside a request: tests, benchmarks
