@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from math import isfinite
@@ -28,6 +29,7 @@ FRAME_FAILURES = b"F"
 FRAME_POISON = b"P"  # written by scripts: ids of 32 characters, one after another
 ID_WIDTH = 32
 STAMP = 13  # digits of a time in ms, in front of cards and presences in the registry
+PLAIN = re.compile(r"[a-z0-9._-]+@[A-Za-z0-9._-]+")  # a card's key
 POISON_MESSAGE = "this input crashed the model three times and was set aside"
 
 AnyDataclass = TypeVar("AnyDataclass")
@@ -135,8 +137,12 @@ def encode_card(card: ModelCard) -> bytes:
 
 
 def decode_card(data: bytes) -> ModelCard:
-    """The card in these bytes; fields that this version does not know are ignored."""
-    return _known(ModelCard, data)
+    """The card in these bytes; fields that this version does not know are ignored. Its name and revision stand in
+    keys, addresses and headers, so they are held to plain characters."""
+    card = _known(ModelCard, data)
+    if not PLAIN.fullmatch(card.key):
+        raise WireError("the name or revision of a card is not spelled with plain characters")
+    return card
 
 
 def encode_presence(presence: Presence) -> bytes:

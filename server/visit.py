@@ -23,11 +23,12 @@ UNMATCHED = "unmatched"  # never the raw path: anyone could make it a label
 class Visit:
     """What the layers within know of a request, under `scope["visit"]`."""
 
-    __slots__ = ("request_id", "started")
+    __slots__ = ("model", "request_id", "started")
 
     def __init__(self, request_id: bytes, started: float) -> None:
         self.request_id = request_id
         self.started = started  # seconds, our own clock
+        self.model = b""  # name@revision, once one was chosen
 
 
 class Outgoing:
@@ -37,17 +38,20 @@ class Outgoing:
     the collector finds, for a tenth of a second at a time under load.
     """
 
-    __slots__ = ("headers", "status", "to_client")
+    __slots__ = ("headers", "status", "to_client", "visit")
 
-    def __init__(self, to_client: Send, request_id: bytes, *, is_last: bool) -> None:
+    def __init__(self, to_client: Send, visit: Visit, *, is_last: bool) -> None:
         self.to_client = to_client
-        self.headers = [(b"x-request-id", request_id)]
+        self.visit = visit
+        self.headers = [(b"x-request-id", visit.request_id)]
         if is_last:
             self.headers.append((b"connection", b"close"))
         self.status = 0  # until an answer begins
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if self.visit.model:
+                self.headers.append((b"jitney-model", self.visit.model))
             message["headers"] = [*message["headers"], *self.headers]
             self.status = message["status"]
         await self.to_client(message)
@@ -69,7 +73,7 @@ class Reception:
             return
         scope["visit"] = visit = Visit(self._request_id(scope), self._clock())
         # While draining, clients are asked to open their next connection elsewhere: this one will be closed on them.
-        outgoing = Outgoing(send, visit.request_id, is_last=self._front_end.is_draining)
+        outgoing = Outgoing(send, visit, is_last=self._front_end.is_draining)
         try:
             await self._app(scope, receive, outgoing.send)
         except ClientGone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ from server.timing import Stages, stages
 from server.visit import identity
 
 log = structlog.get_logger("server")
+
+JOBS_TOLD = 16  # ids of failed jobs in one line of the log
 
 to_json = msgspec.json.Encoder().encode
 Row = dict[str, Any]
@@ -57,10 +60,11 @@ class Inference:
             lane = lane_of(headers)
             require_json(headers)
             call = self._read(scope, await read_body(headers, receive, settings.max_body_bytes))
+            choose(scope, call.served)
             self._check(call)
             vigil.listen()
             records = await self._encode(call, self._work(vigil.deadline))
-            spent = await self._compute(call, records, vigil.deadline, lane)
+            spent = await self._compute(call, records, vigil.deadline, lane, scope)
             body = to_json({"result": self._rows(call, records, scope)})
         await self._reply(send, body, spent)
 
@@ -83,13 +87,17 @@ class Inference:
         plans = await encode_all(codec, [asked.text for asked in call.records], call.options, work)
         return [Record(asked.text, codec, plan) for asked, plan in zip(call.records, plans, strict=True)]
 
-    async def _compute(self, call: Call, records: Sequence[Record], deadline: float, lane: Lane) -> Stages | None:
+    async def _compute(
+        self, call: Call, records: Sequence[Record], deadline: float, lane: Lane, scope: Scope
+    ) -> Stages | None:
         """Every record then has its outputs or its problem. Returns where the time went; None: nothing was computed."""
         door, clock = self._front_end.door, self._front_end.clock
         started = clock()
         with door.expect(call.served, records, call.options, deadline, lane) as answer:
             door.admit(answer)
             await answer
+        if answer.edition:
+            scope["visit"].model = _renewed(call, records, answer.served)
         if answer.timing is None:
             return None
         spent = stages(answer.timing, clock() - started)
@@ -123,12 +131,31 @@ class Inference:
         await send({"type": "http.response.body", "body": body})
 
 
+def choose(scope: Scope, served: Served) -> None:
+    """This model answers, with a result or with an error: whatever is sent names it (`Jitney-Model`)."""
+    scope["visit"].model = served.card.key.encode("ascii")
+
+
+def _renewed(call: Call, records: Sequence[Record], last: Served) -> bytes:
+    """Who answered a request whose model's revision ended on the way: the one after it, and it, if some were done."""
+    is_mixed = any(record.codec is call.served.codec for record in records)
+    return ", ".join([call.served.card.key] * is_mixed + [last.card.key]).encode("ascii")
+
+
 def _log_failed(call: Call, records: Sequence[Record], scope: Scope) -> None:
-    """Where a request's id meets the ids of its jobs, by which the batcher's lines go."""
-    for record in records:
-        if record.problem is not None:
-            code, jobs = record.problem.code, list(record.job_ids)
-            log.info("record failed", **identity(scope), model=call.served.card.key, code=code, jobs=jobs)
+    """Where a request's id meets the ids of its jobs, by which the batcher's lines go. One line, however many."""
+    failed = [record for record in records if record.problem is not None]
+    jobs = [job for record in failed for job in record.job_ids]
+    codes = Counter(record.problem.code for record in failed if record.problem is not None)
+    log.info(
+        "records failed",
+        **identity(scope),
+        model=call.served.card.key,
+        codes=dict(codes),
+        records=len(records),
+        jobs=jobs[:JOBS_TOLD],
+        more_jobs=max(0, len(jobs) - JOBS_TOLD),
+    )
 
 
 def _row(record_id: Id, fields: Row | Problem) -> Row:

@@ -15,7 +15,7 @@ from server import schema
 from server.directory import Listed
 from server.endpoints.classification import TASK as CLASSIFICATION
 from server.endpoints.embedding import TASK as EMBEDDING
-from server.endpoints.inference import Call, Inference
+from server.endpoints.inference import Call, Inference, choose
 from server.endpoints.translation import TASK as TRANSLATION
 from server.front_end import FrontEnd
 
@@ -34,6 +34,7 @@ def model_by_name(front_end: FrontEnd) -> Route:
 
     def read(scope: Scope, body: bytes) -> Call:
         served = front_end.directory.named(scope["path_params"]["name"], front_end.clock())
+        choose(scope, served)
         decoder = OF_TASK.get(served.card.task, CUSTOM)
         payload = schema.read(decoder, body).payload
         return Call(served, payload.records, payload.options() if decoder is not CUSTOM else _further_fields(body))

@@ -243,3 +243,15 @@ def test_a_card_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, A
 def test_a_presence_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, Any]) -> None:
     with pytest.raises(WireError):
         wire.decode_presence(msgpack.packb({"batcher": "b", "model": "m@r"} | change))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"name": "Toy"}, {"name": "a b"}, {"name": ""}, {"revision": "r\r\nSet-Cookie: x=1"}, {"revision": "é"}],
+    ids=str,
+)
+def test_a_card_whose_name_or_revision_would_not_fit_a_header_is_refused(fields: dict[str, str]) -> None:
+    card = ModelCard(**({"name": "toy", "task": "t", "codec": "text", "revision": "r"} | fields))
+
+    with pytest.raises(WireError, match="plain characters"):
+        wire.decode_card(wire.encode_card(card))

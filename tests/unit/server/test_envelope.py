@@ -6,7 +6,7 @@ import pytest
 
 from broker.messages import Timing
 from server.timing import stages
-from tests.unit.server.house import ScriptedBroker, WordCodec, announced, card, house
+from tests.unit.server.house import ScriptedBroker, WordCodec, announced, answered, card, house
 
 pytestmark = pytest.mark.anyio
 
@@ -209,3 +209,60 @@ async def test_a_body_in_many_chunks_is_one_body():
         answer = await jitney.client.post("/models/echo", content=chunks())
 
         assert answer.json() == {"result": [{"id": 1, "text": "A"}]}
+
+
+@pytest.mark.parametrize(
+    ("texts", "status"),
+    [
+        pytest.param(["life"], 200, id="an answer"),
+        pytest.param([], 200, id="no records"),
+        pytest.param(["life", "fail:poison"], 200, id="some records failed"),
+        pytest.param(["fail:model_error"], 500, id="all records failed"),
+        pytest.param(["impossible"], 422, id="nothing was computed"),
+        pytest.param(["life"] * 257, 413, id="too many records"),
+        pytest.param(["bug"], 500, id="a bug in the codec"),
+    ],
+)
+async def test_every_answer_names_its_model_an_error_too(texts, status):
+    async with house() as jitney:
+        answer = await jitney.ask(*texts)
+
+        assert (answer.status_code, answer.headers["jitney-model"]) == (status, "echo@r1")
+
+
+async def test_a_body_that_cannot_be_read_is_answered_in_the_name_of_the_model_that_its_address_names():
+    async with house() as jitney:
+        answer = await jitney.client.post("/models/echo", content=b"{")
+
+        assert (answer.status_code, answer.headers["jitney-model"]) == (400, "echo@r1")
+
+
+async def test_where_no_model_was_chosen_none_is_named():
+    async with house() as jitney:
+        answers = [await jitney.client.get("/v1/models"), await jitney.ask("life", path="/models/other")]
+
+        assert [("jitney-model" in answer.headers) for answer in answers] == [False, False]
+
+
+async def test_an_answer_that_two_revisions_gave_names_both():
+    async with house(ScriptedBroker(answers=False)) as jitney, jitney.asked("one", "two") as asking:
+        first, _ = jitney.broker.jobs
+        jitney.broker.publish(answered(first))
+        await jitney.until(lambda: jitney.front_end.door.waiting[0].left == 1)
+        jitney.broker.answers = True
+        jitney.broker.announcements = [announced(card(revision="r2"), since=2.0), announced(card(), batchers=0)]
+        await jitney.look()
+
+        answer = await asking
+
+        assert answer.json()["result"] == [{"id": 0, "text": "ONE"}, {"id": 1, "text": "TWO"}]
+        assert answer.headers["jitney-model"] == "echo@r1, echo@r2"
+
+
+async def test_an_answer_of_the_revision_after_the_one_that_ended_names_that_one():
+    async with house(ScriptedBroker(answers=False)) as jitney, jitney.asked("one") as asking:
+        jitney.broker.answers = True
+        jitney.broker.announcements = [announced(card(revision="r2"), since=2.0), announced(card(), batchers=0)]
+        await jitney.look()
+
+        assert (await asking).headers["jitney-model"] == "echo@r2"

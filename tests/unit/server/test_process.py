@@ -246,13 +246,15 @@ async def test_a_trace_id_is_part_of_the_line(sent, logged):
     assert line.get("trace_id") == logged
 
 
-async def test_a_failed_record_is_one_line():
-    with structlog.testing.capture_logs() as lines:
-        async with house() as jitney:
-            await jitney.ask("a", "fail:poison", headers={"X-Request-ID": "abc"})
+async def test_the_failed_records_of_a_request_are_one_line_however_many_they_are():
+    async with house() as jitney:
+        with structlog.testing.capture_logs() as lines:
+            await jitney.ask("a", *["fail:poison"] * 100, *["impossible"] * 100, headers={"X-Request-ID": "abc"})
 
-    (line,) = [line for line in lines if line["event"] == "record failed"]
-    assert (line["request_id"], line["code"], line["model"]) == ("abc", "poison", "echo@r1")
+    (line,) = lines
+    assert (line["event"], line["request_id"], line["model"]) == ("records failed", "abc", "echo@r1")
+    assert (line["records"], line["codes"]) == (201, {"poison": 100, "invalid_input": 100})
+    assert (len(line["jobs"]), line["more_jobs"]) == (16, 84)
 
 
 async def test_a_good_answer_is_no_line():
