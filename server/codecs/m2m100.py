@@ -18,6 +18,10 @@ from server.codecs.segments import clause_stops, divide, lines, lines_up_to, sen
 from server.codecs.vocabulary import Vocabulary
 from server.codecs.work import UNBOUNDED, Work
 
+PIECE = (
+    16  # characters of SentencePiece's longest pieces: a longer text has more tokens than fit, and is not read whole
+)
+READ_AT_ONCE = 4096  # characters: a text that is mostly blank has fewer tokens than its length says
 FRAME = 2  # ids around a text's own: the source language before it, the end after it
 
 
@@ -41,6 +45,7 @@ class M2M100Codec:
         self._eos = int(card.options.get("eos", 2))
         self._unk = int(card.options.get("unk", 3))
         self._room = card.max_cost - FRAME
+        self._longest = max(READ_AT_ONCE, self._room * PIECE)
         self._vocabulary = Vocabulary(
             file_of(card, files, "sentencepiece.bpe.model"), file_of(card, files, "vocab.json"), unk=self._unk
         )
@@ -86,24 +91,32 @@ class M2M100Codec:
     def _segments(self, text: str, source: str, target: str) -> Iterator[tuple[list[int], str, str]]:
         """(ids, words, gap) of all that becomes a job, and of what does not (no ids)."""
         for line, gap in lines(text):
-            ids = self._vocabulary.ids(line)
-            if len(ids) <= self._room:
+            if len(line) <= self._longest and len(ids := self._vocabulary.ids(line)) <= self._room:
                 yield ids, line, gap
             else:
                 yield from self._cut(line, gap, source, separator(target))
 
     def _cut(self, line: str, gap: str, source: str, between: str) -> Iterator[tuple[list[int], str, str]]:
-        parts = [part.strip() for sentence in sentences(line, source) for part in self._fitting(sentence)]
-        parts = [part for part in parts if part]
-        for number, part in enumerate(parts, start=1):
-            ids = self._vocabulary.ids(part)
-            if len(ids) > self._room:
-                raise CodecError(f"a single character is longer than the {self._room} tokens left", code="too_large")
-            yield ids, part, between if number < len(parts) else gap
+        last = ""
+        for part in self._parts(line, source):  # one at a time: whoever counts the pieces may stop
+            if last:
+                yield self._ids(last), last, between
+            last = part
+        yield self._ids(last), last, gap
+
+    def _parts(self, line: str, source: str) -> Iterator[str]:
+        for sentence in sentences(line, source):
+            yield from filter(None, map(str.strip, self._fitting(sentence)))
+
+    def _ids(self, part: str) -> list[int]:
+        ids = self._vocabulary.ids(part)
+        if len(ids) > self._room:
+            raise CodecError(f"a single character is longer than the {self._room} tokens left", code="too_large")
+        return ids
 
     def _fitting(self, sentence: str) -> list[str]:
         def fits(part: str) -> bool:
-            return len(self._vocabulary.ids(part.strip())) <= self._room
+            return len(part) <= self._longest and len(self._vocabulary.ids(part.strip())) <= self._room
 
         return divide(sentence, fits, [clause_stops(sentence), word_stops(sentence)])
 

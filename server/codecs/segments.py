@@ -13,6 +13,9 @@ from sentencex import segment
 LINE = re.compile(r"\S(?:[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*\S)?")
 # Ends of clauses. Where words stand apart a mark counts only before a space, so 3,000 stays whole.
 CLAUSE_END = re.compile(r"[,;:.!?)\]…،؛؟۔।॥፣፤።၊။។][\"'”’»]?(?=\s)|[、，；：。！？）」』—]")
+# Characters that the sentence rules see at once. Where text is not ASCII they take quadratic time, and hold the
+# interpreter: 80,000 characters kept everybody else waiting for a second.
+SIGHT = 2048
 SPACE = re.compile(r"\s")
 WORD_START = re.compile(r"(?<=\s)(?=\S)")
 
@@ -40,8 +43,22 @@ def lines_up_to(most: int, text: str) -> int:
     return sum(1 for _ in islice(LINE.finditer(text), most + 1))
 
 
-def sentences(text: str, language: str) -> list[str]:
-    """The sentences of a line, each with the whitespace that follows it; joined they are the line."""
+def sentences(text: str, language: str) -> Iterator[str]:
+    """The sentences of a line, each with the whitespace that follows it; joined they are the line. One after another,
+    so whoever counts them may stop; what has no end within `SIGHT` is cut at a word."""
+    start = 0
+    while len(text) - start > SIGHT:
+        found = _sentences(text[start : start + SIGHT], language)
+        if len(found) == 1:
+            found = [text[start : start + (word_stops(found[0]) or [SIGHT])[-1]]]
+        else:
+            found.pop()  # its end is out of sight
+        yield from found
+        start += sum(map(len, found))
+    yield from _sentences(text[start:], language)
+
+
+def _sentences(text: str, language: str) -> list[str]:
     # sentencex drops newlines, and panics over a wide space between an initial and its full stop ("B\u3000."). So it
     # sees plain spaces, and only its lengths are taken.
     lengths = [len(sentence) for sentence in segment(language, SPACE.sub(" ", text))]
@@ -71,6 +88,27 @@ def clause_stops(text: str) -> list[int]:
 def word_stops(text: str) -> list[int]:
     """Where words begin."""
     return [match.start() for match in WORD_START.finditer(text)]
+
+
+def stretches(text: str, most: int, language: str) -> Iterator[str]:
+    """Parts of at most so many characters, cut after sentences where that can be; joined they are the text. So that a
+    long text needs no more memory, and holds nobody up for longer, than a stretch of it."""
+    start = 0
+    while len(text) - start > most:
+        end = start + most
+        late = max(start + most // 2, end - SIGHT)
+        end = late + _last_stop(text[late:end], language)
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def _last_stop(text: str, language: str) -> int:
+    """The last place to cut this text before its end, of the best kind; its end where there is none."""
+    for stops in (sentence_stops(text, language)[:-1], clause_stops(text), word_stops(text)):
+        if inside := [stop for stop in stops[-2:] if 0 < stop < len(text)]:
+            return inside[-1]
+    return len(text)
 
 
 def divide(text: str, fits: Callable[[str], bool], levels: Sequence[Sequence[int]]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -12,10 +12,13 @@ from broker.messages import ModelCard, Value
 from server.codecs.checks import file_of, refuse_lone_surrogates
 from server.codecs.contract import CodecError, Piece, Plan
 from server.codecs.passthrough import fields
-from server.codecs.segments import clause_stops, divide, sentence_stops, word_stops
+from server.codecs.segments import clause_stops, divide, sentence_stops, stretches, word_stops
 from server.codecs.vectors import mean, shortest, unit
 from server.codecs.work import UNBOUNDED, Work
 
+STRETCH = 16_384  # characters that are read at once
+CHARACTERS = 16  # and for each token of the budget: more than a token has on average, so that budgets are used well
+SURELY = 2.0  # budgets beyond which a part is too long, to judge by the one it was cut from
 LANGUAGE = "en"  # of the sentence rules: these tasks name none, and the marks of other scripts are among them
 
 
@@ -43,8 +46,11 @@ class TextCodec:
         """Raises `CodecError` for a text without any words, and for one too long for a task that cannot be averaged."""
         top = self._top(options)
         refuse_lone_surrogates(text)
-        pieces = [Piece(input=array("i", ids), cost=len(ids)) for ids in self._parts(text) if len(ids) > self._specials]
-        work.spend(len(pieces), sum(piece.cost for piece in pieces))
+        pieces: list[Piece] = []
+        for ids in self._parts(text, work):
+            if len(ids) > self._specials:
+                work.spend(1, len(ids))
+                pieces.append(Piece(input=array("i", ids), cost=len(ids)))
         if not pieces:
             raise CodecError("text is empty")
         return Plan(pieces=pieces, memo=top)
@@ -67,23 +73,51 @@ class TextCodec:
         return top
 
     def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(text).ids
+        # Of the tokenizer's ways this one lets other threads run meanwhile, and keeps no offsets.
+        ids: list[int] = self._tokenizer.encode_batch_fast([text])[0].ids
         return ids
 
-    def _parts(self, text: str) -> list[list[int]]:
-        ids = self._ids(text)
-        if len(ids) <= self._max_cost:
-            return [ids]
+    def _parts(self, text: str, work: Work) -> Iterator[list[int]]:
+        """The ids of the whole text, or of its parts where it is over the budget: the text is read by stretches, for
+        each token that is made takes half a kilobyte."""
+        if len(text) <= STRETCH or self._is_short(text, work):
+            ids = self._ids(text)
+            if len(ids) <= self._max_cost:
+                yield ids
+                return
         if self._task not in ("classification", "embedding"):
-            raise CodecError(f"text has {len(ids)} tokens; this model takes {self._max_cost}", code="too_large")
-        levels = [sentence_stops(text, LANGUAGE), clause_stops(text), word_stops(text)]
-        parts = [self._ids(part) for part in divide(text, self._fits, levels)]
-        if max(map(len, parts)) > self._max_cost:
-            raise CodecError(f"a single character is longer than {self._max_cost} tokens", code="too_large")
-        return parts
+            raise CodecError(f"text has more than the {self._max_cost} tokens this model takes", code="too_large")
+        for stretch in stretches(text, max(STRETCH, CHARACTERS * self._max_cost), LANGUAGE):
+            yield from self._divided(stretch, work)
 
-    def _fits(self, text: str) -> bool:
-        return len(self._ids(text)) <= self._max_cost
+    def _is_short(self, text: str, work: Work) -> bool:
+        """Whether a long text has few tokens all the same: most of it blank, perhaps. Read no further than it takes."""
+        tokens = self._specials
+        for stretch in stretches(text, STRETCH, LANGUAGE):
+            work.check()
+            tokens += len(self._ids(stretch)) - self._specials
+            if tokens > self._max_cost:
+                return False
+        return True
+
+    def _divided(self, text: str, work: Work) -> Iterator[list[int]]:
+        density = 0.0  # tokens a character, in the part last read
+
+        def fits(part: str) -> bool:
+            nonlocal density
+            if len(part) * density > SURELY * self._max_cost:
+                return False  # not read again at every halving
+            work.check()
+            tokens = len(self._ids(part))
+            density = tokens / len(part)
+            return tokens <= self._max_cost
+
+        levels = [sentence_stops(text, LANGUAGE), clause_stops(text), word_stops(text)]
+        for part in divide(text, fits, levels):
+            ids = self._ids(part)
+            if len(ids) > self._max_cost:
+                raise CodecError(f"a single character is longer than {self._max_cost} tokens", code="too_large")
+            yield ids
 
     def _joined(self, plan: Plan, outputs: Sequence[Value], *, is_vector: bool) -> list[float]:
         if len(outputs) == 1:

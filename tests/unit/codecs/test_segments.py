@@ -13,6 +13,7 @@ from server.codecs.segments import (
     sentence_stops,
     sentences,
     separator,
+    stretches,
     word_stops,
 )
 
@@ -70,7 +71,7 @@ def test_sentences_together_are_the_text(text: str, language: str) -> None:
     ],
 )
 def test_a_line_falls_into_sentences(language: str, text: str, expected: list[str]) -> None:
-    assert sentences(text, language) == expected
+    assert list(sentences(text, language)) == expected
 
 
 def test_a_wide_space_between_an_initial_and_its_full_stop_is_no_panic() -> None:
@@ -121,6 +122,19 @@ def test_divided_parts_fit_and_together_are_the_text(text: str, size: int) -> No
 )
 def test_a_text_is_divided_where_it_hurts_least(text: str, size: int, parts: list[str]) -> None:
     assert up_to(size, text) == parts
+
+
+@exact
+@given(texts, st.integers(2, 20))
+def test_stretches_are_short_and_together_the_text(text: str, most: int) -> None:
+    parts = list(stretches(text, most, "en"))
+
+    assert "".join(parts) == text
+    assert all(len(part) <= most for part in parts)
+
+
+def test_a_stretch_ends_after_a_sentence() -> None:
+    assert list(stretches("It is late. So we go home.", 20, "en")) == ["It is late. ", "So we go home."]
 
 
 def test_a_code_point_is_the_smallest_part() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,8 @@ from broker.messages import ModelCard
 from server.codecs.contract import Codec
 from server.codecs.m2m100 import M2M100Codec
 from server.codecs.passthrough import PassthroughCodec
-from server.codecs.text import TextCodec
+from server.codecs.segments import sentences
+from server.codecs.text import STRETCH, TextCodec
 from server.codecs.work import Abandoned, RequestTooLarge, Work
 from tests.unit.codecs.samples import tokenizer_files, translation_card
 from tests.unit.codecs.test_text import tokenizer_json
@@ -26,6 +28,18 @@ def translating() -> Codec:
 def embedding() -> Codec:
     card = ModelCard(name="space", task="embedding", codec="text", revision="1", max_cost=16)
     return TextCodec(card, {"tokenizer.json": tokenizer_json()})
+
+
+class Listening:
+    """A tokenizer, and the texts that it was given."""
+
+    def __init__(self, codec: Any) -> None:
+        self._tokenizer, codec._tokenizer = codec._tokenizer, self
+        self.heard: list[int] = []  # their lengths
+
+    def encode_batch_fast(self, texts: Any) -> Any:
+        self.heard += map(len, texts)
+        return self._tokenizer.encode_batch_fast(texts)
 
 
 def passing() -> Codec:
@@ -98,3 +112,59 @@ def test_too_many_lines_are_counted_before_any_is_read(end: str, monkeypatch: An
 
     with pytest.raises(RequestTooLarge):
         codec.encode(f"a{end}" * 500_000, EN_JA, Work(jobs=10_000))
+
+
+LONG = [
+    pytest.param("Hello world, this is a sentence. " * 10_000, id="sentences"),
+    pytest.param("a." * 150_000, id="a word without end"),
+    pytest.param("これは文です。" * 40_000, id="no spaces"),
+    pytest.param("one\n" * 80_000, id="lines"),
+]
+
+
+@pytest.mark.parametrize("text", LONG)
+@pytest.mark.timeout(20)
+def test_a_long_text_is_read_by_stretches(text: str) -> None:
+    codec = embedding()
+    tokenizer = Listening(codec)
+
+    plan = codec.encode(text, {})
+
+    assert max(tokenizer.heard) <= STRETCH
+    assert max(piece.cost for piece in plan.pieces) <= 16
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_a_long_text_is_left_where_its_pieces_are_too_many(text: str) -> None:
+    codec = embedding()
+    tokenizer = Listening(codec)
+
+    with pytest.raises(RequestTooLarge):
+        codec.encode(text, {}, Work(jobs=100))
+
+    assert sum(tokenizer.heard) < 10 * STRETCH
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_a_long_text_is_left_soon_after_nobody_waits(text: str) -> None:
+    codec, ticks = embedding(), itertools.count()
+    tokenizer = Listening(codec)
+
+    with pytest.raises(Abandoned):
+        codec.encode(text, {}, Work(deadline=20.0, clock=lambda: float(next(ticks))))
+
+    assert sum(tokenizer.heard) < 10 * STRETCH
+
+
+def test_a_long_text_that_is_mostly_blank_is_one_piece() -> None:
+    (piece,) = embedding().encode("one" + " " * 100_000 + "two", {}).pieces
+
+    assert list(piece.input) == [1, 5, 6, 2]
+
+
+@pytest.mark.parametrize("mark", ["a。", "ä. ", "これは！", "「これ」", "ဒါ။"])
+@pytest.mark.timeout(10)
+def test_sentences_that_are_not_ascii_take_no_quadratic_time(mark: str) -> None:
+    text = mark * (400_000 // len(mark))
+
+    assert sum(map(len, sentences(text, "ja"))) == len(text)
