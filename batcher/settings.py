@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from broker.hosts import host_complaint
 from broker.messages import Limits
 from broker.settings import NAME, setting
 
@@ -45,5 +46,7 @@ class BatcherSettings:
             (bool(self.model), "say which model to serve: --model SPEC (or JITNEY_MODEL)"),
             (0.1 <= self.lease <= 60.0, "lease must be 0.1 to 60 seconds"),
             (self.max_step > self.lease, "max_step must be longer than lease"),
+            (0 <= self.metrics_port <= 65535, "metrics_port is a port, 0 to 65535"),
+            (not (wrong := host_complaint(self.metrics_host)), f"metrics_host {wrong}"),
         ]
         return [complaint for holds, complaint in rules if not holds] + self.limits().complaints()

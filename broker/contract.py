@@ -68,7 +68,12 @@ class FrontEndBroker(Protocol):
         ...
 
     async def look(self) -> Fleet:
-        """The cards and live batchers of this namespace, and the epoch (set by whoever finds none)."""
+        """The cards, live batchers and defaults of this namespace, and the epoch (set by whoever finds none)."""
+        ...
+
+    async def settle_default(self, task: str, name: str, *, again: bool = False) -> None:
+        """This model answers for the task when none is named, unless another does already; `again` puts it in place of
+        any other, for a broker that has forgotten. It outlives the model's card. A full broker keeps nothing."""
         ...
 
     async def artifact(self, sha256: str) -> bytes | None:

@@ -83,6 +83,11 @@ class Keys:
         return f"{self.prefix}batchers"
 
     @property
+    def defaults(self) -> str:
+        """Hash: task → name of the model that answers when a request names none."""
+        return f"{self.prefix}defaults"
+
+    @property
     def epoch(self) -> str:
         """String: random, set once by whoever finds none. A new value says that the broker came back empty."""
         return f"{self.prefix}epoch"

@@ -93,6 +93,12 @@ class MemoryFrontEnd:
         self._store.now()
         return self._store.fleet()
 
+    async def settle_default(self, task: str, name: str, *, again: bool = False) -> None:
+        self._store.now()
+        if again:
+            self._store.defaults[task] = name
+        self._store.defaults.setdefault(task, name)
+
     async def artifact(self, sha256: str) -> bytes | None:
         now = self._store.now()
         fades, data = self._store.artifacts.get(sha256, (0.0, b""))

@@ -125,6 +125,7 @@ class MemoryStore:
         self.presences: dict[str, tuple[float, Presence]] = {}
         self.artifacts: dict[str, tuple[float, bytes]] = {}
         self.limits: dict[str, Limits] = {}  # model name → what an operator set
+        self.defaults: dict[str, str] = {}  # task → model name
         self._epoch = ""
 
     def now(self) -> float:
@@ -180,6 +181,7 @@ class MemoryStore:
             epoch=self.epoch,
             announcements=[replace(known, batchers=self.behind(key)) for key, known in self.cards.items()],
             known_names=frozenset(known.card.name for known in self.cards.values()),
+            defaults=dict(self.defaults),
         )
 
     def behind(self, model: str) -> list[Presence]:

@@ -156,6 +156,7 @@ class Fleet:
     epoch: str  # changes when the broker has come back empty
     announcements: Sequence[Announcement] = ()
     known_names: frozenset[str] = frozenset()  # every model name with a card, live or not
+    defaults: Mapping[str, str] = field(default_factory=dict)  # task → name of the model that answers for it unnamed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ class Right:
 SCRIPTS = ("eval", "evalsha")
 RUN = "eval evalsha"
 MANY_KEYS = ("del", "exists", "mget")  # another word would be another key
-WHOLE = ("cards", "batchers", "epoch")  # keys without an end of their own
+WHOLE = ("cards", "batchers", "defaults", "epoch")  # keys without an end of their own
 CONNECTION = "ping info time"  # AUTH and HELLO are open to everybody
 
 TABLE: Mapping[Role, Mapping[str, str]] = {
@@ -56,6 +56,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "epoch": "set get",
         "cards": "hgetall",
         "batchers": "hgetall",
+        "defaults": "hgetall hsetnx hset",
         "artifact:": "get",
     },
     Role.BATCHER: {
@@ -87,6 +88,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "epoch": "get",
         "cards": "hgetall",
         "batchers": "hgetall",
+        "defaults": "hgetall hset",
         "artifact:": "exists",
         "limits:": "hgetall hset del",
     },

@@ -199,6 +199,33 @@ def drop_dead(
     raise typer.Exit(run_drop(redis_url, namespace, job or [], model=model, is_sure=is_sure, as_json=as_json))
 
 
+@app.command("default", short_help="Show or choose which model answers when none is named.")
+def default_model(
+    task: Annotated[str, typer.Argument(metavar="[TASK", show_default=False)] = "",
+    name: Annotated[str, typer.Argument(metavar="MODEL]", show_default=False)] = "",
+    as_json: AsJson = False,
+    redis_url: RedisUrl = REDIS_URL,
+    namespace: Namespace = NAMESPACE,
+) -> None:
+    """Show which model answers for each task when a request names none, or choose another.
+
+    \b
+    jitney default
+    jitney default embedding minilm
+
+    It is the model that was there first, and it stays the one, also while it is away: another's answers
+    would look the same and mean something else. Choose another when it does not come back. Front ends
+    started with --default-models follow that instead.
+    """
+    from jitney.default import run_default
+
+    if bool(task) != bool(name):
+        raise typer.BadParameter("say both, a task and the model: jitney default embedding minilm")
+    if name and not re.fullmatch(NAME, name):
+        raise typer.BadParameter(f"{name!r} is not spelled as {NAME}")
+    raise typer.Exit(run_default(redis_url, namespace, task, name, as_json=as_json))
+
+
 @app.command(short_help="Find out what is wrong with the broker.")
 def doctor(
     role: Annotated[

@@ -15,6 +15,7 @@ from broker.redis import connect_front_end
 from broker.settings import BrokerSettings, parser_for, pick, shown
 from server.app import create_app
 from server.codecs import make_codec
+from server.defaults import parse
 from server.front_end import FrontEnd
 from server.link import Connect, Link
 from server.ports import PortTaken, listening, metrics_served
@@ -79,6 +80,7 @@ def run(settings: ServerSettings, broker: BrokerSettings) -> None:
         make_codec,
         on_unfit=lambda error: server.give_up(error),
         address=shown(broker.redis_url),
+        defaults=parse(settings.default_models),
     )
     front_end = FrontEnd(settings=settings, link=link)
     server = Server(uvicorn_config(create_app(front_end), settings, front_end.metrics.refused), front_end)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from broker.messages import Announcement, Fleet, ModelCard
 from server.codecs.contract import Codec
+from server.defaults import chosen
 from server.errors import Problem, patience
+from server.names import rivals, sorted_out
 from server.pace import UNKNOWN, Pace
 
 
@@ -37,7 +39,10 @@ class Directory:
     listed: Mapping[str, Listed] = field(default_factory=dict)  # by name
     known: frozenset[str] = frozenset()  # names
     live: frozenset[str] = frozenset()  # cards' keys with a batcher behind them
-    first_of_task: Mapping[str, Served] = field(default_factory=dict)
+    fixed: Mapping[str, str] = field(default_factory=dict)  # by task: the model that a setting names as the default
+    defaults: Mapping[str, str] = field(default_factory=dict)  # by task: the one that was there first
+    rivals: Mapping[str, Sequence[ModelCard]] = field(default_factory=dict)  # by name: where several live, these
+    turned_away: Sequence[ModelCard] = ()  # with batchers, under a name that is another task's
     missing_since: Mapping[str, float] = field(default_factory=dict)  # by name: known, and not callable
     since: float = 0.0  # seconds, the caller's clock: the first look
 
@@ -46,20 +51,38 @@ class Directory:
         served = self.served.get(name)
         if served is not None:
             return served
-        if name not in self.known:
+        if self.listed and name not in self.known:  # without any card nobody can say that there is no such model
             raise Problem("unknown_model", f"There is no model {name!r}. {_live_models(self.served)}")
-        away = now - self.missing_since[name]
+        away = now - self.missing_since.get(name, self.since)
         raise Problem("no_batcher", f"No batcher serves {name!r} at the moment.", retry_after=patience(away))
 
     def for_task(self, task: str, name: str | None, now: float) -> Served:
-        """The model of this task: the named one, else the alphabetically first that lives. Raises `Problem`."""
+        """The model of this task: the named one, else the default and never another in its place. Raises `Problem`."""
         if name is not None:
             return self._named_for_task(task, name, now)
-        served = self.first_of_task.get(task)
-        if served is None:
-            away = now - self._missing_since(task)
-            raise Problem("no_batcher", f"No batcher does {task} at the moment.", retry_after=patience(away))
-        return served
+        default = self.default(task)
+        if default is None or not self.is_served(task, default):
+            since = self._missing_since(task) if default is None else self.missing_since.get(default, self.since)
+            raise Problem("no_batcher", self._why_none(task, default), retry_after=patience(now - since))
+        return self.served[default]
+
+    def is_served(self, task: str, name: str) -> bool:
+        """Whether this model can be called, and for this task."""
+        return name in self.served and self.served[name].card.task == task
+
+    def default(self, task: str) -> str | None:
+        """Which model answers for this task when a request names none; None before any was there."""
+        return self.fixed.get(task) or self.defaults.get(task)
+
+    def _why_none(self, task: str, default: str | None) -> str:
+        others = [served.card.name for served in self.served.values() if served.card.task == task]
+        if default is None or not others:
+            return f"No batcher does {task} at the moment."
+        return (
+            f"The default model of {task}, {default!r}, has no batcher at the moment, and no other answers in its"
+            f' place. {_live_models(others)} Name one in the payload ("model"), or have an operator choose another'
+            " default (jitney default)."
+        )
 
     def _named_for_task(self, task: str, name: str, now: float) -> Served:
         listed = self.listed.get(name)
@@ -78,23 +101,26 @@ class Directory:
         served = self.served.get(card.name)
         if card.key in self.live or served is None or served.card.key == card.key:
             return None
-        return served
+        return served if served.card.task == card.task else None
 
     def updated(self, fleet: Fleet, codecs: Mapping[str, Codec], now: float) -> Directory:
         """The directory after another look; `codecs` are the ready ones, by card key."""
-        best_last = sorted(
-            fleet.announcements, key=lambda one: (_callable(one, codecs), bool(one.batchers), one.announced)
-        )
+        kept, turned_away = sorted_out(fleet.announcements)
+        best_last = sorted(kept, key=lambda one: (_callable(one, codecs), bool(one.batchers), one.announced))
         served = {one.card.name: _served(one, codecs) for one in best_last if _callable(one, codecs)}
         gone = {name: replace(entry, status="gone", batchers=0) for name, entry in self.listed.items()}
         listed = gone | {one.card.name: _listed(one, codecs) for one in best_last}
-        known = self.known | fleet.known_names | listed.keys()
+        defaults = chosen(kept, fleet.defaults, self.defaults)
+        known = self.known | fleet.known_names | listed.keys() | {*defaults.values(), *self.fixed.values()}
         return Directory(
             served=served,
             listed=listed,
             known=known,
             live=frozenset(one.card.key for one in fleet.announcements if one.batchers),
-            first_of_task={served[name].card.task: served[name] for name in sorted(served, reverse=True)},
+            fixed=self.fixed,
+            defaults=defaults,
+            rivals=rivals(kept),
+            turned_away=[one.card for one in turned_away if one.batchers],
             missing_since={name: self.missing_since.get(name, now) for name in known - served.keys()},
             since=self.since or now,
         )

@@ -1,4 +1,8 @@
-"""What a front end says of its own health. Alive: its tasks turn. Ready: it can answer, if only with a quick 503."""
+"""What a front end says of its own health. Alive: its tasks turn. Ready: it can answer, if only with a quick 503.
+
+Anybody may read it, so it says that something is wrong and not where: hosts, addresses and errors stand in the log, and
+`jitney status` and `jitney doctor` tell them to operators.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Sequence
 
 from server.directory import Directory
 from server.front_end import FrontEnd
+from server.names import differences
 from server.reader import BLOCK
 from server.schema import Check, Health
 
@@ -45,23 +50,23 @@ def _turns(front_end: FrontEnd, task: str, ticked: float, limit: float, done: st
 
 
 def _broker(front_end: FrontEnd) -> Check:
-    """What was tried, the likely cause, since when. Never the password. One failed look is enough to say so: the door
-    waits for a second one, which on a link that is half open comes seconds later."""
+    """One failed look is enough to say so: the door waits for a second one, which on a link that is half open comes
+    seconds later."""
     registry = front_end.link.registry
     if front_end.door.is_open and registry.absence is None:
         return Check("broker", True, "answers")
     said = "does not answer" if registry.has_met_broker else "has not been met yet"
     if registry.absence is None:
         return Check("broker", False, said)
-    why, away = registry.absence.why, front_end.clock() - registry.absence.since
-    return Check("broker", False, f"{said}: tried {why.tried}: {why.cause}; {why.remedy}; for {away:.0f} s")
+    return Check("broker", False, f"{said}, for {front_end.clock() - registry.absence.since:.0f} s")
 
 
 def _models(front_end: FrontEnd) -> Sequence[Check]:
     directory, now = front_end.link.registry.directory, front_end.clock()
     if not directory.listed:
         return [Check("models", False, "no batcher has announced one yet")]
-    return [_model(directory, name, now) for name in sorted(directory.listed)]
+    models = [_model(directory, name, now) for name in sorted(directory.listed)]
+    return [*models, *_missing_defaults(directory), *_taken_names(directory)]
 
 
 def _model(directory: Directory, name: str, now: float) -> Check:
@@ -72,4 +77,25 @@ def _model(directory: Directory, name: str, now: float) -> Check:
     is_missed = away < MISSED or not directory.served
     if status == "gone" and not is_missed:
         return Check(f"model {name}", True, f"gone for {away:.0f} s, missed no longer")
+    cards = directory.rivals.get(name, ())
+    differing = differences(cards)
+    if differing:
+        status = f"{status}, in {len(cards)} revisions that differ in {', '.join(differing)}: two models of one name?"
     return Check(f"model {name}", status == "live", status)
+
+
+def _missing_defaults(directory: Directory) -> Sequence[Check]:
+    """Tasks with live models, none of which answers a request that names none."""
+    tasks = sorted({served.card.task for served in directory.served.values()})
+    return [
+        Check(f"default of {task}", False, f"{name} does not live: requests that name no model are refused")
+        for task in tasks
+        if (name := directory.default(task)) is not None and not directory.is_served(task, name)
+    ]
+
+
+def _taken_names(directory: Directory) -> Sequence[Check]:
+    return [
+        Check(f"name {card.name}", False, f"is taken: a second model, for {card.task}, needs another")
+        for card in directory.turned_away
+    ]

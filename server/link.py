@@ -47,10 +47,11 @@ class Link:
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         address: str = "",
+        defaults: Mapping[str, str] | None = None,
     ) -> None:
         outbox = Outbox()
         self.door = Door(front_end, outbox, clock)
-        self.registry = Registry(self.door, Library(make_codec), clock, sleep, address)
+        self.registry = Registry(self.door, Library(make_codec), clock, sleep, address, defaults)
         self.reader = Reader(self.door, clock, sleep)
         self.writer = Writer(self.door, outbox, clock, sleep)
         self._connect = connect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -12,14 +12,17 @@ import structlog
 from broker.contract import FrontEndBroker
 from broker.diagnosis import Diagnosis, diagnose
 from broker.errors import BrokerError, BrokerUnavailable
+from broker.messages import Fleet
 from server.directory import Directory
 from server.door import Door
 from server.library import Library
+from server.names import differences
 
 log = structlog.get_logger("server.registry")
 
 PERIOD = 0.5  # seconds between looks
 FAILURES = 2  # looks that fail in a row close the door
+ANOTHER_NAME = "two models need two names: start one of them with another --name"
 AT_ONCE = 32  # answers renewed before others get their turn
 
 
@@ -41,6 +44,7 @@ class Registry:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         address: str = "",
+        defaults: Mapping[str, str] | None = None,
     ) -> None:
         self._door = door
         self._library = library
@@ -49,7 +53,7 @@ class Registry:
         self._address = address  # the broker's, without a password
         self._epoch = ""
         self._failures = 0
-        self.directory = Directory()
+        self.directory = Directory(fixed=defaults or {})
         self.has_met_broker = False
         self.absence: Absence | None = None
         self.ticked = clock()  # when a look last ended, well or not
@@ -93,10 +97,12 @@ class Registry:
         fleet = await broker.look()
         live = [one.card for one in fleet.announcements if one.batchers]
         codecs = await self._library.stock(broker, live, self._clock())
-        self.directory = self.directory.updated(fleet, codecs, self._clock())
+        before, self.directory = self.directory, self.directory.updated(fleet, codecs, self._clock())
+        self._tell_of_names(before)
         self._greet()
-        self._remember(fleet.epoch)
+        is_empty_again = self._remember(fleet.epoch)
         await self._renew_orphans()
+        await self._settle_defaults(broker, before if is_empty_again else self.directory, fleet, again=is_empty_again)
 
     def _greet(self) -> None:
         if not self._door.is_open:
@@ -106,12 +112,34 @@ class Registry:
         self.has_met_broker = True
         self._door.open()
 
-    def _remember(self, epoch: str) -> None:
+    def _remember(self, epoch: str) -> bool:
         """Another epoch means that the broker came back empty: what waits has to be brought to it again."""
-        if self._epoch and epoch != self._epoch:
+        is_empty_again = bool(self._epoch) and epoch != self._epoch
+        if is_empty_again:
             log.warning("broker came back empty", waiting=len(self._door))
             self._door.push_again()
         self._epoch = epoch
+        return is_empty_again
+
+    async def _settle_defaults(
+        self, broker: FrontEndBroker, known: Directory, fleet: Fleet, *, again: bool
+    ) -> None:
+        """Have the broker keep which model answers for a task. To one that came back empty it is told over whatever a
+        front end that knows no better has written there meanwhile."""
+        for task, name in known.defaults.items():
+            if fleet.defaults.get(task) != name and task not in known.fixed:
+                await broker.settle_default(task, name, again=again)
+
+    def _tell_of_names(self, before: Directory) -> None:
+        """A name that two models claim is told once, when it is seen."""
+        now, known = self.directory, {card.key for card in before.turned_away}
+        for card in now.turned_away:
+            if card.key not in known:
+                log.error("name taken", name=card.name, task=card.task, revision=card.revision, remedy=ANOTHER_NAME)
+        for name, cards in now.rivals.items():
+            if differing := before.rivals.get(name) != cards and differences(cards):
+                revisions = [card.revision for card in cards]
+                log.warning("models differ", name=name, revisions=revisions, differ_in=differing, remedy=ANOTHER_NAME)
 
     async def _renew_orphans(self) -> None:
         """What waits for a revision that nobody serves any more is encoded for the one that lives."""

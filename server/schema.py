@@ -14,7 +14,7 @@ from server.unreadable import why
 Id = str | int
 
 Model = Annotated[
-    str | None, Meta(description="which model; else the alphabetically first live one of the task", examples=["demo"])
+    str | None, Meta(description="which model; else the default of the task, see /v1/models", examples=["demo"])
 ]
 Language = Annotated[str, Meta(description="language code, such as en, ja, zh", examples=["en"])]
 
@@ -144,6 +144,7 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
     task: str
     revision: str
     status: Annotated[str, Meta(description="live, loading (its tokenizer is on the way) or gone (no live batcher)")]
+    default: Annotated[bool, Meta(description="it answers for its task when a request names no model")]
     batchers: int
     max_tokens: int
     languages: list[str]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from broker.hosts import host_complaint
 from broker.settings import flag_name, setting
+from server.defaults import parse
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 PORTS = ("port", "metrics_port")
@@ -26,6 +28,9 @@ class ServerSettings:
     max_queue_jobs: int = setting(10_000, "jobs that may wait in one lane of one model; beyond it 429")
     max_queue_tokens: int = setting(5_000_000, "tokens that may wait in one lane of one model; beyond it 429")
     drain_seconds: float = setting(5.0, "seconds between SIGTERM and closing the port: unready, but still answering")
+    default_models: str = setting(
+        "", "which model answers for a task when a request names none: task=name, …; else the one that was there first"
+    )
     server_timing: bool = setting(True, "tell clients where the time went (Server-Timing)")
     log_level: str = setting("info", "least severe line to log", choices=LOG_LEVELS)
 
@@ -33,8 +38,13 @@ class ServerSettings:
         """What is wrong with these values, one sentence each; none when they are fine."""
         found = [f"{flag_name(name)} is a port, 0 to 65535" for name in PORTS if not 0 <= getattr(self, name) <= 65535]
         found += [f"{flag_name(name)} must be above 0" for name in ABOVE_ZERO if not getattr(self, name) > 0]
+        found += [f"--host {complaint}" for complaint in [host_complaint(self.host)] if complaint]
         if self.drain_seconds < 0:
             found.append("--drain-seconds must not be below 0")
         if self.default_timeout > self.max_timeout:
             found.append("--default-timeout is above --max-timeout")
+        try:
+            parse(self.default_models)
+        except ValueError as error:
+            found.append(f"--default-models: {error}")
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -9,20 +10,22 @@ from typing import Any, TypeVar
 
 import redis.asyncio
 import structlog
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 
 from broker.contract import PRESENCE_TTL, Frames
-from broker.errors import WireError
+from broker.errors import BrokerFull, WireError
 from broker.keys import Keys
 from broker.messages import AdmitRequest, Announcement, FailureCode, Fleet, Lane, Outcome, Presence, Verdict
 from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
 from broker.seldom import Seldom
+from broker.settings import NAME
 from broker.wire import LANES, STAMP, decode_card, decode_frame, decode_presence, encode_job
 
 FRAMES_AT_ONCE = 256
 SOCKET_TIMEOUT = 2.0  # seconds: well above the longest blocking read, and a dead connection is noticed within three
 REFUSALS = {"0": None, "1": FailureCode.CONTENDED, "3": FailureCode.EXPIRED, "4": FailureCode.BROKER_UNAVAILABLE}
+DEFAULTS_REMEDY = "it must be a hash that front ends may read and write: docs/acl; delete what is none"
 log = structlog.get_logger("broker")
 Entry = TypeVar("Entry")
 
@@ -137,14 +140,40 @@ class RedisFrontEnd:
                 pipe.hgetall(self._keys.cards)
                 pipe.hgetall(self._keys.batchers)
                 pipe.time()
-                epoch, cards, batchers, (seconds, micros) = await pipe.execute()
+                pipe.hgetall(self._keys.defaults)
+                *needed, defaults = await pipe.execute(raise_on_error=False)
+            for error in (one for one in needed if isinstance(one, Exception)):
+                raise error
+        epoch, cards, batchers, (seconds, micros) = needed
         live = self._live(batchers, seconds + micros / 1e6 - self._presence_ttl)
         announcements = [
             Announcement(card=card, announced=stamp, batchers=live.get(card.key, ()))
             for stamp, card in self._readable(cards.values(), decode_card)
         ]
         names = frozenset(one.card.name for one in announcements)
-        return Fleet(epoch=(epoch or b"").decode("ascii", "replace"), announcements=announcements, known_names=names)
+        return Fleet(
+            epoch=(epoch or b"").decode("ascii", "replace"),
+            announcements=announcements,
+            known_names=names,
+            defaults=self._defaults(defaults),
+        )
+
+    def _defaults(self, answer: Any) -> dict[str, str]:
+        """What cannot be read, or not by this user, costs the defaults alone: models are still found by name."""
+        if isinstance(answer, Exception):
+            self._no_entry("defaults unreadable", key=self._keys.defaults, reason=str(answer), remedy=DEFAULTS_REMEDY)
+            return {}
+        texts = {task.decode("utf-8", "replace"): name.decode("utf-8", "replace") for task, name in answer.items()}
+        return {task: name for task, name in texts.items() if re.fullmatch(NAME, name)}
+
+    async def settle_default(self, task: str, name: str, *, again: bool = False) -> None:
+        with suppress(BrokerFull), translated():
+            try:
+                await self._client.execute_command("HSET" if again else "HSETNX", self._keys.defaults, task, name)
+            except ResponseError as error:
+                if not isinstance(error, NoPermissionError) and "WRONGTYPE" not in str(error):
+                    raise
+                self._no_entry("default not kept", key=self._keys.defaults, reason=str(error), remedy=DEFAULTS_REMEDY)
 
     async def artifact(self, sha256: str) -> bytes | None:
         with translated():

@@ -87,6 +87,17 @@ class RedisOverseer:
         names, _ = self._scan(Keys("*").prefix + "*", SCANS)
         return sorted({name.decode("utf-8", "replace").partition("{")[2].partition("}")[0] for name in names})
 
+    def defaults(self) -> dict[str, str]:
+        """By task: the model that answers when a request names none."""
+        with translated():
+            found: Any = self._client.hgetall(self._keys.defaults)
+        return {task.decode("utf-8", "replace"): name.decode("utf-8", "replace") for task, name in found.items()}
+
+    def choose_default(self, task: str, name: str) -> None:
+        """From now on this model does; front ends see it within a second."""
+        with translated():
+            self._client.hset(self._keys.defaults, task, name)
+
     def letters(self, models: Sequence[str], limit: int) -> Letters:
         """The newest dead letters of each of these ⟨m⟩, at most `limit` each."""
         keys = {model: self._keys.dead(model) for model in models}

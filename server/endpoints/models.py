@@ -51,20 +51,21 @@ def model_list(front_end: FrontEnd) -> Route:
     """Every model this front end has seen, the gone ones too."""
 
     async def models(request: Request) -> Response:
-        listed = front_end.directory.listed
-        entries = [_entry(listed[name]) for name in sorted(listed)]
+        directory = front_end.directory
+        entries = [_entry(one, directory.default(one.card.task)) for _, one in sorted(directory.listed.items())]
         return Response(msgspec.json.encode(schema.ModelList(entries)), media_type="application/json")
 
     return Route("/v1/models", models, methods=["GET"])
 
 
-def _entry(listed: Listed) -> schema.ModelEntry:
+def _entry(listed: Listed, default: str | None) -> schema.ModelEntry:
     card = listed.card
     return schema.ModelEntry(
         name=card.name,
         task=card.task,
         revision=card.revision,
         status=listed.status,
+        default=card.name == default,
         batchers=listed.batchers,
         max_tokens=card.max_cost,
         languages=list(card.languages),

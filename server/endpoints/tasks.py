@@ -20,7 +20,7 @@ class Body(Protocol):
 
 
 def task_endpoint(front_end: FrontEnd, task: str, body_type: type[Any]) -> Inference:
-    """The endpoint of a task: its payload may choose a model, otherwise the alphabetically first live one answers."""
+    """The endpoint of a task: its payload may choose a model, otherwise the default of the task answers."""
     decoder: msgspec.json.Decoder[Body] = msgspec.json.Decoder(body_type)
 
     def read(scope: Scope, body: bytes) -> Call:

@@ -198,3 +198,13 @@ async def test_in_a_server_full_of_other_keys_a_look_stays_bounded(
 
     assert not seen.is_complete
     assert only(seen).batchers == 1
+
+
+async def test_an_operator_sees_and_chooses_the_default_of_a_task(world: RedisWorld, overseer: RedisOverseer) -> None:
+    front_end = await world.front_end()
+    await front_end.settle_default("translation", "toy")
+
+    before = overseer.defaults()
+    overseer.choose_default("translation", "other")
+
+    assert (before, dict((await front_end.look()).defaults)) == ({"translation": "toy"}, {"translation": "other"})

@@ -183,3 +183,20 @@ async def test_a_header_alone_is_named_as_spoiled(world: RedisWorld) -> None:
 
     assert list(claim.spoiled) == [odd.id]
     assert len(encode_job(odd)) > HEADER
+
+
+async def test_a_defaults_key_that_is_none_costs_the_defaults_alone(world: RedisWorld) -> None:
+    world.heart().announce(card(), {})
+    front_end = await world.front_end()
+    spoil(world, world.keys.defaults)
+
+    await front_end.settle_default("translation", "toy")
+    fleet = await front_end.look()
+
+    assert (fleet.known_names, dict(fleet.defaults)) == ({"toy"}, {})
+
+
+async def test_a_default_that_is_no_name_is_ignored(world: RedisWorld) -> None:
+    world.server.hset(world.keys.defaults, mapping={b"a": b"Not a name", b"b": b"\xff", b"c": b"toy"})
+
+    assert dict((await (await world.front_end()).look()).defaults) == {"c": "toy"}

@@ -67,13 +67,13 @@ timings = st.builds(Timing, queue=seconds, window=seconds, compute=seconds, batc
 results = st.builds(Result, job_id=ids, output=values, timing=timings)
 failures = st.builds(Failure, job_id=ids, code=st.sampled_from(FailureCode), message=st.text(max_size=50))
 words = st.text(max_size=10)
-plain = st.text("abz09._-", min_size=1, max_size=20)
+slugs = st.text("abz09._-", min_size=1, max_size=20)
 cards = st.builds(
     ModelCard,
-    name=plain,
+    name=slugs,
     task=words,
     codec=words,
-    revision=plain,
+    revision=slugs,
     max_cost=st.integers(1, 10**6),
     labels=st.lists(words, max_size=3),
     languages=st.lists(words, max_size=3),

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 from broker.embedded import free_port
 from jitney.cli import app
 
-COMMANDS = (["status"], ["doctor"], ["dead", "list"], ["dead", "drop", "0"])
+COMMANDS = (["status"], ["doctor"], ["default"], ["dead", "list"], ["dead", "drop", "0"])
 
 
 def run(*arguments: str, **environ: str) -> Result:
@@ -18,6 +18,8 @@ def run(*arguments: str, **environ: str) -> Result:
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["default", "embedding"],
+        ["default", "embedding", "Not a name"],
         ["dead", "drop"],
         ["dead", "drop", "--all", "0f"],
         ["dead", "drop", "--all", "--json"],

@@ -90,6 +90,7 @@ class ScriptedBroker:
 
     announcements: list[Announcement] = field(default_factory=lambda: [announced(card())])
     epoch: str = "first"
+    defaults: dict[str, str] = field(default_factory=dict)
     verdict: Verdict = field(default_factory=lambda: Verdict(waiting=1))
     admit_errors: list[Exception] = field(default_factory=list)  # raised by the next admissions, in order
     receive_errors: list[Exception] = field(default_factory=list)
@@ -143,7 +144,17 @@ class ScriptedBroker:
         if self.look_error is not None:
             raise self.look_error
         names = frozenset(one.card.name for one in self.announcements)
-        return Fleet(epoch=self.epoch, announcements=tuple(self.announcements), known_names=names)
+        return Fleet(
+            epoch=self.epoch,
+            announcements=tuple(self.announcements),
+            known_names=names,
+            defaults=dict(self.defaults),
+        )
+
+    async def settle_default(self, task: str, name: str, *, again: bool = False) -> None:
+        if again:
+            self.defaults[task] = name
+        self.defaults.setdefault(task, name)
 
     async def artifact(self, sha256: str) -> bytes | None:
         return self.files.get(sha256)
@@ -234,6 +245,7 @@ async def house(
     clock: Callable[[], float] | None = None,
     quick: bool = False,
     address: str = "",
+    defaults: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
     """A front end with its tasks running; the registry looks once (`met`) and then when the test says so.
@@ -247,7 +259,8 @@ async def house(
         yield broker
 
     clocks = {"clock": clock} if clock else {}
-    link = Link(connect, "f" * 16, make_codec, sleep=patient if quick else never, address=address, **clocks)
+    sleep = patient if quick else never
+    link = Link(connect, "f" * 16, make_codec, sleep=sleep, address=address, defaults=defaults, **clocks)
     front_end = FrontEnd(settings=ServerSettings(**settings), link=link, **clocks)
     app = create_app(front_end)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)

@@ -7,6 +7,7 @@ import pytest
 from broker.messages import Fleet, Speed
 from server.directory import Directory
 from server.errors import Problem
+from server.names import differences
 from tests.unit.server.house import WordCodec, announced, card
 
 NOW = 1_000.0
@@ -16,10 +17,18 @@ def codecs(*cards):
     return {one.key: WordCodec(one, {}) for one in cards}
 
 
-def seen(*announcements, ready=None, before=None, now=NOW, known=frozenset()):
+def seen(*announcements, ready=None, before=None, now=NOW, known=frozenset(), defaults=None):
     """The directory after a look that showed these."""
     ready = codecs(*(one.card for one in announcements)) if ready is None else ready
-    return (before or Directory()).updated(Fleet(epoch="e", announcements=announcements, known_names=known), ready, now)
+    fleet = Fleet(epoch="e", announcements=announcements, known_names=known, defaults=defaults or {})
+    return (before or Directory()).updated(fleet, ready, now)
+
+
+def refusal(directory):
+    """What a request for the task is told that names no model."""
+    with pytest.raises(Problem) as caught:
+        directory.for_task("echoing", None, NOW + 20)
+    return caught.value
 
 
 def test_the_newest_live_revision_is_served():
@@ -127,10 +136,103 @@ def test_the_first_look_stays_the_first():
     assert seen(before=seen(), now=NOW + 10).since == NOW
 
 
-def test_a_task_is_served_by_the_first_name():
-    directory = seen(announced(card("b")), announced(card("a")), announced(card("c")))
+def test_a_task_is_served_by_the_model_that_was_announced_first():
+    directory = seen(announced(card("a"), since=3.0), announced(card("c"), since=2.0), announced(card("b"), since=4.0))
 
-    assert directory.for_task("echoing", None, NOW).card.name == "a"
+    assert directory.for_task("echoing", None, NOW).card.name == "c"
+
+
+def test_a_model_that_was_there_first_and_has_no_batcher_any_more_is_no_default():
+    directory = seen(announced(card("a"), batchers=0), announced(card("b"), since=2.0))
+
+    assert directory.for_task("echoing", None, NOW).card.name == "b"
+
+
+def test_a_default_whose_codec_is_on_its_way_is_not_replaced_by_another_model():
+    first, second = card("a"), card("b")
+
+    directory = seen(announced(first), announced(second, since=2.0), ready=codecs(second))
+
+    assert refusal(directory).code == "no_batcher"
+
+
+@pytest.mark.parametrize("still_has_its_card", [True, False])
+def test_a_default_that_has_gone_is_not_replaced_by_another_model_of_its_task(still_has_its_card):
+    both = seen(announced(card("a")), announced(card("b"), since=2.0))
+    left = [announced(card("a"), batchers=0)] if still_has_its_card else []
+
+    refused = refusal(seen(announced(card("b"), since=2.0), *left, before=both, now=NOW + 10))
+
+    assert refused.code == "no_batcher"
+    assert "'a'" in refused.detail and "Live models: b." in refused.detail and "jitney default" in refused.detail
+
+
+def test_a_default_that_came_back_is_the_default_again():
+    gone = seen(announced(card("b"), since=2.0), before=seen(announced(card("a"))))
+
+    back = seen(announced(card("a"), since=3.0), announced(card("b"), since=2.0), before=gone)
+
+    assert back.for_task("echoing", None, NOW).card.name == "a"
+
+
+def test_what_the_broker_keeps_wins_over_what_a_front_end_remembers():
+    before = seen(announced(card("a")), announced(card("b"), since=2.0))
+
+    directory = seen(announced(card("a")), announced(card("b"), since=2.0), before=before, defaults={"echoing": "b"})
+
+    assert directory.for_task("echoing", None, NOW).card.name == "b"
+
+
+def test_a_front_end_that_starts_when_the_default_is_away_answers_with_no_other():
+    directory = seen(announced(card("b")), defaults={"echoing": "a"})
+
+    assert refusal(directory).code == "no_batcher"
+
+
+def test_a_setting_names_the_default_whatever_was_there_first():
+    before = Directory(fixed={"echoing": "b"})
+
+    directory = seen(announced(card("a")), announced(card("b"), since=2.0), before=before, defaults={"echoing": "a"})
+
+    assert directory.for_task("echoing", None, NOW).card.name == "b"
+
+
+@pytest.mark.parametrize("named", ["never-seen", "of-another-task"])
+def test_a_setting_that_names_no_model_of_the_task_lets_no_other_answer(named):
+    models = [announced(card("a")), announced(card("of-another-task", task="singing"))]
+
+    directory = seen(*models, before=Directory(fixed={"echoing": named}))
+
+    assert refusal(directory).code == "no_batcher"
+
+
+def test_each_task_has_a_default_of_its_own():
+    directory = seen(announced(card("a")), announced(card("b", task="singing")))
+
+    assert directory.for_task("singing", None, NOW).card.name == "b"
+
+
+def test_without_any_card_no_name_is_unknown():
+    with pytest.raises(Problem) as caught:
+        seen().named("echo", NOW + 8)
+
+    assert caught.value.code == "no_batcher"
+
+
+def test_beside_a_card_a_name_that_was_never_seen_is_unknown():
+    with pytest.raises(Problem) as caught:
+        seen(announced(card())).named("other", NOW)
+
+    assert caught.value.code == "unknown_model"
+
+
+def test_the_default_that_the_broker_keeps_is_a_known_name_without_any_card():
+    directory = seen(announced(card("b", task="singing")), defaults={"echoing": "a"})
+
+    with pytest.raises(Problem) as caught:
+        directory.named("a", NOW)
+
+    assert caught.value.code == "no_batcher"
 
 
 def test_a_named_model_that_is_gone_is_not_replaced_by_another_of_its_task():
@@ -142,9 +244,9 @@ def test_a_named_model_that_is_gone_is_not_replaced_by_another_of_its_task():
     assert caught.value.code == "no_batcher"
 
 
-def test_a_task_is_missing_since_its_last_model_left():
-    both = seen(announced(card("a")), announced(card("b")))
-    one = seen(announced(card("b")), before=both, now=NOW + 10)
+def test_a_task_is_missing_since_its_default_left():
+    both = seen(announced(card("a")), announced(card("b"), since=2.0))
+    one = seen(announced(card("a")), before=both, now=NOW + 10)
     none = seen(before=one, now=NOW + 20)
 
     with pytest.raises(Problem) as caught:
@@ -200,3 +302,56 @@ def test_a_model_does_not_succeed_another_name():
     directory = seen(announced(card("a"), batchers=0), announced(card("b")))
 
     assert directory.successor(card("a")) is None
+
+
+def test_a_revision_of_another_task_does_not_succeed_one_of_the_same_name():
+    old, new = card(revision="r1"), card(revision="r2", task="singing")
+
+    assert seen(announced(new)).successor(old) is None
+
+
+@pytest.mark.parametrize("newer_first", [True, False])
+def test_a_name_stays_with_the_task_that_had_it_first(newer_first):
+    first, second = card(revision="r1"), card(revision="r2", task="singing")
+    both = [announced(first, since=1.0), announced(second, since=2.0)]
+
+    directory = seen(*(reversed(both) if newer_first else both))
+
+    assert directory.named("echo", NOW).card == first
+    assert (directory.listed["echo"].card, list(directory.turned_away)) == (first, [second])
+
+
+def test_a_name_is_not_passed_on_while_a_batcher_restarts():
+    first, second = card(revision="r1"), card(revision="r2", task="singing")
+
+    directory = seen(announced(first, since=1.0, batchers=0), announced(second, since=2.0))
+
+    with pytest.raises(Problem) as caught:
+        directory.named("echo", NOW)
+    assert caught.value.code == "no_batcher"
+
+
+def test_a_name_is_free_once_its_first_card_is_pruned():
+    second = card(revision="r2", task="singing")
+
+    directory = seen(announced(second, since=2.0), before=seen(announced(card(revision="r1"))))
+
+    assert directory.named("echo", NOW).card == second
+
+
+def test_two_revisions_under_one_name_are_rivals_while_both_live():
+    old, new = card(revision="r1"), card(revision="r2")
+
+    directory = seen(announced(new, since=2.0), announced(old, since=1.0))
+
+    assert directory.rivals == {"echo": (old, new)}
+    assert seen(announced(new, since=2.0), announced(old, batchers=0)).rivals == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "differ"),
+    [({}, []), ({"labels": ["a"]}, ["labels"]), ({"codec": "text", "max_cost": 9}, ["codec", "max_cost"])],
+    ids=str,
+)
+def test_what_revisions_of_one_model_rarely_differ_in_is_named(fields, differ):
+    assert differences([card(revision="r1"), card(revision="r2", **fields)]) == differ

@@ -95,9 +95,9 @@ async def test_a_model_by_name_is_asked_as_its_task_is():
         assert answer.json()["result"][0]["options"] == {"fromLang": "en", "toLang": "ja"}
 
 
-async def test_a_task_is_done_by_the_alphabetically_first_live_model():
+async def test_a_task_is_done_by_the_model_that_was_there_first():
     zebra, ant = card("zebra", task="embedding"), card("ant", task="embedding")
-    async with house(ScriptedBroker([announced(zebra), announced(ant)])) as jitney:
+    async with house(ScriptedBroker([announced(zebra, since=2.0), announced(ant)])) as jitney:
         await jitney.ask("life", path="/embedding")
 
         assert jitney.broker.trips[0][1][0].model == "ant@r1"

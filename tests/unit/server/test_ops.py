@@ -185,6 +185,7 @@ async def test_the_models_are_listed_by_name_with_all_that_their_cards_say():
             "task": "echoing",
             "revision": "r1",
             "status": "live",
+            "default": True,
             "batchers": 2,
             "max_tokens": 512,
             "languages": ["en"],

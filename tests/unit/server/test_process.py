@@ -16,6 +16,7 @@ from broker.errors import BrokerUnfit
 from broker.logs import configure_logging
 from broker.settings import parser_for, pick
 from server.__main__ import main
+from server.defaults import parse
 from server.ports import PortTaken, listening, metrics_served
 from server.serving import Server, uvicorn_config
 from server.settings import ServerSettings
@@ -53,6 +54,11 @@ def test_the_environment_beats_the_default():
         (["--namespace", "a}b"], "is not spelled as"),
         (["--default-timeout", "900"], "--default-timeout is above --max-timeout"),
         (["--drain-seconds", "-1"], "--drain-seconds must not be below 0"),
+        (["--host", ""], "--host is empty"),
+        (["--host", "http://0.0.0.0"], "--host takes an address, not a URL"),
+        (["--default-models", "embedding"], "--default-models: 'embedding' is not spelled as task=name"),
+        (["--default-models", "embedding=A b"], "is not spelled as task=name"),
+        (["--default-models", "embedding=a,embedding=b"], "two models are named for embedding"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(flags, complaint, capsys):
@@ -61,6 +67,11 @@ def test_settings_that_cannot_be_meant_are_refused(flags, complaint, capsys):
 
     assert caught.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["embedding=a,translation=b", " embedding = a , translation = b ,", ""])
+def test_default_models_are_read_by_task(text):
+    assert parse(text) == ({"embedding": "a", "translation": "b"} if text else {})
 
 
 def test_the_defaults_have_nothing_to_complain_about():

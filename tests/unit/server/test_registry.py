@@ -24,7 +24,42 @@ async def test_a_new_card_makes_its_model_callable():
 
         after = await jitney.ask("life")
 
-        assert (before.status_code, after.status_code) == (404, 200)
+        assert (before.status_code, after.status_code) == (503, 200)
+
+
+async def test_the_default_of_a_task_is_kept_by_the_broker_and_the_same_for_a_front_end_that_starts_later():
+    first, second = announced(card("a"), since=2.0), announced(card("b"), since=1.0)
+    broker = ScriptedBroker([first])
+    async with house(broker):
+        pass
+    broker.announcements = [second, first]
+    async with house(broker) as jitney:
+        assert jitney.front_end.directory.default("echoing") == "a"
+
+
+async def test_a_broker_that_came_back_empty_is_told_the_default_over_what_others_made_of_it():
+    broker = ScriptedBroker([announced(card("a")), announced(card("b"), since=2.0)])
+    async with house(broker) as jitney:
+        broker.epoch, broker.defaults = "second", {"echoing": "b"}
+        await jitney.look()
+
+        assert broker.defaults == {"echoing": "a"}
+        await jitney.look()
+        assert jitney.front_end.directory.default("echoing") == "a"
+
+
+async def test_a_default_that_an_operator_chooses_is_followed():
+    broker = ScriptedBroker([announced(card("a")), announced(card("b"), since=2.0)])
+    async with house(broker) as jitney:
+        broker.defaults = {"echoing": "b"}
+        await jitney.look()
+
+        assert (jitney.front_end.directory.default("echoing"), broker.defaults) == ("b", {"echoing": "b"})
+
+
+async def test_a_default_that_a_setting_names_is_not_told_to_the_broker():
+    async with house(defaults={"echoing": "other"}) as jitney:
+        assert jitney.broker.defaults == {}
 
 
 async def test_no_codec_is_made_for_a_card_without_batcher():
