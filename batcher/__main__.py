@@ -33,7 +33,9 @@ from broker.backoff import Backoff
 from broker.diagnosis import diagnose
 from broker.errors import BrokerError, BrokerUnfit
 from broker.logs import configure_logging
+from broker.masking import masked
 from broker.messages import Limits, ModelCard, Presence, Pulse
+from broker.output import never_fail
 from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart, connect_starter
 from broker.seldom import Seldom
 from broker.settings import BrokerSettings, parser_for, pick
@@ -54,8 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = parser_for("python -m batcher", DESCRIPTION, BatcherSettings, ModelSettings, BrokerSettings)
     values = parser.parse_args(argv)
     settings, how, broker = pick(BatcherSettings, values), pick(ModelSettings, values), pick(BrokerSettings, values)
-    if complaints := settings.complaints() + how.complaints():
-        parser.error("; ".join(complaints))
+    parser.refuse(settings.complaints() + how.complaints())
     configure_logging(settings.log_level)
     try:
         return uvloop.run(_serve(settings, how, broker))
@@ -66,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _give_up(reason: str, status: int = 1) -> int:
-    print(f"python -m batcher: {reason}", file=sys.stderr)
+    print(f"python -m batcher: {masked(reason)}", file=sys.stderr)
     return status
 
 
@@ -74,7 +75,7 @@ async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSe
     stopping = _stop_on_signals()
     spec = parse_spec(settings.model)
     started = time.monotonic()
-    log.info("loading", model=settings.model)
+    log.debug("loading", model=settings.model)  # what cannot be loaded is told in one line
     model = await asyncio.to_thread(_load, spec, how)
     card = make_card(settings.name or spec.name, model.about)
     log.info("loaded", model=card.key, task=card.task, seconds=round(time.monotonic() - started, 1))
@@ -200,4 +201,5 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 if __name__ == "__main__":
+    never_fail()
     sys.exit(main())

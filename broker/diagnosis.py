@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from broker.settings import shown
+from broker.masking import HIDDEN, at_astray, masked, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +41,11 @@ CERTIFICATE = r"CERTIFICATE_VERIFY_FAILED.*"
 
 # The first that holds. What is particular stands before what is general.
 RULES = (
-    Rule(r"must specify one of the following schemes", "this is no broker's URL", "write redis://, rediss:// or unix://"),
+    Rule(r"must specify one of the following schemes", "this is no broker's URL",
+         "write redis://, rediss:// or unix:// in JITNEY_REDIS_URL"),
     Rule(r"ValueError: Port out of range", "its port is beyond 65535", f"correct it; or {ENCODE}"),
     Rule(r"ValueError: Database is no number", "its database is no number", f"write redis://host:port/0; or {ENCODE}"),
-    Rule(r"ValueError: (Port |Invalid IPv6|.*netloc)", "this URL cannot be read", ENCODE),
+    Rule(r"ValueError: (Ambiguous|Port |Invalid IPv6|.*netloc)", "this URL cannot be read", ENCODE),
     Rule(r"ValueError: Invalid value for '(\w+)'", r"the URL's option \1 has no sensible value", "correct it"),
     Rule(r"unexpected keyword argument '(\w+)'", r"the URL's option \1 is not known", "correct or remove it"),
     Rule(CERTIFICATE + r"(ostname|IP address) mismatch", "its certificate is made out to another name",
@@ -90,6 +91,8 @@ RULES = (
          "start the broker; write rediss:// if it never worked", PLAIN),
     Rule(r"reset by peer|Connection(Reset|Aborted)|closed by server|Broken ?[Pp]ipe|IncompleteRead",
          "it cut the connection: it has just ended", "start the broker"),
+    # Whatever else a library says of a URL that it cannot read may repeat a piece of it.
+    Rule(r"^(Value|Type|Unicode\w*)Error", "this URL cannot be read", ENCODE),
 )  # fmt: skip
 
 
@@ -99,13 +102,19 @@ def diagnose(error: BaseException, url: str) -> Diagnosis:
     for rule in RULES:
         found = re.search(rule.pattern, told)
         if found and (not rule.schemes or scheme in rule.schemes):
-            return Diagnosis(tried=shown(url), cause=found.expand(rule.cause), remedy=rule.remedy)
+            return Diagnosis(tried=shown(url), cause=_cause(rule, found, url), remedy=rule.remedy)
     return Diagnosis(tried=shown(url), cause=f"it failed: {spoken(error)}", remedy="`jitney doctor` may know more")
+
+
+def _cause(rule: Rule, found: re.Match[str], url: str) -> str:
+    """What looks like an option may be a piece of a password that holds a `?` or a `&`."""
+    is_doubtful = "option" in rule.cause and (at_astray(url) or "password=" in url)
+    return rule.cause.replace(r"\1", HIDDEN) if is_doubtful else found.expand(rule.cause)
 
 
 def spoken(error: BaseException) -> str:
     """Its message. An old server repeats what it does not understand, a password with it: not we."""
-    return str(error).partition(", with args")[0] or type(error).__name__
+    return masked(str(error)).partition(", with args")[0] or type(error).__name__
 
 
 def _story(error: BaseException | None) -> Iterator[str]:

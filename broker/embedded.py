@@ -23,8 +23,8 @@ from redis.retry import Retry
 from broker.diagnosis import diagnose
 from broker.errors import BrokerUnavailable
 from broker.leash import leash
+from broker.masking import shown
 from broker.overview import FLOOR
-from broker.settings import shown
 
 URL_VARIABLE = "JITNEY_REDIS_URL"
 ON_PATH = ("valkey-server", "redis-server")

@@ -1,12 +1,17 @@
-"""One line per event on stderr: JSON for machines, words for a terminal; never a text that a client sent."""
+"""One line per event on stderr: JSON for machines, words for a terminal; never a text that a client sent, nor a
+password. A line that cannot be written is lost (`broker/output.py`), and nothing else is."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+
+from broker.masking import masked_deep
+from broker.output import lost
 
 
 def configure_logging(level: str) -> None:
@@ -16,11 +21,13 @@ def configure_logging(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     # Plain tracebacks: the richer ones print local variables, which hold what clients sent.
-    render: list[Any] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    render: list[Any] = [
+        structlog.processors.format_exc_info,
+        _finished,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if sys.stderr.isatty()
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
+        else structlog.processors.JSONRenderer(),
+    ]
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *shared, *render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
@@ -30,8 +37,15 @@ def configure_logging(level: str) -> None:
     _adopt_standard_logging(level, shared, render)
 
 
+def _finished(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Without passwords, and with how many lines were lost before this one."""
+    finished: dict[str, Any] = masked_deep(dict(event))
+    return {**finished, "lines_lost": lost()} if lost() else finished
+
+
 def _adopt_standard_logging(level: str, shared: list[Any], render: list[Any]) -> None:
     """uvicorn and asyncio speak through the standard library; their lines get the same shape."""
+    logging.raiseExceptions = False  # a library's line that cannot be formatted would be told with what was to be in it
     handler = logging.StreamHandler(sys.stderr)
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, *render])

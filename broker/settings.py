@@ -6,10 +6,12 @@ import argparse
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, TypeVar, get_type_hints
-from urllib.parse import urlsplit
+from typing import Any, NoReturn, TypeVar, get_type_hints
+
+from broker.masking import masked
+from broker.masking import shown as shown
 
 PREFIX = "JITNEY_"
 NAME = r"[a-z0-9._-]+"  # what stands in keys and in paths
@@ -29,24 +31,6 @@ class BrokerSettings:
 
     redis_url: str = setting("redis://127.0.0.1:6379/0", "the broker: redis://, rediss:// or unix://")
     namespace: str = setting("default", "deployments that share one broker differ in this", pattern=NAME)
-
-
-def shown(url: str) -> str:
-    """The URL without its password: fit for a log. Where that is in doubt it shows the scheme only."""
-    try:
-        parts = urlsplit(url)
-        user, at, host = parts.netloc.rpartition("@")
-        _ = urlsplit(f"//{host}").port
-    except ValueError:
-        return _scheme_only(url)
-    if "@" in url and not at and parts.scheme != "unix":  # a password with a '#', '/' or '?' in it
-        return _scheme_only(url)
-    hidden = f"{user.split(':')[0]}:…@{host}" if at and ":" in user else parts.netloc
-    return f"{parts.scheme}://{hidden}{parts.path}"
-
-
-def _scheme_only(url: str) -> str:
-    return f"{url.partition('://')[0]}://…" if "://" in url else "…"
 
 
 def env_name(name: str) -> str:
@@ -69,30 +53,69 @@ def rows(*tables: type) -> list[tuple[Field[Any], Any]]:
     return list(found.values())
 
 
-def parser_for(
-    prog: str, description: str, *tables: type, environ: Mapping[str, str] = os.environ
-) -> argparse.ArgumentParser:
-    """Every flag shows its environment twin and its default. Flag beats environment beats default."""
-    parser = argparse.ArgumentParser(prog=prog, description=description, allow_abbrev=False)
+class Parser(argparse.ArgumentParser):
+    """Flag beats environment beats default. What is wrong is said of whatever it came from: `--port` or JITNEY_PORT."""
+
+    def __init__(self, prog: str, description: str, environ: Mapping[str, str]) -> None:
+        super().__init__(prog=prog, description=description, allow_abbrev=False)
+        self._environ = environ
+        self._readers: dict[str, Callable[[str], Any]] = {}
+        self._from_environ: set[str] = set()
+
+    def add_row(self, row: Field[Any], kind: Any) -> None:
+        """A flag that shows its environment twin and its default."""
+        read, is_required = _reader(row, kind), row.default is MISSING
+        text = f"{row.metadata['help']} [env: {env_name(row.name)}]"
+        if not is_required:
+            text += f" [default: {row.default!r}]" if row.default == "" else f" [default: {row.default}]"
+        self._readers[row.name] = read
+        self.add_argument(
+            flag_name(row.name),
+            type=read,
+            default=argparse.SUPPRESS,
+            required=is_required and env_name(row.name) not in self._environ,
+            help=text.replace("%", "%%"),
+            metavar=row.name.upper(),
+        )
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:  # the flags given; the rest is filled in
+        values = super().parse_args(args, namespace)
+        for name, read in self._readers.items():
+            if name not in values and (text := self._environ.get(env_name(name))) is not None:
+                self._from_environ.add(name)
+                setattr(values, name, self._read(name, read, text))
+        return values
+
+    def refuse(self, complaints: Sequence[str]) -> None:
+        """End with these, if there are any; a setting is called as whoever set it did."""
+        if complaints:
+            self.error("; ".join(map(self._as_given, complaints)))
+
+    def error(self, message: str) -> NoReturn:
+        super().error(masked(message))
+
+    def _read(self, name: str, read: Callable[[str], Any], text: str) -> Any:
+        try:
+            return read(text)
+        except argparse.ArgumentTypeError as error:
+            self.error(f"{env_name(name)}: {error}")
+        except ValueError:
+            self.error(f"{env_name(name)}: invalid {read.__name__} value: {text!r}")
+
+    def _as_given(self, complaint: str) -> str:
+        for name in self._from_environ:
+            # A bare word may be any word: it is a setting's name where the complaint begins with it.
+            called = rf"(?<![\w-]){flag_name(name)}(?![\w-])|{'^' if '_' not in name else ''}\b{name}\b(?= must)"
+            complaint = re.sub(called, env_name(name), complaint)
+        return complaint
+
+
+def parser_for(prog: str, description: str, *tables: type, environ: Mapping[str, str] = os.environ) -> Parser:
+    """Every row of these tables as a flag."""
+    parser = Parser(prog, description, environ)
     for row, kind in rows(*tables):
-        _add(parser, row, kind, environ)
+        parser.add_row(row, kind)
     return parser
-
-
-def _add(parser: argparse.ArgumentParser, row: Field[Any], kind: Any, environ: Mapping[str, str]) -> None:
-    required = row.default is MISSING
-    fallback = None if required else row.default
-    text = f"{row.metadata['help']} [env: {env_name(row.name)}]"
-    if not required:
-        text += f" [default: {row.default!r}]" if row.default == "" else f" [default: {row.default}]"
-    parser.add_argument(
-        flag_name(row.name),
-        type=_reader(row, kind),
-        default=environ.get(env_name(row.name), fallback),
-        required=required and env_name(row.name) not in environ,
-        help=text.replace("%", "%%"),
-        metavar=row.name.upper(),
-    )
 
 
 def _reader(row: Field[Any], kind: Any) -> Any:
@@ -122,4 +145,4 @@ def _truth(text: str) -> bool:
 
 def pick(table: type[Table], values: argparse.Namespace) -> Table:
     """This table's rows out of what the parser read."""
-    return table(**{row.name: getattr(values, row.name) for row in fields(table)})  # type: ignore[arg-type]
+    return table(**{row.name: getattr(values, row.name) for row in fields(table) if row.name in values})  # type: ignore[arg-type]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
-from typing import Annotated
+import sys
+from typing import Annotated, Any
 
 import typer
 
+from broker.masking import masked
+from broker.output import never_fail, replace_letters
 from broker.rights import Role
 from broker.settings import NAME, BrokerSettings
 from jitney import __version__
@@ -105,6 +110,7 @@ def up(
     """
     from jitney.up import run_up
 
+    never_fail()
     raise typer.Exit(run_up(model or [], front_ends=front_ends, host=host, port=port))
 
 
@@ -249,6 +255,45 @@ def doctor(
     raise typer.Exit(run_doctor(redis_url, namespace, roles=role or [], as_json=as_json))
 
 
+UNREAD = 141  # exit code of whatever writes to a reader that has gone: 128 + SIGPIPE
+# typer brings a click of its own, and shows this of it.
+UsageError: Any = typer.BadParameter.__base__
+
+
 def main() -> None:
     """The console script."""
-    app()
+    replace_letters()
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except UsageError as error:
+        code = _refuse(error)
+    except typer.Abort:
+        code = 1
+    except BrokenPipeError:  # `jitney status | head -1`
+        code = UNREAD
+    except SystemExit as error:  # which typer has made of it
+        code = UNREAD if isinstance(error.__context__, BrokenPipeError) else error.code
+    except OSError as error:
+        code = 1
+        print(f"jitney: this cannot be written: {error.strerror}", file=sys.stderr)
+    if code:
+        _forget_unwritten()
+    sys.exit(code)
+
+
+def _refuse(error: Any) -> int:
+    """Say what is wrong with an argument, or with the variable that it came from; never a password."""
+    param = getattr(error, "param", None)
+    source = error.ctx.get_parameter_source(param.name) if error.ctx and param else None
+    if param and source is not None and source.name == "ENVIRONMENT":
+        error.param_hint = param.envvar
+    said = io.StringIO()
+    error.show(said)
+    print(masked(said.getvalue()), end="", file=sys.stderr)
+    return int(error.exit_code)
+
+
+def _forget_unwritten() -> None:
+    """What could not be written is not tried again at the very end, with a complaint of the interpreter's."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

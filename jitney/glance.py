@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from broker.diagnosis import Diagnosis, diagnose
 from broker.errors import BrokerError
+from broker.masking import shown
 from broker.overview import Facts, Overview
 from broker.redis import RedisOverseer, connect_overseer
-from broker.settings import BrokerSettings, shown
+from broker.settings import BrokerSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

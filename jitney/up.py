@@ -11,7 +11,7 @@ from pathlib import Path
 
 from broker.embedded import command, first_binary, free_port, named_server, private_directory, socket_url
 from broker.errors import BrokerError
-from broker.settings import shown
+from broker.masking import shown
 from jitney import __version__
 from jitney.child import GaveUp
 from jitney.house import House

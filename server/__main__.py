@@ -11,8 +11,10 @@ from contextlib import asynccontextmanager
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerUnfit
 from broker.logs import configure_logging
+from broker.masking import masked, shown
+from broker.output import never_fail
 from broker.redis import connect_front_end
-from broker.settings import BrokerSettings, parser_for, pick, shown
+from broker.settings import BrokerSettings, parser_for, pick
 from server.app import create_app
 from server.codecs import make_codec
 from server.defaults import parse
@@ -51,14 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = parser_for("python -m server", DESCRIPTION, ServerSettings, BrokerSettings)
     values = parser.parse_args(arguments)
     settings, broker = pick(ServerSettings, values), pick(BrokerSettings, values)
-    if complaints := settings.complaints():
-        parser.error("; ".join(complaints))
+    parser.refuse(settings.complaints())
     configure_logging(settings.log_level)
     calm_collector()
     try:
         run(settings, broker)
     except (PortTaken, BrokerUnfit) as error:
-        print(f"python -m server: {error}", file=sys.stderr)
+        print(f"python -m server: {masked(str(error))}", file=sys.stderr)
         return 1
     return 0
 
@@ -91,4 +92,5 @@ def run(settings: ServerSettings, broker: BrokerSettings) -> None:
 
 
 if __name__ == "__main__":
+    never_fail()
     sys.exit(main())

@@ -31,6 +31,7 @@ from redis.retry import Retry
 
 from broker.diagnosis import diagnose, spoken
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable, BrokerUnfit
+from broker.masking import is_ambiguous
 from broker.overview import NEWER, NO_EVICTION
 from broker.redis.picture import facts
 
@@ -99,6 +100,8 @@ def _readable(url: str) -> Iterator[None]:
         parts = urlsplit(url)
         if parts.scheme != "unix" and not re.fullmatch(r"/?\d*/?", parts.path):
             raise ValueError("Database is no number")  # redis-py takes it for 0
+        if is_ambiguous(url):
+            raise ValueError("Ambiguous")
         yield
     except (ValueError, TypeError) as error:
         # From nothing: what urllib says of a port may be a piece of a password.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 
-def said(*flags: str) -> tuple[int, str]:
+def said(*flags: str, **environ: str) -> tuple[int, str]:
     """Exit status and stderr of a process of its own: it takes signals and an event loop for itself."""
-    ended = subprocess.run([sys.executable, "-m", "batcher", *flags], capture_output=True, text=True, timeout=30)
+    command = [sys.executable, "-m", "batcher", *flags]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, env={**os.environ, **environ})
     return ended.returncode, ended.stderr
 
 
@@ -31,9 +33,19 @@ def test_settings_that_cannot_be_meant_are_refused(flags: list[str], complaint: 
     assert complaint in words
 
 
-def test_a_model_that_there_is_not_is_named_in_one_line() -> None:
-    code, words = said("--model", "nope:xyz!")
+def test_what_is_wrong_with_a_variable_is_said_of_the_variable() -> None:
+    code, words = said("--model", "synthetic:1ms", JITNEY_LEASE="99", JITNEY_MAX_BATCH_SIZE="999")
 
     assert code == 2
-    assert words.count("\n") == 1
-    assert "translation:WHERE" in words
+    assert "error: JITNEY_LEASE must be" in words and "; JITNEY_MAX_BATCH_SIZE must be" in words
+
+
+@pytest.mark.parametrize(
+    ("spec", "word"), [("nope:xyz!", "translation:WHERE"), ("translation:/nowhere", "there is no directory /nowhere")]
+)
+def test_a_model_that_there_is_not_is_named_in_one_line(spec: str, word: str) -> None:
+    code, words = said("--model", spec)
+
+    assert code == 2
+    assert words.count("\n") == 1 and words.startswith("python -m batcher: ")
+    assert word in words

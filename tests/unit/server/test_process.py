@@ -74,6 +74,36 @@ def test_default_models_are_read_by_task(text):
     assert parse(text) == ({"embedding": "a", "translation": "b"} if text else {})
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("JITNEY_PORT", "abc", "error: JITNEY_PORT: invalid int value: 'abc'"),
+        ("JITNEY_PORT", "70000", "error: JITNEY_PORT is a port"),
+        ("JITNEY_REUSE_PORT", "maybe", "error: JITNEY_REUSE_PORT: say on or off"),
+        ("JITNEY_LOG_LEVEL", "loud", "error: JITNEY_LOG_LEVEL: choose one of"),
+        ("JITNEY_DEFAULT_TIMEOUT", "900", "error: JITNEY_DEFAULT_TIMEOUT is above --max-timeout"),
+    ],
+)
+def test_what_is_wrong_with_a_variable_is_said_of_the_variable(variable, value, complaint, capsys, monkeypatch):
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(SystemExit):
+        main([])
+
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_flag_makes_a_variable_that_cannot_be_meant_harmless():
+    assert read("--port", "1", JITNEY_PORT="abc").port == 1
+
+
+def test_a_url_in_the_wrong_place_is_not_repeated_with_its_password(capsys):
+    with pytest.raises(SystemExit):
+        main(["redis://:a/secret@h"])
+
+    assert "secret" not in capsys.readouterr().err
+
+
 def test_the_defaults_have_nothing_to_complain_about():
     assert ServerSettings().complaints() == []
 
@@ -217,6 +247,21 @@ def test_lines_of_libraries_are_json_too(capsys, logging_restored):
     logging.getLogger("asyncio").warning("slow")
 
     assert json.loads(capsys.readouterr().err)["event"] == "slow"
+
+
+def test_a_line_holds_no_password_whatever_it_is_told(capsys, logging_restored):
+    configure_logging("info")
+    log = structlog.get_logger("x")
+
+    log.warning("at redis://:secret@h", url="redis://u:secret@h:1/0", more=[{"a": "unix://a:secret@/s"}])
+    logging.getLogger("redis").error("no redis://u:se@cret/secret@h")
+    try:
+        raise OSError("redis://u:secret@h:1/0")
+    except OSError:
+        log.exception("failed")
+
+    said = capsys.readouterr().err
+    assert "secret" not in said and said.count("redis://") == 5
 
 
 def test_less_severe_lines_are_not_written(capsys, logging_restored):
