@@ -27,7 +27,7 @@ class Record(Struct, frozen=True):
 
 
 class Payload(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What every task has in common; unknown fields are ignored."""
+    """What every task has in common; unknown fields are not read, and the reply warns of them."""
 
     records: list[Record]
     model: Model = None
@@ -121,20 +121,30 @@ class VectorAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: RecordError | None = None
 
 
+Warnings = Annotated[
+    list[str] | msgspec.UnsetType,
+    Meta(description="what of the request was not understood, such as misspelt fields; with --strict it is a 422"),
+]
+
+
 class TranslationReply(Struct, frozen=True):
     result: list[TextAnswer]
+    warnings: Warnings = msgspec.UNSET
 
 
 class ClassificationReply(Struct, frozen=True):
     result: list[LabelAnswer]
+    warnings: Warnings = msgspec.UNSET
 
 
 class EmbeddingReply(Struct, frozen=True):
     result: list[VectorAnswer]
+    warnings: Warnings = msgspec.UNSET
 
 
 class AnyReply(Struct, frozen=True):
     result: list[dict[str, Any]]
+    warnings: Warnings = msgspec.UNSET
 
 
 class ModelEntry(Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ class ServerSettings:
     default_models: str = setting(
         "", "which model answers for a task when a request names none: task=name, …; else the one that was there first"
     )
+    strict: bool = setting(False, "refuse requests with unknown fields (422) rather than warn in the reply")
     server_timing: bool = setting(True, "tell clients where the time went (Server-Timing)")
     log_level: str = setting("info", "least severe line to log", choices=LOG_LEVELS)
 

@@ -40,6 +40,7 @@ class Call:
     served: Served
     records: Sequence[Asked]
     options: Mapping[str, Any]
+    warnings: Sequence[str] = ()  # what of it was not understood, and did no harm
 
 
 Read = Callable[[Scope, bytes], Call]  # raises `Problem`
@@ -65,7 +66,8 @@ class Inference:
             vigil.listen()
             records = await self._encode(call, self._work(vigil.deadline))
             spent = await self._compute(call, records, vigil.deadline, lane, scope)
-            body = to_json({"result": self._rows(call, records, scope)})
+            reply = {"result": self._rows(call, records, scope)}
+            body = to_json(reply | {"warnings": call.warnings} if call.warnings else reply)
         await self._reply(send, body, spent)
 
     def _check(self, call: Call) -> None:
@@ -73,6 +75,8 @@ class Inference:
         limit = self._front_end.settings.max_records
         if len(call.records) > limit:
             raise Problem(FailureCode.TOO_LARGE, f"A request may have at most {limit} records.", limit=limit)
+        if call.warnings and self._front_end.settings.strict:
+            raise Problem(FailureCode.INVALID_INPUT, " ".join(call.warnings))
         try:
             call.served.codec.check(call.options)
         except CodecError as error:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from server import schema
+from server.bodies import BodyReader
 from server.directory import Listed
 from server.endpoints.classification import TASK as CLASSIFICATION
 from server.endpoints.embedding import TASK as EMBEDDING
@@ -19,12 +20,12 @@ from server.endpoints.inference import Call, Inference, choose
 from server.endpoints.translation import TASK as TRANSLATION
 from server.front_end import FrontEnd
 
-OF_TASK: Mapping[str, msgspec.json.Decoder[Any]] = {
-    TRANSLATION: msgspec.json.Decoder(schema.TranslationRequest),
-    CLASSIFICATION: msgspec.json.Decoder(schema.ClassificationRequest),
-    EMBEDDING: msgspec.json.Decoder(schema.EmbeddingRequest),
+OF_TASK: Mapping[str, BodyReader[Any]] = {
+    TRANSLATION: BodyReader(schema.TranslationRequest),
+    CLASSIFICATION: BodyReader(schema.ClassificationRequest),
+    EMBEDDING: BodyReader(schema.EmbeddingRequest),
 }
-CUSTOM = msgspec.json.Decoder(schema.AnyRequest)
+CUSTOM: BodyReader[Any] = BodyReader(schema.AnyRequest, takes_options=True)
 ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 NOT_OPTIONS = ("records", "model")
 
@@ -35,9 +36,13 @@ def model_by_name(front_end: FrontEnd) -> Route:
     def read(scope: Scope, body: bytes) -> Call:
         served = front_end.directory.named(scope["path_params"]["name"], front_end.clock())
         choose(scope, served)
-        decoder = OF_TASK.get(served.card.task, CUSTOM)
-        payload = schema.read(decoder, body).payload
-        return Call(served, payload.records, payload.options() if decoder is not CUSTOM else _further_fields(body))
+        reader = OF_TASK.get(served.card.task, CUSTOM)
+        asked, warnings = reader.read(body)
+        payload = asked.payload
+        options = payload.options() if reader is not CUSTOM else _further_fields(body)
+        if payload.model not in (None, served.card.name):
+            warnings = [*warnings, f"'model' in the payload is not read here: the address names {served.card.name!r}."]
+        return Call(served, payload.records, options, warnings)
 
     return Route("/models/{name}", Inference(front_end, read), methods=["POST"])
 

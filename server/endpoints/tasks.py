@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
 from starlette.types import Scope
 
-from server import schema
+from server.bodies import Body, BodyReader
 from server.endpoints.inference import Call, Inference
 from server.front_end import FrontEnd
 
 
-class Body(Protocol):
-    """Any of the request bodies in `schema.py`."""
-
-    @property
-    def payload(self) -> schema.Payload: ...
-
-
 def task_endpoint(front_end: FrontEnd, task: str, body_type: type[Any]) -> Inference:
     """The endpoint of a task: its payload may choose a model, otherwise the default of the task answers."""
-    decoder: msgspec.json.Decoder[Body] = msgspec.json.Decoder(body_type)
+    reader: BodyReader[Body] = BodyReader(body_type)
 
     def read(scope: Scope, body: bytes) -> Call:
-        payload = schema.read(decoder, body).payload
+        asked, warnings = reader.read(body)
+        payload = asked.payload
         served = front_end.directory.for_task(task, payload.model, front_end.clock())
-        return Call(served, payload.records, payload.options())
+        return Call(served, payload.records, payload.options(), warnings)
 
     return Inference(front_end, read)

@@ -79,13 +79,18 @@ async def test_a_model_s_own_field_does_not_replace_the_id():
         assert answer.json()["result"] == [{"id": 0, "text": "a"}]
 
 
-async def test_unknown_fields_are_ignored():
+async def test_unknown_fields_change_no_answer_and_are_told():
     async with house(ScriptedBroker([announced(card(task="embedding"))])) as jitney:
         body = {"payload": {"records": [{"id": 1, "text": "a", "colour": "red"}], "more": [1]}, "else": None}
 
         answer = await jitney.client.post("/embedding", json=body)
 
-        assert answer.json() == {"result": [{"id": 1, "text": "A"}]}
+        assert answer.json()["result"] == [{"id": 1, "text": "A"}]
+        assert answer.json()["warnings"] == [
+            "'else' in the body is not known and is not read.",
+            "'more' in the payload is not known and is not read.",
+            "'colour' in a record is not known and is not read.",
+        ]
 
 
 async def test_a_model_by_name_is_asked_as_its_task_is():
