@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -27,6 +27,7 @@ from batcher.models.contract import About
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
+from batcher.probe import probe
 from batcher.service import Service
 from batcher.settings import BatcherSettings
 from broker.backoff import Backoff
@@ -76,14 +77,14 @@ async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSe
     spec = parse_spec(settings.model)
     started = time.monotonic()
     log.debug("loading", model=settings.model)  # what cannot be loaded is told in one line
-    model = await asyncio.to_thread(_load, spec, how)
+    model, seen = await asyncio.to_thread(_load, spec, how, settings.limits())
     card = make_card(settings.name or spec.name, model.about)
     log.info("loaded", model=card.key, task=card.task, seconds=round(time.monotonic() - started, 1))
     link = await connect_batcher(broker.redis_url, broker.namespace, card.key, lease=settings.lease)
     heart = connect_heart(broker.redis_url, broker.namespace, card.key, lease=settings.lease, limits=settings.limits())
     try:
         if await _met(link, heart, card, model.about, broker, stopping):
-            return await _run(settings, model, card, link, heart, broker, stopping)
+            return await _run(settings, model, seen, card, link, heart, broker, stopping)
     finally:
         heart.close()
         await link.aclose()
@@ -102,10 +103,11 @@ def _serve_metrics(name: str, settings: BatcherSettings) -> BatcherMetrics:
     return metrics
 
 
-def _load(spec: Spec, how: ModelSettings) -> LoadedModel:
+def _load(spec: Spec, how: ModelSettings, limits: Limits) -> tuple[LoadedModel, list[tuple[int, float]]]:
+    """The model, warm, and what is known of its speed."""
     model = load_model(spec, how)
     model.warm_up()
-    return model
+    return model, list(probe(model, limits))
 
 
 async def _met(
@@ -136,6 +138,7 @@ async def _met(
 async def _run(
     settings: BatcherSettings,
     model: LoadedModel,
+    seen: Iterable[tuple[int, float]],
     card: ModelCard,
     link: RedisBatcher,
     heart: RedisHeart,
@@ -148,6 +151,7 @@ async def _run(
     starter = connect_starter(broker.redis_url, broker.namespace)
     serve = Loop if model.in_flight is None else InFlightLoop
     loop = serve(link, engine, limits, batcher=batcher, vitals=vitals, metrics=metrics, tell_start=starter.start)
+    loop.learn(seen)
 
     def presence() -> Presence:
         return Presence(batcher=batcher, model=card.key, speed=loop.speed, room=loop.size, host=socket.gethostname())

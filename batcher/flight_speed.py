@@ -8,7 +8,7 @@ those that stay longest are the last ones in an engine that empties.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from batcher.fading_line import FadingLine
 from batcher.speed import SpeedFit
@@ -30,12 +30,11 @@ class FlightSpeed(SpeedFit):
         self._steps = JOBS_REMEMBERED * self._steps + steps
         self._jobs = JOBS_REMEMBERED * self._jobs + 1.0
 
-    @property
-    def speed(self) -> Speed:
-        step, stay = super().speed, self._steps / self._jobs if self._jobs else 0.0
+    def _through(self, sizes: Collection[FadingLine]) -> Speed:
+        step, stay = super()._through(sizes), self._steps / self._jobs if self._jobs else 0.0
         return Speed(fixed=stay * step.fixed, per_job=stay * step.per_job)
 
-    def _line(self, sizes: Iterable[FadingLine]) -> FadingLine:
+    def _line(self, sizes: Collection[FadingLine]) -> FadingLine:
         # By weight: steps beside few are seldom, and the first of them may be cold, or encode for many that join.
         line = FadingLine(memory=1.0)
         for size in sizes:

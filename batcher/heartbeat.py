@@ -32,7 +32,11 @@ class Vitals:
 
     def is_stalled(self, now: float, max_step: float) -> bool:
         """Whether jobs are held and the engine has not moved within its bound."""
-        return bool(self.batches) and now - self.progressed_at > max_step
+        return self.still_for(now) > max_step
+
+    def still_for(self, now: float) -> float:
+        """Seconds since the engine last moved; 0.0 while it holds nothing."""
+        return now - self.progressed_at if self.batches else 0.0
 
 
 class Heartbeat:

@@ -173,7 +173,7 @@ class InFlightLoop(Service):
 
     async def _tell(self) -> None:
         told = self._told = self._leases.take_ended()
-        self.speed = self._fit.speed
+        self.learn()
         for one in told:
             if one.failures:
                 await self._patience.ask(partial(self._broker.fail, one.finish.batch, one.failures))

@@ -148,7 +148,7 @@ class Loop(Service):
         failures = batch.failures()
         if batch.jobs and not failures:
             self._fit.observe(len(batch.jobs), batch.seconds)
-            self.speed = self._fit.speed
+            self.learn()
         self._metrics.batch(batch, failures)
         log.info(
             "batch",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from time import monotonic
 
 import structlog
 
@@ -51,7 +53,7 @@ class Service(ABC):
             predict=fit.predict,
         )
         self._cancelled: frozenset[str] = frozenset()
-        self.speed = Speed()  # what the fit says; replaced whole, for the heartbeat reads it from its own thread
+        self._fitted = Speed()  # what the fit says; replaced whole, for the heartbeat reads it from its own thread
 
     @property
     def limits(self) -> Limits:
@@ -62,6 +64,20 @@ class Service(ABC):
     def size(self) -> int:
         """Jobs that are computed together at the most."""
         return self.limits.max_batch_size
+
+    @property
+    def speed(self) -> Speed:
+        """What the fit says; while the engine takes longer than for a full batch, so much more: a card that is stuck
+        drains nothing, and what was not yet seen is known to last at least as long as it has."""
+        known = self._fitted
+        late = self._vitals.still_for(monotonic()) - known.fixed - known.per_job * self.size
+        return replace(known, fixed=known.fixed + max(0.0, late)) if known != Speed() else known
+
+    def learn(self, seen: Iterable[tuple[int, float]] = ()) -> None:
+        """Tell front ends what the fit says from now on, with these batches (jobs, and the seconds they took)."""
+        for jobs, seconds in seen:
+            self._fit.observe(jobs, seconds)
+        self._fitted = self._fit.speed_up_to(self.size)
 
     def stop(self) -> None:
         """Claim no more, finish what runs, return what is claimed and has not started."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, floor, inf
 from statistics import fmean
 
-from broker.messages import Presence
+from broker.messages import Presence, Speed
 
 # What the time of batches yet to come is multiplied by. Speeds are fits of forward passes alone, others will join the
 # last batch, and a request that was taken should meet its deadline.
@@ -17,7 +17,8 @@ SHORTEST = 1e-6  # seconds of a batch: less was not measured
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """All batchers of a model together: of n jobs each takes its part, in batches of `fixed + per_job * n` seconds."""
+    """All batchers of a model together: of n jobs each takes its part, as one would whose batches of `room` jobs take
+    `fixed + per_job * room` seconds."""
 
     fixed: float = 0.0  # seconds that each batch costs
     per_job: float = 0.0  # seconds that each job costs besides, with all batchers at work
@@ -25,16 +26,17 @@ class Pace:
 
     @classmethod
     def of(cls, batchers: Sequence[Presence]) -> Pace:
-        """A batcher that has not measured itself yet counts as fast as the others are on average."""
+        """Rates add. A slow batcher beside a fast one does few of the jobs, so its times weigh little. One that has not
+        measured itself yet counts as the mean of the others."""
         takers = [one for one in batchers if one.room]
-        speeds = [one.speed for one in takers if SHORTEST <= one.speed.fixed + one.speed.per_job * one.room < inf]
-        if not speeds:
+        known = [(one.room, one.speed) for one in takers if SHORTEST <= _full(one.room, one.speed) < inf]
+        if not known:
             return UNKNOWN
-        return cls(
-            fixed=fmean(speed.fixed for speed in speeds),
-            per_job=fmean(speed.per_job for speed in speeds) / len(takers),
-            room=sum(one.room for one in takers),
-        )
+        typical = _mean(known)
+        every = known + [(one.room, typical) for one in takers if (one.room, one.speed) not in known]
+        mean, room = _mean(every), sum(one.room for one in takers)
+        full = room / sum(room / _full(room, speed) for room, speed in every)
+        return cls(fixed=mean.fixed, per_job=max(0.0, full - mean.fixed) / room, room=room)
 
     def seconds_for(self, jobs: int) -> float | None:
         """How long they take for so many jobs; None while nobody knows."""
@@ -55,6 +57,20 @@ class Pace:
         rest = budget - batches * full - self.fixed  # for a last batch that is not full
         more = min(self.room, floor(rest / self.per_job) if self.per_job else self.room) if rest > 0.0 else 0
         return batches * self.room + more - jobs
+
+
+def _full(room: int, speed: Speed) -> float:
+    """Seconds that a full batch takes."""
+    return speed.fixed + speed.per_job * room
+
+
+def _mean(batchers: Sequence[tuple[int, Speed]]) -> Speed:
+    """Of a job, whoever computes it: each batcher weighs as much as it computes."""
+    rates = [room / _full(room, speed) for room, speed in batchers]
+    return Speed(
+        fixed=fmean([speed.fixed for _, speed in batchers], rates),
+        per_job=fmean([speed.per_job for _, speed in batchers], rates),
+    )
 
 
 UNKNOWN = Pace()

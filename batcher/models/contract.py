@@ -41,8 +41,10 @@ class Model(Protocol):
     exception fails only the inputs that cause it. A model may also have `about: About`, `cost(input) -> int`,
     `warm_up() -> None`, and `report_to(progress) -> None`: one whose forward may take longer than a minute calls
     `progress()` on its way, or it will be taken for one that hangs. One that pads nothing says `pads = False`, and its
-    batches are cut by their tokens alone. One whose rows join and leave between steps has `in_flight(*, max_size: int,
-    max_tokens: int, progress: Callable[[], None]) -> Engine`, which then is used instead of `forward`.
+    batches are cut by their tokens alone. One whose time depends on the number of inputs and hardly on what they are
+    may have an `example: Input`: at load, batches of it tell how fast it is. One whose rows join and leave between
+    steps has `in_flight(*, max_size: int, max_tokens: int, progress: Callable[[], None]) -> Engine`, which then is used
+    instead of `forward`.
     """
 
     def forward(self, inputs: Sequence[Input]) -> list[Output]: ...

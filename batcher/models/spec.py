@@ -67,6 +67,7 @@ class LoadedModel:
     warm_up: Callable[[], None]
     report_to: Callable[[Callable[[], None]], None]
     pads: bool = True  # a forward pass pads its rows to the longest
+    example: Input | None = None  # an input that takes as long as any: by it a new batcher learns how fast it is
     in_flight: Callable[..., Engine] | None = None  # makes an engine of its own; None: batch by batch
 
 
@@ -104,6 +105,7 @@ def load_model(spec: Spec, settings: ModelSettings) -> LoadedModel:
         warm_up=getattr(model, "warm_up", _nothing),
         report_to=getattr(model, "report_to", _nothing),
         pads=getattr(model, "pads", True),
+        example=getattr(model, "example", None),
         in_flight=getattr(model, "in_flight", None),
     )
 

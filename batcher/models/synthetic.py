@@ -13,6 +13,7 @@ from batcher.models.punctual import PunctualSleep
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s)|0")
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+PROBED = 0.5  # seconds: a pass that takes longer is not tried at every start
 ROOMY = 4  # jobs: with `!oom` among them, a larger forward group does not fit
 
 
@@ -51,6 +52,7 @@ class Synthetic:
         self._pace = pace
         self._faults = faults
         self._sleep = sleep or PunctualSleep()
+        self.example = "example" if pace.of(1) < PROBED else None
         self.about = About(
             task="synthetic",
             codec="passthrough",

@@ -82,6 +82,40 @@ def test_lone_jobs_alone_do_not_open_the_door_to_more_than_can_be_served() -> No
         settled(house)
 
 
+# What lone requests took, times 64, was once said to be the time of a full batch: 57 of 64 were turned away.
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param("synthetic:200ms+0ms", id="that takes the same for one and for many"),
+        pytest.param("tests.faults.kit.own_models:Steady,name=synthetic", id="that tells nothing of itself"),
+        pytest.param("tests.faults.kit.own_models:Cold,name=synthetic", id="whose first batch is cold"),
+    ],
+)
+def test_after_lone_requests_a_burst_is_let_in_to_a_model(model: str) -> None:
+    with stack((model,), max_batch_size=64) as house:
+        for _ in range(3):
+            ask(house.urls)
+        time.sleep(1.5)  # the front end has heard of it
+
+        calls = ask(house.urls, 64, headers=within(1.0))
+
+        assert fates(calls) == {200: 64}
+        settled(house)
+
+
+# The mean of their fixed parts, 1.5 s a batch, was once taken for the time of both: 845 were turned away.
+def test_a_slow_batcher_beside_a_fast_one_turns_nobody_away() -> None:
+    with stack(("synthetic:10ms+0.5ms", "synthetic:3s"), max_batch_size=64) as house:
+        house.wait_live(2)
+        for count in (1, 64, 256):  # both know what they take
+            ask(house.urls, count)
+        time.sleep(1.5)
+
+        calls = ask(house.urls, 1_000, headers=within(6.0))
+
+        assert fates(calls) == {200: 1_000}
+
+
 def test_bulk_that_is_let_in_while_both_lanes_are_flooded_is_answered_in_time(house: Stack) -> None:
     learn(house)
 

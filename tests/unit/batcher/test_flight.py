@@ -230,7 +230,8 @@ async def test_one_that_ends_in_a_small_engine_waits_for_nobody(monkeypatch: pyt
 async def test_a_front_end_is_told_how_long_a_job_stays_beside_how_many() -> None:
     async with world() as here:
         here.engine._before_step = lambda texts: here.clock.tick(0.1)
-        await here.send(*["5 x"] * 32)
-        await here.outcomes(32)
+        for count in (32, 64):  # the first may be cold
+            await here.send(*["5 x"] * 32)
+            await here.outcomes(count)
 
         assert here.loop.speed.fixed + 32 * here.loop.speed.per_job == pytest.approx(0.5)

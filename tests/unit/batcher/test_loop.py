@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -284,3 +285,24 @@ async def test_a_result_is_published_though_nothing_could_be_staged() -> None:
         (outcome,) = await here.outcomes(1)
 
         assert isinstance(outcome, Result)
+
+
+KNOWN = ((1, 0.01), (1, 0.01))
+
+
+@pytest.mark.parametrize(
+    ("seen", "held", "least"),
+    [
+        pytest.param(KNOWN, ("b",), 10.0, id="tells front ends how long that has been"),
+        pytest.param(KNOWN, (), 0.01, id="unless it holds nothing"),
+        pytest.param((), ("b",), 0.0, id="unless nobody knows what it should take: it may be cold"),
+    ],
+)
+async def test_an_engine_that_has_not_moved_for_longer_than_a_full_batch_takes(
+    seen: tuple[tuple[int, float], ...], held: tuple[str, ...], least: float
+) -> None:
+    async with world() as here:
+        here.loop.learn(seen)
+        here.vitals.batches, here.vitals.progressed_at = dict.fromkeys(held, ()), time.monotonic() - 10.0
+
+        assert least <= here.loop.speed.fixed <= least + 1.0

@@ -28,12 +28,57 @@ def test_one_size_alone_is_predicted_as_it_was() -> None:
     assert fit.predict(64) == pytest.approx(0.040)
 
 
-def test_one_size_alone_is_taken_to_be_the_time_of_its_jobs() -> None:
+# Lone requests of 0.2 s each once made a batch of 64 last 12.8 s in everybody's eyes: 57 of 64 were refused.
+@pytest.mark.parametrize("jobs", [1, 8, 64])
+def test_what_was_seen_at_one_size_says_nothing_of_the_slope(jobs: int) -> None:
     fit = SpeedFit()
 
-    fit.observe(1, 0.016)
+    for _ in range(5):
+        fit.observe(jobs, 0.2)
 
-    assert fit.speed == Speed(fixed=0.0, per_job=0.016)
+    assert fit.speed_up_to(64) == Speed(fixed=pytest.approx(0.2))
+
+
+def test_the_first_batch_of_a_size_may_be_cold_and_refuses_nobody() -> None:
+    fit = SpeedFit()
+
+    fit.observe(1, 5.0)
+
+    assert fit.speed_up_to(64) == Speed()
+    assert fit.predict(1) == 5.0
+
+
+@pytest.mark.parametrize("cold", [1, 2, 4], ids=lambda cold: f"{cold} cold ones")
+def test_cold_batches_are_forgotten_when_warm_ones_follow(cold: int) -> None:
+    fit = SpeedFit()
+    for _ in range(cold):
+        fit.observe(64, 5.0)
+
+    for _ in range(2):
+        fit.observe(64, 0.04)
+
+    assert fit.speed_up_to(64) == Speed(fixed=pytest.approx(0.04))
+
+
+def test_a_slope_through_small_batches_is_not_believed_of_much_larger_ones() -> None:
+    fit = SpeedFit()
+
+    for _ in range(2):
+        fit.observe(1, 0.010)
+        fit.observe(2, 0.013)  # of which two milliseconds are noise
+
+    told = fit.speed_up_to(64)
+    assert told.fixed + 64 * told.per_job <= 0.013 + 8 * 0.003
+
+
+def test_batches_of_most_of_the_room_are_believed() -> None:
+    fit = SpeedFit()
+
+    for _ in range(2):
+        fit.observe(1, 0.015)
+        fit.observe(32, 0.325)
+
+    assert fit.speed_up_to(64).per_job == pytest.approx(0.010)
 
 
 # What full batches took was forgotten in a quiet hour, and the next flood let in as if they cost what a lone job does.

@@ -23,8 +23,8 @@ NEW = batcher(room=31)
         pytest.param([], UNKNOWN, id="nobody"),
         pytest.param([NEW, NEW], UNKNOWN, id="nobody who knows"),
         pytest.param([FAST], Pace(fixed=0.1, per_job=0.008, room=50), id="one"),
-        pytest.param([FAST, SLOW], Pace(fixed=0.55, per_job=0.002, room=60), id="two share the jobs"),
-        pytest.param([FAST, NEW], Pace(fixed=0.1, per_job=0.004, room=81), id="a new one is as fast as the others"),
+        pytest.param([FAST, FAST], Pace(fixed=0.1, per_job=0.004, room=100), id="two share the jobs"),
+        pytest.param([FAST, NEW], Pace(fixed=0.1, per_job=0.00405, room=81), id="a new one is as fast as the others"),
         pytest.param([batcher(room=0, fixed=0.1)], UNKNOWN, id="one that takes no jobs"),
         pytest.param([batcher(fixed=1e-300), batcher(per_job=1e308)], UNKNOWN, id="speeds that nobody can have"),
     ],
@@ -32,7 +32,7 @@ NEW = batcher(room=31)
 def test_a_pace_is_that_of_all_batchers_together(batchers, pace):
     found = Pace.of(batchers)
 
-    assert (found.fixed, found.per_job, found.room) == pytest.approx((pace.fixed, pace.per_job, pace.room))
+    assert (found.fixed, found.per_job, found.room) == pytest.approx((pace.fixed, pace.per_job, pace.room), rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,28 @@ def test_a_pace_is_that_of_all_batchers_together(batchers, pace):
 )
 def test_so_many_jobs_may_be_before_a_request(time_left, jobs, most):
     assert Pace.of([FAST]).most_ahead(time_left, jobs) == most
+
+
+# Three seconds of a slow card once counted for every batch of a fast one beside it: 845 were refused for nothing.
+def test_the_rates_of_a_slow_batcher_and_a_fast_one_add():
+    fast, slow = batcher(room=64, fixed=0.010, per_job=0.0005), batcher(room=64, fixed=3.0)
+
+    both = Pace.of([fast, slow])
+
+    assert both.seconds_for(15_450) == pytest.approx(10.0, rel=0.05)  # 1,524 + 21 a second
+    assert both.most_ahead(1.0, 1) >= Pace.of([fast]).most_ahead(1.0, 1) * 0.9
+
+
+def test_a_batcher_that_is_stuck_takes_its_rate_with_it():
+    stuck = batcher(room=50, fixed=60.0, per_job=0.008)
+
+    assert Pace.of([FAST, stuck]).seconds_for(1_000) == pytest.approx(10.0, rel=0.05)
+
+
+def test_a_new_batcher_beside_a_slow_one_and_a_fast_one_is_taken_for_what_most_jobs_meet():
+    both = Pace.of([FAST, SLOW])
+
+    assert Pace.of([FAST, SLOW, NEW]).seconds_for(10_000) < both.seconds_for(10_000) / 1.4
 
 
 def test_nobody_is_refused_while_no_batcher_knows_its_speed():

@@ -1,0 +1,26 @@
+"""Models of somebody's own, which tell nothing of how fast they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+
+class Steady:
+    """Takes a fifth of a second, for one input as for all."""
+
+    def forward(self, inputs: Sequence[str]) -> list[str]:
+        time.sleep(0.2)
+        return [text[::-1] for text in inputs]
+
+
+class Cold:
+    """Takes 3 s for its first batch, as one that compiles would, and then a hundredth of a second for any."""
+
+    def __init__(self) -> None:
+        self._seconds = 3.0
+
+    def forward(self, inputs: Sequence[str]) -> list[str]:
+        time.sleep(self._seconds)
+        self._seconds = 0.01
+        return [text[::-1] for text in inputs]
