@@ -9,6 +9,7 @@ from typing import Any
 
 from broker.messages import Lane, Result, Timing, Value
 from server.codecs.contract import Codec, Plan
+from server.codecs.work import Work
 from server.directory import Served
 from server.errors import Problem
 
@@ -50,6 +51,8 @@ class Answer:
         "records",
         "served",
         "timing",
+        "withdrawn",
+        "work",
     )
 
     def __init__(
@@ -60,6 +63,7 @@ class Answer:
         deadline: float,
         lane: Lane,
         forget: Callable[[Answer], None],
+        work: Work,
     ) -> None:
         self.served = served
         self.records = records
@@ -69,7 +73,9 @@ class Answer:
         self.edition = 0  # grows when what is left is encoded for another revision
         self.left = 0  # jobs without an outcome
         self.may_be_queued = False  # the broker may know its jobs
+        self.withdrawn: dict[Record, int] = {}  # jobs of records that are being encoded anew
         self.timing: Timing | None = None  # of the job that took longest
+        self.work = work
         self._forget = forget
         self._arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -10,28 +10,44 @@ However the `with` ends, its jobs are forgotten, and those that somebody may sti
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from broker.messages import Failure, FailureCode, Job, Lane, Outcome, Verdict
 from server.answer import Answer, Record
-from server.codecs.work import UNBOUNDED
+from server.codecs.contract import Codec, Plan
+from server.codecs.work import Work
 from server.directory import Served
-from server.encoding import encode
+from server.encoding import encode_all
 from server.errors import Problem, patience, problem_of
 from server.ids import Ids
 from server.outbox import Outbox, Parcel
 
 NOBODY = (None, None)
+Encode = Callable[[Codec, Sequence[str], Mapping[str, Any], Work], Awaitable[list[Plan | Problem]]]
+
+
+async def encode_here(
+    codec: Codec, texts: Sequence[str], options: Mapping[str, Any], work: Work
+) -> list[Plan | Problem]:
+    """Whatever the size; a front end hands in a way that knows of threads."""
+    return encode_all(codec, texts, options, work)
 
 
 class Door:
     """Knows who waits for which job. Closed while the broker is away: new requests are then refused at once."""
 
-    def __init__(self, front_end: str, outbox: Outbox, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        front_end: str,
+        outbox: Outbox,
+        clock: Callable[[], float] = time.monotonic,
+        encode: Encode = encode_here,
+    ) -> None:
         self._front_end = front_end
         self._outbox = outbox
         self._clock = clock
+        self._encode = encode
         self._ids = Ids()
         # Job id → who waits for it, and for which record. Kept here and not in the record: without a cycle between the
         # two, a finished request is gone at once, and the garbage collector (a third of the time, once) finds nothing.
@@ -47,9 +63,10 @@ class Door:
         options: Mapping[str, Any],
         deadline: float,
         lane: Lane = Lane.INTERACTIVE,
+        work: Work | None = None,
     ) -> Answer:
         """Register whoever waits for these records, until the `with` of the answer ends."""
-        answer = Answer(served, records, options, deadline, lane, self._forget)
+        answer = Answer(served, records, options, deadline, lane, self._forget, work or Work())
         for record in records:
             self._register(answer, record)
         self._answers[answer] = None
@@ -113,16 +130,27 @@ class Door:
             if answer.may_be_queued and answer.is_awaited:
                 self._push(answer)
 
-    def renew(self, answer: Answer, served: Served) -> None:
+    async def renew(self, answer: Answer, served: Served) -> None:
         """Encode what still waits for another revision: ids must never meet the wrong vocabulary."""
         answer.served = served
         answer.edition += 1  # the parcel of the last one, if it is still under way, means nothing any more
-        for record in answer.records:
-            withdrawn = self._withdraw(answer, record)
-            if withdrawn:
-                record.follow(served.codec, encode(served.codec, record.text, answer.options, UNBOUNDED))
-                self._register(answer, record)
-                answer.count_down(withdrawn)
+        edition, answer.work = answer.edition, answer.work.again()
+        answer.withdrawn |= {record: jobs for record in answer.records if (jobs := self._withdraw(answer, record))}
+        texts = [record.text for record in answer.withdrawn]
+        try:
+            plans = await self._encode(served.codec, texts, answer.options, answer.work)
+        except Problem as problem:
+            answer.refuse(problem)
+            return
+        if answer.is_awaited and answer.edition == edition:  # else nobody waits, or for yet another revision
+            self._go_on(answer, plans)
+
+    def _go_on(self, answer: Answer, plans: Iterable[Plan | Problem]) -> None:
+        withdrawn, answer.withdrawn = answer.withdrawn, {}
+        for (record, jobs), plan in zip(withdrawn.items(), plans, strict=True):
+            record.follow(answer.served.codec, plan)
+            self._register(answer, record)
+            answer.count_down(jobs)
         if answer.left:
             self._push(answer)
 
@@ -139,7 +167,8 @@ class Door:
             for job, piece in zip(record.job_ids, record.plan.pieces, strict=True)
             if job in self._expected
         ]
-        self._outbox.put(Parcel(answer, jobs))
+        if jobs:
+            self._outbox.put(Parcel(answer, jobs))
 
     def _fail(self, answer: Answer, record: Record, problem: Problem) -> None:
         """One piece has failed, so the record has: its other pieces are of no use."""
@@ -154,6 +183,7 @@ class Door:
         return len(jobs)
 
     def _forget(self, answer: Answer) -> None:
+        answer.work.stop()
         del self._answers[answer]
         if answer.left:
             for record in answer.records:

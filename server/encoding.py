@@ -2,57 +2,73 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from broker.messages import FailureCode, Value
+from broker.panics import CONTROL, is_panic
 from server.codecs.contract import Codec, CodecError, Plan
 from server.codecs.work import Abandoned, RequestTooLarge, Work
 from server.errors import INTERNAL_DETAIL, Problem, problem_of
 
 log = structlog.get_logger("server.encoding")
 
-# Beyond this many characters in one request the loop would stand still for milliseconds, so a thread encodes.
-INLINE = 16_384
+# Beyond so many bytes of a body, or values of its outputs, the loop would stand still for milliseconds: a thread works.
+INLINE = 8192
+FLAT = frozenset((array, str, bytes))  # what almost every output is
 
 
-async def encode_all(
-    codec: Codec, texts: Sequence[str], options: Mapping[str, Any], work: Work
-) -> list[Plan | Problem]:
+def encode_all(codec: Codec, texts: Iterable[str], options: Mapping[str, Any], work: Work) -> list[Plan | Problem]:
     """A plan for each text, or why there is none. Raises `Problem` for what ends the whole request."""
-    if len(texts) == 1 and len(texts[0]) <= INLINE:
-        return [encode(codec, texts[0], options, work)]
-    if sum(map(len, texts)) <= INLINE:
-        return _encode_all(codec, texts, options, work)
-    return await asyncio.to_thread(_encode_all, codec, texts, options, work)
-
-
-def _encode_all(codec: Codec, texts: Sequence[str], options: Mapping[str, Any], work: Work) -> list[Plan | Problem]:
-    return [encode(codec, text, options, work) for text in texts]
-
-
-def encode(codec: Codec, text: str, options: Mapping[str, Any], work: Work) -> Plan | Problem:
-    """The plan for one text, or why there is none. Raises `Problem` for what ends the whole request."""
     try:
-        return codec.encode(text, options, work)
+        return [encode(codec, text, options, work) for text in texts]
     except RequestTooLarge as error:
         raise problem_of(error) from error
     except Abandoned as error:
         raise Problem(FailureCode.EXPIRED, "The time for this request was over before it could be queued.") from error
+
+
+def encode(codec: Codec, text: str, options: Mapping[str, Any], work: Work) -> Plan | Problem:
+    """The plan for one text, or why there is none. Raises what `work` raises."""
+    try:
+        return codec.encode(text, options, work)
+    except (RequestTooLarge, Abandoned, *CONTROL):
+        raise
     except CodecError as error:
         return problem_of(error)
-    except Exception:
-        log.exception("codec failed", step="encode", length=len(text))  # never the text itself
-        return Problem("internal", INTERNAL_DETAIL)
+    except BaseException as error:
+        return _failed(error, step="encode", length=len(text))  # never the text itself
 
 
 def decode(codec: Codec, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any] | Problem:
     """A record's fields, or why there are none."""
     try:
         return codec.decode(plan, outputs)
-    except Exception:
-        log.exception("codec failed", step="decode", pieces=len(outputs))
-        return Problem("internal", INTERNAL_DETAIL)
+    except CONTROL:
+        raise
+    except BaseException as error:
+        return _failed(error, step="decode", pieces=len(outputs))
+
+
+def _failed(error: BaseException, **what: Any) -> Problem:
+    where = {"panic": type(error).__name__} if is_panic(error) else {"exc_info": error}
+    log.error("codec failed", **what, **where)
+    return Problem("internal", INTERNAL_DETAIL)
+
+
+def weight(values: Iterable[Value], most: int = INLINE) -> int:
+    """How many numbers, characters and the like there are in these, counted no further than beyond `most`."""
+    total, left = 0, [values]
+    while left and total <= most:
+        for value in left.pop():
+            if value.__class__ in FLAT:
+                total += len(value)
+            elif isinstance(value, list | tuple | Mapping):
+                total += len(value)
+                if total > most:
+                    break
+                left.append(value.values() if isinstance(value, Mapping) else value)
+    return total

@@ -39,6 +39,7 @@ KINDS: Mapping[str, Kind] = {
     FailureCode.NO_BATCHER: Kind(503, "No batcher serves this model at the moment"),
     FailureCode.BROKER_UNAVAILABLE: Kind(503, "The broker is away"),
     FailureCode.BROKER_FULL: Kind(503, "The broker is out of memory"),
+    "overloaded": Kind(503, "This front end has too much in hand"),
     FailureCode.EXPIRED: Kind(504, "The deadline passed"),
 }
 OF_STATUS = {404: "not_found", 405: "method_not_allowed"}  # what routing may raise

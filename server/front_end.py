@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from server.codec_pool import CodecPool
 from server.directory import Directory
 from server.door import Door
 from server.link import Link
@@ -31,6 +32,10 @@ class FrontEnd:
     @property
     def door(self) -> Door:
         return self.link.door
+
+    @property
+    def pool(self) -> CodecPool:
+        return self.link.pool
 
     @property
     def directory(self) -> Directory:

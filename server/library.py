@@ -12,6 +12,7 @@ import structlog
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerError
 from broker.messages import ModelCard
+from broker.panics import CONTROL
 from server.codecs.contract import Codec
 
 log = structlog.get_logger("server.library")
@@ -43,9 +44,9 @@ class Library:
         try:
             files = {name: await _fetch(broker, name, sha256) for name, sha256 in card.artifacts.items()}
             self._codecs[card.key] = await asyncio.to_thread(self._make_codec, card, files)
-        except BrokerError:
+        except (BrokerError, *CONTROL):
             raise
-        except Exception as error:  # whatever a tokenizer library raises: one bad card must not hide the others
+        except BaseException as error:  # a tokenizer library may even panic: one bad card must not hide the others
             self._barred_until[card.key] = now + RETRY
             log.error("codec not made", model=card.key, error=type(error).__name__, reason=str(error), retry_in=RETRY)
         else:

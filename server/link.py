@@ -13,6 +13,7 @@ import structlog
 from broker.backoff import Backoff
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerUnfit
+from server.codec_pool import CodecPool
 from server.door import Door
 from server.library import Library, MakeCodec
 from server.outbox import Outbox
@@ -50,7 +51,8 @@ class Link:
         defaults: Mapping[str, str] | None = None,
     ) -> None:
         outbox = Outbox()
-        self.door = Door(front_end, outbox, clock)
+        self.pool = CodecPool()
+        self.door = Door(front_end, outbox, clock, self.pool.encode)
         self.registry = Registry(self.door, Library(make_codec), clock, sleep, address, defaults)
         self.reader = Reader(self.door, clock, sleep)
         self.writer = Writer(self.door, outbox, clock, sleep)
@@ -68,6 +70,7 @@ class Link:
             yield
         finally:
             await _end(running)
+            self.pool.close()
 
     async def keep(self, name: str, task: Task) -> None:
         """Connect and run this task, again after every error, for ever."""

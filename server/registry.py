@@ -13,7 +13,8 @@ from broker.contract import FrontEndBroker
 from broker.diagnosis import Diagnosis, diagnose
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.messages import Fleet
-from server.directory import Directory
+from server.answer import Answer
+from server.directory import Directory, Served
 from server.door import Door
 from server.library import Library
 from server.names import differences
@@ -51,6 +52,7 @@ class Registry:
         self._clock = clock
         self._sleep = sleep
         self._address = address  # the broker's, without a password
+        self._renewals: set[asyncio.Task[None]] = set()
         self._epoch = ""
         self._failures = 0
         self.directory = Directory(fixed=defaults or {})
@@ -60,10 +62,14 @@ class Registry:
 
     async def run(self, broker: FrontEndBroker) -> None:
         """Look after look, for ever."""
-        while True:
-            await self.try_to_look(broker)
-            self.ticked = self._clock()
-            await self._sleep(PERIOD)
+        try:
+            while True:
+                await self.try_to_look(broker)
+                self.ticked = self._clock()
+                await self._sleep(PERIOD)
+        finally:
+            for renewal in self._renewals:
+                renewal.cancel()
 
     async def try_to_look(self, broker: FrontEndBroker) -> None:
         """One look; when several fail in a row the door closes."""
@@ -146,6 +152,13 @@ class Registry:
         for number, answer in enumerate(self._door.waiting, start=1):
             successor = self.directory.successor(answer.served.card)
             if successor is not None:
-                self._door.renew(answer, successor)
+                self._begin_renewal(answer, successor)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
+        if self._renewals:
+            await asyncio.wait(self._renewals, timeout=PERIOD)  # long texts take longer; looks go on meanwhile
+
+    def _begin_renewal(self, answer: Answer, successor: Served) -> None:
+        renewal = asyncio.create_task(self._door.renew(answer, successor))
+        self._renewals.add(renewal)
+        renewal.add_done_callback(self._renewals.discard)

@@ -60,6 +60,10 @@ class Work:
         if self._is_stopped or self._clock() > self._deadline:
             raise Abandoned
 
+    def again(self) -> Work:
+        """The same bounds, for a request that is encoded anew."""
+        return Work(self._jobs, self._tokens, self._deadline, self._clock)
+
     def stop(self) -> None:
         """Nobody waits any more."""
         self._is_stopped = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from server.answer import Record
 from server.codecs.contract import CodecError
 from server.codecs.work import Work
 from server.directory import Served
-from server.encoding import decode, encode_all
+from server.encoding import INLINE, decode, encode_all, weight
 from server.errors import Problem, problem_of
 from server.front_end import FrontEnd
 from server.intake import lane_of, read_body, require_json, time_limit
@@ -60,15 +61,28 @@ class Inference:
         with self._front_end.watch.over(receive, scope["visit"].started, seconds) as vigil:
             lane = lane_of(headers)
             require_json(headers)
-            call = self._read(scope, await read_body(headers, receive, settings.max_body_bytes))
-            choose(scope, call.served)
-            self._check(call)
+            body = await read_body(headers, receive, settings.max_body_bytes)
             vigil.listen()
-            records = await self._encode(call, self._work(vigil.deadline))
-            spent = await self._compute(call, records, vigil.deadline, lane, scope)
-            reply = {"result": self._rows(call, records, scope)}
-            body = to_json(reply | {"warnings": call.warnings} if call.warnings else reply)
-        await self._reply(send, body, spent)
+            work = Work(settings.max_queue_jobs, settings.max_queue_tokens, vigil.deadline, self._front_end.clock)
+            call, records = await self._prepared(scope, body, work)
+            del body  # its texts are kept
+            spent = await self._compute(call, records, vigil.deadline, lane, scope, work)
+            reply = await self._answered(call, records, scope, work)
+        await self._reply(send, reply, spent)
+
+    async def _prepared(self, scope: Scope, body: bytes, work: Work) -> tuple[Call, list[Record]]:
+        if len(body) <= INLINE:
+            return self._prepare(scope, body, work)
+        return await self._front_end.pool.run(partial(self._prepare, scope, body, work), len(body), work)
+
+    def _prepare(self, scope: Scope, body: bytes, work: Work) -> tuple[Call, list[Record]]:
+        """A large body comes here in a thread."""
+        call = self._read(scope, body)
+        choose(scope, call.served)
+        self._check(call)
+        codec = call.served.codec
+        plans = encode_all(codec, [asked.text for asked in call.records], call.options, work)
+        return call, [Record(asked.text, codec, plan) for asked, plan in zip(call.records, plans, strict=True)]
 
     def _check(self, call: Call) -> None:
         """Raises `Problem` for what no record could be computed with."""
@@ -82,22 +96,13 @@ class Inference:
         except CodecError as error:
             raise problem_of(error) from error
 
-    def _work(self, deadline: float) -> Work:
-        settings = self._front_end.settings
-        return Work(settings.max_queue_jobs, settings.max_queue_tokens, deadline, self._front_end.clock)
-
-    async def _encode(self, call: Call, work: Work) -> list[Record]:
-        codec = call.served.codec
-        plans = await encode_all(codec, [asked.text for asked in call.records], call.options, work)
-        return [Record(asked.text, codec, plan) for asked, plan in zip(call.records, plans, strict=True)]
-
     async def _compute(
-        self, call: Call, records: Sequence[Record], deadline: float, lane: Lane, scope: Scope
+        self, call: Call, records: Sequence[Record], deadline: float, lane: Lane, scope: Scope, work: Work
     ) -> Stages | None:
         """Every record then has its outputs or its problem. Returns where the time went; None: nothing was computed."""
         door, clock = self._front_end.door, self._front_end.clock
         started = clock()
-        with door.expect(call.served, records, call.options, deadline, lane) as answer:
+        with door.expect(call.served, records, call.options, deadline, lane, work) as answer:
             door.admit(answer)
             await answer
         if answer.edition:
@@ -108,24 +113,28 @@ class Inference:
         self._front_end.metrics.computed(call.served.card.name, spent)
         return spent
 
-    def _rows(self, call: Call, records: Sequence[Record], scope: Scope) -> list[Row]:
-        """The result. Raises the first record's `Problem` when every record has one."""
-        answers = [(asked.id, self._fields(call, record)) for asked, record in zip(call.records, records, strict=True)]
-        problems = [fields for _, fields in answers if isinstance(fields, Problem)]
+    async def _answered(self, call: Call, records: Sequence[Record], scope: Scope, work: Work) -> bytes:
+        """The reply. Raises the first record's `Problem` when every record has one."""
+        size = weight(output for record in records for output in record.outputs.values())
+        if size <= INLINE:
+            answers, reply = _answer(call, records)
+        else:
+            answers, reply = await self._front_end.pool.run(partial(_answer, call, records), size, work)
+        self._count(call, records, answers, scope)
+        return reply
+
+    def _count(self, call: Call, records: Sequence[Record], answers: Sequence[Row | Problem], scope: Scope) -> None:
+        metrics, model = self._front_end.metrics, call.served.card.name
+        for record in records:
+            if record.plan.unknown:
+                metrics.unknown_tokens[(model,)] += record.plan.unknown
+        problems = [answer for answer in answers if isinstance(answer, Problem)]
+        for problem in problems:
+            metrics.failed_records[model, problem.code] += 1
         if problems:
             _log_failed(call, records, scope)
         if problems and len(problems) == len(answers):
             raise problems[0]
-        return [_row(record_id, fields) for record_id, fields in answers]
-
-    def _fields(self, call: Call, record: Record) -> Row | Problem:
-        metrics, model = self._front_end.metrics, call.served.card.name
-        if record.plan.unknown:
-            metrics.unknown_tokens[(model,)] += record.plan.unknown
-        fields = record.problem or decode(record.codec, record.plan, record.in_order())
-        if isinstance(fields, Problem):
-            metrics.failed_records[model, fields.code] += 1
-        return fields
 
     async def _reply(self, send: Send, body: bytes, spent: Stages | None) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
@@ -133,6 +142,14 @@ class Inference:
             headers.append((b"server-timing", spent.header()))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def _answer(call: Call, records: Sequence[Record]) -> tuple[list[Row | Problem], bytes]:
+    """Each record's fields or problem, and all of them as JSON. Large outputs come here in a thread."""
+    answers = [record.problem or decode(record.codec, record.plan, record.in_order()) for record in records]
+    rows = [_row(asked.id, answer) for asked, answer in zip(call.records, answers, strict=True)]
+    reply = {"result": rows}
+    return answers, to_json(reply | {"warnings": call.warnings} if call.warnings else reply)
 
 
 def choose(scope: Scope, served: Served) -> None:

@@ -9,9 +9,10 @@ import pytest
 from broker.messages import Failure, FailureCode, Lane, Result, Timing, Verdict
 from server.answer import Record
 from server.codecs.contract import Piece, Plan
-from server.codecs.work import UNBOUNDED
+from server.codecs.work import UNBOUNDED, Abandoned
 from server.directory import Served
 from server.door import Door
+from server.encoding import encode_all
 from server.errors import Problem
 from server.outbox import Outbox
 from server.pace import Pace
@@ -23,10 +24,10 @@ pytestmark = pytest.mark.anyio
 class Post:
     """A door that is open, with one model behind it."""
 
-    def __init__(self, clock) -> None:
+    def __init__(self, clock, **how) -> None:
         self.clock = clock
         self.outbox = Outbox()
-        self.door = Door("f" * 16, self.outbox, clock)
+        self.door = Door("f" * 16, self.outbox, clock, **how)
         self.door.open()
         self.codec = WordCodec(card(), {})
         self.served = Served(card=card(), codec=self.codec)
@@ -288,7 +289,7 @@ async def test_a_renewed_answer_is_encoded_by_the_new_codec_for_the_new_revision
         post.door.admit(answer)
         (old,) = post.jobs()
 
-        post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
+        await post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
 
         parcels, cancelled = post.take()
         assert [(parcel.model, [job.input for job in parcel.jobs]) for parcel in parcels] == [("echo@r2", ["r2:one"])]
@@ -300,7 +301,7 @@ async def test_a_parcel_no_trip_has_taken_yet_goes_only_for_the_new_revision(pos
     with post.expect("one") as answer:
         post.door.admit(answer)
 
-        post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
+        await post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
 
         parcels, cancelled = post.take()
         assert ([parcel.model for parcel in parcels], cancelled) == (["echo@r2"], {})
@@ -311,7 +312,7 @@ async def test_what_is_said_of_a_parcel_of_the_old_revision_ends_nothing(post):
     with post.expect("one") as answer:
         post.door.admit(answer)
         [old], _ = post.take()
-        post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
+        await post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
         [renewed], _ = post.take()
 
         old.refuse(Problem("broker_full", "no room"))
@@ -324,7 +325,7 @@ async def test_a_late_result_of_the_old_revision_is_not_taken_for_one_of_the_new
     with post.expect("one") as answer:
         post.door.admit(answer)
         (old,) = post.jobs()
-        post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
+        await post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
 
         post.door.settle([result(old, "old")])
 
@@ -338,7 +339,7 @@ async def test_a_record_half_done_is_renewed_whole_because_its_outputs_belong_to
         first, _ = post.jobs()
         post.door.settle([result(first)])
 
-        post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
+        await post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
 
         assert [job.input for job in post.jobs()] == ["r2:one", "r2:two"]
 
@@ -350,7 +351,7 @@ async def test_a_record_that_is_done_keeps_its_outputs_and_its_codec(post):
         first, _ = post.jobs()
         post.door.settle([result(first, "ONE")])
 
-        post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
+        await post.door.renew(answer, Served(card=new, codec=WordCodec(new, {})))
 
         assert (answer.records[0].in_order(), answer.records[0].codec) == (["ONE"], post.codec)
         assert [job.input for job in post.jobs()] == ["r2:two"]
@@ -366,9 +367,60 @@ async def test_a_text_that_the_new_revision_cannot_take_ends_with_its_problem(po
         post.door.admit(answer)
         post.jobs()
 
-        post.door.renew(answer, Served(card=new, codec=Stricter(new, {})))
+        await post.door.renew(answer, Served(card=new, codec=Stricter(new, {})))
 
         assert (answer.records[0].problem.code, answer.is_awaited) == ("invalid_input", False)
+
+
+class SlowEncoding:
+    """Encodes once it may, as a thread does."""
+
+    def __init__(self):
+        self.may_end = asyncio.Event()
+        self.work = []
+
+    async def __call__(self, codec, texts, options, work):
+        self.work.append(work)
+        await self.may_end.wait()
+        return encode_all(codec, texts, options, work)
+
+
+def later(revision):
+    new = card(revision=revision)
+    return Served(card=new, codec=WordCodec(new, {}))
+
+
+async def test_of_two_renewals_that_meet_the_last_counts(clock):
+    slow = SlowEncoding()
+    post = Post(clock, encode=slow)
+    with post.expect("one", "two") as answer:
+        post.door.admit(answer)
+        post.jobs()
+        renewals = [asyncio.create_task(post.door.renew(answer, later(revision))) for revision in ("r2", "r3")]
+        await asyncio.sleep(0)
+        post.door.push_again()  # the broker came back empty meanwhile: there is nothing to bring it yet
+        slow.may_end.set()
+        await asyncio.gather(*renewals)
+
+        jobs = post.jobs()
+        post.door.settle([result(job) for job in jobs])
+
+        assert ([job.input for job in jobs], answer.is_awaited) == (["r3:one", "r3:two"], False)
+
+
+async def test_nothing_is_encoded_anew_for_whoever_has_gone(clock):
+    slow = SlowEncoding()
+    post = Post(clock, encode=slow)
+    with post.expect("one") as answer:
+        post.door.admit(answer)
+        renewal = asyncio.create_task(post.door.renew(answer, later("r2")))
+        await asyncio.sleep(0)
+
+    with pytest.raises(Abandoned):
+        slow.work[0].check()
+    slow.may_end.set()
+    await renewal
+    assert (post.jobs(), len(post.door)) == ([], 0)
 
 
 async def test_a_parcel_stays_with_the_revision_it_was_encoded_for(post):

@@ -31,6 +31,10 @@ class Maker:
         return object()
 
 
+class Panic(BaseException):
+    """As a tokenizer library in Rust ends."""
+
+
 def with_words(**fields):
     return card(artifacts={"words.txt": SHA}, **fields)
 
@@ -81,7 +85,7 @@ async def test_a_file_that_is_not_there_yet_is_tried_again_later():
     assert (set(too_soon), set(later)) == (set(), {"echo@r1"})
 
 
-@pytest.mark.parametrize("error", [ValueError("no such codec"), RuntimeError("a library's own")])
+@pytest.mark.parametrize("error", [ValueError("no such codec"), RuntimeError("a library's own"), Panic("Rust's")])
 async def test_one_bad_card_does_not_hide_the_others(error):
     library = Library(Maker(error))
 

@@ -8,10 +8,11 @@ import pytest
 from broker.errors import BrokerFull, BrokerUnavailable
 from broker.messages import Failure, FailureCode, Speed, Verdict
 from server.codecs.contract import CodecError
+from server.codecs.work import UNBOUNDED
 from server.errors import KINDS, Problem, document, headers, patience, problem_of, retry_after
 from server.schema import ProblemDocument
 from server.visit import Reception
-from tests.unit.server.house import ScriptedBroker, announced, card, house
+from tests.unit.server.house import ScriptedBroker, WordCodec, announced, card, house
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +45,7 @@ def test_every_failure_code_has_a_kind():
         ("no_batcher", 503),
         ("broker_unavailable", 503),
         ("broker_full", 503),
+        ("overloaded", 503),
         ("expired", 504),
     ],
 )
@@ -52,7 +54,7 @@ def test_a_code_has_one_status(code, status):
 
 
 def test_the_status_table_above_is_complete():
-    assert len(KINDS) == 18
+    assert len(KINDS) == 19
 
 
 async def test_a_problem_is_a_document_of_rfc_9457():
@@ -383,6 +385,34 @@ async def test_a_codec_s_bug_is_500_without_internals():
 
         assert told(answer) == (500, "internal")
         assert "secret" not in answer.text
+
+
+class PanicException(BaseException):
+    """As Rust's bindings have it: no `Exception`, and in its words the text that was read."""
+
+
+class Panicking(WordCodec):
+    def encode(self, text, options, work=UNBOUNDED):
+        if text == "panic":
+            raise PanicException(f"byte index 1 is not a char boundary of `{text} secret`")
+        return super().encode(text, options, work)
+
+    def decode(self, plan, outputs):
+        if "PANIC" in outputs:
+            raise PanicException("secret")
+        return super().decode(plan, outputs)
+
+
+@pytest.mark.parametrize(
+    "texts", [("panic", "fine"), ("a panic", "fine"), ("panic", "fine " * 10_000)], ids=["encode", "decode", "thread"]
+)
+async def test_a_panic_in_a_tokenizer_ends_its_record_alone(texts, capsys):
+    async with house(make_codec=Panicking, max_queue_jobs=20_000) as jitney:
+        answer = await jitney.ask(*texts)
+
+        assert [row.get("error", {}).get("code") for row in answer.json()["result"]] == ["internal", None]
+        assert "secret" not in answer.text + "".join(capsys.readouterr())
+        assert (await jitney.ask("next")).status_code == 200
 
 
 async def test_outputs_that_cannot_be_decoded_are_500_without_internals():

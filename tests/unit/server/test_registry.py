@@ -197,7 +197,7 @@ async def test_while_many_answers_are_renewed_others_get_their_turn():
         answers = await asyncio.gather(*asking)
 
         assert {answer.status_code for answer in answers} == {200}
-        assert len(turns) == 3
+        assert len(turns) >= 3
 
 
 async def test_one_failed_look_changes_nothing():

@@ -1,0 +1,69 @@
+"""Codec work that would hold up the event loop: a few threads, a short line, and an end when nobody waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+from server.codecs.contract import Codec, Plan
+from server.codecs.work import Work
+from server.encoding import INLINE, encode_all
+from server.errors import Problem
+
+THREADS = 2  # of each kind; most of tokenizing runs beside the interpreter, so more would only take more memory
+IN_LINE = 64  # requests that wait for a thread; more are told to come back
+LARGE = 65_536  # bytes or values: work beyond it has threads of its own, for it takes seconds where the rest takes none
+
+Made = TypeVar("Made")
+
+
+class CodecPool:
+    """Large work and work of middle size, each with its threads and its line."""
+
+    def __init__(self) -> None:
+        self._middle = _Line(ThreadPoolExecutor(THREADS, "codec"))
+        self._large = _Line(ThreadPoolExecutor(THREADS, "large codec"))
+
+    async def run(self, do: Callable[[], Made], size: int, work: Work) -> Made:
+        """What `do` returns or raises, from a thread. Cancelled, it also stops `work`, so the thread ends soon.
+
+        Raises `Problem` (overloaded) at once where the line is long.
+        """
+        line = self._large if size > LARGE else self._middle
+        try:
+            return await line.run(do)
+        except asyncio.CancelledError:
+            work.stop()
+            raise
+
+    async def encode(
+        self, codec: Codec, texts: Sequence[str], options: Mapping[str, Any], work: Work
+    ) -> list[Plan | Problem]:
+        """`encode_all`, in a thread where these texts are large."""
+        size = sum(map(len, texts))
+        if size <= INLINE:
+            return encode_all(codec, texts, options, work)
+        return await self.run(partial(encode_all, codec, texts, options, work), size, work)
+
+    def close(self) -> None:
+        """Nothing more is begun."""
+        for line in (self._middle, self._large):
+            line.threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _Line:
+    def __init__(self, threads: ThreadPoolExecutor) -> None:
+        self.threads = threads
+        self._length = 0  # those at work included
+
+    async def run(self, do: Callable[[], Made]) -> Made:
+        if self._length >= IN_LINE + THREADS:
+            raise Problem("overloaded", "Many large requests are being read here already.")
+        self._length += 1
+        try:
+            return await asyncio.wrap_future(self.threads.submit(do))
+        finally:
+            self._length -= 1

@@ -1,0 +1,160 @@
+"""Large texts and outputs: never on the event loop, never in a long line, and never for nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from array import array
+from typing import ClassVar
+
+import pytest
+
+from broker.messages import Result
+from server.codec_pool import IN_LINE, LARGE, THREADS, CodecPool
+from server.codecs.work import UNBOUNDED, Work
+from server.encoding import INLINE, weight
+from server.errors import Problem
+from tests.unit.server.house import TIMING, ScriptedBroker, WordCodec, announced, card, house
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def pool():
+    made = CodecPool()
+    yield made
+    made.close()
+
+
+async def test_cancelled_work_is_stopped(pool):
+    work, begun = Work(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def endless():
+        loop.call_soon_threadsafe(begun.set)
+        while True:
+            work.check()
+
+    running = asyncio.create_task(pool.run(endless, 1, work))
+    await begun.wait()
+    running.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await pool.run(lambda: "free again", 1, Work()) == "free again"
+
+
+async def test_large_work_does_not_hold_up_the_rest(pool):
+    may_end = threading.Event()
+    large = [asyncio.create_task(pool.run(may_end.wait, LARGE + 1, Work())) for _ in range(THREADS + 1)]
+
+    assert await pool.run(lambda: "done", LARGE, Work()) == "done"
+
+    may_end.set()
+    await asyncio.gather(*large)
+
+
+async def test_a_long_line_is_refused_and_told_to_come_back(pool):
+    may_end = threading.Event()
+    waiting = [asyncio.create_task(pool.run(may_end.wait, 1, Work())) for _ in range(THREADS + IN_LINE)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(Problem) as refused:
+        await pool.run(lambda: None, 1, Work())
+
+    may_end.set()
+    await asyncio.gather(*waiting)
+    assert refused.value.status == 503
+
+
+async def test_whoever_gave_up_stands_in_no_line(pool):
+    may_end = threading.Event()
+    waiting = [asyncio.create_task(pool.run(may_end.wait, 1, Work())) for _ in range(THREADS + IN_LINE)]
+    await asyncio.sleep(0)
+    waiting[-1].cancel()
+    await asyncio.gather(waiting[-1], return_exceptions=True)
+
+    last = asyncio.create_task(pool.run(lambda: "done", 1, Work()))
+    may_end.set()
+
+    assert await last == "done"
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("four", 4),
+        (array("f", [1.0, 2.0]), 2),
+        ({"a": [1, 2, 3]}, 4),
+        ([["ab", "c"], {}], 7),
+        (7, 0),
+        (None, 0),
+    ],
+)
+def test_the_weight_of_an_output_is_what_it_is_made_of(value, expected):
+    assert weight([value]) == expected
+
+
+@pytest.mark.parametrize("value", [[0] * 1_000_000, [[[0] * 20] * 1000] * 1000, {"a": "a" * 10_000_000}])
+@pytest.mark.timeout(2)
+def test_an_endless_output_is_not_weighed_to_its_end(value):
+    assert weight([value] * 10) > INLINE
+
+
+class Telling(WordCodec):
+    """Says in which threads it worked."""
+
+    threads: ClassVar[set[int]] = set()
+
+    def encode(self, text, options, work=UNBOUNDED):
+        self.threads.add(threading.get_ident())
+        return super().encode(text, options, work)
+
+    def decode(self, plan, outputs):
+        self.threads.add(threading.get_ident())
+        return super().decode(plan, outputs)
+
+
+@pytest.fixture
+def threads():
+    Telling.threads = set()
+    return Telling.threads
+
+
+async def test_a_small_text_changes_no_thread(threads):
+    async with house(make_codec=Telling) as jitney:
+        assert (await jitney.ask("one two")).status_code == 200
+
+    assert threads == {threading.get_ident()}
+
+
+async def test_a_large_text_is_never_read_on_the_loop(threads):
+    async with house(make_codec=Telling) as jitney:
+        assert (await jitney.ask("word " * INLINE)).status_code == 200
+
+    assert threading.get_ident() not in threads
+
+
+async def test_large_outputs_are_never_read_on_the_loop(threads):
+    async with house(ScriptedBroker(answers=False), make_codec=Telling) as jitney, jitney.asked("one") as asked:
+        threads.clear()
+        (job,) = jitney.broker.jobs
+        jitney.broker.publish(Result(job_id=job.id, output="1" * (INLINE + 1), timing=TIMING))
+
+        assert (await asked).status_code == 200
+
+    assert threading.get_ident() not in threads
+
+
+async def test_large_texts_are_encoded_anew_beside_the_loop(threads):
+    broker = ScriptedBroker([announced(card(revision="r1"))], answers=False)
+    async with house(broker, make_codec=Telling) as jitney, jitney.asked("word " * INLINE) as asked:
+        broker.announcements.append(announced(card(revision="r2"), since=2.0))
+        await jitney.look()
+        broker.announcements, broker.answers = broker.announcements[1:], True
+        threads.clear()
+        await jitney.look()
+
+        assert (await asked).status_code == 200
+    assert threading.get_ident() not in threads
