@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from batcher.models.contract import InvalidInput, OutOfMemory, Output
+from broker.body import obstacle
 from broker.messages import Failure, FailureCode
 
 FAILED = "the model failed on this input"
 BROKEN = "the model failed on every input that was tried"
 TOO_BIG = "this input does not fit in the model's memory"
 IMPOSSIBLE = "this input cannot be computed"
-UNSENDABLE = "the model's output cannot be sent"
 
 
 class Kind(Enum):
@@ -42,8 +42,8 @@ class Trouble:
     @classmethod
     def unsendable(cls, output: Output) -> Trouble:
         """What it means that `can_travel` says no."""
-        error = f"an output of {type(output).__name__} holds what cannot travel"
-        return cls(kind=Kind.ERROR, message=UNSENDABLE, error=error)
+        reason = obstacle(output)
+        return cls(kind=Kind.ERROR, message=reason, error=f"an output of type {type(output).__name__}: {reason}")
 
     def failure(self, job_id: str) -> Failure:
         code = FailureCode.INVALID_INPUT if self.kind is Kind.INVALID else FailureCode.MODEL_ERROR

@@ -11,6 +11,9 @@ INT32, FLOAT32 = 1, 2  # msgpack extension types: arrays, little-endian
 MAX_ITEMS = 1 << 20  # elements of one msgpack array or map: a body cannot blow up memory
 MAX_BYTES = 1 << 26  # of one text, one array of numbers, one run of bytes
 MAX_CONTAINERS = 1 << 16  # msgpack arrays and maps of a body: an empty one is a byte there, and seventy here
+MAX_OUTPUT = 1 << 25  # bytes of one packed output: more would not pass one trip to the broker in good time
+CANNOT_TRAVEL = "the model's output cannot be sent"
+TOO_LARGE = f"the model's output is larger than {MAX_OUTPUT >> 20} MiB"
 
 
 def pack(value: Any) -> bytes:
@@ -20,14 +23,22 @@ def pack(value: Any) -> bytes:
 
 
 def can_travel(value: Any) -> bool:
-    """Whether `pack` takes it, and the other side too."""
+    """Whether this output arrives on the other side."""
+    return not obstacle(value)
+
+
+def obstacle(value: Any) -> str:
+    """Why this output cannot travel, in words for its caller; empty when it can: it is read as the other side will."""
+    if type(value) is array and value.typecode in "if":  # numbers, the common case: nothing in them can be wrong
+        return TOO_LARGE if len(value) * value.itemsize > MAX_OUTPUT else ""
     try:
         packed = pack(value)
-        if len(packed) > MAX_CONTAINERS:  # smaller ones break no bound
-            unpack(packed)
+        if len(packed) > MAX_OUTPUT:
+            return TOO_LARGE
+        unpack(packed)
     except (TypeError, ValueError, OverflowError, RecursionError):
-        return False
-    return True
+        return CANNOT_TRAVEL
+    return ""
 
 
 def unpack(data: bytes) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from math import isfinite
 from typing import Any, TypeVar
+
+import msgpack
 
 from broker.body import pack, unpack
 from broker.errors import WireError
@@ -30,6 +32,9 @@ FRAME_POISON = b"P"  # written by scripts: ids of 32 characters, one after anoth
 ID_WIDTH = 32
 STAMP = 13  # digits of a time in ms, in front of cards and presences in the registry
 PLAIN = re.compile(r"[a-z0-9._-]+@[A-Za-z0-9._-]+")  # a card's key
+UNREADABLE = "the outcome of this input could not be read"
+TIMES = tuple(field.name for field in fields(Timing))
+CODES = frozenset(code.value for code in FailureCode)
 POISON_MESSAGE = "this input crashed the model three times and was set aside"
 
 AnyDataclass = TypeVar("AnyDataclass")
@@ -77,18 +82,27 @@ def front_end_of(data: bytes) -> str:
 
 def encode_results(results: Sequence[Result]) -> bytes:
     """One frame: results that share a front end."""
-    rows = [
+    return frame_of([encode_result(result) for result in results])
+
+
+def encode_result(result: Result) -> bytes:
+    """One row of a frame. The output is packed by itself, so that one which cannot be read costs no other its row."""
+    return pack(
         {
             "id": result.job_id,
-            "output": result.output,
+            "output": pack(result.output),
             "queue": result.timing.queue,
             "window": result.timing.window,
             "compute": result.timing.compute,
             "batch_size": result.timing.batch_size,
         }
-        for result in results
-    ]
-    return VERSION + FRAME_RESULTS + pack(rows)
+    )
+
+
+def frame_of(rows: Sequence[bytes]) -> bytes:
+    """One frame of results that are rows already."""
+    header: bytes = msgpack.Packer().pack_array_header(len(rows))
+    return b"".join((VERSION, FRAME_RESULTS, header, *rows))
 
 
 def encode_failures(failures: Sequence[Failure]) -> bytes:
@@ -97,8 +111,12 @@ def encode_failures(failures: Sequence[Failure]) -> bytes:
     return VERSION + FRAME_FAILURES + pack(rows)
 
 
-def decode_frame(data: bytes) -> list[Outcome]:
-    """The outcomes in one frame. Raises `WireError` for bytes that are not a frame."""
+def decode_frame(data: bytes, on_loss: Callable[[str], None] = lambda job_id: None) -> list[Outcome]:
+    """The outcomes in one frame. Raises `WireError` for bytes that are not a frame.
+
+    A row that cannot be read costs itself alone: its job has failed, and `on_loss` is told its id; one without an id is
+    left out, and `on_loss` is told an empty one.
+    """
     kind = data[1:2]
     if data[:1] != VERSION or kind not in (FRAME_RESULTS, FRAME_FAILURES, FRAME_POISON):
         raise WireError
@@ -106,24 +124,42 @@ def decode_frame(data: bytes) -> list[Outcome]:
         if kind == FRAME_POISON:
             return _poisoned(data[2:].decode("ascii"))
         rows = unpack(data[2:])
-        return [_result(row) if kind == FRAME_RESULTS else _failure(row) for row in rows]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise WireError from error
+    if not isinstance(rows, list):
+        raise WireError
+    read = _result if kind == FRAME_RESULTS else _failure
+    return [outcome for outcome in (_outcome(row, read, on_loss) for row in rows) if outcome is not None]
 
 
-def _result(row: Mapping[str, Any]) -> Result:
-    timing = Timing(queue=row["queue"], window=row["window"], compute=row["compute"], batch_size=row["batch_size"])
+def _outcome(row: Any, read: Callable[[str, Any], Outcome], on_loss: Callable[[str], None]) -> Outcome | None:
+    id = row.get("id") if isinstance(row, Mapping) else None
+    if not isinstance(id, str):
+        on_loss("")
+        return None
+    try:
+        return read(id, row)
+    except (ValueError, KeyError, TypeError):
+        on_loss(id)
+        return Failure(job_id=id, code=FailureCode.MODEL_ERROR, message=UNREADABLE)
+
+
+def _result(id: str, row: Mapping[str, Any]) -> Result:
+    timing = Timing(**{name: row[name] for name in TIMES if name in row})
     # Whoever waits adds these up; their sum is finite only where all of them are numbers, and finite.
     total = timing.queue + timing.window + timing.compute
-    if not (is_text(row["id"]) and is_count(timing.batch_size) and isfinite(total)):
+    if not (is_count(timing.batch_size) and isfinite(total)):
         raise ValueError
-    return Result(job_id=row["id"], output=row["output"], timing=timing)
+    return Result(job_id=id, output=unpack(row["output"]), timing=timing)
 
 
-def _failure(row: Mapping[str, Any]) -> Failure:
-    if not (is_text(row["id"]) and is_text(row["message"])):
+def _failure(id: str, row: Mapping[str, Any]) -> Failure:
+    code, message = row["code"], row["message"]
+    # A code of a later version says at least that the model gave no result.
+    known = FailureCode(code) if code in CODES else FailureCode.MODEL_ERROR
+    if not is_text(message):
         raise ValueError
-    return Failure(job_id=row["id"], code=FailureCode(row["code"]), message=row["message"])
+    return Failure(job_id=id, code=known, message=message)
 
 
 def _poisoned(ids: str) -> list[Outcome]:

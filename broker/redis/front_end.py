@@ -59,7 +59,8 @@ class RedisFrontEnd:
         self._client, self._keys, self._front_end = client, keys, front_end
         self._bounds = (max_queue_jobs, max_queue_tokens)
         self._presence_ttl = presence_ttl
-        self._no_queue, self._no_frame, self._no_entry = Seldom(log.error), Seldom(log.error), Seldom(log.warning)
+        self._no_queue, self._no_frame, self._no_row = Seldom(log.error), Seldom(log.error), Seldom(log.error)
+        self._no_entry = Seldom(log.warning)
 
     async def check(self) -> None:
         """Raise `BrokerUnfit` for a server that would lose jobs."""
@@ -124,10 +125,13 @@ class RedisFrontEnd:
         outcomes: list[Outcome] = []
         for frame in frames:
             try:
-                outcomes += decode_frame(frame)
+                outcomes += decode_frame(frame, on_loss=self._lost)
             except WireError:
                 self._no_frame("frame dropped", reason="not a frame of ours", size=len(frame))
         return outcomes
+
+    def _lost(self, job_id: str) -> None:
+        self._no_row("outcome unreadable", job=job_id or "unknown")
 
     async def look(self) -> Fleet:
         with translated():

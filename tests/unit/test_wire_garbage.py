@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from broker import body, wire
 from broker.errors import WireError
-from broker.messages import Job, Limits, ModelCard, Presence, Result
+from broker.messages import Failure, FailureCode, Job, Limits, ModelCard, Presence, Result
 
 patient = settings(deadline=None, max_examples=300)  # no deadline: a busy machine is no failure
 DECODERS: list[Callable[[bytes], Any]] = [wire.decode_job, wire.decode_frame, wire.decode_card, wire.decode_presence]
@@ -182,29 +182,138 @@ def test_a_header_s_number_is_digits_and_nothing_else(field: str, value: bytes) 
         wire.decode_job(data)
 
 
-ROW = {"id": "a" * 32, "output": 1, "queue": 0.0, "window": 0.0, "compute": 0.0, "batch_size": 1}
+ROW = {"id": "a" * 32, "output": b"\x01", "queue": 0.0, "window": 0.0, "compute": 0.0, "batch_size": 1}
 FAILURE = {"id": "a" * 32, "code": "expired", "message": "late"}
+BAD_ROWS = [
+    (b"1R", {"queue": "soon"}),
+    (b"1R", {"window": None}),
+    (b"1R", {"compute": float("nan")}),
+    (b"1R", {"batch_size": {}}),
+    (b"1R", {"batch_size": -1}),
+    (b"1R", {"output": 1}),
+    (b"1R", {"output": b""}),
+    (b"1R", {"output": b"\xc1"}),
+    (b"1R", {"output": UNHASHABLE_KEY}),
+    (b"1R", {"output": b"\xdc\xff\xff" + b"\x80" * 0xFFFF + b"\x01"}),
+    (b"1F", {"message": [1]}),
+    (b"1F", {"code": []}),
+]
+
+
+def frame(kind: bytes, *rows: Any) -> bytes:
+    return kind + msgpack.packb(rows)
+
+
+def kinds(outcomes: list[Any]) -> list[tuple[str, str]]:
+    return [(one.job_id, one.code if isinstance(one, Failure) else "result") for one in outcomes]
+
+
+@pytest.mark.parametrize(("kind", "change"), BAD_ROWS)
+def test_a_row_that_cannot_be_read_fails_its_own_job_and_no_other(kind: bytes, change: dict[str, Any]) -> None:
+    good, lost = ROW if kind == b"1R" else FAILURE, []
+    rows = [good | {"id": "1"}, good | {"id": "2"} | change, good | {"id": "3"}]
+
+    outcomes = wire.decode_frame(frame(kind, *rows), on_loss=lost.append)
+
+    code = "result" if kind == b"1R" else "expired"
+    assert kinds(outcomes) == [("1", code), ("2", "model_error"), ("3", code)]
+    assert lost == ["2"]
+
+
+@pytest.mark.parametrize("row", [5, None, [], "row", {}, {"id": 5}, {"id": ["a"]}, {"id": None}, {1: 2}])
+@pytest.mark.parametrize("kind", [b"1R", b"1F"])
+def test_a_row_without_an_id_costs_no_other_row_and_is_told(kind: bytes, row: Any) -> None:
+    good, lost = ROW if kind == b"1R" else FAILURE, []
+
+    outcomes = wire.decode_frame(frame(kind, row, good), on_loss=lost.append)
+
+    assert ([one.job_id for one in outcomes], lost) == (["a" * 32], [""])
+
+
+@pytest.mark.parametrize("rows", [5, {}, "rows", None])
+def test_a_frame_without_rows_is_a_wire_error(rows: Any) -> None:
+    with pytest.raises(WireError):
+        wire.decode_frame(b"1R" + msgpack.packb(rows))
+
+
+def test_a_failure_of_an_unknown_code_is_a_model_error_with_its_own_message() -> None:
+    [failure] = wire.decode_frame(frame(b"1F", FAILURE | {"code": "out_of_cheese", "message": "no cheese"}))
+
+    assert failure == Failure(job_id="a" * 32, code=FailureCode.MODEL_ERROR, message="no cheese")
+
+
+@pytest.mark.parametrize(("kind", "good"), [(b"1R", ROW), (b"1F", FAILURE)])
+def test_fields_that_are_unknown_cost_nobody(kind: bytes, good: dict[str, Any]) -> None:
+    assert wire.decode_frame(frame(kind, good | {"colour": "red", 1: 2})) == wire.decode_frame(frame(kind, good))
+
+
+def test_a_time_that_is_missing_costs_nobody() -> None:
+    [result] = wire.decode_frame(frame(b"1R", {"id": "a", "output": b"\x01"}))
+
+    assert result == Result(job_id="a", output=1)
+
+
+ENTITIES = {"entities": [{"word": "a", "start": at} for at in range(1100)]}
+
+
+def test_outputs_that_fit_alone_fit_together() -> None:
+    outputs = [ENTITIES] * 64 + [[{}] * 40_000] * 2 + [array("f", [1.0])] * 8
+    assert all(map(body.can_travel, outputs))
+
+    outcomes = wire.decode_frame(wire.encode_results([Result(job_id="a", output=one) for one in outputs]))
+
+    assert [one.output for one in outcomes if isinstance(one, Result)] == outputs
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def depth_of(value: Any) -> int:
+    depth = 0
+    while isinstance(value, list):
+        value, depth = value[0], depth + 1
+    return depth
+
+
+DEEPEST = 1024  # as msgpack goes
+UNREADABLE = [
+    pytest.param({(1, 2): "b"}, id="a map's key that no map can have on the other side"),
+    pytest.param({"a": {("x",): 1}}, id="the same, deep inside"),
+    pytest.param([{(): 1}], id="an empty tuple as a key"),
+    pytest.param(msgpack.ExtType(5, b"x"), id="an extension that nobody knows"),
+    pytest.param([1, msgpack.ExtType(1, b"abc")], id="three quarters of a number"),
+    pytest.param("\ud800", id="half a character"),
+    pytest.param(nested(DEEPEST + 1), id="lists nested too deep"),
+    pytest.param(1 << 64, id="a number too large"),
+]
+
+
+@pytest.mark.parametrize("output", UNREADABLE)
+def test_what_would_not_be_read_is_found_before_it_travels(output: Any) -> None:
+    assert body.obstacle(output) == body.CANNOT_TRAVEL
+
+
+def test_whatever_can_travel_alone_can_travel_in_a_frame() -> None:
+    assert body.can_travel(nested(DEEPEST))
+
+    [result] = wire.decode_frame(wire.encode_results([Result(job_id="a", output=nested(DEEPEST))]))
+
+    assert isinstance(result, Result)
+    assert depth_of(result.output) == DEEPEST
 
 
 @pytest.mark.parametrize(
-    ("kind", "row"),
-    [
-        (b"1R", ROW | {"id": ["a"]}),
-        (b"1R", ROW | {"id": 5}),
-        (b"1R", ROW | {"queue": "soon"}),
-        (b"1R", ROW | {"window": None}),
-        (b"1R", ROW | {"compute": float("nan")}),
-        (b"1R", ROW | {"batch_size": {}}),
-        (b"1R", ROW | {"batch_size": -1}),
-        (b"1F", FAILURE | {"id": {"a": 1}}),
-        (b"1F", FAILURE | {"message": [1]}),
-        (b"1F", FAILURE | {"code": "unheard of"}),
-        (b"1F", FAILURE | {"code": []}),
-    ],
+    "output", ["x" * 101, b"x" * 101, [0] * 101, array("i", [0] * 26)], ids=lambda one: type(one).__name__
 )
-def test_an_outcome_with_a_field_of_another_kind_is_a_wire_error(kind: bytes, row: Any) -> None:
-    with pytest.raises(WireError):
-        wire.decode_frame(kind + msgpack.packb([row]))
+def test_an_output_above_the_bound_cannot_travel_and_is_told_so(monkeypatch: pytest.MonkeyPatch, output: Any) -> None:
+    monkeypatch.setattr(body, "MAX_OUTPUT", 100)
+
+    assert body.obstacle(output) == body.TOO_LARGE
+    assert "32 MiB" in body.TOO_LARGE
 
 
 CARD = {"name": "toy", "task": "t", "codec": "text", "revision": "r"}
