@@ -9,6 +9,7 @@ from batcher.batch import Batch
 from batcher.patience import Patience
 from batcher.window import Window, closing_reason, time_to_stage
 from broker.contract import NEVER, BatcherBroker
+from broker.errors import TripFailed
 from broker.messages import Claim, Lane, Limits
 
 IDLE_WAIT = 0.5  # seconds that a lost wake token may cost
@@ -118,7 +119,11 @@ class Claims:
             self._bulk_lead = bulk_lead(self._bulk_lead, claim, limits)
             return claim
 
-        return await self._patience.ask(ask)
+        try:
+            return await self._patience.ask(ask)
+        except TripFailed:  # its jobs may reach another batcher
+            await self._patience.ask(lambda: self._broker.release(name))
+            raise
 
     def _bulk_after(self, size: int) -> float:
         """Seconds that bulk may be passed over: a quarter of a full batch's time, unless it has had its share."""
@@ -144,7 +149,7 @@ def bulk_lead(before: float, claim: Claim, limits: Limits) -> float:
     In small batches one job is more than an eighth, and a long job may be the whole of any. Nobody is ahead where a
     batch had room to spare; and at the most seven batches are owed, however long bulk had all cards for itself.
     """
-    if claim.closed_by not in ("size", "tokens"):
+    if claim.closed_by not in ("size", "tokens", "bytes"):
         return 0.0
     bulk = [job for job in claim.jobs if job.lane is Lane.BULK]
     share = max(len(bulk) / limits.max_batch_size, sum(job.cost for job in bulk) / limits.max_batch_tokens)

@@ -25,6 +25,7 @@ class Vitals:
 
     batches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # leases held → ids of their live jobs
     progressed_at: float = 0.0
+    hears_broker: bool = False  # the last beat was answered
 
     def progress(self) -> None:
         """The engine did something: a forward pass ended, or a batch was claimed."""
@@ -79,10 +80,12 @@ class Heartbeat:
         try:
             self._on_pulse(self._heart.beat(self._presence(), self._vitals.batches))
         except BrokerError as error:
+            self._vitals.hears_broker = False
             self._missed("beat failed", error=str(error))
         except Exception:  # a batcher without a heart would lose every lease and hold no model to account
             self._crashed("beat failed")
         else:
+            self._vitals.hears_broker = True
             if self._missed.is_over() | self._crashed.is_over():
                 log.info("beats again")
 

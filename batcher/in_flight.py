@@ -178,7 +178,7 @@ class InFlightLoop(Service):
             if one.failures:
                 await self._patience.ask(partial(self._broker.fail, one.finish.batch, one.failures))
         finishes = [one.finish for one in told]
-        await self._patience.ask(lambda: self._broker.finish(finishes, starts=None))
+        await self._bring(finishes, starts=None)
         self._told = ()  # first, so that whatever goes wrong from here on closes no lease a second time
         self._close(told)
 

@@ -142,7 +142,7 @@ class Loop(Service):
         if failures:
             await self._patience.ask(lambda: self._broker.fail(batch.id, failures))
         ended = [Finish(batch=batch.id, results=results, done=True)]
-        await self._patience.ask(lambda: self._broker.finish(ended, starts=starts))
+        await self._bring(ended, starts=starts)
 
     def _account(self, batch: Batch) -> None:
         failures = batch.failures()

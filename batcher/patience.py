@@ -11,26 +11,36 @@ from typing import TypeVar
 import structlog
 
 from broker.backoff import Backoff
-from broker.errors import BrokerUnavailable
+from broker.errors import BrokerUnavailable, TripFailed
 from broker.seldom import Seldom
 
 PAUSE = 1.0  # seconds after something went wrong that nobody expected
 GRACE = 5.0  # seconds that a process which should end still asks for
+TRIES, ENOUGH = 5, 10.0  # attempts, seconds: then a trip will not be made, if others are meanwhile
 
 Answer = TypeVar("Answer")
 log = structlog.get_logger("batcher")
 
 
 class Patience:
-    """Asks until it is answered; once `stopping` is set, only for a grace period."""
+    """Asks until it is answered; once `stopping` is set, only for a grace period.
 
-    def __init__(self, stopping: asyncio.Event, on_wait: Callable[[], None]) -> None:
-        self._stopping, self._on_wait = stopping, on_wait
+    While the broker is away it waits for ever. A trip that fails while the broker answers others is given up.
+    """
+
+    def __init__(
+        self,
+        stopping: asyncio.Event,
+        on_wait: Callable[[], None],
+        hears_broker: Callable[[], bool] = lambda: False,  # by another connection
+    ) -> None:
+        self._stopping, self._on_wait, self._hears_broker = stopping, on_wait, hears_broker
         self._away = Seldom(log.warning)
 
     async def ask(self, act: Callable[[], Awaitable[Answer]]) -> Answer:
-        """What `act` answers in the end. Raises `BrokerUnavailable` only while stopping."""
+        """What `act` answers in the end. Raises `BrokerUnavailable` only while stopping, and `TripFailed`."""
         backoff, given_up_at = Backoff(), float("inf")
+        began, failed = monotonic(), 0
         while True:
             try:
                 answer = await act()
@@ -39,6 +49,9 @@ class Patience:
                     given_up_at = min(given_up_at, monotonic() + GRACE)
                 if monotonic() >= given_up_at:
                     raise
+                failed = failed + 1 if self._hears_broker() else 0
+                if failed >= TRIES and monotonic() - began >= ENOUGH:
+                    raise TripFailed(f"{failed} attempts failed while the broker answered others: {error}") from error
                 self._away("broker away", error=str(error))
             else:
                 if self._away.is_over():

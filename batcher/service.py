@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 
 import structlog
@@ -17,11 +18,12 @@ from batcher.heartbeat import Vitals
 from batcher.patience import Patience
 from batcher.speed import SpeedFit
 from broker.contract import BatcherBroker
-from broker.errors import BrokerError, BrokerUnavailable
-from broker.messages import Limits, Pulse, Speed
+from broker.errors import BrokerError, BrokerUnavailable, TripFailed
+from broker.messages import Failure, FailureCode, Finish, Limits, Pulse, Speed
 from broker.seldom import Seldom
 
 RECLAIM_EVERY = 1.0  # seconds
+NOT_BROUGHT = "the outcome of this input could not be brought back"
 log = structlog.get_logger("batcher")
 
 
@@ -42,7 +44,7 @@ class Service(ABC):
         self._vitals, self._fit, self._clock = vitals, fit, clock
         self._stopping = asyncio.Event()
         self._refused, self._not_reclaimed = Seldom(log.error), Seldom(log.warning)
-        self._patience = Patience(self._stopping, on_wait=self._on_wait)
+        self._patience = Patience(self._stopping, on_wait=self._on_wait, hears_broker=lambda: vitals.hears_broker)
         self._claims = Claims(
             broker,
             limits,
@@ -103,11 +105,27 @@ class Service(ABC):
     def _let_go(self, batch: Batch) -> None:
         self._vitals.batches = {id: jobs for id, jobs in self._vitals.batches.items() if id != batch.id}
 
+    # Results
+
+    async def _bring(self, ended: Sequence[Finish], *, starts: str | None) -> None:
+        """FINISH, until it is done; results that no trip can carry fail, so that their callers know."""
+        try:
+            await self._patience.ask(lambda: self._broker.finish(ended, starts=starts))
+        except TripFailed as error:
+            log.error("results not brought: their jobs fail", batches=[one.batch for one in ended], error=str(error))
+            for one in ended:
+                failures = [Failure(job_id=id, code=FailureCode.MODEL_ERROR, message=NOT_BROUGHT) for id in _ids(one)]
+                await self._patience.ask(partial(self._broker.fail, one.batch, failures))
+            bare = [replace(one, results=()) for one in ended]
+            await self._patience.ask(lambda: self._broker.finish(bare, starts=starts))
+
     # Trouble
 
     def _on_wait(self) -> None:
-        """The broker is away: that is not the engine's fault."""
-        self._vitals.progress()
+        """The broker is away: that is not the engine's fault. A trip that fails beside a broker that answers is no
+        progress: only completed work is."""
+        if not self._vitals.hears_broker:
+            self._vitals.progress()
 
     async def _survive(self, act: Callable[[], Awaitable[None]], abandon: Callable[[], None]) -> None:
         """`abandon` lets go of the leases that `act` can no longer answer for."""
@@ -134,3 +152,7 @@ class Service(ABC):
                 self._not_reclaimed("reclaim failed", error=str(error))
             except Exception:
                 log.exception("reclaim failed")
+
+
+def _ids(ended: Finish) -> list[str]:
+    return [result.job_id for result in ended.results]

@@ -41,8 +41,8 @@ def time_to_stage(predicted_end: float, trip: float, now: float) -> float:
 
 
 def closing_reason(claimed: str, *, staged: bool, limits: Limits) -> str:
-    """Which knob closed this batch: size, tokens, suspects, busy (the card came free), window or idle."""
-    if claimed in ("size", "tokens", "suspects"):
+    """Which knob closed this batch: size, tokens, bytes, suspects, busy (the card came free), window or idle."""
+    if claimed in ("size", "tokens", "bytes", "suspects"):
         return claimed
     if staged:
         return "busy"

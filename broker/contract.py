@@ -47,15 +47,15 @@ class FrontEndBroker(Protocol):
     ) -> list[Verdict]:
         """Queue whole requests or refuse them whole, oldest first; mark `cancelled` jobs (id → seconds to remember it).
 
-        Verdicts come in the order of the requests. The same sequence again returns the same verdicts and queues
-        nothing. Bounds hold for each lane: an empty one takes any number of tokens, but never more jobs than its bound.
-        A request without time left is refused as expired. One with more than `most_ahead` jobs before it is refused as
-        contended, and the verdict says how many they are: those in batches under way, those of its lane, and for an
-        interactive request the bulk that rides along (a seventh at most), for a bulk one the interactive jobs; while
-        `room` of these wait, seven for each bulk job up to it and in it. With none before it it is always admitted: a
-        card that is free takes it at once.
-        The request's lane wins over the job's. Raises `BrokerFull` when the broker's memory is spent; nothing was
-        queued then.
+        Verdicts come in the order of the requests, for as many as a trip carries (`broker.trips`), one at least; the
+        others were not brought, and are asked for with the next sequence. The same sequence again returns the same
+        verdicts and queues nothing. Bounds hold for each lane: an empty one takes any number of tokens, but never more
+        jobs than its bound. A request without time left is refused as expired. One with more than `most_ahead` jobs
+        before it is refused as contended, and the verdict says how many they are: those in batches under way, those of
+        its lane, and for an interactive request the bulk that rides along (a seventh at most), for a bulk one the
+        interactive jobs; while `room` of these wait, seven for each bulk job up to it and in it. With none before it it
+        is always admitted: a card that is free takes it at once. The request's lane wins over the job's. Raises
+        `BrokerFull` when the broker's memory is spent; nothing was queued then.
         """
         ...
 
@@ -106,19 +106,20 @@ class BatcherBroker(Protocol):
 
         When the head of the bulk lane has waited for `bulk_after` seconds, an eighth of the batch (of its jobs and its
         tokens, but one job at least) is claimed for bulk before interactive jobs fill the rest: bulk never starves.
-        `wait` blocks up to so many seconds for the wake token first, in the same trip; 0.0 does not block.
-        If that lease exists already its jobs are returned: asking again claims nothing more. Expired and cancelled jobs
-        are dropped on the way. `staged` jobs have not started: a crash sends them back to the head untouched.
-        `suspects` says whether suspects go first this time; otherwise they go only when nothing else waits, and never
-        `staged`. Suspects with one attempt run together, those with two or more alone. The token budget is a sum of
-        costs; a job larger than it travels alone. One call does bounded work, so it may return nothing though jobs are
-        left.
+        `wait` blocks up to so many seconds for the wake token first, in the same trip; 0.0 does not block. If that
+        lease exists already its jobs are returned: asking again claims nothing more, and extends the lease a few times
+        only. A claim is bounded in bytes as well; a job that is larger travels alone. Expired and cancelled jobs are
+        dropped on the way. `staged` jobs have not started: a crash sends them back to the head untouched. `suspects`
+        says whether suspects go first this time; otherwise they go only when nothing else waits, and never `staged`.
+        Suspects with one attempt run together, those with two or more alone. The token budget is a sum of costs; a job
+        larger than it travels alone. One call does bounded work, so it may return nothing though jobs are left.
         """
         ...
 
     async def finish(self, ended: Sequence[Finish], *, starts: str | None) -> None:
         """Publish results to the front ends that wait for them and take the jobs out of their leases: all at once, and
-        one frame for each front end, however many batches they are of.
+        one frame for each front end, however many batches they are of. Where they are more bytes than a trip carries
+        they go in several, each for itself, the leases with the last; asked again it begins where it failed.
 
         A batch that is `done` loses its lease; `starts` names the staged batch that runs now. A late result is still a
         good one: it is published even when the lease is gone. Asking again is harmless: front ends ignore ids that they

@@ -12,6 +12,10 @@ class BrokerUnavailable(BrokerError):
     """The broker cannot be reached, or did not answer in time."""
 
 
+class TripFailed(BrokerError):
+    """This trip cannot be made, though the broker answers others."""
+
+
 class BrokerFull(BrokerError):
     """The broker is out of memory and takes no new jobs."""
 

@@ -24,6 +24,7 @@ from broker.messages import (
     Outcome,
     Verdict,
 )
+from broker.trips import how_many
 from broker.wire import decode_frame, decode_job, encode_job
 
 __all__ = ["MemoryBatcher", "MemoryFrontEnd", "MemoryHeart", "MemoryStore"]
@@ -54,7 +55,8 @@ class MemoryFrontEnd:
         self._store.cancelled |= {job: now + seconds for job, seconds in cancelled.items()}
         last, verdicts = self._store.admissions.get(self._id, (None, ()))
         if sequence != last:
-            verdicts = [self._judge(request, now) for request in requests]
+            carried = how_many(sum(len(encode_job(job)) for job in request.jobs) for request in requests)
+            verdicts = [self._judge(request, now) for request in requests[:carried]]
             self._store.admissions[self._id] = (sequence, verdicts)
         return list(verdicts)
 
@@ -152,7 +154,7 @@ class MemoryBatcher:
         now = self._store.now()
         queue = self._queue
         if self._store.claimed(batch, queue).jobs:
-            queue.leases[batch].expires = now + self._lease
+            queue.leases[batch].extend_for_asking(now + self._lease)
             queue.leases[batch].closed_by = "again"
         else:
             claiming = Claiming(limits, self._store.is_live, now - bulk_after)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from broker.memory_store import Queue
 from broker.messages import Job, Lane, Limits
+from broker.trips import TRIP_BYTES
+from broker.wire import encode_job
 
 
 @dataclass(slots=True)
@@ -19,6 +21,7 @@ class Claiming:
     bulk_since: float  # the head of the bulk lane has waited long enough when it was admitted by then
     jobs: list[Job] = field(default_factory=list)
     closed_by: str = "empty"
+    bytes: int = 0  # of the jobs, as they travel
 
     def run(self, queue: Queue, *, suspects_first: bool, staged: bool) -> None:
         if suspects_first and not staged:
@@ -43,7 +46,10 @@ class Claiming:
         if self.closed_by == "empty":
             fitted = self._take(waiting, fits, self.limits.max_batch_size)
             is_full = len(self.jobs) >= self.limits.max_batch_size
-            self.closed_by = "tokens" if not fitted else "size" if is_full else "empty"
+            self.closed_by = self._bound_of(waiting[0]) if not fitted else "size" if is_full else "empty"
+
+    def _bound_of(self, job: Job) -> str:
+        return "tokens" if self._bytes_with(job) <= TRIP_BYTES else "bytes"
 
     def _take(self, waiting: deque[Job], fits: Callable[[Job], bool], most: int) -> bool:
         """Live jobs from the head while they fit; the first always does, the dead are dropped on the way. False when
@@ -53,14 +59,18 @@ class Claiming:
                 return False
             job = waiting.popleft()
             if self.is_live(job):
+                self.bytes = self._bytes_with(job)
                 self.jobs.append(job)
         return True
 
     def _fits(self, job: Job) -> bool:
-        return self._tokens_with(job) <= self.limits.max_batch_tokens
+        return self._tokens_with(job) <= self.limits.max_batch_tokens and self._bytes_with(job) <= TRIP_BYTES
 
     def _fits_share(self, job: Job) -> bool:
-        return self._tokens_with(job) <= self.limits.max_batch_tokens / 8
+        return self._tokens_with(job) <= self.limits.max_batch_tokens / 8 and self._bytes_with(job) <= TRIP_BYTES / 8
+
+    def _bytes_with(self, job: Job) -> int:
+        return self.bytes + len(encode_job(job))
 
     def _tokens_with(self, job: Job) -> int:
         return sum(one.cost for one in (*self.jobs, job))

@@ -30,6 +30,7 @@ from broker.messages import (
 from broker.wire import POISON_MESSAGE, encode_failures, encode_results
 
 DEAD_LETTERS = 1_000  # kept per model, the newest
+MOST_ASKED = 3  # times that asking again extends a lease
 MAX_ATTEMPTS = 3  # crashes, then a job is set aside
 
 
@@ -63,6 +64,12 @@ class Lease:
     expires: float
     staged: bool
     closed_by: str
+    asked: int = 0  # times that its claim was asked for again
+
+    def extend_for_asking(self, until: float) -> None:
+        """Whoever only asks does not hold jobs for ever."""
+        if self.asked < MOST_ASKED:
+            self.asked, self.expires = self.asked + 1, until
 
 
 @dataclass(slots=True)

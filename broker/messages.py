@@ -190,7 +190,9 @@ class Claim:
     left: int = 0  # jobs still waiting, suspects included
     suspects: int = 0  # suspects still waiting
     claimed: float = 0.0  # seconds, the broker's clock
-    closed_by: str = "empty"  # size | tokens | suspects | empty: what ended it; again: the last answer, repeated
+    closed_by: str = (
+        "empty"  # size | tokens | bytes | suspects | empty: what ended it; again: the last answer, repeated
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

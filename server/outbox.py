@@ -65,6 +65,12 @@ class Outbox:
         self._parcels.append(parcel)
         self._filled.set()
 
+    def put_back(self, parcels: Sequence[Parcel]) -> None:
+        """The last trip had no room for these: they go first in the next."""
+        if parcels:
+            self._parcels[:0] = parcels
+            self._filled.set()
+
     def cancel(self, jobs: Mapping[str, float]) -> None:
         """Nobody waits for these any more (id → deadline)."""
         self._cancelled.update(jobs)

@@ -66,7 +66,8 @@ class Writer:
             await self._find_the_guilty(broker, parcels, cancelled)
         else:
             self._full_since = None
-            for parcel, verdict in zip(parcels, verdicts, strict=True):
+            self._outbox.put_back(parcels[len(verdicts) :])
+            for parcel, verdict in zip(parcels, verdicts, strict=False):
                 if parcel.is_current:
                     self._door.judge(parcel.answer, verdict)
 

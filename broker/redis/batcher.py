@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redis.asyncio
@@ -12,17 +11,21 @@ import structlog
 from broker.contract import NEVER
 from broker.errors import BrokerFull, WireError
 from broker.keys import Keys
-from broker.messages import Claim, DeadLetter, Depth, Failure, Finish, Job, Lane, Limits, Result
+from broker.messages import Claim, DeadLetter, Depth, Failure, Finish, Job, Lane, Limits
 from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
-from broker.wire import decode_job, encode_failures, encode_results, front_end_of, job_id
+from broker.redis.landing import Landing
+from broker.trips import TRIP_BYTES
+from broker.wire import decode_job, encode_failures, encode_result, front_end_of, job_id
 
 FRAME_TTL = 660_000  # ms that frames wait for a front end that is away: longer than any caller may wait
 MAX_ATTEMPTS = 3
 DEAD_KEPT = 1_000
 PRUNED_AFTER = 30_000  # ms of silence
 JOBS_A_CALL = 2_560  # in expired leases, after which RECLAIM takes no further one: ten full batches
+BYTES_A_CALL = 1 << 24  # the same in bytes
 BATCHES_REMEMBERED = 512  # an in-flight engine holds up to 256, of one job each
+TOLD = ""  # stands for the front end of a job whose result was brought to it
 CONNECTIONS = 4  # wait, drain, finish and reclaim may be away at once
 
 log = structlog.get_logger("broker")
@@ -95,6 +98,7 @@ class RedisBatcher:
             int(suspects),
             self._keys.cancel(""),
             int(bulk_after * 1000),
+            TRIP_BYTES,
         ]
         woken = [("BLPOP", self._keys.wake(self._model), wait)] if wait > 0.0 else []
         answer = await scripts.DRAIN.run_after(self._client, woken, keys, args)
@@ -114,11 +118,13 @@ class RedisBatcher:
         )
 
     async def finish(self, ended: Sequence[Finish], *, starts: str | None) -> None:
-        frames = self._frames(ended)
-        try:
-            await self._finish(ended, frames, starts)
-        except BrokerFull:
-            await self._finish_when_full(ended, frames, starts)
+        for landing in self._landings(ended):
+            try:
+                await self._finish(landing, starts)
+            except BrokerFull:
+                await self._finish_when_full(landing, starts)
+            self._note_told(landing)
+            starts = None
         for one in ended:
             if one.done:
                 self._addresses.pop(one.batch, None)
@@ -128,48 +134,64 @@ class RedisBatcher:
         while len(self._addresses) >= BATCHES_REMEMBERED:
             del self._addresses[next(iter(self._addresses))]
 
-    def _frames(self, ended: Sequence[Finish]) -> dict[str, bytes]:
-        grouped: dict[str, list[Result]] = defaultdict(list)
+    def _landings(self, ended: Sequence[Finish]) -> Iterator[Landing]:
+        """What ended, a trip at a time; the last one takes the leases of the batches that are done."""
+        landing = Landing()
         for one in ended:
-            addresses = self._addresses.get(one.batch, {})
             for result in one.results:
-                if address := addresses.get(result.job_id):
-                    grouped[address].append(result)
-                else:
+                address = self._addresses.get(one.batch, {}).get(result.job_id)
+                if address is None:
                     log.error("result dropped", job=result.job_id, reason="nobody is known to wait for it")
-        return {address: encode_results(group) for address, group in grouped.items()}
+                if address == TOLD:  # by a trip before one that failed
+                    continue
+                row = encode_result(result) if address else b""
+                if not landing.has_room_for(row):
+                    yield landing
+                    landing = Landing()
+                landing.add(one.batch, result.job_id, address, row)
+        landing.done = [one.batch for one in ended if one.done]
+        yield landing
+
+    def _note_told(self, landing: Landing) -> None:
+        for batch, ids in landing.ids.items():
+            if batch in self._addresses:
+                self._addresses[batch].update(dict.fromkeys(ids, TOLD))
 
     # Result bodies do not pass through Lua: MULTI costs the server a tenth of it.
-    async def _finish(self, ended: Sequence[Finish], frames: dict[str, bytes], starts: str | None) -> None:
+    async def _finish(self, landing: Landing, starts: str | None) -> None:
         with translated():
             async with self._client.pipeline(transaction=True) as pipe:
-                for one in ended:
-                    if one.done:
-                        pipe.zrem(self._keys.leases(self._model), one.batch)
-                        pipe.delete(self._keys.lease(one.batch))
-                    elif one.results:
-                        pipe.hdel(self._keys.lease(one.batch), *_ids(one))
+                for batch in landing.done:
+                    pipe.zrem(self._keys.leases(self._model), batch)
+                    pipe.delete(self._keys.lease(batch))
+                for batch, ids in landing.ids.items():
+                    if batch not in landing.done:
+                        pipe.hdel(self._keys.lease(batch), *ids)
                 if starts is not None:
                     pipe.hdel(self._keys.lease(starts), "staged")
-                for address, frame in frames.items():
+                for address, frames in landing.frames():
                     reply, bell = self._keys.reply(address), self._keys.bell(address)
-                    pipe.rpush(reply, frame)
+                    pipe.rpush(reply, *frames)
                     pipe.pexpire(reply, FRAME_TTL)
                     pipe.delete(bell)
                     pipe.rpush(bell, b"1")
                     pipe.pexpire(bell, FRAME_TTL)
                 await pipe.execute()
 
-    async def _finish_when_full(self, ended: Sequence[Finish], frames: dict[str, bytes], starts: str | None) -> None:
+    async def _finish_when_full(self, landing: Landing, starts: str | None) -> None:
         leases = self._keys.leases(self._model)
         keys = [leases, self._keys.lease(starts) if starts is not None else leases]
-        args: list[Any] = [len(ended)]
-        for one in ended:
-            keys.append(self._keys.lease(one.batch))
-            args += [one.batch, int(one.done), len(one.results), *_ids(one)]
-        for address in frames:
-            keys += [self._keys.reply(address), self._keys.bell(address)]
-        await scripts.FINISH.run(self._client, keys, [*args, *frames.values()])
+        batches = dict.fromkeys([*landing.ids, *landing.done])
+        args: list[Any] = [len(batches)]
+        for batch in batches:
+            ids = landing.ids.get(batch, ())
+            keys.append(self._keys.lease(batch))
+            args += [batch, int(batch in landing.done), len(ids), *ids]
+        for address, frames in landing.frames():
+            for frame in frames:
+                keys += [self._keys.reply(address), self._keys.bell(address)]
+                args.append(frame)
+        await scripts.FINISH.run(self._client, keys, args)
 
     async def fail(self, batch: str, failures: Sequence[Failure]) -> None:
         keys = [self._keys.leases(self._model), self._keys.lease(batch)]
@@ -197,19 +219,15 @@ class RedisBatcher:
     async def reclaim(self) -> Sequence[DeadLetter]:
         model = self._model
         keys = [*self._lists(), self._keys.leases(model), self._keys.dead(model), self._keys.cards, self._keys.batchers]
-        args = [self._keys.prefix, MAX_ATTEMPTS, DEAD_KEPT, PRUNED_AFTER, JOBS_A_CALL]
+        args = [self._keys.prefix, MAX_ATTEMPTS, DEAD_KEPT, PRUNED_AFTER, JOBS_A_CALL, BYTES_A_CALL]
         dead = await scripts.RECLAIM.run(self._client, keys, args)
-        return [DeadLetter(job_id=job_id(data), model=model) for data in dead]
+        return [DeadLetter(job_id=id.decode("ascii", "replace").rstrip(), model=model) for id in dead]
 
     def _lists(self) -> list[str]:
         """The six keys that DRAIN, RELEASE and RECLAIM begin with."""
         model, lanes = self._model, (Lane.INTERACTIVE, Lane.BULK)
         queues = [of(model, lane) for of in (self._keys.queue, self._keys.tokens) for lane in lanes]
         return [*queues, self._keys.suspects(model), self._keys.wake(model)]
-
-
-def _ids(ended: Finish) -> list[str]:
-    return [result.job_id for result in ended.results]
 
 
 def _decoded(found: Sequence[bytes]) -> tuple[list[Job], list[str]]:

@@ -34,6 +34,7 @@ from broker.errors import BrokerError, BrokerFull, BrokerUnavailable, BrokerUnfi
 from broker.masking import is_ambiguous
 from broker.overview import NEWER, NO_EVICTION
 from broker.redis.picture import facts
+from broker.redis.progress import PATIENT
 
 # What a server says while a failover, a full disk or a long script lasts. In a pipeline it stands inside a sentence.
 PASSING = re.compile(r"\b(NOREPLICAS|CLUSTERDOWN|MISCONF|BUSY|MASTERDOWN|LOADING|TRYAGAIN|UNBLOCKED|READONLY)\b")
@@ -73,11 +74,12 @@ def options(name: str | None, socket_timeout: float) -> dict[str, Any]:
 
 
 def make_client(url: str, *, name: str, socket_timeout: float, max_connections: int = 2) -> redis.asyncio.Redis:
-    """An asyncio client, for one long-lived task. A blocking command needs a timeout well below `socket_timeout`.
-    Raises `BrokerUnfit` for a URL that is none."""
+    """An asyncio client, for one long-lived task. `socket_timeout` is that without progress; a blocking command needs
+    one well below it. Raises `BrokerUnfit` for a URL that is none."""
     with _readable(url):
         retry = AsyncRetry(NoBackoff(), 0, BREAKING)
         pool = Pool.from_url(url, max_connections=max_connections, retry=retry, **options(name, socket_timeout))
+        pool.connection_class = PATIENT[pool.connection_class]
         client: redis.asyncio.Redis = redis.asyncio.Redis.from_pool(pool)
         _try_options(client.connection_pool)
     return client

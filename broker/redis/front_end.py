@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,9 +21,10 @@ from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
 from broker.seldom import Seldom
 from broker.settings import NAME
+from broker.trips import FRAME_BYTES, TRIP_BYTES, how_many
 from broker.wire import LANES, STAMP, decode_card, decode_frame, decode_presence, encode_job
 
-FRAMES_AT_ONCE = 256
+FRAMES_AT_ONCE = (4, 256)  # that a read takes: as many as found small last time, for their size is not known before
 SOCKET_TIMEOUT = 2.0  # seconds: well above the longest blocking read, and a dead connection is noticed within three
 REFUSALS = {"0": None, "1": FailureCode.CONTENDED, "3": FailureCode.EXPIRED, "4": FailureCode.BROKER_UNAVAILABLE}
 DEFAULTS_REMEDY = "it must be a hash that front ends may read and write: docs/acl; delete what is none"
@@ -59,6 +61,7 @@ class RedisFrontEnd:
         self._client, self._keys, self._front_end = client, keys, front_end
         self._bounds = (max_queue_jobs, max_queue_tokens)
         self._presence_ttl = presence_ttl
+        self._frames_at_once = FRAMES_AT_ONCE[0]
         self._no_queue, self._no_frame, self._no_row = Seldom(log.error), Seldom(log.error), Seldom(log.error)
         self._no_entry = Seldom(log.warning)
 
@@ -78,7 +81,7 @@ class RedisFrontEnd:
         if not requests:
             await self._mark(marks)
             return []
-        keys, args = self._admission(sequence, requests)
+        keys, args, requests = self._admission(sequence, requests)
         answer = await scripts.ADMIT.run_after(self._client, marks, keys, args)
         verdicts = [_verdict(text) for text in answer.decode("ascii").split(",")]
         for request, verdict in zip(requests, verdicts, strict=True):
@@ -94,20 +97,25 @@ class RedisFrontEnd:
                     pipe.execute_command(*mark)
                 await pipe.execute()
 
-    def _admission(self, sequence: int, requests: Sequence[AdmitRequest]) -> tuple[list[str], list[Any]]:
+    def _admission(
+        self, sequence: int, requests: Sequence[AdmitRequest]
+    ) -> tuple[list[str], list[Any], Sequence[AdmitRequest]]:
+        """Keys and arguments, and the requests that this trip carries."""
+        encoded: list[list[bytes]] = []
+        carried = how_many(_encode(request, encoded) for request in requests)
+        requests, encoded = requests[:carried], encoded[:carried]
         models = list(dict.fromkeys(request.model for request in requests))
         keys = [self._keys.admit(self._front_end)]
         for model in models:
             keys += [*_lanes(self._keys, model), self._keys.wake(model)]
         args: list[Any] = [sequence, *self._bounds, self._keys.lease(""), len(models)]
         args += [self._keys.leases(model) for model in models]
-        for request in requests:
-            jobs = [encode_job(job) for job in request.jobs]
+        for request, jobs in zip(requests, encoded, strict=True):
             left = max(0, int(request.time_left * 1000))
             most_ahead = "" if request.most_ahead is None else request.most_ahead
             args += [models.index(request.model), LANES[request.lane], left, most_ahead, request.room]
             args += [len(jobs), *jobs]
-        return keys, args
+        return keys, args, requests
 
     async def receive(self, handled: int, wait: float) -> Frames:
         reply, bell = self._keys.reply(self._front_end), self._keys.bell(self._front_end)
@@ -117,13 +125,17 @@ class RedisFrontEnd:
                     pipe.ltrim(reply, handled, -1)
                 if wait > 0.0:
                     pipe.blpop([bell], timeout=wait)
-                pipe.lrange(reply, 0, FRAMES_AT_ONCE - 1)
+                pipe.lrange(reply, 0, self._frames_at_once - 1)
                 frames: list[bytes] = (await pipe.execute())[-1]
-        return Frames(count=len(frames), outcomes=self._outcomes(frames), more=len(frames) == FRAMES_AT_ONCE)
+        more = len(frames) == self._frames_at_once
+        self._frames_at_once = _frames_next(frames)
+        return Frames(count=len(frames), outcomes=await self._outcomes(frames), more=more)
 
-    def _outcomes(self, frames: Sequence[bytes]) -> list[Outcome]:
+    async def _outcomes(self, frames: Sequence[bytes]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for frame in frames:
+            if len(frame) > FRAME_BYTES // 4:
+                await asyncio.sleep(0)  # reading it takes milliseconds, and others have theirs to do
             try:
                 outcomes += decode_frame(frame, on_loss=self._lost)
             except WireError:
@@ -201,8 +213,21 @@ class RedisFrontEnd:
                 self._no_entry("registry entry ignored", reason="not an entry of ours", size=len(entry))
 
 
+def _frames_next(frames: Sequence[bytes]) -> int:
+    """How many frames the next read takes: if they are as large as the largest of these they fit in a trip."""
+    least, most = FRAMES_AT_ONCE
+    fitting = TRIP_BYTES // max(1, *map(len, frames), TRIP_BYTES // most)
+    return max(least, min(fitting, 2 * len(frames)))
+
+
 def _lanes(keys: Keys, model: str) -> list[str]:
     return [of(model, lane) for of in (keys.queue, keys.tokens) for lane in (Lane.INTERACTIVE, Lane.BULK)]
+
+
+def _encode(request: AdmitRequest, encoded: list[list[bytes]]) -> int:
+    """Append the request's jobs as they travel; their bytes."""
+    encoded.append([encode_job(job) for job in request.jobs])
+    return sum(map(len, encoded[-1]))
 
 
 def _verdict(text: str) -> Verdict:

@@ -4,17 +4,21 @@
 -- KEYS[1] q interactive (list)   KEYS[2] q bulk (list)   KEYS[3] KEYS[4] their tokens (strings)
 -- KEYS[5] suspect (list)         KEYS[6] wake (list)
 -- KEYS[7] leases (zset: batch → expiry in ms)
--- KEYS[8] lease:<batch> (hash: job id → job; 'order' → ids as claimed; 'staged' while the batch has not started)
+-- KEYS[8] lease:<batch> (hash: job id → job; 'order' → how often it was asked for again (a digit), ids as claimed;
+--         'staged' while the batch has not started)
 -- ARGV[1] batch   ARGV[2] lease in ms   ARGV[3] most jobs   ARGV[4] most tokens
 -- ARGV[5] 1 = staged   ARGV[6] 1 = suspects first   ARGV[7] what a cancel key begins with
 -- ARGV[8] ms that the head of the bulk lane is passed over
+-- ARGV[9] most bytes of the jobs; a larger one travels alone
 -- Returns {now, jobs still waiting, suspects among them, why the claim ended, job, job, …}
 
+local SLICE, SMALL = 16, 65536  -- jobs, bytes
+local MOST_ASKED = 3  -- times that asking again extends a lease
 local batch, lease_ms = ARGV[1], tonumber(ARGV[2])
-local max_jobs, max_tokens = tonumber(ARGV[3]), tonumber(ARGV[4])
+local max_jobs, max_tokens, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[9])
 local now = now_ms()
 local jobs, ids, seen = {}, {}, {}
-local tokens, looked, closed_by = 0, 0, 'empty'
+local tokens, bytes, looked, closed_by = 0, 0, 0, 'empty'
 
 local function waiting()
   return redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]) + redis.call('LLEN', KEYS[5])
@@ -34,16 +38,24 @@ local function claim(job)
   local id = id_of(job)
   seen[id] = true
   jobs[#jobs + 1], ids[#ids + 1] = job, id
-  tokens = tokens + cost_of(job)
+  tokens, bytes = tokens + cost_of(job), bytes + #job
+end
+
+-- Jobs are looked at a few at a time, until they are seen to be small: not megabytes for one that fits.
+local function is_small(head)
+  local size = 0
+  for _, job in ipairs(head) do size = size + #job end
+  return size < SMALL
 end
 
 -- Takes from the head of a list while `fits` says so; returns the tokens that left the list. `most` bounds the claim,
 -- `looks` the work: a heap of dead jobs must not hold the server up.
 local function take(list, fits, most, looks)
-  local gone = 0
+  local gone, at_once = 0, SLICE
   while #jobs < most and looked < looks do
-    local head = redis.call('LRANGE', list, 0, most - #jobs - 1)
+    local head = redis.call('LRANGE', list, 0, math.min(most - #jobs, at_once) - 1)
     if #head == 0 then break end
+    at_once = is_small(head) and 4 * at_once or SLICE
     local cancelled, used, stop = marks(head), 0, false
     for i, job in ipairs(head) do
       if is_live(job, cancelled[i]) then
@@ -61,13 +73,16 @@ local function take(list, fits, most, looks)
 end
 
 local function fits_tokens(job)
-  if #jobs == 0 or tokens + cost_of(job) <= max_tokens then return true end
-  closed_by = 'tokens'
-  return false
+  if #jobs == 0 then return true end
+  if tokens + cost_of(job) > max_tokens then closed_by = 'tokens' end
+  if bytes + #job > max_bytes then closed_by = 'bytes' end
+  return closed_by == 'empty'
 end
 
 -- Its first job always fits: one that is larger than an eighth would wait for ever.
-local function fits_share(job) return #jobs == 0 or tokens + cost_of(job) <= max_tokens / 8 end
+local function fits_share(job)
+  return #jobs == 0 or tokens + cost_of(job) <= max_tokens / 8 and bytes + #job <= max_bytes / 8
+end
 
 -- Jobs of a crashed batch run once more together; from the second crash on, each alone.
 local function fits_suspect(job)
@@ -101,7 +116,7 @@ local function take_lanes()
 end
 
 local function write_lease()
-  local longest, pairs_ = 0, {'order', table.concat(ids)}
+  local longest, pairs_ = 0, {'order', '0' .. table.concat(ids)}
   for i, job in ipairs(jobs) do
     pairs_[#pairs_ + 1], pairs_[#pairs_ + 2] = ids[i], job
     longest = math.max(longest, deadline_of(job) - now)
@@ -115,9 +130,18 @@ end
 
 touch(KEYS[1], KEYS[2], KEYS[5])
 redis.call('ZCARD', KEYS[7])
+-- Whoever only asks does not hold jobs for ever: others get them when the lease ends.
+local function extend_for_asking()
+  local order = redis.call('HGET', KEYS[8], 'order')
+  local asked = number_in(order:sub(1, 1))
+  if asked >= MOST_ASKED then return end
+  redis.call('HSET', KEYS[8], 'order', (asked + 1) .. order:sub(2))
+  redis.call('ZADD', KEYS[7], now + lease_ms, batch)
+end
+
 jobs = leased(KEYS[8])
 if #jobs > 0 then  -- the last answer was lost on its way
-  redis.call('ZADD', KEYS[7], now + lease_ms, batch)
+  extend_for_asking()
   return {now, waiting(), redis.call('LLEN', KEYS[5]), 'again', unpack(jobs)}
 end
 

@@ -6,7 +6,8 @@
 -- KEYS[9] cards (hash)     KEYS[10] batchers (hash)
 -- ARGV[1] what every key begins with   ARGV[2] attempts that make a dead letter   ARGV[3] dead letters kept
 -- ARGV[4] ms of silence after which a batcher is pruned   ARGV[5] jobs after which a call takes no further lease
--- Returns the dead letters of this call
+-- ARGV[6] the same in bytes
+-- Returns the ids of this call's dead letters
 
 local prefix, most_attempts = ARGV[1], tonumber(ARGV[2])
 local now = now_ms()
@@ -17,7 +18,7 @@ local function bury(job)
   redis.call('LTRIM', KEYS[8], -ARGV[3], -1)
   local front_end = front_end_of(job)
   publish(prefix .. 'reply:' .. front_end, prefix .. 'bell:' .. front_end, '1P' .. id_of(job))
-  dead[#dead + 1] = job
+  dead[#dead + 1] = id_of(job)
 end
 
 local function suspect(job)
@@ -53,13 +54,14 @@ local function push_back(jobs)
 end
 
 touch(KEYS[1], KEYS[2], KEYS[5], KEYS[8])
--- One that ran in flight left many small leases behind: the work is bounded by jobs.
-local taken = 0
+-- One that ran in flight left many small leases behind: the work is bounded by jobs and their bytes.
+local taken, bytes = 0, 0
 for _, batch in ipairs(redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', now, 'LIMIT', 0, 1000)) do
-  if taken >= tonumber(ARGV[5]) then break end
+  if taken >= tonumber(ARGV[5]) or bytes >= tonumber(ARGV[6]) then break end
   local lease = prefix .. 'lease:' .. batch
   local jobs, staged = leased(lease), redis.pcall('HEXISTS', lease, 'staged') == 1
   taken = taken + #jobs
+  for _, job in ipairs(jobs) do bytes = bytes + #job end
   redis.call('ZREM', KEYS[7], batch)
   redis.call('DEL', lease)
   if staged then push_back(jobs) else for _, job in ipairs(jobs) do suspect(job) end end

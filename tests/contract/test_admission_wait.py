@@ -88,9 +88,7 @@ async def test_jobs_in_batches_under_way_are_before_it(world: World, waiting: in
     await begin_batches(world, 2)
     await fill(world, interactive=waiting)
 
-    late, in_time = await asked(
-        world, request(job(), most_ahead=1 + waiting), request(job(), most_ahead=2 + waiting)
-    )
+    late, in_time = await asked(world, request(job(), most_ahead=1 + waiting), request(job(), most_ahead=2 + waiting))
 
     assert (late, in_time.refusal) == (Verdict(refusal=TOO_LATE, ahead=2 + waiting), None)
 

@@ -135,11 +135,12 @@ async def test_more_frames_than_one_reading_takes_are_announced(world: World) ->
     front_end = await world.front_end()
     answered = [await _answer(world, f"b{number}") for number in range(300)]
 
-    first = await front_end.receive(0, 0.0)
-    rest = await front_end.receive(first.count, 0.0)
+    readings = [await front_end.receive(0, 0.0)]
+    while readings[-1].more:
+        readings.append(await front_end.receive(readings[-1].count, 0.0))
 
-    assert (first.more, rest.more) == (True, False)
-    assert ids(first.outcomes) + ids(rest.outcomes) == answered
+    assert 2 <= len(readings) <= 9
+    assert [one for reading in readings for one in ids(reading.outcomes)] == answered
 
 
 async def test_done_drops_the_lease(world: World) -> None:

@@ -100,7 +100,11 @@ class World(ABC):
 
     async def outcomes(self, name: str = FRONT_END) -> list[Outcome]:
         """What waits for a front end, read without handling it."""
-        return list((await (await self.front_end(name)).receive(0, 0.0)).outcomes)
+        front_end = await self.front_end(name)
+        frames = await front_end.receive(0, 0.0)
+        while frames.more:  # it takes more the next time
+            frames = await front_end.receive(0, 0.0)
+        return list(frames.outcomes)
 
     async def crash(self, batch: str, limits: Limits = LIMITS, *, suspects: bool = True) -> list[DeadLetter]:
         """A batcher claims, starts and is never heard of again; returns what was set aside."""

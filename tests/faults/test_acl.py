@@ -181,4 +181,3 @@ def test_each_has_all_that_it_needs_and_nothing_that_it_does_not(
 
 def _line_of(role: Role) -> list[str]:
     return next(line.split() for line in SHIPPED.read_text().splitlines() if f"jitney-{role} " in line)
-

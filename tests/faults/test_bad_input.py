@@ -213,8 +213,10 @@ def test_a_header_is_answered_for_what_it_is(house: Stack, header: bytes, end: t
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["payload", "records", "id", "text", "model", "x"]), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["payload", "records", "id", "text", "model", "x"]), inner, max_size=5)
+    ),
     max_leaves=25,
 )
 
@@ -226,9 +228,11 @@ JSON = st.recursive(
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # the house is one for all
 )
-@given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()) | st.integers(0, len(GOOD)).map(
-    lambda end: GOOD[:end] + b"\xff" + GOOD[end:]
-))
+@given(
+    st.binary(max_size=200)
+    | JSON.map(lambda value: json.dumps(value).encode())
+    | st.integers(0, len(GOOD)).map(lambda end: GOOD[:end] + b"\xff" + GOOD[end:])
+)
 def test_any_body_at_all_is_answered(house: Stack, body: bytes) -> None:
     status, _ = told(say(house, request(body)))
 

@@ -73,9 +73,7 @@ def patient(options: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, A
 
 @pytest.mark.timeout(0 if EXAMPLES in os.environ else 600)  # a failure takes minutes to shrink
 @pytest.mark.parametrize("kind", ["valkey", "redis"])
-def test_every_admitted_job_is_in_exactly_one_place_and_has_one_end(
-    kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_admitted_job_is_in_exactly_one_place_and_has_one_end(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     binary = FINDERS[kind]()
     if binary is None:
         pytest.skip(f"no {kind}-server on this machine")

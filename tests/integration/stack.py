@@ -1,8 +1,8 @@
 """Real processes for integration tests: a private broker, batchers and front ends, gone with the block.
 
-    with stack(models=["synthetic:10ms+0.5ms"]) as s:
-        reply = s.post("/models/synthetic", {"payload": {"records": [{"id": "1", "text": "ab"}]}})
-        s.batchers[0].kill()
+with stack(models=["synthetic:10ms+0.5ms"]) as s:
+    reply = s.post("/models/synthetic", {"payload": {"records": [{"id": "1", "text": "ab"}]}})
+    s.batchers[0].kill()
 """
 
 from __future__ import annotations

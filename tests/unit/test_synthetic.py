@@ -128,5 +128,3 @@ def test_hang_waits_for_what_never_comes(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with pytest.raises(Waited):
         faulty.forward(["!hang"])
-
-

@@ -22,9 +22,7 @@ def noise(size: int) -> bytes:
 def live_job(body: object = "rubbish", *, cost: bytes = b"0000001", front_end: bytes = FRONT_END.encode()) -> bytes:
     """A job whose header a script takes for good, for a minute."""
     now = time.time()
-    job = Job(
-        id=f"{DICE.getrandbits(128):032x}", front_end=FRONT_END, input=body, admitted=now, deadline=now + 60.0
-    )
+    job = Job(id=f"{DICE.getrandbits(128):032x}", front_end=FRONT_END, input=body, admitted=now, deadline=now + 60.0)
     data = encode_job(job)
     return data[:4] + cost + data[11:37] + front_end.ljust(16)[:16] + data[53:]
 

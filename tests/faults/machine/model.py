@@ -72,9 +72,7 @@ class House:
         if expired:
             self.unwanted |= {job.id for job in jobs}
 
-    def drain(
-        self, claim: Claim, limits: Limits, census: Census, *, staged: bool, suspects: bool, aged: bool
-    ) -> None:
+    def drain(self, claim: Claim, limits: Limits, census: Census, *, staged: bool, suspects: bool, aged: bool) -> None:
         """Which jobs a claim takes is the broker's business; whether it may take these is ours."""
         self.token_taken = False
         lanes = {lane: self._gone(ids, [job.id for job in census.lanes[lane]]) for lane, ids in self.lanes.items()}

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,6 +17,8 @@ from batcher.engine import Done, StepStats
 from batcher.heartbeat import Vitals
 from batcher.loop import Loop
 from batcher.metrics import BatcherMetrics
+from batcher.patience import TRIES
+from batcher.service import NOT_BROUGHT
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryStore
 from broker.messages import AdmitRequest, Claim, Failure, FailureCode, Finish, Job, Limits, Outcome, Result
@@ -306,3 +309,65 @@ async def test_an_engine_that_has_not_moved_for_longer_than_a_full_batch_takes(
         here.vitals.batches, here.vitals.progressed_at = dict.fromkeys(held, ()), time.monotonic() - 10.0
 
         assert least <= here.loop.speed.fixed <= least + 1.0
+
+
+async def test_results_that_no_trip_can_bring_fail_at_once_and_the_next_batch_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("broker.backoff.Backoff.pause", lambda self: 0.0)
+    monkeypatch.setattr("batcher.patience.ENOUGH", 0.0)
+    async with world() as here:
+        here.vitals.hears_broker = True
+        here.broker.failures = TRIES
+
+        await here.send("a", "b")
+        first = list(await here.outcomes(2))
+        await here.send("c")
+        third = (await here.outcomes(3))[2]
+
+    assert [(one.code, one.message) for one in first if isinstance(one, Failure)] == [
+        (FailureCode.MODEL_ERROR, NOT_BROUGHT)
+    ] * 2
+    assert isinstance(third, Result)
+    assert not here.vitals.batches
+
+
+async def test_a_trip_that_fails_beside_a_broker_that_answers_is_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.backoff.Backoff.pause", lambda self: 0.0)
+    async with world() as here:
+        progress: list[bool] = []
+        monkeypatch.setattr(Vitals, "progress", lambda self: progress.append(self.hears_broker))
+        here.vitals.hears_broker = True
+        await here.send("a")
+        here.broker.failures = TRIES - 1
+        await here.outcomes(1)
+        beside_a_broker_that_answers = len(progress)
+        here.vitals.hears_broker = False
+        here.broker.failures = TRIES - 1
+        await here.send("b")
+        await here.outcomes(2)
+
+    assert len(progress) - beside_a_broker_that_answers == beside_a_broker_that_answers + TRIES - 1
+
+
+async def test_a_claim_that_never_arrives_goes_back_to_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.backoff.Backoff.pause", lambda self: 0.0)
+    monkeypatch.setattr("batcher.patience.ENOUGH", 0.0)
+    monkeypatch.setattr("batcher.patience.PAUSE", 0.0)
+    drain, lost = MemoryBatcher.drain, []
+
+    async def lose(self: MemoryBatcher, batch: str, *rest: Any, **how: Any) -> Claim:
+        claim = await drain(self, batch, *rest, **how)
+        if claim.jobs and len(lost) < TRIES:
+            lost.append(batch)
+            raise BrokerUnavailable
+        return claim
+
+    monkeypatch.setattr(MemoryBatcher, "drain", lose)
+    async with world() as here:
+        here.vitals.hears_broker = True
+        await here.send("a")
+        await here.outcomes(1)
+
+    assert here.broker.released == [lost[0]]
+    assert len(set(lost)) == 1

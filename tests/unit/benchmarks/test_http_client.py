@@ -11,6 +11,7 @@ from tests.unit.benchmarks.scripted import REPLY, answer_every, read_request, se
 
 pytestmark = pytest.mark.anyio
 
+
 def test_a_reply_is_read_once_it_is_whole():
     assert [parse(REPLY[:end]) is None for end in (10, len(REPLY) - 1, len(REPLY))] == [True, True, False]
 
