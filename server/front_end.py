@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from server.bytes_in_hand import BytesInHand
 from server.codec_pool import CodecPool
 from server.directory import Directory
 from server.door import Door
@@ -25,9 +26,11 @@ class FrontEnd:
     clock: Callable[[], float] = time.monotonic
     is_draining: bool = False
     watch: Watch = field(init=False)
+    bytes_in_hand: BytesInHand = field(init=False)
 
     def __post_init__(self) -> None:
         self.watch = Watch(self.clock)
+        self.bytes_in_hand = BytesInHand(self.settings.max_bytes_in_hand)
 
     @property
     def door(self) -> Door:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from starlette.types import Receive
 
 from broker.messages import FailureCode, Lane
+from server.bytes_in_hand import Held
 from server.errors import ClientGone, Problem
 
 Headers = Mapping[bytes, bytes]
@@ -54,25 +55,31 @@ def _is_json(kind: bytes) -> bool:
     return media_type == JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json"))
 
 
-async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises `Problem` (too_large) as soon as that is clear, `ClientGone` when it breaks off."""
+async def read_body(headers: Headers, receive: Receive, limit: int, held: Held) -> bytes:
+    """The whole body. Raises `Problem` (too_large, overloaded) as soon as that is clear: at its first word, where it
+    says its size. `ClientGone` when it breaks off."""
     declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared[:16]) > limit:  # a longer number is as much too large
-        raise _too_large(limit)
+    if declared.isdigit():
+        size = int(declared[:16])  # a longer number is as much too large
+        if size > limit:
+            raise _too_large(limit)
+        held.up_to(size)
     message = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
-        body = await _read_on(body, receive, limit)
+        body = await _read_on(body, receive, limit, held)
     elif message["type"] == "http.disconnect":
         raise ClientGone
     if len(body) > limit:
         raise _too_large(limit)
+    held.up_to(len(body))
     return body
 
 
-async def _read_on(first: bytes, receive: Receive, limit: int) -> bytes:
+async def _read_on(first: bytes, receive: Receive, limit: int, held: Held) -> bytes:
     chunks, size, more = [first], len(first), True
     while more and size <= limit:
+        held.up_to(size)
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone

@@ -127,9 +127,7 @@ class Registry:
         self._epoch = epoch
         return is_empty_again
 
-    async def _settle_defaults(
-        self, broker: FrontEndBroker, known: Directory, fleet: Fleet, *, again: bool
-    ) -> None:
+    async def _settle_defaults(self, broker: FrontEndBroker, known: Directory, fleet: Fleet, *, again: bool) -> None:
         """Have the broker keep which model answers for a task. To one that came back empty it is told over whatever a
         front end that knows no better has written there meanwhile."""
         for task, name in known.defaults.items():

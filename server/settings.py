@@ -6,11 +6,20 @@ from dataclasses import dataclass
 
 from broker.hosts import host_complaint
 from broker.settings import flag_name, setting
+from server.bytes_in_hand import most_large
 from server.defaults import parse
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 PORTS = ("port", "metrics_port")
-ABOVE_ZERO = ("max_body_bytes", "max_records", "default_timeout", "max_timeout", "max_queue_jobs", "max_queue_tokens")
+ABOVE_ZERO = (
+    "max_body_bytes",
+    "max_bytes_in_hand",
+    "max_records",
+    "default_timeout",
+    "max_timeout",
+    "max_queue_jobs",
+    "max_queue_tokens",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +31,9 @@ class ServerSettings:
     reuse_port: bool = setting(False, "share the port with other front ends of this machine (SO_REUSEPORT)")
     metrics_port: int = setting(9528, "port of /metrics, one per process; 0 switches it off")
     max_body_bytes: int = setting(1 << 20, "largest request body, bytes; larger is 413")
+    max_bytes_in_hand: int = setting(
+        64 << 20, "bytes of requests that one process holds at once, those still arriving too; beyond it 503"
+    )
     max_records: int = setting(256, "most records in one request; more is 413")
     default_timeout: float = setting(60.0, "seconds a request may take when it does not say (X-Request-Timeout)")
     max_timeout: float = setting(600.0, "longest X-Request-Timeout a client may ask for, seconds")
@@ -40,6 +52,8 @@ class ServerSettings:
         found = [f"{flag_name(name)} is a port, 0 to 65535" for name in PORTS if not 0 <= getattr(self, name) <= 65535]
         found += [f"{flag_name(name)} must be above 0" for name in ABOVE_ZERO if not getattr(self, name) > 0]
         found += [f"--host {complaint}" for complaint in [host_complaint(self.host)] if complaint]
+        if self.max_body_bytes > most_large(self.max_bytes_in_hand):
+            found.append("--max-bytes-in-hand must be larger than --max-body-bytes by a seventh or more")
         if self.drain_seconds < 0:
             found.append("--drain-seconds must not be below 0")
         if self.default_timeout > self.max_timeout:

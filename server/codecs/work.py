@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from server.codecs.contract import CodecError
 
+JOB_BYTES, TOKEN_BYTES = 1024, 8  # measured, rounded up
 BOUNDLESS = 1 << 62
 
 
@@ -59,6 +60,11 @@ class Work:
         """Raises `Abandoned` when nobody waits any more. Ask between lines, pieces, and slices of a long text."""
         if self._is_stopped or self._clock() > self._deadline:
             raise Abandoned
+
+    @property
+    def made_bytes(self) -> int:
+        """What has been spent takes about so much memory: texts, ids, and all that stands for a job."""
+        return JOB_BYTES * (self._jobs - self.jobs_left) + TOKEN_BYTES * (self._tokens - self.tokens_left)
 
     def again(self) -> Work:
         """The same bounds, for a request that is encoded anew."""

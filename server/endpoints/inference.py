@@ -28,6 +28,7 @@ from server.visit import identity
 
 log = structlog.get_logger("server")
 
+WRITTEN_AT_ONCE = 65_536  # bytes that a connection buffers before it says that the client is slow
 JOBS_TOLD = 16  # ids of failed jobs in one line of the log
 
 to_json = msgspec.json.Encoder().encode
@@ -58,17 +59,20 @@ class Inference:
         settings = self._front_end.settings
         headers = dict(scope["headers"])
         seconds = time_limit(headers, settings.default_timeout, settings.max_timeout)
-        with self._front_end.watch.over(receive, scope["visit"].started, seconds) as vigil:
-            lane = lane_of(headers)
-            require_json(headers)
-            body = await read_body(headers, receive, settings.max_body_bytes)
-            vigil.listen()
-            work = Work(settings.max_queue_jobs, settings.max_queue_tokens, vigil.deadline, self._front_end.clock)
-            call, records = await self._prepared(scope, body, work)
-            del body  # its texts are kept
-            spent = await self._compute(call, records, vigil.deadline, lane, scope, work)
-            reply = await self._answered(call, records, scope, work)
-        await self._reply(send, reply, spent)
+        with self._front_end.bytes_in_hand.hold() as held:
+            with self._front_end.watch.over(receive, scope["visit"].started, seconds) as vigil:
+                lane = lane_of(headers)
+                require_json(headers)
+                body = await read_body(headers, receive, settings.max_body_bytes, held)
+                vigil.listen()
+                work = Work(settings.max_queue_jobs, settings.max_queue_tokens, vigil.deadline, self._front_end.clock)
+                call, records = await self._prepared(scope, body, work)
+                del body  # its texts are kept
+                held.add(work.made_bytes)
+                spent = await self._compute(call, records, vigil.deadline, lane, scope, work)
+                reply = await self._answered(call, records, scope, work)
+            held.add(len(reply))
+            await self._reply(send, reply, spent)
 
     async def _prepared(self, scope: Scope, body: bytes, work: Work) -> tuple[Call, list[Record]]:
         if len(body) <= INLINE:
@@ -141,6 +145,9 @@ class Inference:
         if spent is not None and self._front_end.settings.server_timing:
             headers.append((b"server-timing", spent.header()))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if len(body) > WRITTEN_AT_ONCE:
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            body = b""  # the last word waits until the client has read most of it, and it is in hand until then
         await send({"type": "http.response.body", "body": body})
 
 
