@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from broker.messages import Announcement, Fleet, ModelCard
 from server.codecs.contract import Codec
@@ -11,15 +12,17 @@ from server.defaults import chosen
 from server.errors import Problem, patience
 from server.names import rivals, sorted_out
 from server.pace import UNKNOWN, Pace
+from server.shares import whose_turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Served:
-    """A model that can be called: the newest live revision whose codec is ready."""
+    """A revision of a model that can be called: it has batchers, and its codec is ready."""
 
     card: ModelCard
     codec: Codec
     pace: Pace = UNKNOWN
+    room: int = 1  # jobs that its batchers take at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +31,17 @@ class Listed:
 
     card: ModelCard
     status: str  # live | loading | gone
-    batchers: int = 0
+    batchers: int = 0  # of all revisions
+    revisions: Sequence[Listed] = ()  # those with batchers, newest first, each with its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
     """The models of this namespace at one moment. Names are never forgotten: gone is not the same as unknown."""
 
-    served: Mapping[str, Served] = field(default_factory=dict)  # by name
+    served: Mapping[str, Served] = field(default_factory=dict)  # by name: the newest that can be called
+    revisions: Mapping[str, Sequence[Served]] = field(default_factory=dict)  # by name: all that can, newest first
+    turns: Iterator[int] = field(default_factory=count)  # of requests, among these
     listed: Mapping[str, Listed] = field(default_factory=dict)  # by name
     known: frozenset[str] = frozenset()  # names
     live: frozenset[str] = frozenset()  # cards' keys with a batcher behind them
@@ -48,9 +54,8 @@ class Directory:
 
     def named(self, name: str, now: float) -> Served:
         """The model of this name. Raises `Problem`: nobody knows it, or nobody computes for it now."""
-        served = self.served.get(name)
-        if served is not None:
-            return served
+        if name in self.served:
+            return self._whose_turn(name)
         if self.listed and name not in self.known:  # without any card nobody can say that there is no such model
             raise Problem("unknown_model", f"There is no model {name!r}. {_live_models(self.served)}")
         away = now - self.missing_since.get(name, self.since)
@@ -64,7 +69,12 @@ class Directory:
         if default is None or not self.is_served(task, default):
             since = self._missing_since(task) if default is None else self.missing_since.get(default, self.since)
             raise Problem("no_batcher", self._why_none(task, default), retry_after=patience(now - since))
-        return self.served[default]
+        return self._whose_turn(default)
+
+    def _whose_turn(self, name: str) -> Served:
+        """While several revisions live, a request goes whole to one of them."""
+        revisions = self.revisions[name]
+        return revisions[0] if len(revisions) == 1 else whose_turn(revisions, next(self.turns))
 
     def is_served(self, task: str, name: str) -> bool:
         """Whether this model can be called, and for this task."""
@@ -98,22 +108,27 @@ class Directory:
 
     def successor(self, card: ModelCard) -> Served | None:
         """Who shall compute what still waits for this revision; None while it has a batcher, or nobody else has."""
-        served = self.served.get(card.name)
-        if card.key in self.live or served is None or served.card.key == card.key:
+        if card.key in self.live or not self.is_served(card.task, card.name):
             return None
-        return served if served.card.task == card.task else None
+        return self._whose_turn(card.name)
 
     def updated(self, fleet: Fleet, codecs: Mapping[str, Codec], now: float) -> Directory:
         """The directory after another look; `codecs` are the ready ones, by card key."""
         kept, turned_away = sorted_out(fleet.announcements)
         best_last = sorted(kept, key=lambda one: (_callable(one, codecs), bool(one.batchers), one.announced))
-        served = {one.card.name: _served(one, codecs) for one in best_last if _callable(one, codecs)}
-        gone = {name: replace(entry, status="gone", batchers=0) for name, entry in self.listed.items()}
-        listed = gone | {one.card.name: _listed(one, codecs) for one in best_last}
+        revisions: dict[str, list[Served]] = {}
+        for one in reversed(best_last):
+            if _callable(one, codecs):
+                revisions.setdefault(one.card.name, []).append(_served(one, codecs))
+        served = {name: newest for name, (newest, *_) in revisions.items()}
+        gone = {name: replace(entry, status="gone", batchers=0, revisions=()) for name, entry in self.listed.items()}
+        listed = gone | _by_name([_listed(one, codecs) for one in best_last])
         defaults = chosen(kept, fleet.defaults, self.defaults)
         known = self.known | fleet.known_names | listed.keys() | {*defaults.values(), *self.fixed.values()}
         return Directory(
             served=served,
+            revisions=revisions,
+            turns=self.turns,
             listed=listed,
             known=known,
             live=frozenset(one.card.key for one in fleet.announcements if one.batchers),
@@ -131,12 +146,28 @@ def _callable(one: Announcement, codecs: Mapping[str, Codec]) -> bool:
 
 
 def _served(one: Announcement, codecs: Mapping[str, Codec]) -> Served:
-    return Served(card=one.card, codec=codecs[one.card.key], pace=Pace.of(one.batchers))
+    room = sum(max(batcher.room, 1) for batcher in one.batchers)
+    return Served(card=one.card, codec=codecs[one.card.key], pace=Pace.of(one.batchers), room=room)
 
 
 def _listed(one: Announcement, codecs: Mapping[str, Codec]) -> Listed:
     status = "live" if _callable(one, codecs) else "loading" if one.batchers else "gone"
     return Listed(card=one.card, status=status, batchers=len(one.batchers))
+
+
+def _by_name(best_last: Sequence[Listed]) -> dict[str, Listed]:
+    """The best of each name, with all that have batchers."""
+    found: dict[str, list[Listed]] = {}
+    for one in reversed(best_last):
+        found.setdefault(one.card.name, []).append(one)
+    return {
+        name: replace(best, batchers=sum(one.batchers for one in (best, *rest)), revisions=_manned([best, *rest]))
+        for name, (best, *rest) in found.items()
+    }
+
+
+def _manned(revisions: Sequence[Listed]) -> list[Listed]:
+    return [one for one in revisions if one.batchers]
 
 
 def _live_models(names: Iterable[str]) -> str:

@@ -147,6 +147,14 @@ class AnyReply(Struct, frozen=True):
     warnings: Warnings = msgspec.UNSET
 
 
+class RevisionEntry(Struct, frozen=True, kw_only=True):
+    """One of a model's revisions that has batchers."""
+
+    revision: str
+    status: Annotated[str, Meta(description="live or loading")]
+    batchers: int
+
+
 class ModelEntry(Struct, frozen=True, kw_only=True):
     """One model as `/v1/models` shows it."""
 
@@ -155,7 +163,11 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
     revision: str
     status: Annotated[str, Meta(description="live, loading (its tokenizer is on the way) or gone (no live batcher)")]
     default: Annotated[bool, Meta(description="it answers for its task when a request names no model")]
-    batchers: int
+    batchers: Annotated[int, Meta(description="of all its revisions")]
+    revisions: Annotated[
+        list[RevisionEntry],
+        Meta(description="those with batchers, newest first; each gets requests by the room of its batchers"),
+    ]
     max_tokens: int
     languages: list[str]
     labels: list[str]

@@ -72,6 +72,10 @@ def _entry(listed: Listed, default: str | None) -> schema.ModelEntry:
         status=listed.status,
         default=card.name == default,
         batchers=listed.batchers,
+        revisions=[
+            schema.RevisionEntry(revision=one.card.revision, status=one.status, batchers=one.batchers)
+            for one in listed.revisions
+        ],
         max_tokens=card.max_cost,
         languages=list(card.languages),
         labels=list(card.labels),

@@ -24,3 +24,15 @@ class Cold:
         time.sleep(self._seconds)
         self._seconds = 0.01
         return [text[::-1] for text in inputs]
+
+
+class Before:
+    """Takes a tenth of a second for a batch; a revision of its own."""
+
+    def forward(self, inputs: Sequence[str]) -> list[str]:
+        time.sleep(0.1)
+        return [text[::-1] for text in inputs]
+
+
+class After(Before):
+    """The same, as the next revision."""

@@ -42,6 +42,7 @@ class Call:
     status: int  # of HTTP; LOST, HUNG
     body: bytes = b""
     retry_after: str = ""
+    model: str = ""  # name@revision that answered
 
     @property
     def ended(self) -> float:
@@ -65,18 +66,18 @@ class Sender:
         text = text or f"nonce {next(_numbers)}"
         client = self._clients.setdefault(url, HttpClient(url))
         sent = time.monotonic()
-        status, body, head = HUNG, b"", b""
+        status, body, head, model = HUNG, b"", b"", b""
         try:
             reply = await asyncio.wait_for(client.send(self._request(url, text)), self._patience)
             status, body, head = reply.status, reply.body, reply.header(b"retry-after")
+            model = reply.header(b"jitney-model")
         except TimeoutError:
             pass
         except Exception:  # whatever it was, this call has had its fate
             status = LOST
         seconds = time.monotonic() - sent
-        self.calls.append(
-            Call(text=text, sent=sent, seconds=seconds, status=status, body=body, retry_after=head.decode())
-        )
+        how = {"body": body, "retry_after": head.decode(), "model": model.decode()}
+        self.calls.append(Call(text=text, sent=sent, seconds=seconds, status=status, **how))
 
     def _request(self, url: str, text: str) -> bytes:
         body = json.dumps({"payload": {"records": [{"id": text, "text": text}]}}).encode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from broker.messages import Fleet, Speed
@@ -31,12 +33,58 @@ def refusal(directory):
     return caught.value
 
 
-def test_the_newest_live_revision_is_served():
+def dealt(directory, name="echo", requests=100):
+    """How many of so many requests each revision gets."""
+    return Counter(directory.named(name, NOW).card.revision for _ in range(requests))
+
+
+def test_live_revisions_are_served_in_proportion_to_the_room_of_their_batchers():
     old, new = card(revision="r1"), card(revision="r2")
 
-    directory = seen(announced(new, since=2.0), announced(old, since=1.0))
+    directory = seen(announced(new, since=2.0, room=64), announced(old, since=1.0, batchers=4, room=64))
 
-    assert directory.named("echo", NOW).card == new
+    assert dealt(directory) == {"r1": pytest.approx(80, abs=2), "r2": pytest.approx(20, abs=2)}
+
+
+def test_the_shares_follow_the_batchers_from_look_to_look():
+    old, new = card(revision="r1"), card(revision="r2")
+    before = seen(announced(new, since=2.0, room=8), announced(old, since=1.0, batchers=3, room=8))
+
+    after = seen(announced(new, since=2.0, batchers=3, room=8), announced(old, since=1.0, room=8), before=before)
+
+    assert (dealt(before)["r2"], dealt(after)["r2"]) == (pytest.approx(25, abs=2), pytest.approx(75, abs=2))
+
+
+def test_the_default_of_a_task_is_shared_like_a_model_that_is_named():
+    old, new = card(revision="r1"), card(revision="r2")
+
+    directory = seen(announced(new, since=2.0, room=8), announced(old, since=1.0, room=8))
+
+    answered = Counter(directory.for_task("echoing", None, NOW).card.revision for _ in range(100))
+    assert answered == {"r1": pytest.approx(50, abs=2), "r2": pytest.approx(50, abs=2)}
+
+
+def test_what_waits_for_a_dead_revision_is_shared_by_those_that_live():
+    dead, old, new = card(revision="r1"), card(revision="r2"), card(revision="r3")
+
+    directory = seen(
+        announced(dead, since=1.0, batchers=0), announced(old, since=2.0, room=8), announced(new, since=3.0, room=8)
+    )
+
+    followed = Counter(directory.successor(dead).card.revision for _ in range(100))
+    assert followed == {"r2": pytest.approx(50, abs=2), "r3": pytest.approx(50, abs=2)}
+
+
+def test_a_listed_model_shows_which_revisions_live():
+    old, new, gone = card(revision="r1"), card(revision="r2"), card(revision="r0")
+
+    directory = seen(
+        announced(new, since=2.0), announced(old, since=1.0, batchers=4), announced(gone, batchers=0), ready=codecs(old)
+    )
+
+    listed = directory.listed["echo"]
+    assert (listed.card, listed.status, listed.batchers) == (old, "live", 5)
+    assert [(one.card, one.status, one.batchers) for one in listed.revisions] == [(old, "live", 4), (new, "loading", 1)]
 
 
 def test_an_older_revision_is_served_while_the_newest_has_no_batcher():

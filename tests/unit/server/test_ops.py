@@ -187,6 +187,7 @@ async def test_the_models_are_listed_by_name_with_all_that_their_cards_say():
             "status": "live",
             "default": True,
             "batchers": 2,
+            "revisions": [{"revision": "r1", "status": "live", "batchers": 2}],
             "max_tokens": 512,
             "languages": ["en"],
             "labels": ["good", "bad"],
