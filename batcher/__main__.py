@@ -22,6 +22,7 @@ from batcher.engine import Engine
 from batcher.heartbeat import Heartbeat, Vitals
 from batcher.in_flight import InFlightLoop
 from batcher.loop import Loop
+from batcher.lost_device import ending_with_device
 from batcher.metrics import BatcherMetrics
 from batcher.models.contract import About
 from batcher.models.errors import ModelSpecError
@@ -35,7 +36,7 @@ from broker.diagnosis import diagnose
 from broker.errors import BrokerError, BrokerUnfit
 from broker.logs import configure_logging
 from broker.masking import masked
-from broker.messages import Limits, ModelCard, Presence, Pulse
+from broker.messages import Limits, ModelCard, Presence
 from broker.output import never_fail
 from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart, connect_starter
 from broker.seldom import Seldom
@@ -105,9 +106,10 @@ def _serve_metrics(name: str, settings: BatcherSettings) -> BatcherMetrics:
 
 def _load(spec: Spec, how: ModelSettings, limits: Limits) -> tuple[LoadedModel, list[tuple[int, float]]]:
     """The model, warm, and what is known of its speed."""
-    model = load_model(spec, how)
-    model.warm_up()
-    return model, list(probe(model, limits))
+    with ending_with_device():
+        model = load_model(spec, how)
+        model.warm_up()
+        return model, list(probe(model, limits))
 
 
 async def _met(
@@ -156,12 +158,8 @@ async def _run(
     def presence() -> Presence:
         return Presence(batcher=batcher, model=card.key, speed=loop.speed, room=loop.size, host=socket.gethostname())
 
-    def on_pulse(pulse: Pulse) -> None:
-        loop.pulse(pulse)
-        engine.max_size, engine.max_tokens = loop.limits.max_batch_size, loop.limits.max_batch_tokens
-
     with Heartbeat(
-        heart, vitals, presence=presence, on_pulse=on_pulse, lease=settings.lease, max_step=settings.max_step
+        heart, vitals, presence=presence, on_pulse=loop.pulse, lease=settings.lease, max_step=settings.max_step
     ):
         log.info("serving", model=card.key, batcher=batcher, max_batch_size=limits.max_batch_size, policy=limits.policy)
         status = await _serve_until_told(loop, stopping)

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from batcher.engine import Done, StepStats
+from batcher.trouble import Trouble
 from broker.messages import Claim, Failure, FailureCode, Job, Result, Timing
 
 SPOILED = "this job could not be read"
@@ -42,6 +43,27 @@ class Batch:
         self.started_at = now
         broker_now = self.claim.claimed + now - self.claimed_at
         self.jobs = [job for job in self.claim.jobs if job.deadline > broker_now and job.id not in cancelled]
+
+    @property
+    def left(self) -> list[str]:
+        """Ids of its jobs that have no outcome yet."""
+        told = {done.job_id for done in self.done}
+        return [job.id for job in self.jobs if job.id not in told]
+
+    def land(self, done: Sequence[Done]) -> bool:
+        """Take the first outcome of each of its jobs; whether there was one. Others are nobody's."""
+        left, before = set(self.left), len(self.done)
+        for one in done:
+            if one.job_id in left:
+                left.remove(one.job_id)
+                self.done.append(one)
+        return len(self.done) > before
+
+    def lose(self, trouble: Trouble) -> list[str]:
+        """No outcome will come for the rest: they fail. Returns their ids."""
+        lost = self.left
+        self.done += [Done(job_id=id, failure=trouble.failure(id)) for id in lost]
+        return lost
 
     def results(self) -> list[Result]:
         """Outputs, each with where its time went."""

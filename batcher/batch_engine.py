@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
+import operator
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from batcher.budget import TokenBudget
 from batcher.engine import Done, StepStats
 from batcher.guilt import Inquiry, halves
+from batcher.lost_device import refuse_lost
 from batcher.models.contract import Input, Model, Output
 from batcher.packing import fill, pack, padded
 from batcher.pass_cost import PassCost
 from batcher.trouble import NOT_TRIED, Kind, Trouble
-from broker.body import can_travel
 from broker.messages import Job
+from broker.wire import MAX_COST
 
 log = structlog.get_logger(__name__)
 
@@ -97,10 +101,12 @@ class BatchEngine:
 
     def _length(self, job: Job) -> int:
         try:
-            return max(1, self._cost(job.input) if self._cost else job.cost)
-        except Exception:
+            length = operator.index(self._cost(job.input)) if self._cost else job.cost
+        except BaseException as error:
             # A cost that cannot be told is not yet an answer: the forward will say what is wrong with this input.
-            return max(1, job.cost)
+            refuse_lost(error)
+            length = job.cost
+        return min(max(1, length), MAX_COST)
 
 
 class _Batch:
@@ -124,24 +130,26 @@ class _Batch:
         outcome = self._forward(group)
         if isinstance(outcome, Trouble):
             self._meet(outcome, group)
+        elif not _is_list(outcome):
+            self._reject(group, f"{_kind(outcome)} in place of a list of outputs")
         elif len(outcome) != len(group):
-            self._reject(group, len(outcome))
+            self._reject(group, f"{len(outcome)} outputs for {len(group)} inputs")
         else:
             self._inquiry.answered()
             for row, output in zip(group, outcome, strict=True):
                 self._answer(row, output)
 
     def _answer(self, row: _Row, output: Output) -> None:
-        if can_travel(output):
-            self._done.append(Done(job_id=row.job.id, output=output, seconds=row.seconds))
+        if trouble := Trouble.of_output(output):
+            self._fail([row], trouble)
         else:
-            self._fail([row], Trouble.unsendable(output))
+            self._done.append(Done(job_id=row.job.id, output=output, seconds=row.seconds))
 
-    def _forward(self, group: Sequence[_Row]) -> list[Output] | Trouble:
+    def _forward(self, group: Sequence[_Row]) -> Any | Trouble:
         started = self._engine.clock()
         try:
-            outputs = list(self._engine.model.forward([row.job.input for row in group]))
-        except Exception as error:
+            outputs: Any = self._engine.model.forward([row.job.input for row in group])
+        except BaseException as error:  # SystemExit too: in this thread it is nobody's but the model's
             return Trouble.of(error)
         finally:
             seconds = self._engine.clock() - started
@@ -177,10 +185,10 @@ class _Batch:
         log.warning("forward group did not fit", jobs=len(group), padded_tokens=self._engine.size(group))
         self._waiting = deque(part for waiting in (group, *self._waiting) for part in self._engine.packed(waiting))
 
-    def _reject(self, group: Sequence[_Row], outputs: int) -> None:
+    def _reject(self, group: Sequence[_Row], answered: str) -> None:
         # Which output belongs to which input can no longer be told, and a smaller group would guess again.
-        message = f"the model answered with {outputs} outputs for {len(group)} inputs"
-        self._fail(group, Trouble(kind=Kind.ERROR, message=message, error="wrong number of outputs"))
+        message = f"the model answered with {answered}"
+        self._fail(group, Trouble(kind=Kind.ERROR, message=message, error=message))
 
     def _give_up(self) -> None:
         for group in self._waiting:
@@ -199,3 +207,15 @@ class _Batch:
             self._engine.budget.did_fit(allowed)
         self.stats.budget = self._engine.budget.within(allowed)
         self.stats.pass_cost = self._engine.pass_cost.tokens
+
+
+def _is_list(outputs: Any) -> bool:
+    """Whether each element is the output of one input. Of a dict or a text it is a key or a letter; of an array, of a
+    named tuple such as (values, indices), a part of what was meant as one."""
+    return isinstance(outputs, list) or type(outputs) is tuple
+
+
+def _kind(outputs: Any) -> str:
+    if inspect.iscoroutine(outputs):
+        outputs.close()  # or Python complains that nobody ever awaited it
+    return f"a {type(outputs).__name__}"

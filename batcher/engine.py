@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from batcher.models.contract import Output
-from broker.messages import Failure, Job
+from broker.messages import Failure, Job, Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Engine(Protocol):
     """
 
     last: StepStats  # what the last step did
-    max_size: int  # jobs; with `max_tokens` the live limits, which may change between steps
+    max_size: int  # jobs; with `max_tokens` the live limits, which change between steps only
     max_tokens: int
 
     def room(self) -> int:
@@ -59,3 +59,18 @@ class Engine(Protocol):
     def step(self) -> list[Done]:
         """Compute for a while, in the model thread; the jobs that finished. Never raises for a job's sake."""
         ...
+
+
+class LiveLimits:
+    """Hands limits that have changed to an engine: between its steps, for within one they would cut it in two."""
+
+    def __init__(self, engine: Engine, current: Callable[[], Limits]) -> None:
+        self._engine, self._current = engine, current
+        self._known = current()  # the engine was made with these
+
+    def take_over(self) -> None:
+        """In the model thread, before a step."""
+        limits = self._current()
+        if limits != self._known:
+            self._known = limits
+            self._engine.max_size, self._engine.max_tokens = limits.max_batch_size, limits.max_batch_tokens

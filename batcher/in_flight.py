@@ -57,6 +57,7 @@ class InFlightLoop(Service):
             progress=vitals.progress,
             metrics=metrics,
             clock=clock,
+            limits=lambda: self.limits,
         )
         self._events: asyncio.AbstractEventLoop | None = None
 

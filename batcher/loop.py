@@ -11,11 +11,13 @@ from typing import Any
 import structlog
 
 from batcher.batch import Batch
-from batcher.engine import Engine
+from batcher.engine import Engine, LiveLimits
 from batcher.heartbeat import Vitals
+from batcher.lost_device import ending_with_device
 from batcher.metrics import BatcherMetrics
 from batcher.service import Service
 from batcher.speed import SpeedFit
+from batcher.trouble import GONE
 from broker.contract import BatcherBroker
 from broker.errors import BrokerError
 from broker.messages import Finish, Limits
@@ -41,6 +43,7 @@ class Loop(Service):
         super().__init__(broker, limits, batcher=batcher, vitals=vitals, fit=SpeedFit(), clock=clock)
         self._tell_start = tell_start  # of a staged batch; called in the model thread
         self._engine, self._metrics = engine, metrics
+        self._live = LiveLimits(engine, lambda: self.limits)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._staged: Batch | None = None  # claimed, starts when the running one is done
         self._computed: Batch | None = None  # done, not published yet
@@ -77,13 +80,20 @@ class Loop(Service):
             # once would pass for a batch that had not started, over and over.
             self._tell_start(batch.id)
         batch.start(self._clock(), self._cancelled)
+        with ending_with_device():
+            self._step_through(batch)
+        batch.seconds = self._clock() - batch.started_at
+
+    def _step_through(self, batch: Batch) -> None:
         if batch.jobs:
             self._engine.admit(batch.jobs)
-        while len(batch.done) < len(batch.jobs):
-            batch.done += self._engine.step()
+        while batch.left:
+            self._live.take_over()
+            landed = batch.land(self._engine.step())
             self._vitals.progress()
             batch.stats = self._engine.last
-        batch.seconds = self._clock() - batch.started_at
+            if not landed:  # such an engine ends all it holds in one step: what it kept back never comes
+                log.error("engine lost jobs", batch=batch.id, jobs=batch.lose(GONE))
 
     async def _attend(self, batch: Batch) -> None:
         """While this batch runs: publish the one before, stage the one after."""

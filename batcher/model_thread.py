@@ -10,12 +10,15 @@ from queue import SimpleQueue
 import structlog
 
 from batcher.batch import Batch
-from batcher.engine import Done, Engine
+from batcher.engine import Done, Engine, LiveLimits
+from batcher.lost_device import ending_with_device
 from batcher.metrics import BatcherMetrics
-from batcher.trouble import Trouble
-from broker.body import can_travel
+from batcher.trouble import GONE, Trouble
+from broker.messages import Limits
 
 PAUSE = 1.0  # seconds after an engine has failed as a whole
+IDLE_PAUSE = 0.001  # seconds after a step that had nothing to do, although jobs are in flight
+IDLE_STEPS = 1000  # of them in a row, and the engine has lost its jobs
 SMOOTHING = 0.2  # weight of the last step in what a step takes
 log = structlog.get_logger("batcher")
 
@@ -66,9 +69,11 @@ class ModelThread:
         progress: Callable[[], None],
         metrics: BatcherMetrics,
         clock: Callable[[], float],
+        limits: Callable[[], Limits] = Limits,
     ) -> None:
         self._engine, self._report, self._cancelled = engine, report, cancelled
         self._tell_start, self._progress, self._metrics, self._clock = tell_start, progress, metrics, clock
+        self._live = LiveLimits(engine, limits)
         self._handed: SimpleQueue[Batch | None] = SimpleQueue()
         self._rows: dict[str, _Row] = {}  # by job id
         self._capacity = engine.room()
@@ -76,6 +81,7 @@ class ModelThread:
         self._left: list[Left] = []  # since the last report, as the next two
         self._took: list[float] = []  # seconds of each step
         self._carried = 0  # jobs in flight, summed over the steps
+        self._idle = 0  # steps in a row in which the engine had nothing to do
         self.step = 0.0  # seconds that a step takes, smoothed
 
     def hand(self, batch: Batch) -> None:
@@ -101,16 +107,21 @@ class ModelThread:
     def turn(self, batches: list[Batch]) -> None:
         """One step, with these on board."""
         try:
-            for batch in batches:
-                self._start(batch)
-            self._drop(self._unwanted())
-            if self._rows:
-                self._step()
-        except Exception:
+            with ending_with_device():
+                self._take_part(batches)
+        except BaseException:  # SystemExit too: in this thread it is nobody's but the engine's
             self._abandon(batches)
         self._metrics.in_flight(len(self._rows))
         if self._left:
             self._tell()
+
+    def _take_part(self, batches: list[Batch]) -> None:
+        self._live.take_over()
+        for batch in batches:
+            self._start(batch)
+        self._drop(self._unwanted())
+        if self._rows:
+            self._step()
 
     def _tell(self) -> None:
         steps = len(self._took) or 1
@@ -161,6 +172,22 @@ class ModelThread:
         self._account(now - began, rows)
         self._left += [self._landed(one, now, rows) for one in done if one.job_id in self._rows]
         self._capacity = self._engine.room() + len(self._rows)
+        if self._rows:
+            self._look_for_lost(is_idle=not done and self._has_nothing_to_do())
+
+    def _has_nothing_to_do(self) -> bool:
+        """By its own word, while jobs are in flight here: it has as much room as it can have, and computed nothing."""
+        return self._engine.room() >= self._engine.max_size and not self._engine.last.tokens
+
+    def _look_for_lost(self, *, is_idle: bool) -> None:
+        self._idle = self._idle + 1 if is_idle else 0
+        if self._idle >= IDLE_STEPS:
+            log.error("engine lost jobs", jobs=list(self._rows))
+            lost = [Done(job_id=id, failure=GONE.failure(id)) for id in self._rows]
+            self._left += [self._landed(one, self._clock(), len(lost)) for one in lost]
+            self._idle = 0
+        elif is_idle:
+            time.sleep(IDLE_PAUSE)
 
     def _account(self, seconds: float, rows: int) -> None:
         self._steps += 1
@@ -180,16 +207,16 @@ class ModelThread:
         self._left += [Left(batch=row.batch, job_id=id, is_abandoned=True) for id, row in rows.items()]
         self._engine.drop(list(rows))
         for batch in batches:
-            if not batch.running.running():
-                self.hand(batch)  # it had not started
+            if not (batch.running.running() or batch.running.cancelled()):
+                self.hand(batch)  # it had not started, nor gone back to the queue
         self._tell()
         time.sleep(PAUSE)
 
 
 def _sendable(done: Done) -> Done:
     """Itself, or a failure: one output that cannot travel would keep all others of its trip from being told."""
-    if done.failure is not None or can_travel(done.output):
+    trouble = None if done.failure is not None else Trouble.of_output(done.output)
+    if trouble is None:
         return done
-    trouble = Trouble.unsendable(done.output)
     log.warning("job failed", job=done.job_id, error=trouble.error)
     return replace(done, output=None, failure=trouble.failure(done.job_id))

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from broker.messages import FailureCode, Value
+from broker.numbers import NOT_FINITE, is_finite
 from broker.panics import CONTROL, is_panic
 from server.codecs.contract import Codec, CodecError, Plan
 from server.codecs.work import Abandoned, RequestTooLarge, Work
@@ -46,11 +47,16 @@ def encode(codec: Codec, text: str, options: Mapping[str, Any], work: Work) -> P
 def decode(codec: Codec, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any] | Problem:
     """A record's fields, or why there are none."""
     try:
-        return codec.decode(plan, outputs)
+        fields = codec.decode(plan, outputs)
+        if is_finite(fields):
+            return fields
     except CONTROL:
         raise
     except BaseException as error:
         return _failed(error, step="decode", pieces=len(outputs))
+    # JSON would say null, and a client take it for an answer. Batchers look too; what they sent is not all that counts.
+    log.warning("answer not finite", pieces=len(outputs))
+    return Problem(FailureCode.MODEL_ERROR, NOT_FINITE)
 
 
 def _failed(error: BaseException, **what: Any) -> Problem:

@@ -46,6 +46,8 @@ class Classification:
             return vectors(self._scores(self._encoder.logits(inputs)))
 
     def _scores(self, logits: torch.Tensor) -> torch.Tensor:
+        # An infinite logit would pass for a score of 1 or 0: its row is no answer.
+        logits = logits.masked_fill(~logits.isfinite().all(dim=-1, keepdim=True), float("nan"))
         if self._problem == "multi_label_classification":
             return logits.sigmoid()
         return logits if self._problem == "regression" else logits.softmax(dim=-1)

@@ -15,7 +15,7 @@ import torch
 # Without VNNI the processor adds two products of a byte each in 16 bits: 2 · 255 · 63 fit, 2 · 255 · 127 do not.
 WIDE, NARROW = 127, 63
 SLICE = 4096  # rows rounded at a time: copies of a whole output layer would be gigabytes
-LEAST = 1e-8  # a row of equal numbers has no range to divide by
+LEAST = 1e-8  # a row of weights that are all zero has no range to divide by
 
 
 def pack_int8(weight: torch.Tensor, bias: torch.Tensor | None) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -30,8 +30,13 @@ def pack_int8(weight: torch.Tensor, bias: torch.Tensor | None) -> Callable[[torc
 
     def linear(x: torch.Tensor) -> torch.Tensor:
         low = x.amin(dim=-1, keepdim=True)
-        span = (x.amax(dim=-1, keepdim=True) - low).clamp_(min=LEAST)
-        product: torch.Tensor = compute((x - low).mul_(span.reciprocal()), packed, False)
+        span = x.amax(dim=-1, keepdim=True) - low
+        span.masked_fill_(span == 0.0, 1.0)  # a row of equal numbers has no range to divide by: u is 0
+        # Divided, for range · (1 / range) may miss 1 by an ulp, and the scale of all rows would follow it.
+        units = (x - low).div_(span)
+        if not bool((is_sound := span.isfinite()).all()):
+            units.masked_fill_(~is_sound, 0.0)  # NaN would make the scale of all rows NaN; its own has it from `span`
+        product: torch.Tensor = compute(units, packed, False)
         product.mul_(span).addcmul_(low, sums)
         return product if added is None else product.add_(added)
 

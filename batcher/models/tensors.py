@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import transformers
 
+from batcher.exceptions import card_failed, is_memory, one_line
 from batcher.models.contract import InvalidInput, OutOfMemory
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
@@ -19,8 +20,6 @@ from batcher.models.weights import Weights
 
 # What is no weight of a layer: embeddings, norms, softmax. They stay float where the products are int8.
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
-# How the CPU says it: no class of its own, only a RuntimeError with one of these sentences.
-NO_MEMORY = ("can't allocate memory", "not enough memory")
 
 
 def load_network(made_of: Any, weights: Weights, settings: ModelSettings) -> Any:
@@ -29,6 +28,9 @@ def load_network(made_of: Any, weights: Weights, settings: ModelSettings) -> Any
     if settings.dtype == "int8" and device.type != "cpu":
         raise ModelSpecError(f"int8 is computed on a CPU, not on {device}: say dtype=bf16 or fp16, or device=cpu")
     torch.set_num_threads(threads(settings.threads))
+    if device.type == "cuda":
+        # cuDNN's attention plans for every shape that it meets, and each batch here has another.
+        torch.backends.cuda.enable_cudnn_sdp(False)
     with _quiet():
         try:
             network, report = made_of.from_pretrained(
@@ -97,12 +99,10 @@ def memory_errors() -> Iterator[None]:
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(_first_line(error)) from None  # its frames hold the tensors that filled the memory
-    except RuntimeError as error:
-        if any(sentence in str(error) for sentence in NO_MEMORY):
-            raise OutOfMemory(_first_line(error)) from None
-        raise
+    except Exception as error:
+        if card_failed(error) or not is_memory(error):
+            raise
+        raise OutOfMemory(one_line(error)) from None  # its frames hold the tensors that filled the memory
 
 
 @contextmanager

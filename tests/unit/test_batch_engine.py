@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import deque
 from collections.abc import Callable, Sequence
 from math import ceil, log2
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from structlog.testing import capture_logs
 
 from batcher.batch_engine import BatchEngine
 from batcher.engine import Done
+from batcher.lost_device import DeviceLost
 from batcher.models.contract import InvalidInput, OutOfMemory
 from batcher.trouble import BROKEN, FAILED, TOO_BIG
 from broker.messages import FailureCode, Job
@@ -411,3 +414,204 @@ def test_an_output_that_cannot_travel_fails_alone() -> None:
     assert (done["a"].output, done["b"].output) == ("a", "b")
     assert done["odd"].failure is not None
     assert done["odd"].failure.code == FailureCode.MODEL_ERROR
+
+
+# What is no list of outputs
+
+
+class Named(NamedTuple):
+    values: str
+    indices: str
+
+
+async def later() -> list[str]:
+    return ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (lambda: {"a": 1, "b": 2}, "dict"),
+        (lambda: "AB", "str"),
+        (lambda: b"AB", "bytes"),
+        (lambda: {"A", "B"}, "set"),
+        (lambda: (text for text in "AB"), "generator"),
+        (lambda: array("f", [0.5, 0.5]), "array"),
+        (lambda: deque("AB"), "deque"),
+        (lambda: Named("A", "B"), "Named"),
+        (lambda: map(str, "AB"), "map"),
+        (lambda: 2, "int"),
+        (lambda: ("A", "B").__iter__(), "tuple_iterator"),
+        (later, "coroutine"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_only_a_list_or_a_tuple_is_taken_for_outputs(answer: Callable[[], Any], kind: str) -> None:
+    model = Scripted(lambda group: answer())
+
+    done = run(BatchEngine(model), jobs("a", "b"))
+
+    message = f"the model answered with a {kind} in place of a list of outputs"
+    assert failures(done) == dict.fromkeys(("a", "b"), (FailureCode.MODEL_ERROR, message))
+    assert len(model.groups) == 1
+
+
+def test_a_tuple_of_outputs_is_one() -> None:
+    done = run(BatchEngine(Scripted(lambda group: ("A", "B"))), jobs("a", "b"))
+
+    assert [done["a"].output, done["b"].output] == ["A", "B"]
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, Unspeakable])
+def test_whatever_is_raised_is_an_error_like_any_other(error: type[BaseException]) -> None:
+    def act(group: Group) -> None:
+        if "bad" in group:
+            raise error
+
+    done = run(BatchEngine(Scripted(act)), jobs("a", "bad", "c"))
+
+    assert failures(done) == {"bad": (FailureCode.MODEL_ERROR, FAILED)}
+
+
+@pytest.mark.parametrize("told", [-5, 0, 10**400, 2.5, float("nan"), "7", None, True], ids=repr)
+def test_a_cost_that_is_no_number_of_tokens_takes_nothing_from_anybody(told: Any) -> None:
+    engine = BatchEngine(Scripted(), cost=lambda text: told if text == "odd" else 3)
+
+    done = run(engine, jobs("a", "odd", "c", cost=3))
+
+    assert {text: one.output for text, one in done.items()} == {"a": "A", "odd": "ODD", "c": "C"}
+    assert isinstance(engine.last.tokens, int)
+
+
+def test_a_cost_that_wants_the_process_to_exit_is_one_that_cannot_be_told() -> None:
+    def cost(text: str) -> int:
+        raise SystemExit
+
+    assert run(BatchEngine(Scripted(), cost=cost), jobs("a"))["a"].output == "A"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("x" * 10_000, "x" * 500), ("half \ud83d of a pair", "half ? of a pair")],
+    ids=["too long to read", "not to be sent"],
+)
+def test_the_sentence_of_an_invalid_input_can_always_be_sent(said: str, told: str) -> None:
+    def act(group: Group) -> None:
+        raise InvalidInput(said)
+
+    assert failures(run(BatchEngine(Scripted(act)), jobs("a"))) == {"a": (FailureCode.INVALID_INPUT, told)}
+
+
+# The machine
+
+
+def raising_once(error: BaseException) -> Callable[[Group], None]:
+    def act(group: Group) -> None:
+        if len(group) > 2:
+            raise error
+
+    return act
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.10 GiB"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA driver error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+        RuntimeError("cudaErrorMemoryAllocation: out of memory"),
+        RuntimeError("Triton Error [CUDA]: out of memory"),
+        RuntimeError("CUDA failed with error out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        RuntimeError("std::bad_alloc"),
+        OSError(12, "Cannot allocate memory"),
+        type("OutOfMemoryError", (Exception,), {})(),
+    ],
+    ids=lambda error: f"{type(error).__name__} {error}"[:60],
+)
+def test_no_memory_in_any_spelling_halves_the_group(error: BaseException) -> None:
+    engine = BatchEngine(Scripted(raising_once(error)), max_tokens=8)
+
+    done = run(engine, jobs("a", "b", "c", "d"))
+
+    assert failures(done) == {}
+    assert engine.last.out_of_memory == 1
+
+
+def wrapped(error: BaseException, around: BaseException) -> BaseException:
+    around.__cause__ = error
+    return around
+
+
+ILLEGAL = "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be asynchronously reported"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported"),
+        RuntimeError(ILLEGAL),
+        RuntimeError("CUDA error: unspecified launch failure"),
+        RuntimeError("CUDA error: misaligned address"),
+        RuntimeError("CUDA error: an illegal instruction was encountered"),
+        RuntimeError("CUDA error: uncorrectable ECC error encountered"),
+        RuntimeError("CUDA error: the launch timed out and was terminated"),
+        RuntimeError("CUDA error: unknown error"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm( handle, opa)`"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_INTERNAL_ERROR when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+        RuntimeError("transform: failed to synchronize: cudaErrorIllegalAddress: an illegal memory access"),
+        RuntimeError("cudaErrorLaunchFailure"),
+        RuntimeError("INTERNAL: Failed to load: CUDA_ERROR_ILLEGAL_ADDRESS"),
+        RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
+        RuntimeError("CUDA failed with error unspecified launch failure"),
+        type("AcceleratorError", (RuntimeError,), {})("misaligned address"),
+        type("CUDARuntimeError", (Exception,), {})("cudaErrorAssert: device-side assert triggered"),
+        wrapped(RuntimeError(ILLEGAL), ValueError("no answer")),
+        wrapped(wrapped(RuntimeError(ILLEGAL), KeyError("x")), InvalidInput("bad text")),
+        ExceptionGroup("several", [ValueError(), RuntimeError(ILLEGAL)]),
+    ],
+    ids=lambda error: f"{type(error).__name__} {error}".splitlines()[0][:60],
+)
+def test_a_card_that_has_failed_fails_no_job(error: BaseException) -> None:
+    engine = BatchEngine(Scripted(raising_once(error)))
+    engine.admit(jobs("a", "b", "c", "d"))
+
+    with pytest.raises(DeviceLost):
+        engine.step()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: invalid configuration argument"),
+        RuntimeError("CUDA error: no kernel image is available for execution on the device"),
+        RuntimeError(
+            "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a non-contiguous"
+        ),
+        RuntimeError("CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling `cublasSgemm`"),
+        ValueError("no such word: CUDA error: device-side assert triggered"),
+        InvalidInput("cannot read 'CUDA error: an illegal memory access was encountered'"),
+        KeyError("CUDA out of memory"),
+        RuntimeError("an unknown error"),
+    ],
+    ids=lambda error: f"{type(error).__name__} {error}"[:60],
+)
+def test_other_errors_and_those_that_quote_a_text_are_of_their_input_alone(error: BaseException) -> None:
+    engine = BatchEngine(Scripted(raising_once(error)), max_tokens=8)
+
+    done = run(engine, jobs("a", "b", "c", "d"))
+
+    assert failures(done) == {}
+    assert (engine.last.out_of_memory, engine.last.failed) == (0, 1)

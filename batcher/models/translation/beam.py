@@ -46,6 +46,7 @@ class BeamSearch:
         self._scores = torch.zeros(rows, beams)
         self._trails = _Trails(rows, beams, longest)
         self._endings = _Endings(rows, beams)
+        self._noise = torch.zeros(rows, dtype=torch.bool)  # rows whose logits were no numbers
         self._rules: dict[int, tuple[int, int]] = {}  # row → (language, n) where no n-gram may be repeated
 
     def join(self, row: int, *, language: int, limit: int, no_repeat: int = 0) -> None:
@@ -54,6 +55,7 @@ class BeamSearch:
         No n-gram of `no_repeat` tokens will be in the sequence twice; 0: any may be.
         """
         self._pieces[row] = 0
+        self._noise[row] = False
         self._room[row] = max(0, limit - PROMPT)
         self._scores[row] = DEAD  # all beams begin alike, and one of them is enough to go on from
         self._scores[row, 0] = 0.0
@@ -75,7 +77,7 @@ class BeamSearch:
         self._scores[rows] = running
         self._trails.step(rows, pieces, parents, tokens)
         hope = running[:, 0] / self._divisors[room if self._hopes_to_the_limit else pieces]
-        ended = over.all(dim=1) | self._is_settled(rows, hope)
+        ended = over.all(dim=1) | self._is_settled(rows, hope) | self._noise[rows]
         return Turn(
             tokens=tokens.flatten().to(logits.device),
             parents=parents.flatten().to(logits.device),
@@ -88,9 +90,12 @@ class BeamSearch:
         sequence = [*self._trails.back(row, pieces - 1, beam), token] if pieces else []
         return [piece for piece in sequence if piece not in (self._eos, self._pad)]
 
+    def is_noise(self, row: int) -> bool:
+        return bool(self._noise[row])
+
     def move(self, source: int, target: int) -> None:
         """The job in row `source` is in row `target` from now on."""
-        for state in (self._pieces, self._room, self._scores, *self._trails.state, *self._endings.state):
+        for state in (self._pieces, self._room, self._noise, self._scores, *self._trails.state, *self._endings.state):
             state[target] = state[source]
         self._rules.pop(target, None)
         if source in self._rules:
@@ -102,6 +107,8 @@ class BeamSearch:
         sums = log_sums(logits)  # before the bans, which take nothing from the others' probability to give to the rest
         self._ban(rows, logits)
         values, tokens = largest(logits, count)
+        # The sum is a number only where every logit is one.
+        self._noise[rows] |= ~sums.isfinite().cpu().view(len(rows), self._beams).all(dim=1)
         chances = (values - sums.unsqueeze(1)).cpu().view(len(rows), self._beams, count)
         totals = chances + self._scores[rows].unsqueeze(-1)
         scores, places = totals.flatten(1).topk(count)

@@ -33,7 +33,8 @@ def largest(logits: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tenso
 
 
 def likeliest(logits: torch.Tensor) -> torch.Tensor:
-    """The first of the largest in each row: logits [rows, vocabulary] → int64 [rows]. As `argmax`, in half its time."""
+    """The first of the largest in each row: logits [rows, vocabulary] → int64 [rows]. As `argmax`, in half its time:
+    NaN counts as the largest there."""
     blocks = logits.shape[1] // BLOCK
     if blocks < 16:
         return logits.argmax(dim=-1)
@@ -44,7 +45,8 @@ def likeliest(logits: torch.Tensor) -> torch.Tensor:
     if logits.shape[1] == blocks * BLOCK:
         return tokens
     tail = logits[:, blocks * BLOCK :]
-    ahead = tail.amax(dim=-1) > logits[rows, tokens]
+    most, found = tail.amax(dim=-1), logits[rows, tokens]
+    ahead = (most > found) | (most.isnan() & ~found.isnan())
     return torch.where(ahead, blocks * BLOCK + tail.argmax(dim=-1), tokens)
 
 

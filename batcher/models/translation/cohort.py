@@ -25,7 +25,7 @@ class Cohort:
         self._search.join(row, language=flight.order.target, limit=flight.order.limit, no_repeat=flight.no_repeat)
         self.flights.append(flight)
 
-    def advance(self, hidden: torch.Tensor) -> list[tuple[Flight, list[int]]]:
+    def advance(self, hidden: torch.Tensor) -> list[tuple[Flight, list[int] | None]]:
         """One token for each beam, from `hidden` [rows, width]; the jobs that ended, with their answers."""
         # After the start comes the language, whatever the network thinks.
         languages = torch.tensor([flight.order.target for flight in self.flights], device=hidden.device)
@@ -44,9 +44,13 @@ class Cohort:
         self.pool.end_step(tokens, parents)
         for flight in self.flights:
             flight.steps += 1
-        answers = [(self.flights[row], self._search.answer(row)) for row in ended]
+        answers = [(self.flights[row], self._answer(row)) for row in ended]
         self._leave(ended)
         return answers
+
+    def _answer(self, row: int) -> list[int] | None:
+        """None where its logits were no numbers: what seems likeliest among NaN is noise."""
+        return None if self._search.is_noise(row) else self._search.answer(row)
 
     def _beams_of(self, rows: torch.Tensor) -> torch.Tensor:
         beams = self.pool.beams

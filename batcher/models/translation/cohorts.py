@@ -64,7 +64,7 @@ class Cohorts:
             self._cohorts[key] = self._made(*key)
         self._cohorts[key].join(flight, source)
 
-    def advance(self) -> Iterator[tuple[Flight, list[int]]]:
+    def advance(self) -> Iterator[tuple[Flight, list[int] | None]]:
         """One token for every beam; the jobs that ended, with their answers, as soon as they have left."""
         cohorts = [cohort for cohort in self._cohorts.values() if cohort.flights]
         tokens, positions = zip(*(cohort.pool.begin_step() for cohort in cohorts), strict=True)

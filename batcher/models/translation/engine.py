@@ -21,7 +21,7 @@ from batcher.models.translation.inputs import Reader
 from batcher.models.translation.network import Network
 from batcher.models.translation.trials import Trials
 from batcher.packing import fill
-from batcher.trouble import NOT_TRIED, Kind, Trouble
+from batcher.trouble import NOT_TRIED, OVERFLOWN, Kind, Trouble
 from broker.messages import Job
 
 ENCODED = 512  # source tokens that join in one step, so that the rows under way are not kept waiting
@@ -91,7 +91,7 @@ class InFlight:
         self._waiting.a_step_went_by()
         self.last.budget = self._most_encoded()
         done, self._done = self._done, []
-        self._held -= len(done)
+        self._held = self._inside()
         return done
 
     def _inside(self) -> int:
@@ -120,7 +120,7 @@ class InFlight:
         try:
             with memory_errors():
                 self._encode(flights)
-        except Exception as error:
+        except BaseException as error:
             self._meet(Trouble.of(error), flights, self._trials or self._apart, while_encoding=True)
         else:
             self._apart.ended({flight.job.id for flight in flights})
@@ -158,7 +158,7 @@ class InFlight:
                 for flight, pieces in self._cohorts.advance():
                     self._answer(flight, pieces)  # at once: what follows may raise, and this one has left
                     has_answers = True
-        except Exception as error:
+        except BaseException as error:
             self._meet(Trouble.of(error), self._cohorts.clear(), self._trials)
         if has_answers:
             self._grow_back()
@@ -166,9 +166,11 @@ class InFlight:
             self._cohorts.forget()
         self._note(started, rows)
 
-    def _answer(self, flight: Flight, pieces: Sequence[int]) -> None:
+    def _answer(self, flight: Flight, pieces: Sequence[int] | None) -> None:
         self._trials.ended({flight.job.id})
-        if not self._guard or not is_degenerate(flight.order.source, pieces):
+        if pieces is None:
+            self._fail(flight.job.id, OVERFLOWN, tokens=flight.tokens)
+        elif not self._guard or not is_degenerate(flight.order.source, pieces):
             self._tell(flight, array("i", pieces))
         elif flight.searches_again(**SECOND_TRY):
             log.info("searched again", job=flight.job.id, tokens=flight.tokens)

@@ -11,6 +11,8 @@ from batcher.models.translation.candidates import likeliest
 from batcher.models.translation.inputs import PROMPT
 from batcher.models.translation.search import Turn
 
+NOISE = -1  # in place of a token
+
 
 def never(pieces: Sequence[int]) -> bool:
     """No row is lost."""
@@ -21,6 +23,7 @@ def never(pieces: Sequence[int]) -> bool:
 class _Row:
     limit: int  # tokens of the sequence, start and language included
     said: int = PROMPT  # tokens so far
+    is_noise: bool = False  # its logits were no numbers
     pieces: list[int] = field(default_factory=list)
 
 
@@ -38,12 +41,17 @@ class GreedySearch:
 
     def advance(self, rows: torch.Tensor, logits: torch.Tensor) -> Turn:
         tokens = likeliest(logits)
+        best = logits.gather(1, tokens.unsqueeze(1)).squeeze(1)  # NaN where any is
+        tokens = torch.where(best.isfinite(), tokens, NOISE)
         pairs = zip(rows.tolist(), tokens.tolist(), strict=True)
         ended = [place for place, (row, token) in enumerate(pairs) if self._ends(self._rows[row], token)]
-        return Turn(tokens=tokens, parents=None, ended=ended)
+        return Turn(tokens=tokens.clamp_(min=0), parents=None, ended=ended)
 
     def _ends(self, row: _Row, token: int) -> bool:
         """Whether the row ends with this token."""
+        if token == NOISE:
+            row.is_noise = True
+            return True
         if token == self._end:
             return True
         row.said += 1
@@ -53,6 +61,9 @@ class GreedySearch:
 
     def answer(self, row: int) -> list[int]:
         return self._rows[row].pieces
+
+    def is_noise(self, row: int) -> bool:
+        return self._rows[row].is_noise
 
     def move(self, source: int, target: int) -> None:
         self._rows[target] = self._rows.pop(source)

@@ -18,11 +18,12 @@ from batcher.models.tensors import load_network, memory_errors, pad
 from batcher.models.translation.checkpoint import check_family, read_checkpoint
 from batcher.models.translation.decoding import with_settings
 from batcher.models.translation.inputs import PROMPT, Order, Reader
-from batcher.models.translation.rows import SpeakLanguages, StopAtLimits, TellEachStep
+from batcher.models.translation.rows import NoteNoise, SpeakLanguages, StopAtLimits, TellEachStep
 from batcher.models.weights import Weights
 
 WARM = ((1, 8), (4, 16))  # (rows, source tokens) of the forwards that warm up
 WARM_TOKENS = 8  # of the answers to them
+NOISE = float("nan")  # in place of an answer that was made of no numbers: no such output leaves the engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +35,10 @@ class _Row:
 class ReferenceTranslation:
     """An input is `{"source": array("i") [language, pieces…, end], "target": language id, "max_new_tokens"?: int}`.
 
-    An output is array("i"), the pieces of the answer. Decoding is the checkpoint's own, unless settings say otherwise;
-    never sampled, since a result is a function of its input. Each row gets what `generate(forced_bos_token_id=…)` gives
-    it alone. `max_new_tokens` counts the language, as there; a row may ask for less than the checkpoint, not for more.
+    An output is array("i"), the pieces of the answer; or NaN where the network gave no numbers. Decoding is the
+    checkpoint's own, unless settings say otherwise; never sampled, since a result is a function of its input. Each row
+    gets what `generate(forced_bos_token_id=…)` gives it alone. `max_new_tokens` counts the language, as there; a row
+    may ask for less than the checkpoint, not for more.
     """
 
     def __init__(self, weights: Weights, settings: ModelSettings) -> None:
@@ -75,7 +77,7 @@ class ReferenceTranslation:
         self._progress = progress
 
     @torch.inference_mode()
-    def forward(self, inputs: Sequence[Input]) -> list[array[int]]:
+    def forward(self, inputs: Sequence[Input]) -> list[array[int] | float]:
         rows = [_Row(number=number, order=self._reader.read(input)) for number, input in enumerate(inputs)]
         with memory_errors():
             answered = [pair for part in self._parts(rows) for pair in zip(part, self._generate(part), strict=True)]
@@ -88,20 +90,22 @@ class ReferenceTranslation:
         ordered = sorted(rows, key=lambda row: row.order.limit)
         return [list(part) for _, part in groupby(ordered, key=lambda row: row.order.limit)]
 
-    def _generate(self, rows: Sequence[_Row]) -> list[array[int]]:
+    def _generate(self, rows: Sequence[_Row]) -> list[array[int] | float]:
         device = self._network.device
         ids, mask = pad([row.order.source for row in rows], self._checkpoint.special_ids["pad"], device)
         limits = [row.order.limit for row in rows]
+        noise = NoteNoise(len(rows), self._checkpoint.special_ids["eos"], device)
         sequences = self._network.generate(
             input_ids=ids,
             attention_mask=mask,
             max_length=max(limits),
             stopping_criteria=[TellEachStep(self._progress), StopAtLimits(limits, device)],
-            **self._towards([row.order.target for row in rows], device),
+            **self._towards([row.order.target for row in rows], device, noise),
         )
-        return [self._answer(tokens) for tokens in sequences.tolist()]
+        answers = [self._answer(tokens) for tokens in sequences.tolist()]
+        return [NOISE if met else answer for answer, met in zip(answers, noise.noted(), strict=True)]
 
-    def _towards(self, targets: Sequence[int], device: torch.device) -> dict[str, Any]:
+    def _towards(self, targets: Sequence[int], device: torch.device, noise: NoteNoise) -> dict[str, Any]:
         """How each row is told its language.
 
         Greedy takes it as a prefix, which saves a step. Beams must not: their scores are divided by the length after
@@ -109,9 +113,10 @@ class ReferenceTranslation:
         """
         beams = self._decoding.num_beams
         if beams > 1:
-            return {"logits_processor": [SpeakLanguages(targets, beams, device)]}
+            return {"logits_processor": [SpeakLanguages(targets, beams, device), noise]}
         start = self._decoding.decoder_start_token_id
-        return {"decoder_input_ids": torch.tensor([[start, target] for target in targets], device=device)}
+        prompts = torch.tensor([[start, target] for target in targets], device=device)
+        return {"decoder_input_ids": prompts, "logits_processor": [noise]}
 
     def _answer(self, tokens: Sequence[int]) -> array[int]:
         """The pieces alone: after the prompt, before the end, without padding."""

@@ -41,3 +41,21 @@ class StopAtLimits(StoppingCriteria):
     def __call__(self, input_ids: torch.LongTensor, scores: object, **kwargs: object) -> torch.Tensor:
         candidates = input_ids.shape[0] // len(self._limits)
         return input_ids.shape[1] >= self._limits.repeat_interleave(candidates)
+
+
+class NoteNoise(LogitsProcessor):
+    """Changes nothing: notes the rows whose scores were no numbers before they had ended."""
+
+    def __init__(self, rows: int, end: int, device: torch.device) -> None:
+        self._noise, self._end = torch.zeros(rows, dtype=torch.bool, device=device), end
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        has_ended = (input_ids[:, 1:] == self._end).any(dim=1)  # not the start, which may be the same token
+        bad = ~scores.amax(dim=-1).isfinite() & ~has_ended
+        self._noise |= bad.view(len(self._noise), -1).any(dim=1)
+        return scores
+
+    def noted(self) -> list[bool]:
+        """Of each row, whether it met any."""
+        met: list[bool] = self._noise.tolist()
+        return met

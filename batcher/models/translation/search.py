@@ -34,6 +34,10 @@ class Search(Protocol):
         """The pieces that this row, which has ended, came to: without start, language and end."""
         ...
 
+    def is_noise(self, row: int) -> bool:
+        """Whether some logits of this row were no numbers: it ends there, and what it came to is no answer."""
+        ...
+
     def move(self, source: int, target: int) -> None:
         """What was in row `source` is in row `target` from now on."""
         ...

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from batcher import lost_device
 from batcher.engine import Done, StepStats
 from batcher.heartbeat import Vitals
 from batcher.loop import Loop
 from batcher.metrics import BatcherMetrics
 from batcher.patience import TRIES
 from batcher.service import NOT_BROUGHT
+from batcher.trouble import LOST
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryStore
-from broker.messages import AdmitRequest, Claim, Failure, FailureCode, Finish, Job, Limits, Outcome, Result
+from broker.messages import AdmitRequest, Claim, Failure, FailureCode, Finish, Job, Limits, Outcome, Pulse, Result
 from tests.conftest import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -371,3 +373,73 @@ async def test_a_claim_that_never_arrives_goes_back_to_the_queue(monkeypatch: py
 
     assert here.broker.released == [lost[0]]
     assert len(set(lost)) == 1
+
+
+class Spoiling(ScriptedEngine):
+    """Gives back what `kept` makes of the outcomes."""
+
+    def __init__(self, kept: Callable[[list[Done]], list[Done]]) -> None:
+        super().__init__()
+        self._kept = kept
+
+    def step(self) -> list[Done]:
+        return self._kept(super().step())
+
+
+@pytest.mark.parametrize(
+    ("kept", "answered"),
+    [
+        (lambda done: [], 0),
+        (lambda done: done[1:], 2),
+        (lambda done: [done[0], done[0], done[0]], 1),
+        (lambda done: [replace(one, job_id=f"not {one.job_id}") for one in done], 0),
+    ],
+    ids=["none", "one too few", "one three times", "unknown ids"],
+)
+async def test_jobs_that_the_engine_gives_no_outcome_for_fail_and_the_loop_goes_on(
+    kept: Callable[[list[Done]], list[Done]], answered: int
+) -> None:
+    async with world() as here:
+        here.loop._engine = Spoiling(kept)
+        await here.send("a", "b", "c")
+
+        outcomes = await asyncio.wait_for(here.outcomes(3), 10)
+
+        lost = [one for one in outcomes if isinstance(one, Failure)]
+        assert [(one.code, one.message) for one in lost] == [(FailureCode.MODEL_ERROR, LOST)] * (3 - answered)
+        here.loop._engine = here.engine
+        await here.send("d")
+        assert len(await asyncio.wait_for(here.outcomes(4), 10)) == 4
+
+
+async def test_live_limits_reach_the_engine_before_its_next_step() -> None:
+    async with world() as here:
+        here.loop.pulse(Pulse(limits=Limits(max_batch_size=5, max_batch_tokens=50, version=1)))
+        assert not hasattr(here.engine, "max_size")
+        await here.send("a")
+        await here.outcomes(1)
+
+        assert (here.engine.max_size, here.engine.max_tokens) == (5, 50)  # type: ignore[attr-defined]
+
+
+async def test_a_card_that_has_failed_ends_the_process_and_nothing_is_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[str] = []
+
+    def end(why: str) -> None:
+        ended.append(why)
+
+    def fail(done: list[Done]) -> list[Done]:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(lost_device, "end_process", end)
+    async with world() as here:
+        here.loop._engine = Spoiling(fail)
+        await here.send("a")
+        async with asyncio.timeout(10):
+            while not ended:
+                await asyncio.sleep(0.001)
+
+        assert ended == ["device-side assert"]
+        assert here.seen == []

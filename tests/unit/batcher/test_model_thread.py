@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from batcher import model_thread
+from batcher import lost_device, model_thread
 from batcher.batch import Batch
+from batcher.engine import Done, LiveLimits, StepStats
 from batcher.metrics import BatcherMetrics
 from batcher.model_thread import Left, ModelThread, Report
-from broker.messages import Claim, Job
+from batcher.trouble import LOST
+from broker.messages import Claim, Job, Limits
+from broker.numbers import NOT_FINITE
 from tests.conftest import FakeClock
 from tests.toy_engine import ToyEngine
 
@@ -148,15 +151,12 @@ def test_a_job_that_nobody_waits_for_when_its_batch_starts_is_not_computed(card:
 
 
 def test_a_staged_batch_is_told_to_have_started_before_its_first_step_and_another_is_not(card: Card) -> None:
-    def die(texts: list[str]) -> None:
-        raise SystemExit
+    told: list[str] = []
+    card.before_step = lambda texts: told.extend(card.started)
 
-    card.before_step = die
+    card.thread.turn([card.batch("a", "1 x"), card.batch("b", "1 poison", is_staged=True)])
 
-    with pytest.raises(SystemExit):
-        card.thread.turn([card.batch("a", "1 x"), card.batch("b", "1 poison", is_staged=True)])
-
-    assert card.started == ["b"]
+    assert told == ["b"]
 
 
 def test_a_batch_that_has_gone_back_to_the_queue_is_not_computed(card: Card) -> None:
@@ -205,6 +205,122 @@ def test_an_engine_that_raises_gives_up_what_is_in_flight_and_lives_on(
     card.thread.turn([card.batch("b", "1 fine")])
 
     assert [(one.job_id, one.is_abandoned) for one in card.left] == [("a0", True), ("a1", True), ("b0", False)]
+
+
+def test_an_engine_that_wants_the_process_to_exit_has_failed_like_any_other(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_thread, "PAUSE", 0.0)
+
+    def leave(texts: list[str]) -> None:
+        raise SystemExit(0)
+
+    card.before_step = leave
+    card.thread.turn([card.batch("a", "1 x")])
+
+    assert [(one.job_id, one.is_abandoned) for one in card.left] == [("a0", True)]
+
+
+# Once handed over again it would have failed every later turn: a cancelled batch cannot be told so twice.
+def test_a_batch_that_went_back_to_the_queue_beside_a_failing_engine_is_not_handed_over_again(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_thread, "PAUSE", 0.0)
+    gone, bad = card.batch("gone", "1 x"), card.batch("a", "no number of steps")
+    gone.running.cancel()
+
+    card.thread.turn([bad, gone])
+    card.thread.turn([gone, card.batch("b", "no number of steps")])
+    card.thread.hand(card.batch("c", "1 fine"))
+
+    assert [batch.id for batch in card.thread._next() or []] == ["c"]
+
+
+class Lossy(ToyEngine):
+    """Forgets a job whose text ends in `lost`."""
+
+    def step(self) -> list[Done]:
+        done = super().step()
+        self.last = StepStats(groups=1, tokens=len(self._jobs) + len(done))
+        self.drop([id for id, job in self._jobs.items() if job.input.endswith("lost")])
+        return done
+
+
+@pytest.fixture
+def lossy(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Card:
+    monkeypatch.setattr(model_thread, "IDLE_PAUSE", 0.0)
+    card = Card(clock)
+    card.thread._engine = Lossy(before_step=card._on_step)
+    return card
+
+
+def test_jobs_that_the_engine_has_lost_fail_once_it_has_nothing_else_to_do(lossy: Card) -> None:
+    lossy.thread.turn([lossy.batch("a", "5 lost", "2 x")])
+    for _ in range(model_thread.IDLE_STEPS + 1):
+        lossy.thread.turn([])
+
+    failed = {one.job_id: one.done.failure.message for one in lossy.left if one.done and one.done.failure}
+    assert failed == {"a0": LOST}
+    assert len(lossy.left) == 2
+    assert not lossy.thread._rows
+
+
+def test_an_engine_that_decodes_for_long_without_an_outcome_has_lost_nothing(lossy: Card) -> None:
+    lossy.thread.turn([lossy.batch("a", f"{2 * model_thread.IDLE_STEPS} long")])
+    for _ in range(2 * model_thread.IDLE_STEPS):
+        lossy.thread.turn([])
+
+    assert [one.done.failure for one in lossy.left if one.done] == [None]
+
+
+def test_outcomes_of_unknown_jobs_and_second_ones_are_nobodys(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = card.engine.step
+    monkeypatch.setattr(card.engine, "step", lambda: [Done(job_id="?", output="x"), *(done := step()), *done])
+
+    card.thread.turn([card.batch("a", "1 x", "2 y")])
+    card.thread.turn([])
+
+    assert [one.job_id for one in card.left] == ["a0", "a1"]
+
+
+def test_an_output_with_a_number_that_is_not_finite_is_a_failure(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(card.engine, "_done", lambda job: Done(job_id=job.id, output=[1.0, float("nan")]))
+
+    card.thread.turn([card.batch("a", "1 x")])
+
+    assert [one.done.failure and one.done.failure.message for one in card.left if one.done] == [NOT_FINITE]
+
+
+def test_live_limits_reach_the_engine_between_two_steps_and_only_there(clock: FakeClock) -> None:
+    seen: list[int] = []
+    card = Card(clock)
+    live = [Limits(), Limits()]
+    card.thread._live = LiveLimits(card.engine, lambda: live[-1])
+
+    def step(texts: list[str]) -> None:
+        live.append(Limits(max_batch_size=8, version=1))
+        seen.append(card.engine.max_size)
+
+    card.before_step = step
+    card.thread.turn([card.batch("a", "3 x")])
+    card.thread.turn([])
+
+    assert seen == [64, 8]
+
+
+def test_a_card_that_fails_ends_the_process_and_no_job_fails(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(why: str) -> None:
+        raise KeyboardInterrupt(why)
+
+    def fail(texts: list[str]) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(lost_device, "end_process", ended)
+    monkeypatch.setattr(model_thread, "PAUSE", 0.0)
+    card.before_step = fail
+    card.thread.turn([card.batch("a", "1 x")])
+
+    assert [one.done for one in card.left] == [None]
 
 
 def test_a_batch_that_had_not_started_when_the_engine_failed_starts_afterwards(
