@@ -41,6 +41,7 @@ CERTIFICATE = r"CERTIFICATE_VERIFY_FAILED.*"
 
 # The first that holds. What is particular stands before what is general.
 RULES = (
+    Rule(r"the broker cannot be used: ([^:]+): (.+?)(?: \||$)", r"\1", r"\2"),  # it says so itself
     Rule(r"must specify one of the following schemes", "this is no broker's URL",
          "write redis://, rediss:// or unix:// in JITNEY_REDIS_URL"),
     Rule(r"ValueError: Port out of range", "its port is beyond 65535", f"correct it; or {ENCODE}"),
@@ -72,12 +73,22 @@ RULES = (
          f"{RENAMED}; `jitney doctor` names all of them"),
     Rule(r"DB index", "it has no database of this number", "correct the number at the end of the URL"),
     Rule(r"LOADING|BusyLoading", "it loads its data", "wait: it answers when it is done"),
-    Rule(r"READONLY|ReadOnly", "it is a read-only replica", "wait for the failover to end, or name the primary"),
+    Rule(r"READONLY|ReadOnly|read-only replica", "it is a read-only replica",
+         "wait for the failover to end, or name the primary"),
     Rule(r"MISCONF", "it cannot write to its disk, and takes no writes", "make room there; INFO persistence says more"),
     Rule(r"OutOfMemory|OOM |BrokerFull", "it is out of memory", "raise maxmemory, or wait until batchers catch up"),
     Rule(r"BUSY", "a long script holds it up", "find what else runs there; SCRIPT KILL ends it"),
-    Rule(r"CLUSTERDOWN|MOVED|MASTERDOWN", "it is part of a cluster that does not serve this key",
-         "name the node that holds the namespace's slot"),
+    Rule(r"\b(?:MovedError|AskError|MOVED|ASK):? (?:\d+ )?(\S+:\d+)",
+         "it is a node of a cluster, and another one holds the keys of this namespace", r"name that one: \1"),
+    Rule(r"MovedError|AskError|non local key",
+         "it is a node of a cluster that does not hold the keys of this namespace",
+         "name the node that does; or give Jitney a server that is no cluster"),
+    Rule(r"ClusterDown|CLUSTERDOWN|MASTERDOWN|Hash slot not served",
+         "it is a node of a cluster in which nobody serves the keys of this namespace",
+         "CLUSTER INFO says what is missing; or give Jitney a server that is no cluster"),
+    Rule(r"the key (\S+) holds something else", r"the key \1 holds something else than Jitney keeps there",
+         r"find what writes it, then DEL '\1'"),
+    Rule(r"WRONGTYPE|wrong kind of value", "a key of Jitney's holds something else", "`jitney doctor` names it"),
     Rule(r"max number of clients|MaxClients", "it takes no more connections", "raise its maxclients"),
     Rule(r"InvalidResponse|Protocol error", "what listens there is no Redis", ADDRESS),
     Rule(r"Timeout connecting|handshake", "no TLS came about: the port is a plain one, or a firewall swallows all",
@@ -102,7 +113,7 @@ def diagnose(error: BaseException, url: str) -> Diagnosis:
     for rule in RULES:
         found = re.search(rule.pattern, told)
         if found and (not rule.schemes or scheme in rule.schemes):
-            return Diagnosis(tried=shown(url), cause=_cause(rule, found, url), remedy=rule.remedy)
+            return Diagnosis(tried=shown(url), cause=_cause(rule, found, url), remedy=found.expand(rule.remedy))
     return Diagnosis(tried=shown(url), cause=f"it failed: {spoken(error)}", remedy="`jitney doctor` may know more")
 
 
@@ -110,6 +121,12 @@ def _cause(rule: Rule, found: re.Match[str], url: str) -> str:
     """What looks like an option may be a piece of a password that holds a `?` or a `&`."""
     is_doubtful = "option" in rule.cause and (at_astray(url) or "password=" in url)
     return rule.cause.replace(r"\1", HIDDEN) if is_doubtful else found.expand(rule.cause)
+
+
+def wrong_type(key: str) -> str:
+    """The error of a key that holds something else."""
+    said = f"the key {key} holds something else than Jitney keeps there (WRONGTYPE)"
+    return f"{said}: find what writes it, then DEL '{key}'"
 
 
 def spoken(error: BaseException) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from broker.messages import Lane, ModelCard, Presence
 
@@ -14,12 +14,22 @@ NO_EVICTION = "CONFIG SET maxmemory-policy noeviction, and the same in its confi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Misfit:
+    """Why a server is no broker for us."""
+
+    said: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the server says of itself. Where it may not be asked `kind` is empty."""
 
     kind: str = ""  # redis | valkey
     version: str = ""
-    role: str = ""  # master | slave
+    role: str = ""  # master | slave | sentinel
+    mode: str = ""  # standalone | cluster | sentinel
+    primary: str = ""  # host:port, where a Sentinel or a replica tells
     policy: str = ""  # where it is not told, nothing is held against it
     memory: int = 0  # bytes in use
     max_memory: int = 0  # bytes; 0: no bound
@@ -31,6 +41,19 @@ class Facts:
     def is_too_old(self) -> bool:
         """It cannot run our scripts."""
         return tuple(int(part) for part in re.findall(r"\d+", self.version)[:2]) < FLOOR
+
+    @property
+    def misfit(self) -> Misfit | None:
+        """Why it would lose jobs, or can hold none."""
+        if self.mode == "sentinel":
+            where = f", {self.primary}" if self.primary else ": SENTINEL MASTERS names it"
+            return Misfit(said="it is a Sentinel, which holds no data", remedy=f"name the primary it watches{where}")
+        if self.is_too_old:
+            return Misfit(said=f"it is version {self.version}", remedy=NEWER)
+        if self.may_evict:
+            said = f"its maxmemory-policy is {self.policy}, which may evict waiting jobs"
+            return Misfit(said=said, remedy=f"set it to noeviction ({NO_EVICTION})")
+        return None
 
     @property
     def may_evict(self) -> bool:
@@ -95,6 +118,8 @@ class Overview:
     models: Sequence[ModelOverview] = ()
     batchers: Sequence[BatcherOverview] = ()
     unreadable: Sequence[str] = ()  # entries of the registry that are none of ours
+    wrong_type: Sequence[str] = ()  # keys that hold something else than Jitney keeps there
+    bad_limits: Mapping[str, str] = field(default_factory=dict)  # name of a model whose live limits make no sense → why
     is_complete: bool = True  # False: the server holds so many keys that models without a card may be missing
     left_out: int = 0  # models that are not shown, because there are so many
 

@@ -193,6 +193,20 @@ def decode_presence(data: bytes) -> Presence:
     return replace(presence, speed=_row_of(Speed, speed)) if isinstance(speed, dict) else presence
 
 
+def limits_entry(found: Any) -> dict[bytes, bytes]:
+    """Live limits as a script returns them: names and values in turns; a number where their key is no hash. Raises
+    `WireError` for that."""
+    if not isinstance(found, Sequence):
+        raise WireError("their key is no hash")
+    return dict(zip(found[::2], found[1::2], strict=True))
+
+
+def unknown_limits(entry: Mapping[bytes, bytes]) -> list[str]:
+    """Names that are no limit's: a typing error, or of a newer version."""
+    known = {field.name.encode() for field in fields(Limits)}
+    return [name.decode("utf-8", "replace") for name in entry if name not in known]
+
+
 def decode_limits(entry: Mapping[bytes, bytes], default: Limits) -> Limits | None:
     """Live limits as an operator wrote them with HSET; None where there are none. Raises `WireError` for bad values."""
     if not entry:
@@ -202,9 +216,9 @@ def decode_limits(entry: Mapping[bytes, bytes], default: Limits) -> Limits | Non
         named = {name.decode(): value.decode() for name, value in entry.items()}
         limits = replace(default, **{name: known[name](value) for name, value in named.items() if name in known})
     except ValueError as error:
-        raise WireError("live limits hold a value that is not a number") from error
+        raise WireError(f"a value is not a number: {error}") from error
     if complaints := limits.complaints():
-        raise WireError(f"live limits: {'; '.join(complaints)}")
+        raise WireError("; ".join(complaints))
     return limits
 
 

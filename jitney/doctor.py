@@ -45,6 +45,9 @@ def _examine(url: str, namespace: str, roles: Sequence[Role]) -> Iterator[Findin
             yield _answers(seer)
             facts = seer.facts()
             yield from of_facts(facts)
+            if facts.mode == "sentinel":  # nothing else can be asked of it
+                return
+            seer.holds_namespace(facts)
             yield from _clocks(seer)
             keys = Keys(namespace)
             missing, unknown = _missing(seer, keys), _unknown(seer, keys)

@@ -43,12 +43,25 @@ def of_facts(facts: Facts) -> Iterator[Finding]:
         said = "INFO is denied: version, eviction policy, memory and persistence stay unchecked"
         yield Finding(about="server", mark=Mark.WARN, said=said, remedy="grant +info")
         return
+    if facts.mode == "sentinel" and facts.misfit:
+        yield Finding(about="role", mark=Mark.FAIL, said=facts.misfit.said, remedy=facts.misfit.remedy)
+        return
     yield _version(facts)
-    if facts.role == "slave":
-        yield Finding(about="role", mark=Mark.FAIL, said="a read-only replica", remedy="name the primary in the URL")
+    yield from _role(facts)
     yield _policy(facts)
     yield _memory(facts)
     yield _persistence(facts)
+
+
+def _role(facts: Facts) -> Iterator[Finding]:
+    if facts.role == "slave":
+        where = f", {facts.primary}," if facts.primary else ""
+        said = "a read-only replica"
+        yield Finding(about="role", mark=Mark.FAIL, said=said, remedy=f"name its primary{where} in JITNEY_REDIS_URL")
+    if facts.mode == "cluster":
+        said = "a node of a cluster: it serves while it holds the slot of this namespace; nothing follows a move"
+        remedy = "give Jitney a server that is no cluster, or leave the slot of its namespace where it is"
+        yield Finding(about="cluster", mark=Mark.WARN, said=said, remedy=remedy)
 
 
 def _version(facts: Facts) -> Finding:

@@ -59,4 +59,8 @@ def _for_operators(why: Diagnosis, url: str) -> Diagnosis:
 def glance(seer: RedisOverseer, url: str, namespace: str) -> Glance:
     """One look. Raises `NotSeen`."""
     with explained(url):
-        return Glance(address=shown(url), namespace=namespace, facts=seer.facts(), overview=seer.overview())
+        facts = seer.facts()
+        if facts.mode == "sentinel" and facts.misfit:
+            raise NotSeen(Diagnosis(tried=shown(url), cause=facts.misfit.said, remedy=facts.misfit.remedy))
+        seer.holds_namespace(facts)
+        return Glance(address=shown(url), namespace=namespace, facts=facts, overview=seer.overview())

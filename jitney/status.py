@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 from broker.messages import Speed
-from broker.overview import BatcherOverview, Facts, ModelOverview, Overview
+from broker.overview import BatcherOverview, Facts, ModelOverview
+from jitney.findings import Mark, of_facts
 from jitney.glance import Glance
 from jitney.tables import NONE, count, printable, seconds, size, table
 from jitney.worries import worries
@@ -23,7 +24,7 @@ def status_lines(seen: Glance, width: int | None) -> list[str]:
     """For a terminal this wide; None is as wide as it takes. What somebody should look at stands first: it is seen even
     where the window is low."""
     models = seen.overview.models
-    lines = [part for line in [*_heading(seen), *_notes(seen.overview)] for part in _wrap(line, width)]
+    lines = [part for line in [*_heading(seen), *_notes(seen)] for part in _wrap(line, width)]
     if not models:
         lines += ["", NO_MODEL]
     else:
@@ -34,8 +35,9 @@ def status_lines(seen: Glance, width: int | None) -> list[str]:
     return [printable(line[:width]) for line in lines]
 
 
-def _notes(overview: Overview) -> list[str]:
-    notes = [f"! {worry.about}: {worry.said}" for worry in worries(overview)]
+def _notes(seen: Glance) -> list[str]:
+    notes = [f"! {one.about}: {one.said}; {one.remedy}" for one in of_facts(seen.facts) if one.mark is Mark.FAIL]
+    notes += [f"! {worry.about}: {worry.said}" for worry in worries(seen.overview)]
     more = len(notes) - NOTED
     return [*notes[:NOTED], *([f"! and {more} more: jitney doctor shows all of them"] if more > 0 else [])]
 

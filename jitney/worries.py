@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from broker.overview import BatcherOverview, ModelOverview, Overview
@@ -25,6 +25,9 @@ def worries(overview: Overview) -> list[Worry]:
     """None when all is well; serious ones first."""
     found = [worry for model in overview.models for worry in _of_model(model)]
     found += [_unreadable(entry) for entry in overview.unreadable]
+    found += [_wrong_type(key) for key in overview.wrong_type]
+    found += [_bad_limits(name, why) for name, why in overview.bad_limits.items()]
+    found += _called_alike(overview.models)
     found += [_silent(one) for one in overview.batchers if not one.is_live]
     found += _unseen(overview)
     return sorted(found, key=lambda worry: not worry.is_serious)
@@ -57,6 +60,37 @@ def _unreadable(entry: str) -> Worry:
     )
 
 
+def _wrong_type(key: str) -> Worry:
+    return Worry(
+        about=f"key {key}",
+        said="it holds something else than Jitney keeps there",
+        remedy=f"find what writes to this namespace, then delete the key: redis-cli DEL '{key}'",
+    )
+
+
+def _bad_limits(name: str, why: str) -> Worry:
+    said = f"its live limits are ignored, or a part of them: {why}"
+    remedy = f"HSET the key limits:{name} anew, or DEL it: batchers then go by their configuration"
+    return Worry(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
+
+
+def _called_alike(models: Sequence[ModelOverview]) -> Iterator[Worry]:
+    """Live models of one name: of two tasks only one is served; two revisions may be a rollout."""
+    named: dict[str, list[ModelOverview]] = {}
+    for model in models:
+        if model.card is not None and model.batchers:
+            named.setdefault(model.card.name, []).append(model)
+    for name, alike in named.items():
+        tasks = sorted({model.card.task for model in alike if model.card})
+        if len(tasks) > 1:
+            said = f"batchers of two tasks are called so ({' and '.join(tasks)}): front ends serve one of them only"
+            yield Worry(about=f"model {name}", said=said, remedy="start the others with a --name of their own")
+        elif len(alike) > 1:
+            said = f"{len(alike)} revisions of it live: {', '.join(model.key for model in alike)}"
+            remedy = "nothing, in a rollout; two different models want a --name each"
+            yield Worry(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
+
+
 def _of_model(model: ModelOverview) -> Iterator[Worry]:
     about = f"model {model.key}"
     if model.waiting and not model.batchers:
@@ -67,9 +101,6 @@ def _of_model(model: ModelOverview) -> Iterator[Worry]:
     if model.leases.batches and model.leases.soonest_expiry < -STALE:
         said = f"a lease ended {-model.leases.soonest_expiry:.0f} s ago and nobody has taken its jobs back"
         yield Worry(about=about, said=said, remedy=START + "; it does so within two seconds")
-    if any(lane.jobs < 0 or lane.tokens < 0 for lane in model.lanes) or min(model.suspects, model.dead) < 0:
-        remedy = "something else writes to this namespace: find it, and delete the keys of a wrong type"
-        yield Worry(about=about, said="a key of its queue holds something else", remedy=remedy)
     if model.dead > 0:
         said = f"{model.dead} dead letter{'s' if model.dead > 1 else ''}: jobs that crashed a batcher three times"
         remedy = "jitney dead list shows them, jitney dead drop forgets them"

@@ -91,6 +91,7 @@ class Link:
     def _not_connected(self, name: str, error: BrokerError, *, is_news: bool) -> None:
         if isinstance(error, BrokerUnfit) and not self.registry.has_met_broker:
             self._on_unfit(error)
+            is_news = False  # whoever ends for it says why
         why = self.registry.miss(error)
         if is_news:
             log.warning("broker not reached", task=name, reason=str(why))

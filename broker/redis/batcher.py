@@ -50,7 +50,7 @@ class RedisBatcher:
 
     async def check(self) -> None:
         """Raise `BrokerUnfit` for a server that would lose jobs."""
-        await check(self._client)
+        await check(self._client, self._keys.epoch)
 
     async def aclose(self) -> None:
         await self._client.aclose()

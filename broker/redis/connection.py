@@ -29,15 +29,16 @@ from redis.exceptions import (
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
-from broker.diagnosis import diagnose, spoken
+from broker.diagnosis import diagnose, spoken, wrong_type
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable, BrokerUnfit
 from broker.masking import is_ambiguous
-from broker.overview import NEWER, NO_EVICTION
 from broker.redis.picture import facts
 from broker.redis.progress import PATIENT
 
 # What a server says while a failover, a full disk or a long script lasts. In a pipeline it stands inside a sentence.
 PASSING = re.compile(r"\b(NOREPLICAS|CLUSTERDOWN|MISCONF|BUSY|MASTERDOWN|LOADING|TRYAGAIN|UNBLOCKED|READONLY)\b")
+# In a script the key stands behind it, in a pipeline before it.
+WRONG_TYPE = re.compile(r"WRONGTYPE.*? key (jitney:\S+)|\([A-Z]+ (jitney:[^\s)]+).*WRONGTYPE")
 # After these a connection is closed, and the broker's name looked up anew: a master that has become a replica would
 # refuse whatever comes on the old one, for ever. redis-py repeats nothing: it is given no retries.
 BREAKING = (ConnectionError, TimeoutError, ReadOnlyError)
@@ -116,8 +117,8 @@ def _try_options(pool: Any) -> None:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Redis' errors become the broker's."""
+def translated(key: str = "") -> Iterator[None]:
+    """Redis' errors become the broker's. `key`: the only one that is asked for."""
     try:
         yield
     except OutOfMemoryError as error:
@@ -133,6 +134,10 @@ def translated() -> Iterator[None]:
     except ResponseError as error:
         if "OOM " in str(error):
             raise BrokerFull from error
+        if found := WRONG_TYPE.search(str(error)):
+            raise BrokerError(wrong_type(found[1] or found[2])) from error
+        if key and "WRONGTYPE" in str(error):
+            raise BrokerError(wrong_type(key)) from error
         if PASSING.search(str(error)):
             raise BrokerUnavailable(f"the broker is not ready: {error}") from error
         raise BrokerError(f"the broker refuses a command: {spoken(error)}") from error
@@ -145,8 +150,9 @@ def translated() -> Iterator[None]:
         raise BrokerUnavailable("the broker has reset the connection") from error
 
 
-async def check(client: redis.asyncio.Redis) -> None:
-    """Raise `BrokerUnfit` for a server that would lose jobs: too old, or one that may evict keys."""
+async def check(client: redis.asyncio.Redis, key: str) -> None:
+    """Raise `BrokerUnfit` for a server that would lose jobs: too old, one that may evict keys, a Sentinel; and
+    `BrokerUnavailable` for one that cannot take any now: a replica, a node of a cluster that does not hold `key`."""
     try:
         with translated():
             info = await client.info()
@@ -156,8 +162,10 @@ async def check(client: redis.asyncio.Redis) -> None:
         log.warning("broker unchecked", reason="INFO is denied", needs="version >= 7.0, maxmemory-policy noeviction")
         return
     seen = facts(info)
-    if seen.is_too_old:
-        raise BrokerUnfit(f"the broker is version {seen.version}: {NEWER}")
-    if seen.may_evict:
-        policy = f"the broker's maxmemory-policy is {seen.policy}, which may evict waiting jobs"
-        raise BrokerUnfit(f"{policy}: set it to noeviction ({NO_EVICTION})")
+    if misfit := seen.misfit:
+        raise BrokerUnfit(f"the broker cannot be used: {misfit.said}: {misfit.remedy}")
+    if seen.role == "slave":
+        raise BrokerUnavailable("the broker is a read-only replica: a failover is under way")
+    if seen.mode == "cluster":
+        with translated():
+            await client.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -67,7 +67,7 @@ class RedisFrontEnd:
 
     async def check(self) -> None:
         """Raise `BrokerUnfit` for a server that would lose jobs."""
-        await check(self._client)
+        await check(self._client, self._keys.epoch)
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -158,13 +158,14 @@ class RedisFrontEnd:
                 pipe.time()
                 pipe.hgetall(self._keys.defaults)
                 *needed, defaults = await pipe.execute(raise_on_error=False)
-            for error in (one for one in needed if isinstance(one, Exception)):
-                raise error
+            for key, one in zip((self._keys.epoch, self._keys.cards, self._keys.batchers, ""), needed, strict=True):
+                if isinstance(one, Exception):
+                    raise type(one)(f"{one} key {key}") if "WRONGTYPE" in str(one) else one
         epoch, cards, batchers, (seconds, micros) = needed
         live = self._live(batchers, seconds + micros / 1e6 - self._presence_ttl)
         announcements = [
             Announcement(card=card, announced=stamp, batchers=live.get(card.key, ()))
-            for stamp, card in self._readable(cards.values(), decode_card)
+            for stamp, card in self._readable(self._keys.cards, cards, decode_card)
         ]
         names = frozenset(one.card.name for one in announcements)
         return Fleet(
@@ -192,25 +193,30 @@ class RedisFrontEnd:
                 self._no_entry("default not kept", key=self._keys.defaults, reason=str(error), remedy=DEFAULTS_REMEDY)
 
     async def artifact(self, sha256: str) -> bytes | None:
-        with translated():
-            found: Any = await self._client.get(self._keys.artifact(sha256))
+        key = self._keys.artifact(sha256)
+        with translated(key):
+            found: Any = await self._client.get(key)
         return None if found is None else bytes(found)
 
     def _live(self, batchers: Mapping[bytes, bytes], since: float) -> dict[str, list[Presence]]:
         live: dict[str, list[Presence]] = {}
-        entries = self._readable(batchers.values(), lambda entry: decode_presence(entry.partition(b"\n")[2]))
+        entries = self._readable(self._keys.batchers, batchers, lambda one: decode_presence(one.partition(b"\n")[2]))
         for beat, presence in entries:
             if since <= beat <= since + 2 * self._presence_ttl:  # nobody beats in the future
                 live.setdefault(presence.model, []).append(presence)
         return live
 
-    def _readable(self, entries: Iterable[bytes], decode: Callable[[bytes], Entry]) -> Iterator[tuple[float, Entry]]:
+    def _readable(
+        self, key: str, entries: Mapping[bytes, bytes], decode: Callable[[bytes], Entry]
+    ) -> Iterator[tuple[float, Entry]]:
         """Stamped entries of the registry, in seconds; one that cannot be read hides no other."""
-        for entry in entries:
+        for name, entry in entries.items():
             try:
                 yield int(entry[:STAMP]) / 1000, decode(entry[STAMP:])
             except (ValueError, WireError):
-                self._no_entry("registry entry ignored", reason="not an entry of ours", size=len(entry))
+                field = ascii(name[:80].decode("utf-8", "replace"))
+                remedy = f"restart its batcher; an entry of nobody's goes by itself, or by HDEL '{key}'"
+                self._no_entry("registry entry ignored", key=key, entry=field, size=len(entry), remedy=remedy)
 
 
 def _frames_next(frames: Sequence[bytes]) -> int:

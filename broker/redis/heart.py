@@ -14,7 +14,7 @@ from broker.keys import Keys
 from broker.messages import Limits, ModelCard, Presence, Pulse
 from broker.redis import scripts
 from broker.redis.connection import make_sync_client, translated
-from broker.wire import decode_limits, encode_card, encode_presence
+from broker.wire import decode_limits, encode_card, encode_presence, limits_entry, unknown_limits
 
 log = structlog.get_logger("broker")
 ARTIFACT_TTL = 600.0  # seconds that tokenizer files outlive the last beat
@@ -34,7 +34,7 @@ class RedisHeart:
     def __init__(self, client: redis.Redis, keys: Keys, model: str, lease: float, limits: Limits) -> None:
         self._client, self._keys, self._model, self._lease, self._limits = client, keys, model, lease, limits
         self._stamp = b""  # when this card was first announced, 13 digits: it stays as old when it is announced again
-        self._entry: dict[bytes, bytes] = {}  # live limits as they were last read
+        self._found: Any = []  # live limits as they were last read
         self._live: Limits | None = None  # the last of them that made sense
         self._announced: tuple[ModelCard, Mapping[str, bytes]] | None = None
 
@@ -58,18 +58,27 @@ class RedisHeart:
             lost=frozenset(batch.decode() for batch in lost),
             cancelled=frozenset(job.decode() for job in cancelled),
             epoch=epoch.decode("ascii", "replace"),
-            limits=self._live_limits(dict(zip(limits[::2], limits[1::2], strict=True))),
+            limits=self._live_limits(limits),
         )
 
-    def _live_limits(self, entry: Mapping[bytes, bytes]) -> Limits | None:
-        """An operator's typing error neither stops a heart nor undoes what was set before it."""
-        if entry != self._entry:
-            self._entry = dict(entry)
+    def _live_limits(self, found: Any) -> Limits | None:
+        """An operator's typing error neither stops a heart nor undoes what was set before it. Told once."""
+        if found != self._found:
+            self._found = found
             try:
+                entry = limits_entry(found)
                 self._live = decode_limits(entry, self._limits)
             except WireError as error:
-                log.warning("live limits ignored", model=self._model, reason=str(error))
+                self._complain("live limits ignored", reason=str(error))
+            else:
+                if unknown := unknown_limits(entry):
+                    self._complain("live limits unknown", reason=f"there is no {', '.join(unknown)}")
         return self._live
+
+    def _complain(self, event: str, *, reason: str) -> None:
+        key = self._keys.limits(self._model.rpartition("@")[0])
+        remedy = f"HSET '{key}' … corrects it, DEL '{key}' goes back to the configured ones"
+        log.warning(event, model=self._model, key=key, reason=reason, remedy=remedy)
 
     def _beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> tuple[list[str], list[Any]]:
         model = self._model

@@ -61,6 +61,12 @@ class RedisOverseer:
             return facts(info)
         return Facts()
 
+    def holds_namespace(self, seen: Facts) -> None:
+        """Raises what a node of a cluster says that does not hold our keys; a script would not say where they are."""
+        if seen.mode == "cluster":
+            with _no_is_an_answer(), translated():
+                self._client.get(self._keys.epoch)
+
     def overview(self) -> Overview:
         """What there is, in one consistent picture."""
         names, is_complete = self._scan(f"{self._keys.prefix}*", SCANS)

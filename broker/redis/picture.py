@@ -7,7 +7,7 @@ from typing import Any
 
 from broker.contract import PRESENCE_TTL
 from broker.errors import WireError
-from broker.messages import Lane, ModelCard
+from broker.messages import Lane, Limits, ModelCard
 from broker.overview import (
     BatcherOverview,
     Facts,
@@ -18,7 +18,7 @@ from broker.overview import (
     ModelOverview,
     Overview,
 )
-from broker.wire import STAMP, decode_card, decode_presence, job_id
+from broker.wire import STAMP, decode_card, decode_limits, decode_presence, job_id, limits_entry, unknown_limits
 
 LAST_WRITES = ("aof_last_write_status", "rdb_last_bgsave_status")
 
@@ -34,6 +34,8 @@ def facts(info: Mapping[str, Any]) -> Facts:
         kind="valkey" if is_valkey else "redis",
         version=str(info.get("valkey_version" if is_valkey else "redis_version", "0")),
         role=str(info.get("role", "")),
+        mode=str(info.get("redis_mode") or info.get("server_mode", "")),
+        primary=_primary(info),
         policy=str(info.get("maxmemory_policy", "")),
         memory=int(info.get("used_memory", 0)),
         max_memory=int(info.get("maxmemory", 0)),
@@ -43,9 +45,17 @@ def facts(info: Mapping[str, Any]) -> Facts:
     )
 
 
+def _primary(info: Mapping[str, Any]) -> str:
+    """As a replica or a Sentinel tells it. A Sentinel may watch several: the first."""
+    if "master_host" in info:
+        return f"{info['master_host']}:{info.get('master_port', '')}"
+    watched = info.get("master0")
+    return str(watched.get("address", "")) if isinstance(watched, Mapping) else ""
+
+
 def overview(answer: Sequence[Any], *, is_complete: bool) -> Overview:
     """Out of what LOOK returns."""
-    now, epoch, cards, batchers, there_are, *rows = answer
+    now, epoch, cards, batchers, there_are, wrong, limits, *rows = answer
     now /= 1000
     known, lost_cards = _known_cards(_pairs(cards))
     seen, lost_batchers = _seen_batchers(_pairs(batchers), now)
@@ -57,9 +67,22 @@ def overview(answer: Sequence[Any], *, is_complete: bool) -> Overview:
         models=sorted(models, key=lambda model: model.key),
         batchers=sorted(seen, key=lambda one: (one.presence.model, one.presence.batcher)),
         unreadable=[*lost_cards, *lost_batchers],
+        wrong_type=[key.decode("utf-8", "replace") for key in wrong],
+        bad_limits={name.decode("utf-8", "replace"): why for name, entry in limits if (why := _why_ignored(entry))},
         is_complete=is_complete,
         left_out=there_are - len(rows),
     )
+
+
+def _why_ignored(found: Sequence[Any]) -> str:
+    """What is wrong with these live limits; "" where nothing is."""
+    entry = limits_entry(found)
+    unknown = unknown_limits(entry)
+    try:
+        decode_limits(entry, Limits())
+    except WireError as error:
+        return str(error)
+    return f"there is no {', '.join(unknown)}" if unknown else ""
 
 
 def _known_cards(cards: Mapping[bytes, bytes]) -> tuple[dict[str, ModelCard], list[str]]:

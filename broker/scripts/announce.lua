@@ -5,7 +5,7 @@
 -- ARGV[1] ⟨m⟩   ARGV[2] card   ARGV[3] the stamp that it had before the broker lost it, or ''
 -- Returns its stamp
 
-local known = redis.call('HGET', KEYS[1], ARGV[1])
+local known = named('HGET', KEYS[1], ARGV[1])
 local stamp = known and known:match('^' .. ('%d'):rep(13)) or ARGV[3]
 if stamp == '' then stamp = string.format('%013d', now_ms()) end
 redis.call('HSET', KEYS[1], ARGV[1], stamp .. ARGV[2])  -- also over what is no card

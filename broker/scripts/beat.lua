@@ -7,14 +7,14 @@
 -- ARGV[1] batcher   ARGV[2] ⟨m⟩   ARGV[3] presence   ARGV[4] lease in ms   ARGV[5] ms that a file lives
 -- ARGV[6] what a cancel key begins with   ARGV[7] an epoch, should there be none   ARGV[8] number of batches
 -- ARGV[9…] the batches, then the ids of their live jobs
--- Returns {lost batches, cancelled ids, epoch, live limits, 1 where card or files are gone}
+-- Returns {lost batches, cancelled ids, epoch, live limits or 0 where their key is no hash, 1 where card or files are gone}
 
 local now = now_ms()
 local batches = tonumber(ARGV[8])
 
 local lost = {}
 for i = 9, 8 + batches do
-  if redis.call('ZSCORE', KEYS[1], ARGV[i]) then
+  if named('ZSCORE', KEYS[1], ARGV[i]) then
     redis.call('ZADD', KEYS[1], now + ARGV[4], ARGV[i])
   else
     lost[#lost + 1] = ARGV[i]
@@ -26,10 +26,12 @@ for i = 9 + batches, #ARGV do
   if redis.call('EXISTS', ARGV[6] .. ARGV[i]) == 1 then cancelled[#cancelled + 1] = ARGV[i] end
 end
 
-local missing = redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0
+local missing = named('HEXISTS', KEYS[2], ARGV[2]) == 0
 for i = 6, #KEYS do
   if redis.call('PEXPIRE', KEYS[i], ARGV[5]) == 0 then missing = true end
 end
-redis.call('HSET', KEYS[3], ARGV[1], string.format('%013d', now) .. ARGV[2] .. '\n' .. ARGV[3])
+named('HSET', KEYS[3], ARGV[1], string.format('%013d', now) .. ARGV[2] .. '\n' .. ARGV[3])
 redis.call('SET', KEYS[4], ARGV[7], 'NX')
-return {lost, cancelled, redis.call('GET', KEYS[4]), redis.call('HGETALL', KEYS[5]), missing and 1 or 0}
+-- An operator's typing error must not stop a heart.
+local limits = redis.pcall('HGETALL', KEYS[5])
+return {lost, cancelled, named('GET', KEYS[4]), limits.err and 0 or limits, missing and 1 or 0}

@@ -27,10 +27,17 @@ local function keep(key, ms)
   if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
 end
 
+-- As redis.call; its error names the key, for somebody has to find it.
+local function named(command, key, ...)
+  local answer = redis.pcall(command, key, ...)
+  if type(answer) == 'table' and answer.err then error({err = answer.err .. ' key ' .. key}) end
+  return answer
+end
+
 -- A script that fails half-way has taken jobs from one place and not brought them to the next. So those that move jobs
 -- first touch the lists between which they do: a key of another type ends them before anything has changed.
 local function touch(...)
-  for _, list in ipairs({...}) do redis.call('LLEN', list) end
+  for _, list in ipairs({...}) do named('LLEN', list) end
 end
 
 -- Counts tokens; a counter that is no number begins anew.

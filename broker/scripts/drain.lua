@@ -129,7 +129,7 @@ local function write_lease()
 end
 
 touch(KEYS[1], KEYS[2], KEYS[5])
-redis.call('ZCARD', KEYS[7])
+named('ZCARD', KEYS[7])
 -- Whoever only asks does not hold jobs for ever: others get them when the lease ends.
 local function extend_for_asking()
   local order = redis.call('HGET', KEYS[8], 'order')

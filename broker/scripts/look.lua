@@ -3,18 +3,25 @@
 --
 -- ARGV[1] what every key begins with   ARGV[2] leases looked into for each model   ARGV[3] most models
 -- ARGV[4…] ⟨m⟩ that were found by SCAN; those that are announced stand before them
--- Reads cards, batchers (hashes), epoch (string); of each ⟨m⟩ q, suspect, dead (lists), tokens (strings), leases (zset);
+-- Reads cards, batchers, defaults, limits (hashes), epoch (string); of each ⟨m⟩ q, suspect, dead (lists), tokens (strings), leases (zset);
 -- of each of its leases looked into lease:<batch> (hash)
--- Returns {now, epoch, cards, batchers, models there are, {⟨m⟩, for each lane jobs, tokens, ms when the oldest was
+-- Returns {now, epoch, cards, batchers, models there are, keys of a wrong type, {{name, live limits}, …}, {⟨m⟩, for each lane jobs, tokens, ms when the oldest was
 --          admitted; suspects, dead letters, leases, leases looked into, their jobs, how many are staged, ms of the first
 --          expiry}, …}
 
 local prefix = ARGV[1]
 
+local wrong, noted = {}, {}
+local function note(key)
+  if not noted[key] then wrong[#wrong + 1] = key end
+  noted[key] = true
+end
+
 local function ask(...)
   local answer = redis.pcall(...)
   if type(answer) ~= 'table' or not answer.err then return answer end
   if not answer.err:find('WRONGTYPE') then error(answer) end
+  note(select(2, ...))
 end
 
 local function number(...) return tonumber(ask(...) or -1) or 0 end
@@ -22,7 +29,9 @@ local function number(...) return tonumber(ask(...) or -1) or 0 end
 local function lane(model, name)
   local queue = prefix .. 'q:' .. model .. ':' .. name
   local head = ask('LINDEX', queue, 0)
-  local tokens = ask('GET', prefix .. 'tokens:' .. model .. ':' .. name)
+  local counter = prefix .. 'tokens:' .. model .. ':' .. name
+  local tokens = ask('GET', counter)
+  if tokens and not tonumber(tokens) then note(counter) end
   return number('LLEN', queue), tonumber(tokens or 0) or -1, head and admitted_of(head) or 0
 end
 
@@ -51,10 +60,20 @@ for i = 1, #cards, 2 do add(cards[i]) end
 for i = 2, #batchers, 2 do add(batchers[i]:sub(14):match('^([^\n]*)\n')) end
 for i = 4, #ARGV do add(ARGV[i]) end
 
-local picture = {now_ms(), ask('GET', prefix .. 'epoch') or '', cards, batchers, #models}
+local limits, named_before = {}, {}
+local function add_limits(name)
+  if not name or named_before[name] then return end
+  named_before[name] = true
+  local entry = ask('HGETALL', prefix .. 'limits:' .. name) or {}
+  if #entry > 0 then limits[#limits + 1] = {name, entry} end
+end
+
+ask('HGETALL', prefix .. 'defaults')
+local picture = {now_ms(), ask('GET', prefix .. 'epoch') or '', cards, batchers, #models, wrong, limits}
 for at = 1, math.min(#models, ARGV[3]) do
   local model = models[at]
   local row = {model}
+  add_limits(model:match('^(.*)@'))
   for _, name in ipairs({'interactive', 'bulk'}) do
     for _, value in ipairs({lane(model, name)}) do row[#row + 1] = value end
   end

@@ -56,7 +56,7 @@ end
 touch(KEYS[1], KEYS[2], KEYS[5], KEYS[8])
 -- One that ran in flight left many small leases behind: the work is bounded by jobs and their bytes.
 local taken, bytes = 0, 0
-for _, batch in ipairs(redis.call('ZRANGEBYSCORE', KEYS[7], '-inf', now, 'LIMIT', 0, 1000)) do
+for _, batch in ipairs(named('ZRANGEBYSCORE', KEYS[7], '-inf', now, 'LIMIT', 0, 1000)) do
   if taken >= tonumber(ARGV[5]) or bytes >= tonumber(ARGV[6]) then break end
   local lease = prefix .. 'lease:' .. batch
   local jobs, staged = leased(lease), redis.pcall('HEXISTS', lease, 'staged') == 1
@@ -76,7 +76,7 @@ local function silence(entry)
 end
 
 local live = {}
-local batchers = redis.call('HGETALL', KEYS[10])
+local batchers = named('HGETALL', KEYS[10])
 for i = 1, #batchers, 2 do
   local entry = batchers[i + 1]
   if silence(entry) > tonumber(ARGV[4]) then
@@ -85,7 +85,7 @@ for i = 1, #batchers, 2 do
     live[entry:sub(14):match('^[^\n]*')] = true
   end
 end
-local cards = redis.call('HGETALL', KEYS[9])
+local cards = named('HGETALL', KEYS[9])
 for i = 1, #cards, 2 do
   local silent = silence(cards[i + 1]) > tonumber(ARGV[4])
   if silent and not live[cards[i]] then redis.call('HDEL', KEYS[9], cards[i]) end

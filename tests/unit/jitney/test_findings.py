@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
-from broker.messages import Lane
+from broker.messages import Lane, ModelCard
 from broker.overview import Facts, LaneOverview, LeaseOverview
 from broker.rights import Right, Role
 from jitney.findings import Finding, Mark, of_clocks, of_commands, of_facts, of_overview, of_rights
@@ -88,7 +89,6 @@ def test_a_user_who_may_act_as_nobody_is_measured_by_what_it_is_nearest_to() -> 
             "a lease ended 12 s ago",
             "start a batcher",
         ),
-        (model(suspects=-1), Mark.FAIL, "holds something else", "wrong type"),
     ],
 )
 def test_what_is_amiss_with_a_model_is_named_with_its_remedy(seen, mark: Mark, said: str, remedy: str) -> None:
@@ -153,3 +153,40 @@ def test_a_lane_of_a_wrong_type_does_not_count_as_waiting() -> None:
     lanes = [LaneOverview(lane=Lane.INTERACTIVE, jobs=-1), LaneOverview(lane=Lane.BULK, jobs=2)]
 
     assert type(seen)(key="a@b", lanes=lanes, suspects=-1, dead=0, leases=LeaseOverview()).waiting == 2
+
+
+def test_a_key_of_a_wrong_type_is_named_with_what_removes_it() -> None:
+    finding = of_overview(overview(model(), wrong_type=["jitney:{default}:cards"]), facts(), {})[-1]
+
+    assert finding.mark is Mark.FAIL and finding.about == "key jitney:{default}:cards"
+    assert "redis-cli DEL 'jitney:{default}:cards'" in finding.remedy
+
+
+def test_live_limits_that_make_no_sense_are_named() -> None:
+    finding = of_overview(overview(model(), bad_limits={"toy": "there is no max_batch_szie"}), facts(), {})[-1]
+
+    assert finding.mark is Mark.WARN and "max_batch_szie" in finding.said and "limits:toy" in finding.remedy
+
+
+def test_two_tasks_under_one_name_are_a_fault_and_two_revisions_a_word() -> None:
+    other = replace(model("toy@r2"), card=ModelCard(name="toy", task="embedding", codec="text", revision="r2"))
+
+    [fault] = [one for one in of_overview(overview(model(), other), facts(), {}) if one.mark is Mark.FAIL]
+    [word] = [one for one in of_overview(overview(model(), model("toy@r2")), facts(), {}) if one.mark is Mark.WARN]
+
+    assert "embedding and translation" in fault.said and "--name" in fault.remedy
+    assert "toy@r1, toy@r2" in word.said
+
+
+@pytest.mark.parametrize(
+    ("more", "mark", "words"),
+    [
+        ({"role": "slave", "primary": "h:1"}, Mark.FAIL, "name its primary, h:1,"),
+        ({"mode": "cluster"}, Mark.WARN, "no cluster"),
+        ({"mode": "sentinel", "primary": "h:1"}, Mark.FAIL, "name the primary it watches, h:1"),
+    ],
+)
+def test_a_server_that_is_no_broker_of_its_own_is_told_with_its_remedy(more, mark: Mark, words: str) -> None:
+    found = [one for one in of_facts(facts(**more)) if one.about in ("role", "cluster")]
+
+    assert [one.mark for one in found] == [mark] and words in found[0].remedy
