@@ -84,5 +84,5 @@ $(SERVE): $(SOURCES) $(TORCH)
 	@touch $@
 
 $(DEV): $(SOURCES) $(TORCH)
-	$(INSTALL) -e '.[server,batcher,embedded,bench,test,dev]'
+	$(INSTALL) -e '.[server,batcher,embedded,bench,test,schema,dev]'
 	@touch $@ $(SERVE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 from starlette.types import Receive
@@ -13,6 +14,8 @@ from server.errors import ClientGone, Problem
 
 Headers = Mapping[bytes, bytes]
 JSON = b"application/json"
+NUMBER = re.compile(rb"[+-]?(\d{1,20}(\.\d{0,400})?|\.\d{1,400})([eE][+-]?\d{1,3})?")  # Python reads more than numbers
+SHORTEST_LIMIT = 0.001  # seconds: the broker counts in milliseconds
 LANES: Mapping[bytes, Lane] = {lane.value.encode("ascii"): lane for lane in Lane}
 
 
@@ -21,12 +24,10 @@ def time_limit(headers: Headers, default: float, longest: float) -> float:
     value = headers.get(b"x-request-timeout")
     if value is None:
         return default
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = math.nan
-    if not 0.0 < seconds <= longest:  # also False for nan
-        raise Problem("malformed", f"X-Request-Timeout must be seconds above 0 and at most {longest:g}")
+    seconds = float(value) if NUMBER.fullmatch(value) else math.nan
+    if not SHORTEST_LIMIT <= seconds <= longest:  # also False for nan
+        said = f"seconds, {SHORTEST_LIMIT:g} to {longest:g}"
+        raise Problem("malformed", f"X-Request-Timeout must be a number of {said}")
     return seconds
 
 

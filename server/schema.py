@@ -11,7 +11,9 @@ from msgspec import Meta, Struct
 from server.errors import Problem
 from server.unreadable import why
 
-Id = str | int
+# A whole number may be spelled with a fraction of nothing (2.0): to JSON Schema, and to some languages, it is the same.
+Id = str | int | Annotated[float, Meta(multiple_of=1)]
+Count = Annotated[int, Meta(ge=1)] | Annotated[float, Meta(ge=1, multiple_of=1)]
 
 Model = Annotated[
     str | None, Meta(description="which model; else the default of the task, see /v1/models", examples=["demo"])
@@ -50,10 +52,10 @@ class TranslationPayload(Payload, frozen=True, kw_only=True, rename="camel"):
 class ClassificationPayload(Payload, frozen=True, kw_only=True, rename="camel"):
     """Texts to label."""
 
-    top_k: Annotated[int, Meta(ge=1, description="how many labels to return, best first")] = 1
+    top_k: Annotated[Count, Meta(description="how many labels to return, best first")] = 1
 
     def options(self) -> Mapping[str, Any]:
-        return {"topK": self.top_k}
+        return {"topK": int(self.top_k)}
 
 
 class EmbeddingPayload(Payload, frozen=True, kw_only=True, rename="camel"):

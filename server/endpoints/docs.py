@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -11,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server.front_end import FrontEnd
-from server.openapi import document
+from server.openapi import Live, document
+from server.settings import ServerSettings
 from server.version import jitney_version
 
 # The page loads nothing and talks to nobody but this front end; the policy holds it to that.
@@ -30,8 +32,12 @@ def docs(front_end: FrontEnd) -> Route:
 def openapi(front_end: FrontEnd) -> Route:
     """The document for machines."""
 
+    written = _Written(front_end.settings)
+
     async def described(request: Request) -> Response:
-        return Response(_document(), media_type="application/json")
+        served = front_end.link.registry.directory.served
+        live = Live(tuple(served[name].card for name in sorted(served)))
+        return Response(written.document(live), media_type="application/json")
 
     return Route("/openapi.json", described, methods=["GET"])
 
@@ -41,6 +47,16 @@ def _page() -> str:
     return resources.files("server").joinpath("pages/docs.html").read_text(encoding="utf-8")
 
 
-@cache
-def _document() -> bytes:
-    return msgspec.json.encode(document(jitney_version()))
+class _Written:
+    """The document as JSON, made again when other models live."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._keys: Sequence[str] | None = None
+        self._json = b""
+
+    def document(self, live: Live) -> bytes:
+        keys = [card.key for card in live.cards]
+        if keys != self._keys:
+            self._keys, self._json = keys, msgspec.json.encode(document(jitney_version(), self._settings, live))
+        return self._json

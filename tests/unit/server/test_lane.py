@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from broker.messages import Lane
-from server.openapi import document
+from server.openapi import Live, document
+from server.settings import ServerSettings
 from tests.unit.server.house import ScriptedBroker, announced, card, house
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +54,7 @@ async def test_any_other_lane_is_400_and_told_the_two_there_are(value):
 
 
 def test_the_document_knows_the_header():
-    headers = document("1")["paths"]["/models/{name}"]["post"]["parameters"]
+    headers = document("1", ServerSettings(), Live())["paths"]["/models/{name}"]["post"]["parameters"]
 
     [lane] = [one for one in headers if one["name"] == "Jitney-Lane"]
     assert (lane["in"], lane["schema"]["enum"]) == ("header", ["interactive", "bulk"])

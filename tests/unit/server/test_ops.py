@@ -12,8 +12,6 @@ from broker.errors import BrokerUnavailable
 from broker.messages import FailureCode, Verdict
 from broker.seldom import EVERY
 from server import schema
-from server.app import ENDPOINTS
-from server.openapi import OPERATIONS, document
 from tests.unit.server.house import ScriptedBroker, announced, card, house
 
 pytestmark = pytest.mark.anyio
@@ -217,92 +215,3 @@ async def test_the_docs_are_forbidden_to_talk_to_anybody_else():
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "connect-src 'self'" in policy
-
-
-async def test_the_document_is_openapi_3_1():
-    async with house() as jitney:
-        answer = await jitney.client.get("/openapi.json")
-
-        assert answer.json()["openapi"] == "3.1.0"
-
-
-async def test_the_document_has_every_address_but_its_own(monkeypatch):
-    async with house() as jitney:
-        served = {(route.path, method) for route in jitney.app.routes for method in route.methods - {"HEAD"}}
-
-        told = {(one.path, one.method.upper()) for one in OPERATIONS}
-
-        assert served - told == {("/docs", "GET"), ("/openapi.json", "GET")}
-        assert told - served == set()
-        assert len(jitney.app.routes) == len(ENDPOINTS)
-
-
-@pytest.mark.parametrize("path", ["/livez", "/readyz"])
-def test_the_document_says_that_health_may_be_a_503_of_the_same_shape(path):
-    responses = document("1.0")["paths"][path]["get"]["responses"]
-
-    assert responses["503"]["content"] == responses["200"]["content"]
-
-
-def test_the_document_names_every_status_and_header_of_an_inference():
-    told = document("1.0")["paths"]["/translation"]["post"]
-
-    assert {"408", "413", "431", "429", "503"} <= told["responses"].keys()
-    assert "traceparent" in [parameter["name"] for parameter in told["parameters"]]
-
-
-def test_the_document_has_the_members_that_only_some_problems_have():
-    assert {"limit", "languages"} <= document("1.0")["components"]["schemas"]["ProblemDocument"]["properties"].keys()
-
-
-def test_the_document_has_the_mark_that_only_some_translations_have():
-    answer = document("1.0")["components"]["schemas"]["TextAnswer"]
-
-    assert "degenerate" in answer["properties"]
-    assert "degenerate" not in answer["required"]
-
-
-def references(node):
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "$ref":
-                yield value
-            else:
-                yield from references(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from references(value)
-
-
-def test_every_reference_in_the_document_leads_somewhere():
-    told = document("1.0")
-
-    names = {reference.removeprefix("#/components/schemas/") for reference in references(told)}
-
-    assert names <= told["components"]["schemas"].keys()
-
-
-@pytest.mark.parametrize("one", [one for one in OPERATIONS if one.body], ids=lambda one: one.path)
-def test_every_example_is_a_valid_body(one):
-    assert msgspec.convert(one.example, one.body)
-
-
-@pytest.mark.parametrize(
-    ("reply", "row"),
-    [
-        (schema.TranslationReply, {"id": 1, "text": "a"}),
-        (schema.TranslationReply, {"id": "1", "error": {"code": "poison", "message": "no"}}),
-        (schema.ClassificationReply, {"id": 1, "label": "a", "score": 0.5, "labels": [{"label": "a", "score": 0.5}]}),
-        (schema.EmbeddingReply, {"id": 1, "embedding": [0.1, 0.2]}),
-        (schema.AnyReply, {"id": 1, "anything": None}),
-    ],
-)
-def test_replies_have_the_shape_that_the_document_tells(reply, row):
-    assert msgspec.convert({"result": [row]}, reply)
-
-
-async def test_the_document_names_fields_as_the_envelope_does():
-    fields = document("1.0")["components"]["schemas"]["TranslationPayload"]
-
-    assert set(fields["properties"]) == {"records", "model", "fromLang", "toLang"}
-    assert set(fields["required"]) == {"records", "fromLang", "toLang"}

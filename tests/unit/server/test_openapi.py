@@ -1,0 +1,190 @@
+"""/openapi.json says what holds: addresses, bounds, languages, statuses and headers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from server.app import ENDPOINTS
+from server.errors import KINDS
+from server.openapi import Live, document
+from server.operations import OPERATIONS
+from server.settings import ServerSettings
+from tests.unit.server.house import ScriptedBroker, announced, card, house
+
+pytestmark = pytest.mark.anyio
+
+LIVE = Live(
+    [
+        card("m2m", task="translation", languages=["en", "ja"]),
+        card("small", task="translation", languages=["en", "fr"]),
+        card("toy", task="classification"),
+        card("own"),
+    ]
+)
+
+
+def told(live: Live = LIVE, **settings: Any) -> Any:
+    return document("1.0", ServerSettings(**settings), live)
+
+
+def fields(kind: str, **settings: Any) -> Any:
+    return told(**settings)["components"]["schemas"][kind]["properties"]
+
+
+def parameters(path: str, **settings: Any) -> dict[str, Any]:
+    return {one["name"]: one["schema"] for one in told(**settings)["paths"][path]["post"]["parameters"]}
+
+
+async def test_the_document_is_openapi_3_1_in_the_dialect_of_2020_12():
+    async with house() as jitney:
+        answer = await jitney.client.get("/openapi.json")
+
+        assert answer.json()["openapi"] == "3.1.0"
+        assert answer.json()["jsonSchemaDialect"].endswith("/2020-12/schema")
+
+
+def test_every_schema_is_one_of_2020_12():
+    for schema in told()["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+async def test_the_document_has_every_address():
+    async with house() as jitney:
+        served = {(route.path, method) for route in jitney.app.routes for method in route.methods - {"HEAD"}}
+
+        assert served == {(one.path, one.method.upper()) for one in OPERATIONS}
+        assert len(jitney.app.routes) == len(ENDPOINTS)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_health_may_be_a_503_of_the_same_shape(path):
+    responses = told()["paths"][path]["get"]["responses"]
+
+    assert responses["503"]["content"] == responses["200"]["content"]
+
+
+@pytest.mark.parametrize("path", ["/translation", "/classification", "/embedding", "/models/{name}", "/models/own"])
+def test_every_status_of_an_inference_is_named_with_its_codes(path):
+    responses = told()["paths"][path]["post"]["responses"]
+
+    for code, kind in KINDS.items():
+        assert kind.status == 405 or f"({code})" in responses[str(kind.status)]["description"]
+
+
+def test_every_address_says_how_any_request_may_end():
+    for path, methods in told()["paths"].items():
+        for one in methods.values():
+            assert {"200", "400", "408", "431", "500"} <= one["responses"].keys(), path
+
+
+@pytest.mark.parametrize("status", ["429", "503"])
+def test_what_may_be_tried_again_says_when(status):
+    headers = told()["paths"]["/translation"]["post"]["responses"][status]["headers"]
+
+    assert headers["Retry-After"]["required"]
+    assert headers["Retry-After"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 60}
+
+
+def test_an_answer_has_the_headers_that_are_promised():
+    headers = told()["paths"]["/embedding"]["post"]["responses"]["200"]["headers"]
+
+    assert headers.keys() == {"X-Request-ID", "Jitney-Model", "Server-Timing"}
+    assert [name for name in headers if headers[name]["required"]] == ["X-Request-ID", "Jitney-Model"]
+
+
+def test_a_client_may_send_these_headers_within_these_bounds():
+    sent = parameters("/translation", max_timeout=300.0, default_timeout=30.0)
+
+    assert sent.keys() == {"X-Request-Timeout", "Jitney-Lane", "X-Request-ID", "traceparent"}
+    assert sent["X-Request-Timeout"] == {"type": "number", "minimum": 0.001, "maximum": 300.0, "default": 30.0}
+    assert sent["Jitney-Lane"]["enum"] == ["interactive", "bulk"]
+
+
+def test_the_bounds_of_a_body_are_those_of_the_settings():
+    assert fields("TranslationPayload", max_records=7)["records"]["maxItems"] == 7
+    assert fields("Record", max_body_bytes=99)["text"]["maxLength"] == 99
+
+
+def test_languages_are_those_of_the_models_that_live():
+    assert fields("TranslationPayload")["toLang"]["enum"] == ["en", "fr", "ja"]
+    assert "enum" not in told(Live())["components"]["schemas"]["TranslationPayload"]["properties"]["toLang"]
+
+
+def test_a_model_s_own_address_has_the_body_and_the_languages_of_the_model():
+    paths = told()["paths"]
+
+    body = paths["/models/small"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["$ref"].endswith("/TranslationRequest_small")
+    assert fields("TranslationPayload_small")["fromLang"]["enum"] == ["en", "fr"]
+    other = paths["/models/own"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert other["$ref"].endswith("/AnyRequest")
+
+
+def test_the_example_is_in_languages_that_the_model_has():
+    content = told()["paths"]["/models/small"]["post"]["requestBody"]["content"]["application/json"]
+
+    assert (content["example"]["payload"]["fromLang"], content["example"]["payload"]["toLang"]) == ("en", "fr")
+
+
+def test_a_whole_number_may_be_spelled_with_a_fraction_of_nothing():
+    assert {"type": "number", "multipleOf": 1} in fields("Record")["id"]["anyOf"]
+
+
+def test_replies_have_warnings_and_the_marks_that_only_some_answers_have():
+    assert "warnings" in fields("TranslationReply")
+    assert "degenerate" in fields("TextAnswer")
+    assert "degenerate" not in told()["components"]["schemas"]["TextAnswer"]["required"]
+
+
+def test_problems_have_the_members_that_only_some_have():
+    assert {"limit", "languages"} <= fields("ProblemDocument").keys()
+
+
+async def test_the_document_follows_the_models_that_live():
+    async with house(ScriptedBroker([announced(card("a"))])) as jitney:
+        before = (await jitney.client.get("/openapi.json")).json()["paths"]
+        jitney.broker.announcements = [announced(card("b", task="translation"))]
+        await jitney.look()
+
+        after = (await jitney.client.get("/openapi.json")).json()["paths"]
+
+    assert ("/models/a" in before, "/models/b" in before) == (True, False)
+    assert ("/models/a" in after, "/models/b" in after) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["0", "0.0009", "5e-324", "600.1", "3e38", "-1", "nan", "inf", "1_0", "0x10", "", " ", "1,5", "9" * 500, "1e999"],
+)
+async def test_a_time_limit_out_of_bounds_is_refused_with_the_bounds(value):
+    async with house() as jitney:
+        answer = await jitney.ask("life", headers={"X-Request-Timeout": value})
+
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+        assert "0.001 to 600" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("value", ["600", "1", "1.5", "6e1", "+2", ".5", "2.", "60.000000000000000000000000001"])
+async def test_a_time_limit_within_bounds_is_taken(value):
+    async with house() as jitney:
+        assert (await jitney.ask("life", headers={"X-Request-Timeout": value})).status_code == 200
+
+
+@pytest.mark.parametrize("number", [2.0, 1e2])
+async def test_whole_numbers_with_a_fraction_of_nothing_are_taken(number):
+    async with house(ScriptedBroker([announced(card(task="classification"))])) as jitney:
+        body = {"payload": {"topK": number, "records": [{"id": number, "text": "life"}]}}
+
+        answer = await jitney.client.post("/classification", json=body)
+
+        (row,) = answer.json()["result"]
+        assert (row["id"], row["options"]) == (number, {"topK": int(number)})
+
+
+@pytest.mark.parametrize("fields", [{"topK": 1.5}, {"topK": 0.0}, {"topK": True}, {"topK": "2"}], ids=str)
+async def test_numbers_that_are_not_whole_are_not_taken(fields):
+    async with house(ScriptedBroker([announced(card(task="classification"))])) as jitney:
+        assert (await jitney.ask("life", path="/classification", **fields)).status_code == 400
