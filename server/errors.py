@@ -28,7 +28,7 @@ KINDS: Mapping[str, Kind] = {
     "method_not_allowed": Kind(405, "This address does not take this method"),
     "request_timeout": Kind(408, "The request did not arrive in time"),
     FailureCode.TOO_LARGE: Kind(413, "Too large"),
-    "unsupported_media_type": Kind(415, "The body must be JSON"),
+    "unsupported_media_type": Kind(415, "A body of this type or encoding is not read here"),
     FailureCode.INVALID_INPUT: Kind(422, "This input cannot be computed"),
     "unknown_language": Kind(422, "The model does not know this language"),
     FailureCode.CONTENDED: Kind(429, "Too much is waiting already"),

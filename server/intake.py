@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from starlette.types import Receive
 
@@ -42,13 +42,19 @@ def lane_of(headers: Headers) -> Lane:
     return found
 
 
-def require_json(headers: Headers) -> None:
+def require_json(headers: Headers, every_header: Iterable[tuple[bytes, bytes]]) -> None:
     """Raises `Problem` (unsupported_media_type) for other content; none named is taken for JSON."""
     kind = headers.get(b"content-type", JSON)
     if kind != JSON and not _is_json(kind):
         raise Problem("unsupported_media_type", "Send the body with Content-Type: application/json")
-    if headers.get(b"content-encoding", b"identity") != b"identity":
-        raise Problem("unsupported_media_type", "Send the body without Content-Encoding")
+    if b"content-encoding" in headers:
+        _require_plain(value for name, value in every_header if name == b"content-encoding")
+
+
+def _require_plain(encodings: Iterable[bytes]) -> None:
+    named = {one.strip().lower() for encoding in encodings for one in encoding.split(b",")}
+    if not named <= {b"", b"identity"}:
+        raise Problem("unsupported_media_type", "Send the body as it is, without Content-Encoding: none is read here")
 
 
 def _is_json(kind: bytes) -> bool:

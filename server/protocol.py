@@ -8,15 +8,18 @@ bytes that arrives, and in earnest only while a head is unfinished.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Callable
 from typing import Any
 
 import httptools
 import structlog
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from server.errors import Problem, document, headers
+from server.last_word import LastWord
 
 log = structlog.get_logger("server")
 
@@ -25,6 +28,10 @@ MAX_HEADERS = 100
 HEAD_SECONDS = 15.0  # from the first byte of a request to the end of its headers
 LINGER = 1.0  # seconds that a refused client is still listened to: a closed door would take our answer from its hands
 
+STALLED_SECONDS = 30.0  # that a client may take nothing of an answer which fills its connection
+WITHOUT_PATH = re.compile(rb"\A([^:/?#]+://[^/?#]+)([?#]|\Z)")  # `GET http://host HTTP/1.1` asks for its root
+
+CUT_SHORT = "The request ended before it was complete."
 NOT_HTTP = "These bytes are not a request in HTTP/1.1 that can be read."
 TOO_LARGE = f"Request line and headers may have at most {MAX_HEAD} bytes, in at most {MAX_HEADERS} headers."
 TOO_SLOW = f"The headers did not arrive within {HEAD_SECONDS:g} seconds."
@@ -45,6 +52,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._first = 0  # bytes of that chunk
         self._timer: asyncio.TimerHandle | None = None  # of an open head
         self._is_deaf = False  # refused: what still comes is thrown away
+        self._has_ended = False  # the client has closed its side: it sends no more, but may listen
+        self._active: RequestResponseCycle | None = None  # the request whose answer is next; `cycle` is the last read
+        self._unread = 0  # bytes of answers that the client had not taken when it was last looked at
+        self._writing: asyncio.TimerHandle | None = None  # while the client is slow to take them
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -52,8 +63,60 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self.resume_writing()
         self._unset_keepalive_if_required()
+        self.pipeline.clear()
+        if self._active is not None and not self._active.response_complete:
+            self._active.disconnected = True  # uvicorn tells the last one only, and the first would write to nobody
+            self._active.message_event.set()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """The client sends no more. What it has asked for is answered; then the connection ends."""
+        if self._is_deaf or (not self._has_open_head and (self.cycle is None or self.cycle.response_complete)):
+            return None
+        if self._has_open_head or self.cycle.more_body:
+            self._refuse(Problem("malformed", CUT_SHORT))
+        elif not self._has_ended:
+            self._has_ended = True
+            self.cycle.keep_alive = False
+            if self._active is not None:
+                LastWord(self._active, self.loop)
+        return True
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._active = cycle
+        super()._start_asgi_task(cycle, app)
+        if self._has_ended:
+            LastWord(cycle, self.loop)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_writing()
+
+    def resume_writing(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+        super().resume_writing()
+
+    def _watch_writing(self) -> None:
+        self._unread = self.transport.get_write_buffer_size()
+        self._writing = self.loop.call_later(STALLED_SECONDS, self._end_stalled)
+
+    def _end_stalled(self) -> None:
+        if self.transport.get_write_buffer_size() < self._unread:
+            self._watch_writing()  # slow, but it takes some
+        else:
+            log.debug("connection ended: its client takes no answer")
+            self.transport.abort()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Idle, with its last answer taken; else a close would wait for that, for ever."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
@@ -105,11 +168,22 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._has_open_head = True
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """uvicorn's, with a bound."""
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+        if len(self.headers) > MAX_HEADERS:
+            raise HeadTooLarge
+
     def on_headers_complete(self) -> None:
         self._has_open_head = False
         self._stop_timer()
-        if len(self.headers) > MAX_HEADERS or (self._bytes > MAX_HEAD and self._head_size() > MAX_HEAD):
+        if self._bytes > MAX_HEAD and self._head_size() > MAX_HEAD:
             raise HeadTooLarge
+        if self.url[:1] != b"/":
+            self.url = WITHOUT_PATH.sub(rb"\1/\2", self.url)
         super().on_headers_complete()
 
     def _head_size(self) -> int:

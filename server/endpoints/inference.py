@@ -62,7 +62,7 @@ class Inference:
         with self._front_end.bytes_in_hand.hold() as held:
             with self._front_end.watch.over(receive, scope["visit"].started, seconds) as vigil:
                 lane = lane_of(headers)
-                require_json(headers)
+                require_json(headers, scope["headers"])
                 body = await read_body(headers, receive, settings.max_body_bytes, held)
                 vigil.listen()
                 work = Work(settings.max_queue_jobs, settings.max_queue_tokens, vigil.deadline, self._front_end.clock)

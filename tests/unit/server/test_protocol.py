@@ -31,6 +31,7 @@ class Porter:
         self.bodies = []
         self.made = []
         self.port = 0
+        self.answer = b"hello"
 
     async def __call__(self, scope, receive, send):
         self.requests.put_nowait(scope["path"])
@@ -44,8 +45,10 @@ class Porter:
             return
         self.bodies.append(body)
         await self.may_answer.wait()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
-        await send({"type": "http.response.body", "body": b"hello"})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(self.answer))]}
+        )
+        await send({"type": "http.response.body", "body": self.answer})
 
     async def say(self, *parts):
         """Send these, and whatever comes back until the connection ends."""
@@ -146,6 +149,44 @@ async def test_what_was_before_a_head_does_not_count_as_part_of_it():
         answer = await door.say(first + GET, b"Connection: close\r\n\r\n")
 
         assert answer.count(b"hello") == 2
+
+
+async def test_headers_are_not_even_kept_beyond_their_number():
+    async with porter() as door:
+        await door.say(GET + b"x:\r\n" * 40_000 + b"\r\n")
+
+        assert len(door.made[0].headers) == MAX_HEADERS + 1
+
+
+async def test_a_client_that_takes_nothing_of_its_answer_is_left(monkeypatch):
+    monkeypatch.setattr(protocol, "STALLED_SECONDS", 0.05)
+    async with porter() as door:
+        door.answer = b"x" * 30_000_000
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port, limit=1024)
+        writer.write(GET + b"\r\n")
+        await asyncio.wait_for(door.requests.get(), PATIENCE)
+        while door.made[0].parser is not None:  # until its connection is lost
+            await asyncio.sleep(0.01)
+
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(len(door.answer))
+        writer.close()
+
+
+async def test_a_client_that_takes_its_answer_slowly_has_all_of_it(monkeypatch):
+    monkeypatch.setattr(protocol, "STALLED_SECONDS", 0.3)
+    async with porter() as door:
+        door.answer = b"x" * 30_000_000
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port, limit=65_536)
+        writer.write(GET + b"\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        taken = 0
+        while taken < len(door.answer):
+            taken += len(await reader.read(2_000_000))
+            await asyncio.sleep(0.03)
+
+        assert taken == len(door.answer)
+        writer.close()
 
 
 async def test_headers_that_dawdle_are_408(monkeypatch):

@@ -1,0 +1,45 @@
+"""Whether a client that sends no more still listens: TCP says the same of one that has gone, until it is written to.
+
+Every answer begins with the same bytes. They are written ahead of it, one at a time: whoever listens waits for them
+anyway, and the system of whoever has gone refuses them, which ends the connection at the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+BEGINNING = b"HTTP/1.1 "
+FIRST = 0.05  # seconds until the first is written: most answers are there by then; each later one waits twice as long
+
+
+class LastWord:
+    """The transport of one request whose client sends no more."""
+
+    def __init__(self, cycle: RequestResponseCycle, loop: asyncio.AbstractEventLoop) -> None:
+        self._cycle = cycle
+        self._transport = cycle.transport
+        self._loop = loop
+        self._ahead = 0  # bytes of the next answer that were written
+        cycle.transport = self  # type: ignore[assignment]
+        self._plan(FIRST)
+
+    def write(self, data: bytes) -> None:
+        """The rest of it."""
+        self._transport.write(data[self._ahead :])
+        self._ahead = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _plan(self, seconds: float) -> None:
+        self._loop.call_later(seconds, self._ask, 2 * seconds)
+
+    def _ask(self, seconds: float) -> None:
+        is_over = self._cycle.response_started or self._cycle.disconnected or self._transport.is_closing()
+        if not is_over and self._ahead < len(BEGINNING):
+            self._transport.write(BEGINNING[self._ahead : self._ahead + 1])
+            self._ahead += 1
+            self._plan(seconds)
