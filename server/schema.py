@@ -61,6 +61,18 @@ class ClassificationPayload(Payload, frozen=True, kw_only=True, rename="camel"):
 class EmbeddingPayload(Payload, frozen=True, kw_only=True, rename="camel"):
     """Texts to turn into vectors."""
 
+    prompt_name: Annotated[
+        str | None,
+        Meta(
+            description="which of the model's prompts stands before each text, such as query or document; "
+            'else its default one, "" for none',
+            examples=["query"],
+        ),
+    ] = None
+
+    def options(self) -> Mapping[str, Any]:
+        return {} if self.prompt_name is None else {"promptName": self.prompt_name}
+
 
 class AnyPayload(Payload, frozen=True, kw_only=True, rename="camel"):
     """For any model by name: further fields of the payload reach the model's codec as they are."""
@@ -202,6 +214,9 @@ class ProblemDocument(Struct, frozen=True, kw_only=True):
     code: str
     request_id: str
     limit: Annotated[int | msgspec.UnsetType, Meta(description="with too_large: how much there may be")] = msgspec.UNSET
+    prompts: Annotated[
+        list[str] | msgspec.UnsetType, Meta(description="with an unknown promptName: those that the model has")
+    ] = msgspec.UNSET
     languages: Annotated[
         list[str] | msgspec.UnsetType, Meta(description="with unknown_language: those that the model knows")
     ] = msgspec.UNSET

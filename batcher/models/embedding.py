@@ -1,4 +1,4 @@
-"""Texts to vectors of length 1: any encoder, pooled as its makers say."""
+"""Texts to vectors: any encoder, and after it the modules that a sentence-transformers directory names."""
 
 from __future__ import annotations
 
@@ -7,32 +7,39 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.nn.functional import normalize
-from transformers import AutoModel
+from transformers import AutoModel, MT5EncoderModel, T5EncoderModel, UMT5EncoderModel
 
 from batcher.models.contract import Input
 from batcher.models.encoder import Encoder
-from batcher.models.errors import ModelSpecError
+from batcher.models.recipe import Recipe, read_recipe
 from batcher.models.settings import ModelSettings
+from batcher.models.steps import Steps
 from batcher.models.tensors import memory_errors, vectors
 from batcher.models.weights import Weights
 
-KNOWN_STEPS = ("Transformer", "Pooling", "Normalize")
+# Of what reads and writes, sentence-transformers takes the half that reads; so do we where it is one class.
+READERS = {"t5": T5EncoderModel, "mt5": MT5EncoderModel, "umt5": UMT5EncoderModel}
 
 
 class Embedding:
-    """An output is array("f"): the mean of the last hidden states, or the first one (CLS), L2-normalised."""
+    """An output is array("f"). An input is token ids, or {"ids": …, "prompt": n} where the first n do not count."""
 
     def __init__(self, weights: Weights, settings: ModelSettings) -> None:
-        self._pooling = _pooling(weights)
-        self._encoder = Encoder(AutoModel, weights, settings)
+        recipe = read_recipe(weights)
+        inside = weights.inside(recipe.network)
+        kind = inside.json_object("config.json").get("model_type")
+        self._encoder = Encoder(READERS.get(str(kind), AutoModel), inside, settings, recipe)
         self.pads = self._encoder.pads
+        width = self._encoder.first(self._encoder.states).shape[-1]
+        self._steps = Steps(recipe, weights, width=width, device=self._encoder.device, scale=settings.normalize)
         self.about = self._encoder.about(
-            task="embedding", revision=weights.revision("embedding", settings.dtype, self._pooling)
+            task="embedding",
+            revision=weights.revision("embedding", settings.dtype, settings.normalize, settings.long_text),
+            options=self._prompts(recipe) | {"is_unit": self._steps.are_unit},
         )
 
     def cost(self, input: Input) -> int:
-        return len(input)
+        return len(_ids(input) or ())
 
     def warm_up(self) -> None:
         for inputs in self._encoder.warm_up_inputs():
@@ -41,32 +48,22 @@ class Embedding:
     @torch.inference_mode()
     def forward(self, inputs: Sequence[Input]) -> list[array[float]]:
         with memory_errors():
-            pooled = [self._pooled(states.float()) for states in self._encoder.states(inputs)]
-            return vectors(normalize(torch.stack(pooled), dim=-1))
+            states = self._encoder.states([_ids(input) for input in inputs])
+            return vectors(self._steps(states, [_prompt(input) for input in inputs]))
 
-    def _pooled(self, states: torch.Tensor) -> torch.Tensor:
-        """[tokens, width] → [width]."""
-        return states[0] if self._pooling == "cls" else states.mean(dim=0)
-
-
-def _pooling(weights: Weights) -> str:
-    """`mean` or `cls`. Raises `ModelSpecError` for a recipe that would give other vectors than its makers mean."""
-    for step in weights.json_array("modules.json"):
-        kind = str(step.get("type", "")).rpartition(".")[2]
-        if kind not in KNOWN_STEPS:
-            raise ModelSpecError(f"{weights.directory} ends in a {kind} step, which is not served here")
-    recipe = weights.json_object("1_Pooling/config.json")
-    modes = _modes(recipe)
-    if modes not in (["mean"], ["cls"]):
-        raise ModelSpecError(f"{weights.directory} is pooled by {' and '.join(modes)}; mean and cls are served")
-    return modes[0]
+    def _prompts(self, recipe: Recipe) -> dict[str, Any]:
+        """What front ends put before a text, by name; with `uncounted`, how many of its tokens are not pooled."""
+        options: dict[str, Any] = {"prompts": dict(recipe.prompts)}
+        if recipe.default_prompt:
+            options["default_prompt"] = recipe.default_prompt
+        if not all(step.config.get("include_prompt", True) for step in recipe.steps):
+            options["uncounted"] = {name: self._encoder.prompt_tokens(text) for name, text in recipe.prompts.items()}
+        return options
 
 
-def _modes(recipe: Mapping[str, Any]) -> list[str]:
-    """sentence-transformers writes `pooling_mode` since version 6, and a switch for each mode before."""
-    mode = recipe.get("pooling_mode")
-    if mode:
-        return [mode] if isinstance(mode, str) else [str(part) for part in mode]
-    switched_on = [key for key, value in recipe.items() if key.startswith("pooling_mode_") and value is True]
-    names = [key.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token") for key in switched_on]
-    return names or ["mean"]
+def _ids(input: Input) -> Any:
+    return input.get("ids") if isinstance(input, Mapping) else input
+
+
+def _prompt(input: Input) -> int:
+    return int(input.get("prompt", 0)) if isinstance(input, Mapping) else 0

@@ -11,11 +11,13 @@ from broker.settings import setting
 DTYPES = ("fp32", "bf16", "fp16", "int8")
 MOST_BEAMS = 32
 ENGINES = ("in-flight", "reference")
+LONG_TEXT = ("average", "truncate")
+NORMALIZE = ("auto", "on", "off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """`dtype`, `beams`, `max_new_tokens` and `guard` change answers, so they are part of a model's revision."""
+    """What changes answers is part of a model's revision: `dtype`, and whatever says how its task is done."""
 
     dtype: str = setting(
         "fp32",
@@ -34,6 +36,14 @@ class ModelSettings:
         choices=ENGINES,
     )
     guard: bool = setting(True, "translation, in-flight: decode an answer that cycles or is empty again, by beams")
+    long_text: str = setting(
+        "average",
+        "embedding, classification: a text over the model's length is computed in parts and averaged, or truncated",
+        choices=LONG_TEXT,
+    )
+    normalize: str = setting(
+        "auto", "embedding: vectors of length 1: auto (as the model's files say), on, off", choices=NORMALIZE
+    )
     offline: bool = setting(False, "never ask the hub: models come from directories or its local cache")
 
     def complaints(self) -> list[str]:

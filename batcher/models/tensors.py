@@ -22,8 +22,11 @@ from batcher.models.weights import Weights
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 
 
-def load_network(made_of: Any, weights: Weights, settings: ModelSettings) -> Any:
-    """The network on its device, ready to compute. Raises `ModelSpecError` for weights that are not all there."""
+def load_network(made_of: Any, weights: Weights, settings: ModelSettings, **config: Any) -> Any:
+    """The network on its device, ready to compute; `config` instead of what its config.json says.
+
+    Raises `ModelSpecError` for weights that are not all there.
+    """
     device = device_of(settings.device)
     if settings.dtype == "int8" and device.type != "cpu":
         raise ModelSpecError(f"int8 is computed on a CPU, not on {device}: say dtype=bf16 or fp16, or device=cpu")
@@ -39,14 +42,21 @@ def load_network(made_of: Any, weights: Weights, settings: ModelSettings) -> Any
                 use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,
+                **config,
             )
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise ModelSpecError(f"{weights.directory} cannot be loaded: {_first_line(error)}") from error
-    # What a checkpoint lacks would be filled with random numbers, and every answer be noise. Poolers are not used.
-    missing = sorted(name for name in report["missing_keys"] if "pooler." not in name)
+    # What a checkpoint lacks would be filled with random numbers, and every answer be noise. An encoder's pooler is not
+    # used; a classifier's is.
+    missing = sorted(name for name in report["missing_keys"] if is_classifier(network) or "pooler." not in name)
     if missing:
         raise ModelSpecError(f"{weights.directory} lacks {missing[0]}, so it was not trained for this kind of model")
     return network.to(device).eval()
+
+
+def is_classifier(network: Any) -> bool:
+    """Whether it is an encoder with a head that gives scores."""
+    return type(network).__name__.endswith("ForSequenceClassification")
 
 
 def device_of(name: str) -> torch.device:

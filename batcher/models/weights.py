@@ -6,15 +6,16 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from batcher.models.errors import ModelSpecError
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-# What is fetched, and what a fingerprint covers. No pickles: reading one runs whatever it says.
-PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "1_Pooling/config.json")
+# What is fetched (the hub's * crosses folders), and what a fingerprint covers. No pickles: reading one runs whatever it says.
+PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*/config.json")
+MODULES = "modules.json"  # the folders that a sentence-transformers directory is made of
 NOTES = "jitney.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -35,6 +36,14 @@ class Weights:
         if not path.is_file():
             raise ModelSpecError(f"{self.directory} holds no {name}, which this kind of model needs")
         return path.read_bytes()
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return (self.directory / name).is_file()
+
+    def inside(self, folder: str) -> Weights:
+        """One folder of it; "" is the whole. Its fingerprint stays that of the whole."""
+        return replace(self, directory=self.directory / folder)
 
     def json_object(self, name: str) -> Mapping[str, Any]:
         """The JSON object in one file; empty where there is no such file."""
@@ -60,9 +69,10 @@ def find_weights(where: str, revision: str | None = None, *, offline: bool = Fal
 
 
 def _described(directory: Path) -> Weights:
-    if not (directory / "config.json").is_file():
-        raise ModelSpecError(f"{directory} holds no config.json, so it is no model directory")
-    if not any(directory.glob("*.safetensors")):
+    network = directory / next(_folders(directory), "")
+    if not (network / "config.json").is_file():
+        raise ModelSpecError(f"{network} holds no config.json, so it is no model directory")
+    if not any(network.glob("*.safetensors")):
         raise ModelSpecError(
             f"{directory} holds no .safetensors weights; pickled ones are not read, convert them with save_pretrained"
         )
@@ -102,8 +112,18 @@ def _fingerprint(directory: Path) -> str:
 
 
 def _files(directory: Path) -> Iterator[Path]:
-    found = {path for pattern in PATTERNS for path in directory.glob(pattern) if path.is_file()}
+    folders = {directory, *(directory / folder for folder in _folders(directory))}
+    found = {path for folder in folders for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file()}
     return iter(sorted(found))
+
+
+def _folders(directory: Path) -> Iterator[str]:
+    """Where modules.json puts each module, the network first; none where there is no such file."""
+    for module in _json(directory / MODULES, list):
+        folder = PurePosixPath(str(module.get("path", "")) if isinstance(module, dict) else "")
+        if folder.is_absolute() or ".." in folder.parts:
+            raise ModelSpecError(f"{directory / MODULES} names a folder outside of the directory: {folder}")
+        yield folder.as_posix()
 
 
 def _json(path: Path, kind: type[Shape]) -> Shape:

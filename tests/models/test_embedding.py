@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from array import array
 from collections.abc import Sequence
@@ -17,7 +16,6 @@ from transformers import AutoModel
 
 from batcher.batch_engine import BatchEngine
 from batcher.models.contract import InvalidInput
-from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
 from broker.messages import Job
@@ -52,12 +50,6 @@ def states_alone(directory: Path, ids: Sequence[int]) -> torch.Tensor:
 def cosine(one: Sequence[float], other: Sequence[float]) -> float:
     lengths = sqrt(sum(x * x for x in one)) * sqrt(sum(x * x for x in other))
     return sum(x * y for x, y in zip(one, other, strict=True)) / lengths
-
-
-def pooled_by(directory: Path, recipe: dict[str, Any]) -> Path:
-    (directory / "1_Pooling").mkdir()
-    (directory / "1_Pooling" / "config.json").write_text(json.dumps(recipe))
-    return directory
 
 
 @pytest.fixture(scope="module")
@@ -96,52 +88,19 @@ def test_without_a_recipe_it_is_the_mean_of_the_real_tokens(tmp_path: Path) -> N
     assert min(map(cosine, got, plain)) >= 0.9999
 
 
-RECIPES: list[Any] = [
-    pytest.param({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, "cls", id="cls by switches"),
-    pytest.param({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}, "mean", id="mean by switches"),
-    pytest.param({"pooling_mode": "cls"}, "cls", id="cls by name"),
-    pytest.param({"pooling_mode": ["mean"]}, "mean", id="mean by list"),
-]
+def test_vectors_are_as_long_as_the_files_say(tmp_path: Path) -> None:
+    plain = load(tiny.encoder(tmp_path)).forward(texts(seed=3))
+
+    scaled = load(tmp_path, normalize="on").forward(texts(seed=3))
+
+    assert [sum(x * x for x in vector) for vector in scaled] == pytest.approx([1.0] * 12, abs=1e-5)
+    assert max(sum(x * x for x in vector) for vector in plain) > 2
+    assert min(map(cosine, plain, scaled)) >= 0.9999
 
 
-@pytest.mark.parametrize(("recipe", "pooling"), RECIPES)
-def test_it_is_pooled_as_its_makers_say(tmp_path: Path, recipe: dict[str, Any], pooling: str) -> None:
-    directory, rows = pooled_by(tiny.encoder(tmp_path), recipe), texts(seed=2)
-
-    got = load(directory).forward(rows)
-
-    states = [states_alone(directory, row) for row in rows]
-    plain = [(one[0] if pooling == "cls" else one.mean(dim=0)).tolist() for one in states]
-    assert min(map(cosine, got, plain)) >= 0.9999
-
-
-def test_vectors_have_length_one(tmp_path: Path) -> None:
-    got = load(tiny.encoder(tmp_path)).forward(texts(seed=3))
-
-    assert [sum(x * x for x in vector) for vector in got] == pytest.approx([1.0] * 12, abs=1e-5)
-
-
-@pytest.mark.parametrize(
-    "recipe",
-    [{"pooling_mode": "lasttoken"}, {"pooling_mode_max_tokens": True}, {"pooling_mode": ["mean", "cls"]}],
-    ids=str,
-)
-def test_another_pooling_is_refused_rather_than_approximated(tmp_path: Path, recipe: dict[str, Any]) -> None:
-    with pytest.raises(ModelSpecError, match="mean and cls are served"):
-        load(pooled_by(tiny.encoder(tmp_path), recipe))
-
-
-def test_a_step_after_pooling_is_refused_rather_than_left_out(tmp_path: Path) -> None:
+def test_an_input_longer_than_its_makers_say_is_refused(tmp_path: Path) -> None:
     directory = tiny.encoder(tmp_path)
-    (directory / "modules.json").write_text(json.dumps([{"type": "sentence_transformers.models.Dense"}]))
-
-    with pytest.raises(ModelSpecError, match="ends in a Dense step"):
-        load(directory)
-
-
-def test_the_shortest_limit_of_the_directory_counts(tmp_path: Path) -> None:
-    directory = tiny.encoder(tmp_path)
-    (directory / "sentence_bert_config.json").write_text('{"max_seq_length": 16}')
+    (directory / "jitney.json").write_text('{"max_cost": 16}')
 
     model = load(directory)
 

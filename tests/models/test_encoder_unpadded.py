@@ -49,7 +49,8 @@ def shuffled(rows: Sequence[array[int]], seed: int) -> list[array[int]]:
 
 
 def load(kind: str, directory: Path, **settings: Any) -> LoadedModel:
-    return load_model(parse_spec(f"{kind}:{directory},name=tiny"), ModelSettings(device="cpu", **settings))
+    how = ModelSettings(device="cpu", normalize="on", **settings)
+    return load_model(parse_spec(f"{kind}:{directory},name=tiny"), how)
 
 
 @torch.inference_mode()

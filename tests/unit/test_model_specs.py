@@ -185,6 +185,33 @@ def test_any_file_that_changes_answers_changes_the_fingerprint(tmp_path: Path, c
     assert find_weights(str(directory)).fingerprint != before
 
 
+def test_the_folders_that_modules_json_names_are_part_of_the_fingerprint(tmp_path: Path) -> None:
+    directory = weights(tmp_path / "model")
+    (directory / "modules.json").write_text('[{"path": ""}, {"path": "deep/2_Dense"}]')
+    before = find_weights(str(directory)).fingerprint
+
+    (directory / "deep/2_Dense").mkdir(parents=True)
+    (directory / "deep/2_Dense/model.safetensors").write_bytes(b"new")
+
+    assert find_weights(str(directory)).fingerprint != before
+
+
+def test_the_network_may_lie_where_modules_json_says(tmp_path: Path) -> None:
+    directory = weights(tmp_path / "0_Transformer").parent
+    (directory / "modules.json").write_text('[{"path": "0_Transformer"}]')
+
+    assert find_weights(str(directory)).directory == directory
+
+
+@pytest.mark.parametrize("folder", ["/etc", "../other", "a/../../b"])
+def test_a_folder_outside_of_the_directory_is_refused(tmp_path: Path, folder: str) -> None:
+    directory = weights(tmp_path / "model")
+    (directory / "modules.json").write_text(f'[{{"path": "{folder}"}}]')
+
+    with pytest.raises(ModelSpecError, match="outside of the directory"):
+        find_weights(str(directory))
+
+
 def test_a_readme_changes_nothing(tmp_path: Path) -> None:
     directory = weights(tmp_path / "model")
     before = find_weights(str(directory)).fingerprint

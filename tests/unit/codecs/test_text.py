@@ -196,3 +196,67 @@ def test_a_file_that_is_missing_or_broken_is_a_clear_error(files: dict[str, byte
 def test_a_card_that_cannot_work_is_a_clear_error(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="model mood"):
         codec(**changes)
+
+
+def embedder(**options: Any) -> TextCodec:
+    return codec(task="embedding", max_cost=6, options=options)
+
+
+def ids_of(text: str, codec: TextCodec, **options: Any) -> list[Any]:
+    return [piece.input for piece in codec.encode(text, options).pieces]
+
+
+PROMPTS = {"query": "one two", "document": ""}
+
+
+def test_a_prompt_stands_before_the_text_and_the_default_one_where_none_is_named() -> None:
+    prompted = embedder(prompts=PROMPTS, default_prompt="query")
+
+    assert ids_of(" three", prompted) == [array("i", [CLS, 5, 6, 7, SEP])]
+    assert ids_of(" three", prompted, promptName="document") == [array("i", [CLS, 7, SEP])]
+    assert ids_of(" three", prompted, promptName="") == [array("i", [CLS, 7, SEP])]
+
+
+def test_tokens_that_are_not_pooled_travel_with_their_number() -> None:
+    prompted = embedder(prompts=PROMPTS, uncounted={"query": 3, "document": 0})
+
+    assert ids_of(" three", prompted, promptName="query") == [{"ids": array("i", [CLS, 5, 6, 7, SEP]), "prompt": 3}]
+    assert ids_of(" three", prompted) == [array("i", [CLS, 7, SEP])]
+
+
+@pytest.mark.parametrize("name", ["quest", 5, ["query"]])
+def test_an_unknown_prompt_is_invalid_input_with_those_there_are(name: Any) -> None:
+    with pytest.raises(CodecError, match="it has document, query") as caught:
+        embedder(prompts=PROMPTS).check({"promptName": name})
+
+    assert (caught.value.code, caught.value.extra) == ("invalid_input", {"prompts": ["document", "query"]})
+
+
+def test_a_text_that_adds_nothing_to_its_prompt_is_empty() -> None:
+    with pytest.raises(CodecError, match="text is empty"):
+        embedder(prompts=PROMPTS).encode("  ", {"promptName": "query"})
+
+
+@pytest.mark.parametrize(("side", "kept"), [("right", [5, 6, 7, 8]), ("left", [9, 5, 6, 7])])
+@pytest.mark.parametrize("repeated", [1, 5_000], ids=["short", "long"])
+def test_a_text_is_truncated_where_the_card_says_so(side: str, kept: list[int], repeated: int) -> None:
+    text = "one two three four five " * repeated + "one two three"
+
+    (ids,) = ids_of(text, embedder(long_text="truncate", truncation_side=side))
+
+    assert ids == array("i", [CLS, *kept, SEP])
+
+
+def test_a_text_of_nothing_but_blanks_at_its_beginning_is_still_truncated_rightly() -> None:
+    (ids,) = ids_of(" " * 100_000 + "one two three four five", embedder(long_text="truncate"))
+
+    assert ids == array("i", [CLS, 5, 6, 7, 8, SEP])
+
+
+def test_the_mean_of_vectors_that_have_no_length_of_one_has_none() -> None:
+    plain = embedder(is_unit=False)
+    plan = plain.encode("one two three. four.", {})
+
+    vector = plain.decode(plan, [array("f", [1.0, 0.0]), array("f", [0.0, 1.0])])["embedding"]
+
+    assert vector == [0.6, 0.4]
