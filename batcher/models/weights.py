@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from batcher.models.errors import ModelSpecError
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-# What is fetched (the hub's * crosses folders), and what a fingerprint covers. No pickles: reading one runs whatever it says.
+# What is fetched (there, * crosses folders), and what a fingerprint covers. No pickles: reading one runs what it says.
 PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*/config.json")
 MODULES = "modules.json"  # the folders that a sentence-transformers directory is made of
 NOTES = "jitney.json"
