@@ -11,7 +11,7 @@ from benchmarks.loops import Answer
 from benchmarks.summary import ANSWERED
 from benchmarks.translation_sentences import Sentence
 from broker.contract import Frames, FrontEndBroker
-from broker.messages import AdmitRequest, Failure, Job, Outcome, Result
+from broker.messages import RECORD, AdmitRequest, Cancel, Failure, Job, Outcome, Result
 from broker.redis import connect_front_end
 
 DEADLINE = 600.0  # seconds; callers give up much sooner, and the broker never refuses what it could not do in time
@@ -27,7 +27,7 @@ class Callers:
         self._front_end, self._model = front_end, model
         self._waiting: dict[str, asyncio.Future[Outcome]] = {}
         self._jobs: list[Job] = []
-        self._cancelled: dict[str, float] = {}
+        self._cancelled: list[Cancel] = []
         self._filled = asyncio.Event()
         self._lost: BaseException | None = None
 
@@ -35,9 +35,7 @@ class Callers:
         """One sentence; nobody waits longer than these seconds. Raises what ended a task of ours, if one did."""
         if self._lost is not None:
             raise self._lost
-        job = Job(
-            id=secrets.token_hex(16), front_end=self._front_end, input=sentence.input, cost=len(sentence.source)
-        )
+        job = Job(id=secrets.token_hex(16), front_end=self._front_end, input=sentence.input, cost=len(sentence.source))
         future = self._waiting[job.id] = asyncio.get_running_loop().create_future()
         self._jobs.append(job)
         self._filled.set()
@@ -51,7 +49,7 @@ class Callers:
 
     def _forget(self, job: str) -> None:
         if not self._waiting.pop(job).done():
-            self._cancelled[job] = DEADLINE
+            self._cancelled.append(Cancel(model=self._model, ids=job[:RECORD]))
             self._filled.set()
 
     async def write(self, broker: FrontEndBroker) -> None:
@@ -60,7 +58,7 @@ class Callers:
         while True:
             await self._filled.wait()
             self._filled.clear()
-            jobs, self._jobs, cancelled, self._cancelled = self._jobs, [], self._cancelled, {}
+            jobs, self._jobs, cancelled, self._cancelled = self._jobs, [], self._cancelled, []
             sequence += 1
             requests = [AdmitRequest(model=self._model, jobs=[job], time_left=DEADLINE) for job in jobs]
             for job, verdict in zip(jobs, await broker.admit(sequence, requests, cancelled), strict=True):

@@ -6,12 +6,13 @@ answered by asking again. Times are the broker's own clock: callers' clocks diff
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from broker.messages import (
     AdmitRequest,
+    Cancel,
     Claim,
     DeadLetter,
     Depth,
@@ -43,9 +44,10 @@ class FrontEndBroker(Protocol):
     """The broker as one front end sees it. Three methods, three tasks: one writes, one reads, one looks around."""
 
     async def admit(
-        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Mapping[str, float]
+        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Cancel]
     ) -> list[Verdict]:
-        """Queue whole requests or refuse them whole, oldest first; mark `cancelled` jobs (id → seconds to remember it).
+        """Queue whole requests or refuse them whole, oldest first; mark what is `cancelled`, which takes no memory to
+        speak of: it can be said when that is spent. A mark goes soon after the last of its jobs.
 
         Verdicts come in the order of the requests, for as many as a trip carries (`broker.trips`), one at least; the
         others were not brought, and are asked for with the next sequence. The same sequence again returns the same
@@ -158,7 +160,8 @@ class Heart(Protocol):
         ...
 
     def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:
-        """Extend the leases of these batches (batch id → ids of its live jobs), renew card, artifacts and presence, and
+        """Extend the leases of these batches (batch id → ids of its live jobs) and take out of them what is cancelled;
+        the pulse names what they do not hold any more. Renew card, artifacts and presence, and
         bring card and artifacts back where the broker has lost them."""
         ...
 

@@ -56,9 +56,9 @@ class Keys:
         """String: the last admission's sequence number and its verdicts. TTL."""
         return f"{self.prefix}admit:{front_end}"
 
-    def cancel(self, job: str) -> str:
-        """String: nobody waits for this job any more. TTL: what was left of its deadline."""
-        return f"{self.prefix}cancel:{job}"
+    def cancel(self, model: str) -> str:
+        """Sorted set: what nobody waits for any more, by the first digits of job ids → when that was said, ms. TTL."""
+        return f"{self.prefix}cancel:{model}"
 
     def dead(self, model: str) -> str:
         """List: dead letters, newest last, capped."""

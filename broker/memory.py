@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from broker.contract import NEVER, Frames
 from broker.memory_claim import Claiming
@@ -12,6 +13,7 @@ from broker.memory_heart import MemoryHeart
 from broker.memory_store import Lease, MemoryStore, Queue
 from broker.messages import (
     AdmitRequest,
+    Cancel,
     Claim,
     DeadLetter,
     Depth,
@@ -49,10 +51,11 @@ class MemoryFrontEnd:
         self._max_tokens = max_queue_tokens
 
     async def admit(
-        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Mapping[str, float]
+        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Cancel]
     ) -> list[Verdict]:
         now = self._store.now()
-        self._store.cancelled |= {job: now + seconds for job, seconds in cancelled.items()}
+        for one in cancelled:
+            self._store.queues[one.model].marks[one.ids] = now
         last, verdicts = self._store.admissions.get(self._id, (None, ()))
         if sequence != last:
             carried = how_many(sum(len(encode_job(job)) for job in request.jobs) for request in requests)
@@ -157,7 +160,7 @@ class MemoryBatcher:
             queue.leases[batch].extend_for_asking(now + self._lease)
             queue.leases[batch].closed_by = "again"
         else:
-            claiming = Claiming(limits, self._store.is_live, now - bulk_after)
+            claiming = Claiming(limits, partial(queue.is_live, now=now), now - bulk_after)
             claiming.run(queue, suspects_first=suspects, staged=staged)
             jobs = {job.id: job for job in claiming.jobs}
             if jobs:
@@ -171,8 +174,10 @@ class MemoryBatcher:
     def _pass_baton(self, queue: Queue) -> None:
         if queue.waiting:
             queue.wake.push()
-        else:
-            queue.wake.drop()
+            return
+        queue.wake.drop()
+        if not queue.leases:
+            queue.marks.clear()  # there is nothing to cancel
 
     async def finish(self, ended: Sequence[Finish], *, starts: str | None) -> None:
         self._store.now()
@@ -239,6 +244,7 @@ class MemoryBatcher:
         ]
         if leases and queue.waiting:
             queue.wake.push()
+        queue.sweep_marks(now - 2 * self._lease)
         self._store.prune()
         return [letter for letter in letters if letter]
 

@@ -24,14 +24,16 @@ class MemoryHeart:
 
     def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:
         now = self._store.now()
-        leases = self._store.queues[self._model].leases
+        queue = self._store.queues[self._model]
+        leases = queue.leases
         for batch in jobs.keys() & leases.keys():
             leases[batch].expires = now + self._lease
+            leases[batch].jobs = {id: job for id, job in leases[batch].jobs.items() if not queue.is_cancelled(id)}
         self._store.presences[presence.batcher] = (now, presence)
         if self._announced:
             self._store.announce(*self._announced)
         return Pulse(
-            cancelled=frozenset(job for ids in jobs.values() for job in ids if self._store.is_cancelled(job)),
+            cancelled=frozenset(job for batch, ids in jobs.items() for job in ids if queue.is_of_no_use(batch, job)),
             lost=frozenset(jobs.keys() - leases.keys()),
             epoch=self._store.epoch,
             limits=self._store.limits.get(self._model.partition("@")[0]),

@@ -12,6 +12,8 @@ from uuid import uuid4
 from broker.contract import PRESENCE_TTL
 from broker.errors import BrokerError
 from broker.messages import (
+    RECORD,
+    REQUEST,
     Announcement,
     Claim,
     DeadLetter,
@@ -81,6 +83,22 @@ class Queue:
     leases: dict[str, Lease] = field(default_factory=dict)
     dead: deque[DeadLetter] = field(default_factory=lambda: deque(maxlen=DEAD_LETTERS))
     wake: Token = field(default_factory=Token)
+    marks: dict[str, float] = field(default_factory=dict)  # first digits of ids that are cancelled → when that was said
+
+    def is_cancelled(self, job: str) -> bool:
+        return job[:REQUEST] in self.marks or job[:RECORD] in self.marks
+
+    def is_live(self, job: Job, now: float) -> bool:
+        return job.deadline > now and not self.is_cancelled(job.id)
+
+    def is_of_no_use(self, batch: str, job: str) -> bool:
+        """Nobody waits for this job of a batch that was claimed, or its lease does not hold it any more."""
+        return self.is_cancelled(job) or (batch in self.leases and job not in self.leases[batch].jobs)
+
+    def sweep_marks(self, before: float) -> None:
+        """A mark is of no use once every job that waits was admitted after it."""
+        oldest = min((jobs[0].admitted for jobs in (*self.lanes.values(), self.suspects) if jobs), default=before)
+        self.marks = {ids: said for ids, said in self.marks.items() if said >= min(before, oldest)}
 
     @property
     def waiting(self) -> list[Job]:
@@ -127,7 +145,6 @@ class MemoryStore:
         self.replies: defaultdict[str, deque[bytes]] = defaultdict(deque)
         self.bells: defaultdict[str, Token] = defaultdict(Token)
         self.admissions: dict[str, tuple[int, Sequence[Verdict]]] = {}
-        self.cancelled: dict[str, float] = {}  # job id → when the mark fades
         self.cards: dict[str, Announcement] = {}
         self.presences: dict[str, tuple[float, Presence]] = {}
         self.artifacts: dict[str, tuple[float, bytes]] = {}
@@ -146,12 +163,6 @@ class MemoryStore:
         """Set by whoever finds none."""
         self._epoch = self._epoch or uuid4().hex
         return self._epoch
-
-    def is_cancelled(self, job: str) -> bool:
-        return self.cancelled.get(job, 0.0) > self.clock()
-
-    def is_live(self, job: Job) -> bool:
-        return job.deadline > self.clock() and not self.is_cancelled(job.id)
 
     def publish(self, front_end: str, outcomes: Sequence[Outcome]) -> None:
         """One frame to one front end; as bytes, so that what cannot travel fails here as it would there."""

@@ -38,7 +38,7 @@ class Job:
     `admitted` and `deadline` are seconds on the broker's clock; ADMIT stamps them, so they are 0.0 before.
     """
 
-    id: str  # 32 hexadecimal digits, random
+    id: str  # 32 hexadecimal digits: of its request (random), its record, its piece
     front_end: str  # 16 hexadecimal digits: who waits for the outcome
     input: Value  # what the model's `forward` receives, one element of its inputs
     cost: int = 1  # tokens, known before the job is admitted
@@ -46,6 +46,22 @@ class Job:
     attempts: int = 0  # how many batches crashed with this job in them
     admitted: float = 0.0
     deadline: float = 0.0
+
+
+REQUEST, RECORD = 16, 24  # digits of a job's id that name its request, and its record in that
+
+
+def job_id_of(request: str, record: int, piece: int) -> str:
+    """The id of one piece of one record of a request, whose own id is random."""
+    return f"{request}{record:08x}{piece:08x}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Nobody waits any more for the jobs whose ids begin so: what is left of a request, or of one of its records."""
+
+    model: str  # the card's key
+    ids: str  # REQUEST or RECORD digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ class Right:
 
 SCRIPTS = ("eval", "evalsha")
 RUN = "eval evalsha"
-MANY_KEYS = ("del", "exists", "mget")  # another word would be another key
+MANY_KEYS = ("del", "exists")  # another word would be another key
 WHOLE = ("cards", "batchers", "defaults", "epoch")  # keys without an end of their own
 CONNECTION = "ping info time"  # AUTH and HELLO are open to everybody
 
@@ -52,7 +52,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "lease:": "hlen hexists",
         "reply:": "ltrim lrange",
         "bell:": "blpop",
-        "cancel:": "set",
+        "cancel:": f"zadd zremrangebyrank pexpire del {RUN}",
         "epoch": "set get",
         "cards": "hgetall",
         "batchers": "hgetall",
@@ -70,7 +70,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "reply:": f"rpush pexpire {RUN}",
         "bell:": f"rpush del pexpire {RUN}",
         "dead:": f"llen rpush ltrim {RUN}",
-        "cancel:": "exists mget",
+        "cancel:": f"exists zmscore zremrangebyscore del {RUN}",
         "epoch": f"set get {RUN}",
         "cards": f"hsetnx hget hexists hgetall hdel {RUN}",
         "batchers": f"hset hgetall hdel {RUN}",

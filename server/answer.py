@@ -44,6 +44,7 @@ class Answer:
         "_forget",
         "deadline",
         "edition",
+        "ids",
         "lane",
         "left",
         "may_be_queued",
@@ -71,6 +72,7 @@ class Answer:
         self.deadline = deadline  # seconds, the front end's own clock
         self.lane = lane
         self.edition = 0  # grows when what is left is encoded for another revision
+        self.ids = ""  # what the ids of its jobs begin with, and nobody else's
         self.left = 0  # jobs without an outcome
         self.may_be_queued = False  # the broker may know its jobs
         self.withdrawn: dict[Record, int] = {}  # jobs of records that are being encoded anew

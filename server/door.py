@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from broker.messages import Failure, FailureCode, Job, Lane, Outcome, Verdict
+from broker.messages import RECORD, REQUEST, Cancel, Failure, FailureCode, Job, Lane, Outcome, Verdict, job_id_of
 from server.answer import Answer, Record
 from server.codecs.contract import Codec, Plan
 from server.codecs.work import Work
@@ -48,7 +48,7 @@ class Door:
         self._outbox = outbox
         self._clock = clock
         self._encode = encode
-        self._ids = Ids()
+        self._ids = Ids(REQUEST)
         # Job id → who waits for it, and for which record. Kept here and not in the record: without a cycle between the
         # two, a finished request is gone at once, and the garbage collector (a third of the time, once) finds nothing.
         self._expected: dict[str, tuple[Answer, Record]] = {}
@@ -67,8 +67,7 @@ class Door:
     ) -> Answer:
         """Register whoever waits for these records, until the `with` of the answer ends."""
         answer = Answer(served, records, options, deadline, lane, self._forget, work or Work())
-        for record in records:
-            self._register(answer, record)
+        self._register_all(answer, records)
         self._answers[answer] = None
         answer.count_down(0)  # there may be none: empty texts answer themselves
         return answer
@@ -132,10 +131,11 @@ class Door:
 
     async def renew(self, answer: Answer, served: Served) -> None:
         """Encode what still waits for another revision: ids must never meet the wrong vocabulary."""
+        self._cancel(answer, answer.ids)
         answer.served = served
         answer.edition += 1  # the parcel of the last one, if it is still under way, means nothing any more
         edition, answer.work = answer.edition, answer.work.again()
-        answer.withdrawn |= {record: jobs for record in answer.records if (jobs := self._withdraw(answer, record))}
+        answer.withdrawn |= {record: jobs for record in answer.records if (jobs := self._withdraw(record))}
         texts = [record.text for record in answer.withdrawn]
         try:
             plans = await self._encode(served.codec, texts, answer.options, answer.work)
@@ -147,18 +147,21 @@ class Door:
 
     def _go_on(self, answer: Answer, plans: Iterable[Plan | Problem]) -> None:
         withdrawn, answer.withdrawn = answer.withdrawn, {}
-        for (record, jobs), plan in zip(withdrawn.items(), plans, strict=True):
+        for record, plan in zip(withdrawn, plans, strict=True):
             record.follow(answer.served.codec, plan)
-            self._register(answer, record)
-            answer.count_down(jobs)
+        self._register_all(answer, withdrawn)
+        answer.count_down(sum(withdrawn.values()))
         if answer.left:
             self._push(answer)
 
-    def _register(self, answer: Answer, record: Record) -> None:
-        record.job_ids = [self._ids.take() for _ in record.plan.pieces]
-        for job in record.job_ids:
-            self._expected[job] = (answer, record)
-        answer.left += len(record.job_ids)
+    def _register_all(self, answer: Answer, records: Iterable[Record]) -> None:
+        """Under an id of its own each time: what is cancelled is named by it."""
+        answer.ids = self._ids.take()
+        for number, record in enumerate(records):
+            record.job_ids = [job_id_of(answer.ids, number, piece) for piece in range(len(record.plan.pieces))]
+            for job in record.job_ids:
+                self._expected[job] = (answer, record)
+            answer.left += len(record.job_ids)
 
     def _push(self, answer: Answer) -> None:
         jobs = [
@@ -173,21 +176,26 @@ class Door:
     def _fail(self, answer: Answer, record: Record, problem: Problem) -> None:
         """One piece has failed, so the record has: its other pieces are of no use."""
         record.problem = problem
-        answer.count_down(1 + self._withdraw(answer, record))
+        others = self._withdraw(record)
+        if others:
+            self._cancel(answer, record.job_ids[0][:RECORD])
+        answer.count_down(1 + others)
 
-    def _withdraw(self, answer: Answer, record: Record) -> int:
+    def _withdraw(self, record: Record) -> int:
         """Expect nothing more for this record; how many jobs were still out."""
-        jobs = [job for job in record.job_ids if self._expected.pop(job, None) is not None]
-        if jobs and answer.may_be_queued:
-            self._outbox.cancel(dict.fromkeys(jobs, answer.deadline))
-        return len(jobs)
+        return sum(self._expected.pop(job, None) is not None for job in record.job_ids)
+
+    def _cancel(self, answer: Answer, ids: str) -> None:
+        if answer.may_be_queued:
+            self._outbox.cancel(Cancel(model=answer.served.card.key, ids=ids), answer.deadline)
 
     def _forget(self, answer: Answer) -> None:
         answer.work.stop()
         del self._answers[answer]
         if answer.left:
+            self._cancel(answer, answer.ids)
             for record in answer.records:
-                self._withdraw(answer, record)
+                self._withdraw(record)
 
     def broker_is_away(self) -> Problem:
         away = 0.0 if self._closed_since is None else self._clock() - self._closed_since

@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from broker.messages import AdmitRequest, Job
+from broker.messages import AdmitRequest, Cancel, Job
 
 if TYPE_CHECKING:
     from server.answer import Answer
     from server.errors import Problem
+
+
+CANCELS_A_TRIP = 1_000
 
 
 class Parcel:
@@ -58,7 +61,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._parcels: list[Parcel] = []
-        self._cancelled: dict[str, float] = {}  # job id → its deadline
+        self._cancelled: dict[Cancel, float] = {}  # and the deadline of its jobs
         self._filled = asyncio.Event()
 
     def put(self, parcel: Parcel) -> None:
@@ -71,26 +74,27 @@ class Outbox:
             self._parcels[:0] = parcels
             self._filled.set()
 
-    def cancel(self, jobs: Mapping[str, float]) -> None:
-        """Nobody waits for these any more (id → deadline)."""
-        self._cancelled.update(jobs)
+    def cancel(self, jobs: Cancel, deadline: float) -> None:
+        """Nobody waits for these any more; after their deadline the broker drops them by itself."""
+        self._cancelled[jobs] = deadline
         self._filled.set()
 
-    def keep(self, cancelled: Mapping[str, float], now: float) -> None:
-        """These (id → seconds to remember them) were not brought to the broker: they go with whatever goes next."""
-        self._cancelled |= {job: now + left for job, left in cancelled.items()}
+    def keep(self, cancelled: Mapping[Cancel, float]) -> None:
+        """These were not brought to the broker: they go with whatever goes next."""
+        self._cancelled |= cancelled
 
     async def filled(self) -> None:
         """Return once there is something to take."""
         await self._filled.wait()
 
-    def take(self, now: float) -> tuple[list[Parcel], dict[str, float]]:
-        """Everything that is still wanted: parcels, and cancellations as id → seconds to remember them."""
+    def take(self, now: float) -> tuple[list[Parcel], dict[Cancel, float]]:
+        """What is still wanted: parcels, and as many cancellations as a trip takes, with their jobs' deadlines."""
         parcels = [parcel for parcel in self._parcels if parcel.is_wanted(now)]
-        cancelled = {job: deadline - now for job, deadline in self._cancelled.items() if deadline > now}
-        self._parcels, self._cancelled = [], {}
-        self._filled.clear()
-        return parcels, cancelled
+        live = [(jobs, deadline) for jobs, deadline in self._cancelled.items() if deadline > now]
+        self._parcels, self._cancelled = [], dict(live[CANCELS_A_TRIP:])
+        if not self._cancelled:
+            self._filled.clear()
+        return parcels, dict(live[:CANCELS_A_TRIP])
 
     def withdraw(self) -> list[Parcel]:
         """Take the parcels back out: no trip will be made for them."""

@@ -10,7 +10,7 @@ import structlog
 
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
-from broker.messages import FailureCode, Verdict
+from broker.messages import Cancel, FailureCode, Verdict
 from server.door import Door
 from server.errors import INTERNAL_DETAIL, Problem, patience
 from server.outbox import Outbox, Parcel
@@ -52,15 +52,17 @@ class Writer:
                 finally:
                     self.is_away = False
 
-    async def _deliver(self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[str, float]) -> None:
+    async def _deliver(
+        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float]
+    ) -> None:
         """One trip; whatever comes of it, every parcel's answer is told."""
         try:
             verdicts = await self._admit(broker, parcels, cancelled)
         except BrokerFull:
-            self._outbox.keep(cancelled, self._clock())
+            self._outbox.keep(cancelled)
             self._refuse_as_full(parcels)
         except BrokerError as error:
-            self._outbox.keep(cancelled, self._clock())
+            self._outbox.keep(cancelled)
             self._give_up(parcels, error)
         except Exception:
             await self._find_the_guilty(broker, parcels, cancelled)
@@ -72,7 +74,7 @@ class Writer:
                     self._door.judge(parcel.answer, verdict)
 
     async def _admit(
-        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[str, float]
+        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float]
     ) -> Sequence[Verdict]:
         self._sequence += 1
         for parcel in parcels:
@@ -84,7 +86,7 @@ class Writer:
             return await self._ask_again(broker, parcels, cancelled, began)
 
     async def _ask_again(
-        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[str, float], began: float
+        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float], began: float
     ) -> Sequence[Verdict]:
         pauses = list(PAUSES)
         while True:
@@ -101,7 +103,7 @@ class Writer:
                     raise
 
     async def _ask(
-        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[str, float]
+        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float]
     ) -> Sequence[Verdict]:
         # Counted anew each time: a trip that was lost takes seconds, and no job may outlive the one who waits for it.
         now = self._clock()
@@ -123,7 +125,7 @@ class Writer:
             self._door.turn_away(parcel.answer)
 
     async def _find_the_guilty(
-        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[str, float]
+        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float]
     ) -> None:
         """Some parcel cannot travel: alone each harms nobody else."""
         log.exception("admission failed", requests=len(parcels))

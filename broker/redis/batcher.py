@@ -25,7 +25,6 @@ PRUNED_AFTER = 30_000  # ms of silence
 JOBS_A_CALL = 2_560  # in expired leases, after which RECLAIM takes no further one: ten full batches
 BYTES_A_CALL = 1 << 24  # the same in bytes
 BATCHES_REMEMBERED = 512  # an in-flight engine holds up to 256, of one job each
-TOLD = ""  # stands for the front end of a job whose result was brought to it
 CONNECTIONS = 4  # wait, drain, finish and reclaim may be away at once
 
 log = structlog.get_logger("broker")
@@ -47,6 +46,7 @@ class RedisBatcher:
         # Batch → job id → the front end that waits for it. By batch, because a job whose lease was lost may be claimed
         # here again: the end of its first run must not make its second one forget where the result goes.
         self._addresses: dict[str, dict[str, str]] = {}
+        self._told: dict[str, set[str]] = {}  # batch → jobs of a FINISH under way whose results were brought
 
     async def check(self) -> None:
         """Raise `BrokerUnfit` for a server that would lose jobs."""
@@ -88,7 +88,8 @@ class RedisBatcher:
         wait: float = 0.0,
         bulk_after: float = NEVER,
     ) -> Claim:
-        keys = [*self._lists(), self._keys.leases(self._model), self._keys.lease(batch)]
+        model = self._model
+        keys = [*self._lists(), self._keys.leases(model), self._keys.lease(batch), self._keys.cancel(model)]
         args = [
             batch,
             int(self._lease * 1000),
@@ -96,7 +97,6 @@ class RedisBatcher:
             limits.max_batch_tokens,
             int(staged),
             int(suspects),
-            self._keys.cancel(""),
             int(bulk_after * 1000),
             TRIP_BYTES,
         ]
@@ -126,24 +126,28 @@ class RedisBatcher:
             self._note_told(landing)
             starts = None
         for one in ended:
+            self._told.pop(one.batch, None)
             if one.done:
                 self._addresses.pop(one.batch, None)
 
     def _forget_old_batches(self) -> None:
         # A batch that was abandoned after a failure never finishes; of those that live there are half as many at most.
         while len(self._addresses) >= BATCHES_REMEMBERED:
-            del self._addresses[next(iter(self._addresses))]
+            oldest = next(iter(self._addresses))
+            del self._addresses[oldest]
+            self._told.pop(oldest, None)
 
     def _landings(self, ended: Sequence[Finish]) -> Iterator[Landing]:
         """What ended, a trip at a time; the last one takes the leases of the batches that are done."""
         landing = Landing()
         for one in ended:
+            told = self._told.get(one.batch, ())
             for result in one.results:
+                if result.job_id in told:  # by a trip before one that failed
+                    continue
                 address = self._addresses.get(one.batch, {}).get(result.job_id)
                 if address is None:
                     log.error("result dropped", job=result.job_id, reason="nobody is known to wait for it")
-                if address == TOLD:  # by a trip before one that failed
-                    continue
                 row = encode_result(result) if address else b""
                 if not landing.has_room_for(row):
                     yield landing
@@ -154,8 +158,7 @@ class RedisBatcher:
 
     def _note_told(self, landing: Landing) -> None:
         for batch, ids in landing.ids.items():
-            if batch in self._addresses:
-                self._addresses[batch].update(dict.fromkeys(ids, TOLD))
+            self._told.setdefault(batch, set()).update(ids)
 
     # Result bodies do not pass through Lua: MULTI costs the server a tenth of it.
     async def _finish(self, landing: Landing, starts: str | None) -> None:
@@ -219,7 +222,9 @@ class RedisBatcher:
     async def reclaim(self) -> Sequence[DeadLetter]:
         model = self._model
         keys = [*self._lists(), self._keys.leases(model), self._keys.dead(model), self._keys.cards, self._keys.batchers]
+        keys.append(self._keys.cancel(model))
         args = [self._keys.prefix, MAX_ATTEMPTS, DEAD_KEPT, PRUNED_AFTER, JOBS_A_CALL, BYTES_A_CALL]
+        args.append(int(2000 * self._lease))
         dead = await scripts.RECLAIM.run(self._client, keys, args)
         return [DeadLetter(job_id=id.decode("ascii", "replace").rstrip(), model=model) for id in dead]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 from broker.contract import PRESENCE_TTL, Frames
 from broker.errors import BrokerFull, WireError
 from broker.keys import Keys
-from broker.messages import AdmitRequest, Announcement, FailureCode, Fleet, Lane, Outcome, Presence, Verdict
+from broker.messages import AdmitRequest, Announcement, Cancel, FailureCode, Fleet, Lane, Outcome, Presence, Verdict
 from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
 from broker.seldom import Seldom
@@ -73,16 +73,16 @@ class RedisFrontEnd:
         await self._client.aclose()
 
     async def admit(
-        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Mapping[str, float]
+        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Cancel]
     ) -> list[Verdict]:
-        marks = [
-            ("SET", self._keys.cancel(job), b"1", "PX", max(1, int(left * 1000))) for job, left in cancelled.items()
-        ]
+        marks = self._marks(cancelled)
         if not requests:
-            await self._mark(marks)
+            if marks:
+                await scripts.CANCEL.run(self._client, *marks)
             return []
+        before = [scripts.CANCEL.in_full(*marks)] if marks else []
         keys, args, requests = self._admission(sequence, requests)
-        answer = await scripts.ADMIT.run_after(self._client, marks, keys, args)
+        answer = await scripts.ADMIT.run_after(self._client, before, keys, args)
         verdicts = [_verdict(text) for text in answer.decode("ascii").split(",")]
         for request, verdict in zip(requests, verdicts, strict=True):
             if verdict.refusal is FailureCode.BROKER_UNAVAILABLE:
@@ -90,12 +90,11 @@ class RedisFrontEnd:
                 self._no_queue("queue unreadable", key=key, remedy="it is no list: delete the key")
         return verdicts
 
-    async def _mark(self, marks: Sequence[Sequence[Any]]) -> None:
-        with translated():
-            async with self._client.pipeline(transaction=False) as pipe:
-                for mark in marks:
-                    pipe.execute_command(*mark)
-                await pipe.execute()
+    def _marks(self, cancelled: Collection[Cancel]) -> tuple[list[str], list[Any]] | None:
+        """Keys and arguments of CANCEL; None where there is nothing to cancel."""
+        models = list(dict.fromkeys(one.model for one in cancelled))
+        args = [word for one in cancelled for word in (models.index(one.model) + 1, one.ids)]
+        return ([self._keys.cancel(model) for model in models], args) if models else None
 
     def _admission(
         self, sequence: int, requests: Sequence[AdmitRequest]

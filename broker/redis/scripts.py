@@ -33,6 +33,10 @@ class Script:
             except NoScriptError:
                 return await client.execute_command("EVAL", self.source, len(keys), *keys, *args)
 
+    def in_full(self, keys: Sequence[str], args: Sequence[Any]) -> list[Any]:
+        """As a command in front of another script, whose server may not know it by its hash."""
+        return ["EVAL", self.source, len(keys), *keys, *args]
+
     async def run_after(
         self, client: redis.asyncio.Redis, before: Sequence[Sequence[Any]], keys: Sequence[str], args: Sequence[Any]
     ) -> Any:
@@ -70,6 +74,7 @@ def _is_harmless(error: Exception) -> bool:
 
 
 ADMIT = Script("admit")
+CANCEL = Script("cancel")
 DRAIN = Script("drain")
 BEAT = Script("beat")
 ANNOUNCE = Script("announce")

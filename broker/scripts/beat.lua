@@ -3,35 +3,48 @@
 --
 -- KEYS[1] leases (zset)   KEYS[2] cards (hash: ⟨m⟩ → 13 digits first announced in ms, card)
 -- KEYS[3] batchers (hash: batcher → 13 digits last beat in ms, ⟨m⟩, newline, presence)
--- KEYS[4] epoch (string)  KEYS[5] limits:<name> (hash)  KEYS[6…] artifact:<sha256> (strings). TTL
+-- KEYS[4] epoch (string)  KEYS[5] limits:<name> (hash)  KEYS[6] cancel:⟨m⟩ (zset: see CANCEL)
+-- KEYS[7…] lease:<batch> (hash) for each batch, then artifact:<sha256> (strings). TTL
 -- ARGV[1] batcher   ARGV[2] ⟨m⟩   ARGV[3] presence   ARGV[4] lease in ms   ARGV[5] ms that a file lives
--- ARGV[6] what a cancel key begins with   ARGV[7] an epoch, should there be none   ARGV[8] number of batches
--- ARGV[9…] the batches, then the ids of their live jobs
--- Returns {lost batches, cancelled ids, epoch, live limits or 0 where their key is no hash, 1 where card or files are gone}
+-- ARGV[6] an epoch, should there be none   ARGV[7] number of batches
+-- ARGV[8…] for each batch: its name, number of its live jobs, their ids
+-- Returns {lost batches, ids of jobs that nobody waits for, epoch, live limits
+--          or 0 where their key is no hash, 1 where card or files are gone}
 
 local now = now_ms()
-local batches = tonumber(ARGV[8])
+local batches = tonumber(ARGV[7])
+local lost, cancelled = {}, {}
 
-local lost = {}
-for i = 9, 8 + batches do
-  if named('ZSCORE', KEYS[1], ARGV[i]) then
-    redis.call('ZADD', KEYS[1], now + ARGV[4], ARGV[i])
-  else
-    lost[#lost + 1] = ARGV[i]
+-- What is cancelled leaves the lease: its mark may go, and should this batcher die nobody computes it again. So a job
+-- that is not in its lease is cancelled, or has ended.
+local function look_at(lease, is_held, ids)
+  local marked = cancelled_among(KEYS[6], ids)
+  for i, id in ipairs(ids) do
+    if marked[i] and is_held then redis.pcall('HDEL', lease, id) end
+    if marked[i] or is_held and redis.pcall('HEXISTS', lease, id) == 0 then cancelled[#cancelled + 1] = id end
   end
 end
 
-local cancelled = {}
-for i = 9 + batches, #ARGV do
-  if redis.call('EXISTS', ARGV[6] .. ARGV[i]) == 1 then cancelled[#cancelled + 1] = ARGV[i] end
+local at = 8
+for i = 1, batches do
+  local batch, count, ids = ARGV[at], tonumber(ARGV[at + 1]), {}
+  for j = at + 2, at + 1 + count do ids[#ids + 1] = ARGV[j] end
+  local is_held = named('ZSCORE', KEYS[1], batch)
+  if is_held then
+    redis.call('ZADD', KEYS[1], now + ARGV[4], batch)
+  else
+    lost[#lost + 1] = batch
+  end
+  look_at(KEYS[6 + i], is_held, ids)
+  at = at + 2 + count
 end
 
 local missing = named('HEXISTS', KEYS[2], ARGV[2]) == 0
-for i = 6, #KEYS do
+for i = 7 + batches, #KEYS do
   if redis.call('PEXPIRE', KEYS[i], ARGV[5]) == 0 then missing = true end
 end
 named('HSET', KEYS[3], ARGV[1], string.format('%013d', now) .. ARGV[2] .. '\n' .. ARGV[3])
-redis.call('SET', KEYS[4], ARGV[7], 'NX')
+redis.call('SET', KEYS[4], ARGV[6], 'NX')
 -- An operator's typing error must not stop a heart.
 local limits = redis.pcall('HGETALL', KEYS[5])
 return {lost, cancelled, named('GET', KEYS[4]), limits.err and 0 or limits, missing and 1 or 0}

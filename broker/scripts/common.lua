@@ -4,6 +4,7 @@ local MARGIN = 60000      -- ms that a key outlives the last deadline in it
 local FRAME_TTL = 660000  -- ms that frames wait for a front end that is away: longer than any caller may wait
 local ID = 32             -- characters of a job id
 local HEADER = 85         -- bytes before the body
+local WIDTHS = {16, 24}   -- digits of a job id that name its request, and its record in that
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -67,6 +68,34 @@ local function leased(key)
     if job then jobs[#jobs + 1] = job end
   end
   return jobs
+end
+
+-- Of which of these jobs nobody waits for the outcome any more: place → true.
+local function cancelled_among(marks, ids)
+  local cancelled = {}
+  if #ids == 0 or redis.call('EXISTS', marks) == 0 then return cancelled end
+  local names, place = {}, {}
+  for _, id in ipairs(ids) do
+    for _, width in ipairs(WIDTHS) do
+      local name = id:sub(1, width)
+      if not place[name] then
+        names[#names + 1] = name
+        place[name] = #names
+      end
+    end
+  end
+  local scores = {}
+  for at = 1, #names, 1000 do
+    local found = redis.pcall('ZMSCORE', marks, unpack(names, at, math.min(at + 999, #names)))
+    if found.err then return cancelled end  -- a key that is no zset
+    for i, score in ipairs(found) do scores[at + i - 1] = score end
+  end
+  for i, id in ipairs(ids) do
+    for _, width in ipairs(WIDTHS) do
+      if scores[place[id:sub(1, width)]] then cancelled[i] = true end
+    end
+  end
+  return cancelled
 end
 
 -- Puts jobs at the head of their lanes, order kept; `lanes` maps 'i' and 'b' to {queue, counter}.

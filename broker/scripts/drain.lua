@@ -6,16 +6,16 @@
 -- KEYS[7] leases (zset: batch → expiry in ms)
 -- KEYS[8] lease:<batch> (hash: job id → job; 'order' → how often it was asked for again (a digit), ids as claimed;
 --         'staged' while the batch has not started)
+-- KEYS[9] cancel:⟨m⟩ (zset: see CANCEL)
 -- ARGV[1] batch   ARGV[2] lease in ms   ARGV[3] most jobs   ARGV[4] most tokens
--- ARGV[5] 1 = staged   ARGV[6] 1 = suspects first   ARGV[7] what a cancel key begins with
--- ARGV[8] ms that the head of the bulk lane is passed over
--- ARGV[9] most bytes of the jobs; a larger one travels alone
+-- ARGV[5] 1 = staged   ARGV[6] 1 = suspects first   ARGV[7] ms that the head of the bulk lane is passed over
+-- ARGV[8] most bytes of the jobs; a larger one travels alone
 -- Returns {now, jobs still waiting, suspects among them, why the claim ended, job, job, …}
 
 local SLICE, SMALL = 16, 65536  -- jobs, bytes
 local MOST_ASKED = 3  -- times that asking again extends a lease
 local batch, lease_ms = ARGV[1], tonumber(ARGV[2])
-local max_jobs, max_tokens, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[9])
+local max_jobs, max_tokens, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[8])
 local now = now_ms()
 local jobs, ids, seen = {}, {}, {}
 local tokens, bytes, looked, closed_by = 0, 0, 0, 'empty'
@@ -24,14 +24,14 @@ local function waiting()
   return redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]) + redis.call('LLEN', KEYS[5])
 end
 
-local function marks(head)
-  local names = {}
-  for i, job in ipairs(head) do names[i] = ARGV[7] .. id_of(job) end
-  return redis.call('MGET', unpack(names))
+local function ids_of(head)
+  local found = {}
+  for i, job in ipairs(head) do found[i] = id_of(job) end
+  return found
 end
 
-local function is_live(job, mark)
-  return #job >= HEADER and deadline_of(job) > now and not mark and not seen[id_of(job)]
+local function is_live(job, is_cancelled)
+  return #job >= HEADER and deadline_of(job) > now and not is_cancelled and not seen[id_of(job)]
 end
 
 local function claim(job)
@@ -56,7 +56,7 @@ local function take(list, fits, most, looks)
     local head = redis.call('LRANGE', list, 0, math.min(most - #jobs, at_once) - 1)
     if #head == 0 then break end
     at_once = is_small(head) and 4 * at_once or SLICE
-    local cancelled, used, stop = marks(head), 0, false
+    local cancelled, used, stop = cancelled_among(KEYS[9], ids_of(head)), 0, false
     for i, job in ipairs(head) do
       if is_live(job, cancelled[i]) then
         if not fits(job) then stop = true break end
@@ -103,7 +103,7 @@ end
 
 local function bulk_has_waited()
   local head = redis.call('LINDEX', KEYS[2], 0)
-  return head and now - admitted_of(head) >= tonumber(ARGV[8])
+  return head and now - admitted_of(head) >= tonumber(ARGV[7])
 end
 
 -- Bulk that has waited takes its eighth first, looking at no more than would leave interactive jobs their looks.
@@ -158,4 +158,5 @@ if #jobs > 0 then write_lease() end
 
 local left = waiting()
 if left > 0 then wake(KEYS[6]) else redis.call('DEL', KEYS[6]) end
+if left + #jobs + redis.call('ZCARD', KEYS[7]) == 0 then redis.call('DEL', KEYS[9]) end  -- there is nothing to cancel
 return {now, left, redis.call('LLEN', KEYS[5]), closed_by, unpack(jobs)}

@@ -3,10 +3,10 @@
 --
 -- KEYS[1] q interactive (list)   KEYS[2] q bulk (list)   KEYS[3] KEYS[4] their tokens (strings)
 -- KEYS[5] suspect (list)   KEYS[6] wake (list)   KEYS[7] leases (zset)   KEYS[8] dead (list)
--- KEYS[9] cards (hash)     KEYS[10] batchers (hash)
+-- KEYS[9] cards (hash)     KEYS[10] batchers (hash)   KEYS[11] cancel:⟨m⟩ (zset: see CANCEL)
 -- ARGV[1] what every key begins with   ARGV[2] attempts that make a dead letter   ARGV[3] dead letters kept
 -- ARGV[4] ms of silence after which a batcher is pruned   ARGV[5] jobs after which a call takes no further lease
--- ARGV[6] the same in bytes
+-- ARGV[6] the same in bytes   ARGV[7] ms after which jobs in leases know that they are cancelled
 -- Returns the ids of this call's dead letters
 
 local prefix, most_attempts = ARGV[1], tonumber(ARGV[2])
@@ -68,6 +68,19 @@ for _, batch in ipairs(named('ZRANGEBYSCORE', KEYS[7], '-inf', now, 'LIMIT', 0, 
 end
 fresh_to_head()
 if returned > 0 then wake(KEYS[6]) end
+
+-- A mark is of no use once every job that waits was admitted after it.
+local function sweep_marks()
+  local oldest = now - ARGV[7]
+  for _, list in ipairs({KEYS[1], KEYS[2], KEYS[5]}) do
+    local head = redis.call('LINDEX', list, 0)
+    if head then oldest = math.min(oldest, admitted_of(head)) end
+  end
+  if type(redis.pcall('ZREMRANGEBYSCORE', KEYS[11], '-inf', '(' .. oldest)) == 'table' then
+    redis.call('DEL', KEYS[11])  -- no zset
+  end
+end
+sweep_marks()
 
 -- An entry without a time is older than all, and so is one from the future: nobody beats for it.
 local function silence(entry)

@@ -94,7 +94,7 @@ class History:
 
     async def cancel(self, step: str) -> None:
         if self.jobs:
-            await self.world.cancel(self.dice.choice(self.jobs), remember=1_000.0)
+            await self.world.cancel(self.dice.choice(self.jobs))
 
     async def crash(self, step: str) -> None:
         hasty = self.batchers[1]

@@ -15,7 +15,19 @@ import redis
 from broker.contract import BatcherBroker, FrontEndBroker, Heart
 from broker.keys import Keys
 from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
-from broker.messages import AdmitRequest, Claim, DeadLetter, Job, Limits, ModelCard, Outcome, Presence, Result
+from broker.messages import (
+    RECORD,
+    AdmitRequest,
+    Cancel,
+    Claim,
+    DeadLetter,
+    Job,
+    Limits,
+    ModelCard,
+    Outcome,
+    Presence,
+    Result,
+)
 from broker.rights import Role
 from tests.contract.users import url_as
 
@@ -32,6 +44,10 @@ def job(**fields: Any) -> Job:
 
 def request(*jobs: Job, model: str = MODEL, time_left: float = LONG, **fields: Any) -> AdmitRequest:
     return AdmitRequest(model=model, jobs=jobs, time_left=time_left, **fields)
+
+
+def cancel(one: Job, digits: int = RECORD, model: str = MODEL) -> Cancel:
+    return Cancel(model=model, ids=one.id[:digits])
 
 
 def results(*jobs: Job) -> list[Result]:
@@ -94,9 +110,12 @@ class World(ABC):
         [verdict] = await front_end.admit(self._sequence, [request(*jobs, **how)], {})
         assert verdict.refusal is None
 
-    async def cancel(self, *jobs: Job, remember: float = LONG) -> None:
+    async def cancel(self, *jobs: Job) -> None:
+        await self.cancel_all(*map(cancel, jobs))
+
+    async def cancel_all(self, *said: Cancel) -> None:
         self._sequence += 1
-        await (await self.front_end()).admit(self._sequence, [], {one.id: remember for one in jobs})
+        await (await self.front_end()).admit(self._sequence, [], said)
 
     async def outcomes(self, name: str = FRONT_END) -> list[Outcome]:
         """What waits for a front end, read without handling it."""

@@ -48,9 +48,9 @@ NOT_THEIRS = {
         ("LRANGE", KEYS.suspects("m"), "0", "1"),
         ("SET", KEYS.cards, "1"),
         ("SET", KEYS.artifact("0"), "1"),
-        ("GET", KEYS.cancel("0")),
+        ("ZSCORE", KEYS.cancel("m"), "0"),
     ],
-    Role.BATCHER: [("SET", KEYS.cancel("0"), "1"), ("GET", KEYS.admit("f")), ("SCAN", "0")],
+    Role.BATCHER: [("GET", KEYS.admit("f")), ("SCAN", "0")],
     Role.OPERATOR: [
         ("LRANGE", KEYS.reply("f"), "0", "1"),
         ("SET", KEYS.epoch, "1"),

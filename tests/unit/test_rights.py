@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "broker" / "scripts"
 USERS = (ROOT / "docs" / "acl" / "users.acl").read_text().splitlines()
 RUN_BY = {
-    Role.FRONT_END: {"admit"},
+    Role.FRONT_END: {"admit", "cancel"},
     Role.BATCHER: {"announce", "beat", "drain", "fail", "finish", "reclaim", "release"},
     Role.OPERATOR: {"look", "letters", "drop", "rights"},
 }
-READS = {"get", "mget", "exists", "llen", "lindex", "lrange", "hlen", "hexists", "hgetall", "zcard", "zrange"}
+READS = {"get", "exists", "llen", "lindex", "lrange", "hlen", "hexists", "hgetall", "zcard", "zrange", "zmscore"}
 WRITES = {"ltrim", "rpush", "pexpire"}  # and read nothing; so does SET, by itself
 
 

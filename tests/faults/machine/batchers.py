@@ -76,9 +76,14 @@ class BatcherRules(Stage):
         hand = self.hands[slot]
         pulse = self.heart.beat(Presence(batcher=hand.id, model=MODEL), hand.claims)
         assert pulse.lost == hand.claims.keys() - self.house.leases.keys()
-        assert pulse.cancelled == self.cancelled & {id for ids in hand.claims.values() for id in ids}
-        for batch in hand.claims.keys() & self.house.leases.keys():
-            self._renew(self.house.leases[batch])
+        held = hand.claims.keys() & self.house.leases.keys()
+        for batch in held:
+            lease = self.house.leases[batch]
+            self._renew(lease)
+            lease.jobs = [job for job in lease.jobs if job not in self.cancelled]
+        of_no_use = {id for batch in held for id in hand.claims[batch] if id not in self.house.leases[batch].jobs}
+        others = {id for batch in hand.claims.keys() - held for id in hand.claims[batch]}
+        assert of_no_use <= pulse.cancelled <= of_no_use | self.cancelled & others
 
     @rule(batch=batches)
     def expire(self, batch: str) -> None:

@@ -98,7 +98,7 @@ def take(server: redis.Redis, keys: Keys) -> Census:
 def _read(pipe: Any, key: str, name: str) -> None:
     if name.startswith(LISTS):
         pipe.lrange(key, 0, -1)
-    elif name.startswith("leases:"):
+    elif name.startswith(("leases:", "cancel:")):
         pipe.zrange(key, 0, -1, withscores=True)
     elif name.startswith(("lease:", "cards", "batchers", "limits:")):
         pipe.hgetall(key)

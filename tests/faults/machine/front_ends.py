@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from broker.messages import AdmitRequest, FailureCode, Job, Lane, Verdict
+from broker.messages import RECORD, AdmitRequest, Cancel, FailureCode, Job, Lane, Verdict, job_id_of
 from tests.faults.machine.census import MODEL, Fate, fate
-from tests.faults.machine.stage import LONG, MAX_JOBS, MAX_TOKENS, Life, Stage
+from tests.faults.machine.stage import MAX_JOBS, MAX_TOKENS, Life, Stage
 
 MOMENT = 0.001  # seconds: a deadline that is over when the admission has been answered
 slots = st.integers(0, 1)
@@ -71,7 +71,7 @@ class FrontEndRules(Stage):
     @rule(slot=slots, pick=picks)
     def cancel(self, slot: int, pick: int) -> None:
         job = list(self.house.jobs)[-1 - pick % len(self.house.jobs)]
-        self._run(self.lives[slot].broker.admit(0, [], {job: LONG}))
+        self._run(self.lives[slot].broker.admit(0, [], [Cancel(model=MODEL, ids=job[:RECORD])]))
         self.cancelled.add(job)
         self.house.unwanted.add(job)
 
@@ -84,7 +84,10 @@ class FrontEndRules(Stage):
         frames = self._run(life.broker.receive(handled, 0.0))
         kept = self.house.frames.get(life.id, [])[handled:]
         self.house.frames[life.id] = kept
-        assert [fate(outcome) for outcome in frames.outcomes] == [one for frame in kept for one in frame]
+        assert frames.more == (len(kept) > frames.count) or frames.count == len(kept)
+        assert [fate(outcome) for outcome in frames.outcomes] == [
+            one for frame in kept[: frames.count] for one in frame
+        ]
         life.read = frames.count
         self._accept(life, [fate(outcome) for outcome in frames.outcomes])
 
@@ -104,7 +107,7 @@ class FrontEndRules(Stage):
 
     def _request(self, life: Life, wish: Wish) -> AdmitRequest:
         jobs = [
-            Job(id=f"{self._next():032x}", front_end=life.id, input=[7], cost=cost, lane=wish.lane)
+            Job(id=job_id_of(f"{self._next():016x}", 0, 0), front_end=life.id, input=[7], cost=cost, lane=wish.lane)
             for cost in wish.costs
         ]
         how = {"time_left": wish.time_left, "lane": wish.lane, "most_ahead": wish.most_ahead}

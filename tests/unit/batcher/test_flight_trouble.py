@@ -10,7 +10,7 @@ import pytest
 from batcher import model_thread
 from batcher.engine import Done
 from broker.memory import MemoryHeart
-from broker.messages import Failure, FailureCode, Limits, Presence
+from broker.messages import RECORD, Cancel, Failure, FailureCode, Limits, Presence
 from tests.unit.batcher.flying import MODEL, outputs, until, world
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_cancelled_job_leaves_after_the_next_beat() -> None:
     async with world() as here:
         await here.in_flight("9 gone", "2 kept")
-        await here.front_end.admit(99, [], {here.wire.claims[0].claim.jobs[0].id: 60.0})
+        await here.front_end.admit(99, [], [Cancel(model=MODEL, ids=here.wire.claims[0].claim.jobs[0].id[:RECORD])])
 
         beat = MemoryHeart(here.store, MODEL).beat(Presence(batcher="b", model=MODEL), here.vitals.batches)
         here.loop.pulse(beat)

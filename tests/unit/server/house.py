@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from broker.contract import Frames
 from broker.messages import (
     AdmitRequest,
     Announcement,
+    Cancel,
     Failure,
     FailureCode,
     Fleet,
@@ -99,7 +100,7 @@ class ScriptedBroker:
     files: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.trips: list[tuple[int, Sequence[AdmitRequest], Mapping[str, float]]] = []
+        self.trips: list[tuple[int, Sequence[AdmitRequest], Collection[Cancel]]] = []
         self.handled: list[int] = []
         self.outbox: list[Outcome] = []
         self.bell = asyncio.Event()
@@ -112,13 +113,15 @@ class ScriptedBroker:
         return [job for _, requests, _ in self.trips for request in requests for job in request.jobs]
 
     @property
-    def cancelled(self) -> dict[str, float]:
-        return {job: seconds for _, _, cancelled in self.trips for job, seconds in cancelled.items()}
+    def cancelled(self) -> set[str]:
+        """The ids of jobs that were brought and cancelled."""
+        said = [one for _, _, cancelled in self.trips for one in cancelled]
+        return {job.id for job in self.jobs if any(job.id.startswith(one.ids) for one in said)}
 
     async def admit(
-        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Mapping[str, float]
+        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Cancel]
     ) -> list[Verdict]:
-        self.trips.append((sequence, requests, dict(cancelled)))
+        self.trips.append((sequence, requests, list(cancelled)))
         self.admitted.set()
         if self.admit_errors:
             raise self.admit_errors.pop(0)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
-from broker.messages import Failure, FailureCode, Lane, Result, Timing, Verdict
+from broker.messages import RECORD, REQUEST, Cancel, Failure, FailureCode, Lane, Result, Timing, Verdict
 from server.answer import Record
 from server.codecs.contract import Piece, Plan
 from server.codecs.work import UNBOUNDED, Abandoned
@@ -115,14 +116,49 @@ async def test_jobs_are_forgotten_when_their_answer_is_over(post):
     assert post.door.unclaimed == 1
 
 
-async def test_what_is_left_of_an_answer_that_is_over_is_cancelled_for_the_time_it_had(post):
-    with post.expect("one two", seconds=60.0) as answer:
+async def test_what_is_left_of_an_answer_that_is_over_is_cancelled_in_one_word(post):
+    with post.expect("one two", *["three"] * 50, seconds=60.0) as answer:
         post.door.admit(answer)
-        first, second = post.jobs()
+        deadline = post.clock() + 60.0
+        first, *others = post.jobs()
         post.door.settle([result(first)])
         post.clock.tick(20.0)
 
-    assert post.take()[1] == {second.id: 40.0}
+    [(cancel, known)] = post.take()[1].items()
+    assert (cancel.model, known) == (card().key, deadline)
+    assert all(job.id.startswith(cancel.ids) for job in others)
+
+
+async def test_the_ids_of_a_request_s_jobs_name_it_and_their_records_and_nobody_else_s(post):
+    with post.expect("one two", "three") as answer, post.expect("four") as other:
+        post.door.admit(answer)
+        post.door.admit(other)
+        one, two, three, four = (job.id for job in post.jobs())
+
+    assert one[:RECORD] == two[:RECORD] != three[:RECORD]
+    assert one[:REQUEST] == three[:REQUEST] != four[:REQUEST]
+    assert len({one, two, three, four}) == 4
+    assert {len(id) for id in (one, two, three, four)} == {32}
+
+
+async def test_a_failed_piece_cancels_its_record_and_no_other(post):
+    with post.expect("one two", "three four") as answer:
+        post.door.admit(answer)
+        jobs = post.jobs()
+
+        post.door.settle([Failure(job_id=jobs[0].id, code=FailureCode.MODEL_ERROR, message="no")])
+
+        assert [cancel.ids for cancel in post.take()[1]] == [jobs[1].id[:RECORD]]
+
+
+async def test_cancellations_beyond_a_trip_go_with_the_next(post, monkeypatch):
+    monkeypatch.setattr("server.outbox.CANCELS_A_TRIP", 2)
+    with ExitStack() as answers:
+        for _ in range(5):
+            post.door.admit(answers.enter_context(post.expect("one")))
+        post.jobs()
+
+    assert [len(post.take()[1]) for _ in range(4)] == [2, 2, 1, 0]
 
 
 async def test_what_expired_is_not_cancelled_because_the_broker_drops_it(post):
@@ -293,7 +329,8 @@ async def test_a_renewed_answer_is_encoded_by_the_new_codec_for_the_new_revision
 
         parcels, cancelled = post.take()
         assert [(parcel.model, [job.input for job in parcel.jobs]) for parcel in parcels] == [("echo@r2", ["r2:one"])]
-        assert list(cancelled) == [old.id]
+        assert list(cancelled) == [Cancel(model=card().key, ids=old.id[:REQUEST])]
+        assert parcels[0].jobs[0].id[:REQUEST] != old.id[:REQUEST]
 
 
 async def test_a_parcel_no_trip_has_taken_yet_goes_only_for_the_new_revision(post):

@@ -151,7 +151,7 @@ async def test_cancellations_of_a_trip_without_reply_go_with_the_next():
 
         await jitney.ask("b")
 
-        assert any(lost.id in cancelled for _, _, cancelled in broker.trips[failing:])
+        assert any(lost.id.startswith(one.ids) for _, _, cancelled in broker.trips[failing:] for one in cancelled)
 
 
 async def test_jobs_whose_fate_was_lost_before_memory_was_spent_are_cancelled_later():
@@ -269,4 +269,4 @@ async def test_a_request_past_its_deadline_is_not_cancelled_in_the_broker():
         await jitney.ask("one", headers={"X-Request-Timeout": "0.01"})
         await jitney.ask("two", headers={"X-Request-Timeout": "0.01"})
 
-        assert broker.cancelled == {}
+        assert broker.cancelled == set()
