@@ -1,0 +1,123 @@
+"""Two models of one task: the first answers unnamed requests, and no other in its place, whatever restarts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from broker.rights import Role
+from tests.contract.users import url_as
+from tests.integration.processes import ROOT, FrontEnd
+from tests.integration.stack import Stack, stack
+from tests.models import tiny
+
+BODY = {"payload": {"records": [{"id": 1, "text": "word1 word2"}]}}
+
+
+@pytest.fixture(scope="module")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    place = tmp_path_factory.mktemp("models")
+    return [f"embedding:{tiny.encoder(place / name, seed=seed)}" for seed, name in enumerate(("zebra", "ant"))]
+
+
+@pytest.fixture(scope="module")
+def house(encoders: list[str]) -> Iterator[Stack]:
+    """Zebra was there first; ant is first by the alphabet."""
+    with stack([], front_ends=2) as made:
+        for spec in encoders:
+            made.start_batcher(spec)
+        made.wait_live(2)
+        yield made
+
+
+def whose(front_end: FrontEnd) -> str:
+    """Which model answers an unnamed request, or the status of its refusal."""
+    reply = front_end.post("/embedding", BODY)
+    return reply.headers["jitney-model"].partition("@")[0] if reply.status == 200 else str(reply.status)
+
+
+def jitney(house: Stack, *arguments: str) -> str:
+    url = url_as(Role.OPERATOR, house.broker.url)
+    command = [sys.executable, "-m", "jitney", *arguments]
+    told: Any = {"capture_output": True, "text": True, "cwd": ROOT, "check": True}
+    return subprocess.run(command, env={**house.environ, "JITNEY_REDIS_URL": url}, **told).stdout
+
+
+def test_a_setting_names_the_default(encoders: list[str], house: Stack) -> None:
+    front_end = house.start_front_end(default_models="embedding=ant")
+    house.until(lambda: whose(front_end) == "ant", "the setting is followed")
+
+    assert whose(house.front_ends[0]) == "zebra"
+    front_end.stop()
+    house.front_ends.remove(front_end)
+
+
+def test_a_broker_that_comes_back_empty_changes_no_default(house: Stack) -> None:
+    assert whose(house.front_ends[0]) == "zebra"
+
+    house.redis.flushall()
+    house.wait_live(2)
+
+    assert [whose(front_end) for front_end in house.front_ends] == ["zebra", "zebra"]
+
+
+def test_the_first_model_stays_the_default_through_every_restart_until_an_operator_chooses(
+    house: Stack, encoders: list[str]
+) -> None:
+    assert [whose(front_end) for front_end in house.front_ends] == ["zebra", "zebra"]
+
+    house.batchers[0].stop()
+    for front_end in house.front_ends:
+        house.until(lambda front_end=front_end: whose(front_end) == "503", "the default is missed")  # type: ignore[misc]
+    late = house.start_front_end()
+    house.until(lambda: late.get("/v1/models").json()["models"] != [], "the late front end sees the other model")
+    assert whose(late) == "503"
+    refused = late.post("/embedding", BODY).json()
+    assert refused["code"] == "no_batcher" and "'zebra'" in refused["detail"] and "ant" in refused["detail"]
+    checks = {check["name"]: check["ok"] for check in late.get("/readyz").json()["checks"]}
+    assert checks["default of embedding"] is False
+    named = {"payload": {**BODY["payload"], "model": "ant"}}
+    assert late.post("/embedding", named).headers["jitney-model"].startswith("ant@")
+
+    house.start_batcher(encoders[0])
+    for front_end in house.front_ends:
+        house.until(lambda front_end=front_end: whose(front_end) == "zebra", "the default is back")  # type: ignore[misc]
+
+    assert "zebra" in jitney(house, "default")
+    assert "ant" in jitney(house, "default", "embedding", "ant")
+    for front_end in house.front_ends:
+        house.until(lambda front_end=front_end: whose(front_end) == "ant", "the operator's choice is followed")  # type: ignore[misc]
+
+
+def test_an_empty_fleet_is_ready_and_not_ok_and_no_name_is_unknown_yet() -> None:
+    with stack([]) as made:
+        reply = made.get("/readyz")
+
+        assert (reply.status, reply.json()["status"]) == (200, "degraded")
+        assert made.post("/models/any", BODY).status == 503
+        assert made.post("/embedding", {"payload": {**BODY["payload"], "model": "any"}}).status == 503
+
+
+def test_a_second_model_under_a_name_that_is_taken_is_told_and_changes_nothing(encoders: list[str]) -> None:
+    with stack(["synthetic:1ms"]) as made:
+        second = made.start_batcher(encoders[0], name="synthetic")
+        made.until(lambda: "name taken" in made.front_ends[0].stderr(), "the front end tells of it", second)
+
+        checks = {check["name"]: check for check in made.get("/readyz").json()["checks"]}
+        answers = {made.post("/models/synthetic", BODY).json()["result"][0]["text"] for _ in range(20)}
+
+    assert answers == {"2drow 1drow"}
+    assert checks["name synthetic"]["ok"] is False and "embedding" in checks["name synthetic"]["detail"]
+
+
+def test_a_front_end_refuses_to_listen_nowhere() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "server", "--host", ""], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+
+    assert run.returncode == 2
+    assert "--host is empty" in run.stderr and "Traceback" not in run.stderr
