@@ -11,11 +11,14 @@ import structlog
 from broker.messages import FailureCode, Value
 from broker.numbers import NOT_FINITE, is_finite
 from broker.panics import CONTROL, is_panic
+from broker.seldom import Seldom
 from server.codecs.contract import Codec, CodecError, Plan
 from server.codecs.work import Abandoned, RequestTooLarge, Work
 from server.errors import INTERNAL_DETAIL, Problem, problem_of
 
 log = structlog.get_logger("server.encoding")
+# What one text brings about, the others of its request do as well.
+_tell_failed, _tell_not_finite = Seldom(log.error), Seldom(log.warning)
 
 # Beyond so many bytes of a body, or values of its outputs, the loop would stand still for milliseconds: a thread works.
 INLINE = 8192
@@ -55,13 +58,13 @@ def decode(codec: Codec, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any]
     except BaseException as error:
         return _failed(error, step="decode", pieces=len(outputs))
     # JSON would say null, and a client take it for an answer. Batchers look too; what they sent is not all that counts.
-    log.warning("answer not finite", pieces=len(outputs))
+    _tell_not_finite("answer not finite", pieces=len(outputs))
     return Problem(FailureCode.MODEL_ERROR, NOT_FINITE)
 
 
 def _failed(error: BaseException, **what: Any) -> Problem:
     where = {"panic": type(error).__name__} if is_panic(error) else {"exc_info": error}
-    log.error("codec failed", **what, **where)
+    _tell_failed("codec failed", **what, **where)
     return Problem("internal", INTERNAL_DETAIL)
 
 

@@ -313,6 +313,15 @@ async def test_the_failed_records_of_a_request_are_one_line_however_many_they_ar
     assert (len(line["jobs"]), line["more_jobs"]) == (16, 84)
 
 
+@pytest.mark.parametrize("text", ["bug", "undecodable", "fail:model_error"])
+async def test_a_mistake_that_every_record_of_a_request_shares_is_a_few_lines(text):
+    async with house() as jitney:
+        with structlog.testing.capture_logs() as lines:
+            await jitney.ask(*[text] * 256)
+
+    assert len(lines) <= 3, [line["event"] for line in lines]
+
+
 async def test_a_good_answer_is_no_line():
     async with house() as jitney:
         with structlog.testing.capture_logs() as lines:
