@@ -13,8 +13,11 @@ from dataclasses import dataclass
 
 from broker.leash import leash
 from jitney.plan import ChildSpec, Role
+from jitney.screen import plain
 
+NOT_TO_BE_HAD = 1  # the exit code that says: a port or a broker cannot be used; of a crash in Python too
 USAGE = 2  # the exit code that says: starting me again will not help
+OWN_WORDS = "python -m "  # begins the line in which our processes say why they end; a crash has a traceback instead
 LAST_LINES = 6
 LONGEST_LINE = 1 << 16  # bytes; a longer one is passed on in pieces
 
@@ -35,7 +38,11 @@ class Backoff:
 
 
 class GaveUp(Exception):
-    """A child cannot ever start like this; the message is its own."""
+    """A child cannot ever start like this; the message is its own, and so is the exit code."""
+
+    def __init__(self, message: str, code: int = USAGE) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Child:
@@ -79,12 +86,14 @@ class Child:
             if self._stopping.is_set():
                 return
             if self._is_hopeless(code):
-                raise GaveUp(f"{self.spec.title} cannot start: {reason(self._last)}")
+                raise GaveUp(f"{self.spec.title} cannot start: {reason(self._last)}", code)
             await self._rest(code, self._backoff.after(time.monotonic() - started))
 
     def _is_hopeless(self, code: int) -> bool:
-        # Without its broker nobody could ever start; whoever else fails may find the network or the hub back later.
-        return not self._was_ready and (code == USAGE or self.spec.role is Role.BROKER)
+        """It has never been ready, and says itself that somebody has to change something; a crash, or a kill, may pass.
+        Without its broker nobody could ever start."""
+        says_why = code == NOT_TO_BE_HAD and bool(self._last) and self._last[-1].startswith(OWN_WORDS)
+        return not self._was_ready and (code == USAGE or says_why or self.spec.role is Role.BROKER)
 
     def stop(self) -> None:
         """End it: SIGTERM now, SIGKILL after its grace. `run` returns when it is gone."""
@@ -157,17 +166,22 @@ class Child:
         self._relay(text)
 
     async def _rest(self, code: int, pause: float) -> None:
-        self._say(f"{self.spec.title} {how_it_ended(code)}; it starts again in {pause:g} s")
+        again = f" ({self._backoff.deaths} ends in a row)" if self._backoff.deaths > 1 else ""
+        self._say(f"{self.spec.title} {how_it_ended(code)}; it starts again in {pause:g} s{again}")
+        if code == -signal.SIGKILL:
+            self._say("    if nobody here killed it, the system did, for want of memory: dmesg says so")
         for line in self._last:
-            self._say(f"    its last words: {line}")
+            self._say(f"    its last words: {plain(line)}")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), pause)
 
 
 def reason(lines: Iterable[str]) -> str:
-    """What matters in the last words of a command line: its error, without the usage that stands before it."""
-    said = "\n".join(lines)
-    return said.partition("error: ")[2] or said
+    """What matters in the last words of a command: its error, without the usage or the log that stands before it."""
+    said = [plain(line) for line in lines]
+    own = [at for at, line in enumerate(said) if line.startswith(OWN_WORDS)]
+    told = "\n".join(said[own[-1] :] if own else said)
+    return told.partition("error: ")[2] or (told.partition(": ")[2] if own else told)
 
 
 def how_it_ended(code: int) -> str:

@@ -85,6 +85,9 @@ def up(
     host: Annotated[
         str, typer.Option(metavar="HOST", envvar="JITNEY_HOST", help="Where to listen; 0.0.0.0 lets others in.")
     ] = "127.0.0.1",
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show what goes well, too: a line for each batch.")
+    ] = False,
 ) -> None:
     """Serve models on this machine: a broker, a batcher a model, and front ends. Ctrl-C ends it all.
 
@@ -105,13 +108,14 @@ def up(
     \b
     The broker is the one that JITNEY_REDIS_URL names, else a private one that goes with us.
     Any other JITNEY_... variable reaches the processes that it concerns.
+    What dies is started again, sooner or later; what can never start is said, and the others go on.
     It ends with 0 after Ctrl-C, with 1 when the port or the broker cannot be had, with 2 when
-    something was asked for that cannot be.
+    something was asked for that cannot be: at once if nothing is left to serve, else after Ctrl-C.
     """
     from jitney.up import run_up
 
     never_fail()
-    raise typer.Exit(run_up(model or [], front_ends=front_ends, host=host, port=port))
+    raise typer.Exit(run_up(model or [], front_ends=front_ends, host=host, port=port, is_verbose=verbose))
 
 
 @app.command(short_help="Show what the broker holds.")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from jitney.child import Child
+from jitney.child import Child, GaveUp
 from jitney.greeting import greeting
 from jitney.plan import ChildSpec, Role
 from jitney.probe import Probe
@@ -30,6 +30,7 @@ class House:
         self._stopping = asyncio.Event()
         self._ending = False
         self._killed = False
+        self.given_up: dict[Child, GaveUp] = {}  # those that cannot start, while others serve
 
     def _child(self, spec: ChildSpec) -> Child:
         # A server's banner and its advice on kernel settings are not for a private broker; its last words are.
@@ -37,7 +38,7 @@ class House:
         return Child(spec, say=self._screen.say, relay=relay)
 
     async def run(self) -> bool:
-        """Serve until asked to end; False when it took a second asking. Raises `GaveUp`."""
+        """Serve until asked to end; False if it took two askings. Raises `GaveUp` where nothing is left to serve."""
         self._listen_to_signals()
         running = {child: asyncio.create_task(self._run(child)) for child in self._children}
         watching = asyncio.create_task(self._watch())
@@ -62,8 +63,16 @@ class House:
     async def _run(self, child: Child) -> None:
         if child.spec.role is not Role.BROKER:
             await self._broker_ready.wait()
-        if not self._ending:
+        if self._ending:
+            return
+        try:
             await child.run()
+        except GaveUp as error:
+            self.given_up[child] = error
+            if all(other in self.given_up for other in self._children if other.spec.role is child.spec.role):
+                raise
+            self._screen.complain(f"{error}; the others go on without it")
+            await self._stopping.wait()
 
     def end(self) -> None:
         """Once: everything ends in order, and `run` returns. Twice: everything is killed."""
@@ -77,6 +86,7 @@ class House:
 
     async def _end(self, running: dict[Child, asyncio.Task[None]]) -> None:
         self._ending = True
+        self._stopping.set()
         self._broker_ready.set()  # whoever still waited for it need not start any more
         for role in Role:
             ending = [child for child in running if child.spec.role is role]
@@ -107,7 +117,7 @@ class House:
                 self._screen.say(f"{child.spec.title} ready")
         if all(child.ready for child in self._children if child.spec.role is Role.BROKER):
             self._broker_ready.set()
-        return [child.spec.title for child in self._children if not child.ready]
+        return [child.spec.title for child in self._children if not (child.ready or child in self.given_up)]
 
     async def _greet(self) -> None:
         live = {model["name"]: model for model in await self._probe.live_models()}
@@ -117,6 +127,8 @@ class House:
         is_private = any(child.spec.role is Role.BROKER for child in self._children)
         broker = self._probe.redis_url if is_private else ""  # another's URL may hold a password
         self._screen.show(greeting(self._probe.url, ours, metrics, broker))
+        for error in self.given_up.values():
+            self._screen.complain(f"not served: {error}")
 
 
 def _nobody(line: str) -> None:

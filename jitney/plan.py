@@ -91,17 +91,26 @@ def broker_child(command: Sequence[str], directory: Path) -> ChildSpec:
 
 
 def children(
-    models: Sequence[ModelSpec], front_ends: int, host: str, port: int, redis_url: str, free_port: Callable[[], int]
+    models: Sequence[ModelSpec],
+    front_ends: int,
+    host: str,
+    port: int,
+    redis_url: str,
+    free_port: Callable[[], int],
+    *,
+    is_verbose: bool = False,
 ) -> list[ChildSpec]:
     """The table of processes: batchers, then front ends that share one port."""
     # By environment, not by flag: a URL may hold a password, and everybody may read a process's arguments.
-    environ = {"JITNEY_REDIS_URL": redis_url}
+    environ = {"JITNEY_REDIS_URL": redis_url, **({"JITNEY_LOG_LEVEL": "info"} if is_verbose else {})}
+    quiet = {"JITNEY_LOG_LEVEL": "warning"}  # a line for each batch is for whoever asks
     batchers = [
         ChildSpec(
             title=title,
             role=Role.BATCHER,
             command=(*PYTHON, "batcher", "--model", model.spec, "--name", model.name),
             environ=environ,
+            fallback=quiet,
             metrics_port=free_port(),
             model=model.name,
         )
@@ -114,7 +123,7 @@ def children(
             command=(*PYTHON, "server", "--host", host, "--port", str(port), "--reuse-port", "on"),
             environ=environ,
             # No load balancer has to notice that we end: Ctrl-C need not wait for it.
-            fallback={"JITNEY_DRAIN_SECONDS": "0"},
+            fallback={"JITNEY_DRAIN_SECONDS": "0", **quiet},
             metrics_port=free_port(),
         )
         for number in range(1, front_ends + 1)

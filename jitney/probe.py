@@ -56,6 +56,8 @@ class Probe:
 
     async def live_models(self) -> Sequence[Mapping[str, Any]]:
         """What `/v1/models` says of those that can be called now."""
+        if await self._get(self._host, self._port, "/readyz") is None:  # it would be refused, with a line in the log
+            return []
         body = await self._get(self._host, self._port, "/v1/models")
         listed = json.loads(body)["models"] if body is not None else []
         return [model for model in listed if model["status"] == "live"]

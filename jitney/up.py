@@ -26,14 +26,18 @@ class PortTaken(Exception):
     """This port cannot be ours; the message says what to do."""
 
 
-def run_up(texts: Sequence[str], *, front_ends: int, host: str, port: int) -> int:
-    """Serve until Ctrl-C or SIGTERM. The exit code: 0 clean, 1 port or broker not to be had, 2 usage, 130 killed."""
+def run_up(texts: Sequence[str], *, front_ends: int, host: str, port: int, is_verbose: bool = False) -> int:
+    """Serve until Ctrl-C or SIGTERM. The exit code: 0 clean, 1 port or broker not to be had, 2 something that was asked
+    for cannot be, 130 killed."""
     screen = Screen()
     try:
-        return _serve(screen, texts, front_ends, host, port)
-    except (UsageError, GaveUp) as error:
+        return _serve(screen, texts, front_ends, host, port, is_verbose)
+    except UsageError as error:
         screen.complain(str(error))
         return USAGE
+    except GaveUp as error:
+        screen.complain(f"{error}; nothing is left to serve")
+        return error.code if error.code in (NOT_TO_BE_HAD, USAGE) else NOT_TO_BE_HAD
     except (PortTaken, BrokerError) as error:
         screen.complain(str(error))
         return NOT_TO_BE_HAD
@@ -41,16 +45,16 @@ def run_up(texts: Sequence[str], *, front_ends: int, host: str, port: int) -> in
         return CLEAN
 
 
-def _serve(screen: Screen, texts: Sequence[str], front_ends: int, host: str, port: int) -> int:
+def _serve(screen: Screen, texts: Sequence[str], front_ends: int, host: str, port: int, is_verbose: bool) -> int:
     screen.say(f"jitney {__version__}")
     models = read_models(texts) or _default_models(screen)
     port = take_port(host, port)
     with _broker(screen) as (redis_url, table):
-        table += children(models, front_ends, host, port, redis_url, distinct(free_port))
+        table += children(models, front_ends, host, port, redis_url, distinct(free_port), is_verbose=is_verbose)
         screen.say(f"starting {', '.join(spec.title for spec in table)}")
-        clean = asyncio.run(_house(table, Probe(host, port, redis_url), screen))
-    screen.say("ended" if clean else "killed")
-    return CLEAN if clean else KILLED
+        code = asyncio.run(_house(table, Probe(host, port, redis_url), screen))
+    screen.say("ended" if code != KILLED else "killed")
+    return code
 
 
 @contextlib.contextmanager
@@ -67,8 +71,11 @@ def _broker(screen: Screen) -> Iterator[tuple[str, list[ChildSpec]]]:
         yield socket_url(directory), [broker_child(command(binary, directory), directory)]
 
 
-async def _house(table: Sequence[ChildSpec], probe: Probe, screen: Screen) -> bool:
-    return await House(table, probe, screen).run()
+async def _house(table: Sequence[ChildSpec], probe: Probe, screen: Screen) -> int:
+    house = House(table, probe, screen)
+    if not await house.run():
+        return KILLED
+    return USAGE if house.given_up else CLEAN
 
 
 def _default_models(screen: Screen) -> list[ModelSpec]:

@@ -16,7 +16,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 
+from broker.embedded import embedded_server
 from tests.integration.processes import ROOT, Reply, clean_environ, request
 
 READY = "end      Ctrl-C"  # the greeting's last line
@@ -151,6 +153,49 @@ def test_a_bad_spec_ends_it_all_with_code_2_and_the_reason(start: Start) -> None
 
     assert up.ends() == 2
     assert "jitney up: batcher synthetic cannot start: " in up.said()
+
+
+def test_a_model_that_cannot_be_loaded_is_said_once_and_the_others_serve(start: Start) -> None:
+    up = start("--model", "good=synthetic:1ms+0ms", "--model", "bad=translation:/nowhere")
+
+    up.says("jitney up: batcher bad cannot start: there is no directory /nowhere; the others go on without it")
+    up.says(READY)
+    up.says("not served: batcher bad cannot start")
+    assert up.call_as_shown().status == 200
+    up.popen.send_signal(signal.SIGINT)
+
+    assert up.ends() == 2
+    assert "starts again" not in up.said() and "Traceback" not in up.said()
+
+
+def test_what_goes_well_is_shown_only_to_who_asks(start: Start) -> None:
+    up = start("--model", "synthetic:1ms+0ms")
+    up.says(READY)
+    assert up.call_as_shown().status == 200
+    up.popen.send_signal(signal.SIGINT)
+    assert up.ends() == 0
+    quiet = up.said()
+
+    up = start("--model", "synthetic:1ms+0ms", "--verbose")
+    up.says(READY)
+    assert up.call_as_shown().status == 200
+    up.says("batcher synthetic | batch ")
+
+    assert "batcher synthetic |" not in quiet and "front end 1 |" not in quiet
+
+
+def test_nobody_on_the_machine_reads_a_password_off_its_command_lines(start: Start) -> None:
+    with embedded_server(tcp=True, environ={"PATH": os.environ.get("PATH", "")}) as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.config_set("requirepass", "hush-1f7c9e")
+        url = server.url.replace("//", "//:hush-1f7c9e@")
+        up = start("--model", "synthetic:1ms+0ms", JITNEY_REDIS_URL=url)
+        up.says(READY)
+
+        commands = list(up.children().values())
+
+    assert len(commands) >= 2 and not any("1f7c9e" in command for command in commands)
+    assert "1f7c9e" not in up.said()
 
 
 def test_a_busy_port_is_told_before_anything_starts(start: Start) -> None:

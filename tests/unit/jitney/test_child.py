@@ -39,6 +39,8 @@ def test_an_end_is_told_in_words(code: int, words: str) -> None:
     [
         (["usage: x [-h]", "x: error: no such model", "  try y"], "no such model\n  try y"),
         (["cannot"], "cannot"),
+        (['{"event": "loaded", "level": "info"}', "python -m batcher: no directory /x: y"], "no directory /x: y"),
+        (['{"event": "odd", "level": "warning", "a": 1}'], "warning odd a=1"),
     ],
 )
 def test_of_a_usage_message_the_error_matters(lines: list[str], matters: str) -> None:
@@ -171,3 +173,45 @@ async def test_a_private_broker_that_cannot_start_is_given_up(make_child: MakeCh
 
     with pytest.raises(GaveUp, match="no memory"):
         await child.run()
+
+
+async def test_a_child_that_says_why_it_cannot_be_is_given_up_with_its_own_code(make_child: MakeChild) -> None:
+    child = make_child("print('python -m server: port 9 is taken: choose another'); raise SystemExit(1)")
+
+    with pytest.raises(GaveUp, match="it cannot start: port 9 is taken: choose another") as caught:
+        await child.run()
+
+    assert caught.value.code == 1
+
+
+async def test_a_child_that_crashes_is_started_again_less_and_less_often(make_child: MakeChild, ear: Ear) -> None:
+    child = make_child("raise ValueError('python -m server: oh')")  # ends with 1 too
+    running = asyncio.create_task(child.run())
+
+    await ear.hears("it starts again in 0.004 s (3 ends in a row)")
+
+    child.stop()
+    await running
+
+
+async def test_a_child_that_the_system_killed_is_started_again_and_memory_is_named(
+    make_child: MakeChild, ear: Ear
+) -> None:
+    child = make_child("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    running = asyncio.create_task(child.run())
+
+    await ear.hears("for want of memory")
+
+    child.stop()
+    await running
+    assert any("was ended by SIGKILL; it starts again" in line for line in ear.lines)
+
+
+async def test_last_words_are_shown_as_a_person_would_like_them(make_child: MakeChild, ear: Ear) -> None:
+    child = make_child("""print('{"event": "broker lost", "level": "warning"}'); raise SystemExit(3)""")
+    running = asyncio.create_task(child.run())
+
+    await ear.hears("its last words: warning broker lost")
+
+    child.stop()
+    await running

@@ -43,6 +43,17 @@ class Shy(Eager):
         return False
 
 
+class Slow(Eager):
+    """Finds all ready but these."""
+
+    def __init__(self, *titles: str) -> None:
+        super().__init__("127.0.0.1", 1)
+        self._titles = titles
+
+    async def is_ready(self, spec: ChildSpec) -> bool:
+        return spec.title not in self._titles
+
+
 class Quiet(Screen):
     """Lets an ear hear what a person would see."""
 
@@ -55,6 +66,9 @@ class Quiet(Screen):
 
     def show(self, lines: Sequence[str]) -> None:
         self._ear("greeting " + " ".join(lines))
+
+    def complain(self, text: str) -> None:
+        self._ear(f"complaint: {text}")
 
     def relay(self, title: str, line: str) -> None:
         self._ear(f"{title}: {line}")
@@ -135,3 +149,30 @@ async def test_nobody_is_started_before_the_broker_is_ready(ear: Ear) -> None:
     house.end()
 
     assert await running
+
+
+HOPELESS = "print('error: no such model'); raise SystemExit(2)"
+
+
+async def test_one_that_cannot_start_is_said_and_the_others_go_on(ear: Ear) -> None:
+    table = [tiny(HOPELESS, "bad"), tiny(POLITE, "good"), tiny(POLITE, "front end", Role.FRONT_END)]
+    house = House(table, Slow("bad"), Quiet(ear))
+    running = asyncio.create_task(house.run())
+
+    await ear.hears("complaint: bad cannot start: no such model; the others go on without it")
+    await ear.hears("greeting")
+    await ear.hears("complaint: not served: bad cannot start")
+    await ear.hears("good: up")
+    await ear.hears("front end: up")
+
+    house.end()
+    assert await running
+    assert [str(error) for error in house.given_up.values()] == ["bad cannot start: no such model"]
+    assert [line for line in ear.lines if "bye" in line] == ["front end: bye", "good: bye"]
+
+
+async def test_when_nothing_is_left_to_serve_it_ends(ear: Ear) -> None:
+    table = [tiny(HOPELESS, "one"), tiny(HOPELESS, "two"), tiny(POLITE, "front end", Role.FRONT_END)]
+
+    with pytest.raises(GaveUp, match="no such model"):
+        await House(table, Slow("one", "two"), Quiet(ear)).run()

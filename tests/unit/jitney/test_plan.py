@@ -87,7 +87,7 @@ def test_a_batcher_is_told_its_model_and_name() -> None:
 def test_front_ends_end_at_once_unless_a_person_wants_otherwise() -> None:
     front_end = _table(["a=x:X"])[-1]
 
-    assert front_end.fallback == {"JITNEY_DRAIN_SECONDS": "0"}
+    assert front_end.fallback["JITNEY_DRAIN_SECONDS"] == "0"
 
 
 def test_the_brokers_url_is_in_no_command_line() -> None:
@@ -122,6 +122,15 @@ def test_an_address_that_is_not_ours_is_refused() -> None:
         take_port("192.0.2.1", 0)
 
 
-def _table(models: Sequence[str], front_ends: int = 1) -> list[ChildSpec]:
+def _table(models: Sequence[str], front_ends: int = 1, *, is_verbose: bool = False) -> list[ChildSpec]:
     ports = iter(range(1, 99))
-    return children(read_models(models), front_ends, "h", 9527, "redis://:secret@r", lambda: next(ports))
+    specs, url = read_models(models), "redis://:secret@r"
+    return children(specs, front_ends, "h", 9527, url, lambda: next(ports), is_verbose=is_verbose)
+
+
+def test_children_say_only_what_goes_wrong_unless_a_person_wants_more() -> None:
+    quiet, verbose = _table(["a=x:X"]), _table(["a=x:X"], is_verbose=True)
+
+    assert {child.fallback["JITNEY_LOG_LEVEL"] for child in quiet} == {"warning"}
+    assert {child.environ["JITNEY_LOG_LEVEL"] for child in verbose} == {"info"}
+    assert "JITNEY_LOG_LEVEL" not in quiet[0].environ  # one that is set already holds
