@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,7 +28,7 @@ class CodecPool:
 
     def __init__(self) -> None:
         self._middle = _Line(ThreadPoolExecutor(THREADS, "codec"))
-        self._large = _Line(ThreadPoolExecutor(THREADS, "large codec"))
+        self._large = _Line(ThreadPoolExecutor(THREADS, "large codec"), gives_back=True)
 
     async def run(self, do: Callable[[], Made], size: int, work: Work) -> Made:
         """What `do` returns or raises, from a thread. Cancelled, it also stops `work`, so the thread ends soon.
@@ -54,9 +57,18 @@ class CodecPool:
             line.threads.shutdown(wait=False, cancel_futures=True)
 
 
+def give_back_memory() -> None:
+    """To the system, what was used for a moment: errors hold their requests until the collector looks, which is rarely,
+    and glibc keeps what is free, for each thread."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # other systems have no such call
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 class _Line:
-    def __init__(self, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, threads: ThreadPoolExecutor, *, gives_back: bool = False) -> None:
         self.threads = threads
+        self.gives_back = gives_back
         self._length = 0  # those at work included
 
     async def run(self, do: Callable[[], Made]) -> Made:
@@ -67,3 +79,5 @@ class _Line:
             return await asyncio.wrap_future(self.threads.submit(do))
         finally:
             self._length -= 1
+            if self.gives_back and not self._length:
+                self.threads.submit(give_back_memory)

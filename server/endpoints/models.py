@@ -19,6 +19,7 @@ from server.endpoints.embedding import TASK as EMBEDDING
 from server.endpoints.inference import Call, Inference, choose
 from server.endpoints.translation import TASK as TRANSLATION
 from server.front_end import FrontEnd
+from server.options import further_fields
 
 OF_TASK: Mapping[str, BodyReader[Any]] = {
     TRANSLATION: BodyReader(schema.TranslationRequest),
@@ -26,8 +27,6 @@ OF_TASK: Mapping[str, BodyReader[Any]] = {
     EMBEDDING: BodyReader(schema.EmbeddingRequest),
 }
 CUSTOM: BodyReader[Any] = BodyReader(schema.AnyRequest, takes_options=True)
-ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
-NOT_OPTIONS = ("records", "model")
 
 
 def model_by_name(front_end: FrontEnd) -> Route:
@@ -39,17 +38,12 @@ def model_by_name(front_end: FrontEnd) -> Route:
         reader = OF_TASK.get(served.card.task, CUSTOM)
         asked, warnings = reader.read(body)
         payload = asked.payload
-        options = payload.options() if reader is not CUSTOM else _further_fields(body)
+        options = payload.options() if reader is not CUSTOM else further_fields(body)
         if payload.model not in (None, served.card.name):
             warnings = [*warnings, f"'model' in the payload is not read here: the address names {served.card.name!r}."]
         return Call(served, payload.records, options, warnings)
 
     return Route("/models/{name}", Inference(front_end, read), methods=["POST"])
-
-
-def _further_fields(body: bytes) -> Mapping[str, Any]:
-    payload: dict[str, Any] = schema.read(ANYTHING, body)["payload"]  # a number out of range shows only now
-    return {name: value for name, value in payload.items() if name not in NOT_OPTIONS}
 
 
 def model_list(front_end: FrontEnd) -> Route:

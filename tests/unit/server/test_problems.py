@@ -262,6 +262,28 @@ async def test_too_many_records_are_413():
         assert answer.json()["limit"] == 2
 
 
+ROWS = b'{"id": 1, "text": ""},' * 5_000
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [b'"x": [' + b"[]," * 40_000 + b"[]],", b'"records": [' + ROWS + b'{"id": 1, "text": ""}],'],
+    ids=["a large one", "records that others replace"],
+)
+async def test_further_fields_beyond_their_bound_are_413(extra):
+    async with house() as jitney:
+        body = b'{"payload": {%b "records": [{"id": 1, "text": "one"}]}}' % extra
+
+        assert told(await jitney.client.post("/models/echo", content=body)) == (413, "too_large")
+
+
+async def test_large_texts_do_not_count_as_further_fields():
+    async with house() as jitney:
+        answer = await jitney.ask("one " * 9_000 + " " * 100_000, style="plain")
+
+        assert answer.json()["result"][0]["options"] == {"style": "plain"}
+
+
 async def test_texts_of_more_jobs_than_may_ever_wait_are_413():
     async with house(max_queue_jobs=3) as jitney:
         answer = await jitney.ask("one two", "three four")
