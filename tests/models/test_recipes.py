@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import torch
+from transformers import AutoModel, AutoModelForSeq2SeqLM
 
 from batcher.card import make_card
 from batcher.models.errors import ModelSpecError
@@ -19,6 +20,7 @@ from batcher.models.spec import LoadedModel, load_model, parse_spec
 from server.codecs.contract import CodecError
 from server.codecs.text import TextCodec
 from tests.models import recipes
+from tests.models.test_families import config_of, network_of
 
 library = pytest.importorskip("sentence_transformers")
 
@@ -239,6 +241,22 @@ def test_every_file_of_the_recipe_is_part_of_the_revision(tmp_path: Path) -> Non
         seen.add(load(directory).about.revision)
 
     assert len(seen) == 1 + len(list(directory.rglob("*.json")))
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("family", ["t5", "mpnet", "roberta", "llama", "gpt2", "fnet"])
+def test_other_networks_give_the_vectors_of_the_library_as_well(tmp_path: Path, family: str, side: str) -> None:
+    directory = simple(tmp_path, pooling_mode=["lasttoken", "mean"])
+    config = config_of(family, vocab_size=len(recipes.WORDS), pad_token_id=0, n_positions=48)
+    made_of = AutoModelForSeq2SeqLM if family == "t5" else AutoModel
+    network_of(made_of, config).save_pretrained(directory)
+    recipes.tokenizer(model_max_length=40, padding_side=side, truncation_side=side).save_pretrained(directory)
+
+    got = answers(load(directory, long_text="truncate"), [*TEXTS, "word5 " * 60])
+
+    plain = oracle(directory)  # one by one: it does not hold that company changes nothing
+    expected = [torch.tensor(plain.encode(text)) for text in (*TEXTS, "word5 " * 60)]
+    assert torch.allclose(got, torch.stack(expected), atol=1e-5, rtol=1e-4)
 
 
 @pytest.fixture(scope="module")
