@@ -58,6 +58,7 @@ class Metrics:
     rejected: dict[Labels, int] = field(default_factory=_counts)  # reason: a problem code
     failed_records: dict[Labels, int] = field(default_factory=_counts)  # model, code
     unknown_tokens: dict[Labels, int] = field(default_factory=_counts)  # model
+    truncated_records: dict[Labels, int] = field(default_factory=_counts)  # model
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request is over."""
@@ -91,7 +92,8 @@ class Page(Collector):
         yield _histogram("request_stage_duration_seconds", "Where requests spent it", ("model", "stage"), m.stages)
         yield _counter("requests_rejected", "Requests that ended in a problem", ("reason",), m.rejected)
         yield _counter("records_failed", "Records that ended in an error", ("model", "code"), m.failed_records)
-        yield _counter("unknown_tokens", "Tokens that the vocabulary does not have", ("model",), m.unknown_tokens)
+        yield _counter("unknown_tokens", "Characters that no token stands for", ("model",), m.unknown_tokens)
+        yield _counter("records_truncated", "Answers cut by a limit", ("model",), m.truncated_records)
         yield from self._momentary()
         built = GaugeMetricFamily("jitney_build_info", "The version of this front end", labels=("version",))
         built.add_metric((self._version,), 1)

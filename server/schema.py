@@ -109,6 +109,12 @@ class TextAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     degenerate: Annotated[
         bool | None, Meta(description="true where a text came out empty or repeating itself, at a second try too")
     ] = None
+    truncated: Annotated[
+        bool | None, Meta(description="true where an answer came to the model's limit before its end")
+    ] = None
+    unread: Annotated[
+        int | None, Meta(description="how many characters the model has no token for; around a sentence they stay")
+    ] = None
     error: RecordError | None = None
 
 

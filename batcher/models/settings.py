@@ -13,6 +13,7 @@ MOST_BEAMS = 32
 ENGINES = ("in-flight", "reference")
 LONG_TEXT = ("average", "truncate")
 NORMALIZE = ("auto", "on", "off")
+SPLITS = ("sentence", "budget")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,11 @@ class ModelSettings:
         choices=ENGINES,
     )
     guard: bool = setting(True, "translation, in-flight: decode an answer that cycles or is empty again, by beams")
+    split: str = setting(
+        "sentence",
+        "translation: sentence (each sentence is a job of its own) or budget (lines too long for the model are cut)",
+        choices=SPLITS,
+    )
     long_text: str = setting(
         "average",
         "embedding, classification: a text over the model's length is computed in parts and averaged, or truncated",

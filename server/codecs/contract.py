@@ -42,7 +42,7 @@ class Plan:
 
     pieces: Sequence[Piece] = ()
     memo: Any = None
-    unknown: int = 0  # <unk> tokens met while encoding, for the metrics
+    unknown: int = 0  # characters of the text that the vocabulary has no token for
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -8,30 +8,36 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from broker.messages import ModelCard, Value
 from server.codecs.checks import file_of, refuse_lone_surrogates
 from server.codecs.contract import CodecError, Piece, Plan
 from server.codecs.languages import by_tag, resolve
-from server.codecs.segments import clause_stops, divide, lines, lines_up_to, sentences, separator, word_stops
+from server.codecs.readable import LETTER, has_letters, is_plain, only_read, surrounded, unread, visible
+from server.codecs.segments import clause_stops, divide, joint, lines, lines_up_to, stretches, word_stops
+from server.codecs.sentences import sentences
 from server.codecs.vocabulary import Vocabulary
 from server.codecs.work import UNBOUNDED, Work
 
-PIECE = (
-    16  # characters of SentencePiece's longest pieces: a longer text has more tokens than fit, and is not read whole
-)
-READ_AT_ONCE = 4096  # characters: a text that is mostly blank has fewer tokens than its length says
+READ_AT_ONCE = 4096  # characters at least: a text that is mostly blank has fewer tokens than its length says
 FRAME = 2  # ids around a text's own: the source language before it, the end after it
+# A translation may have twice the pieces of its source: of the demo's sentences of ten pieces and more the worst has
+# 1.9 times as many, and scripts that a vocabulary knows less of are spelled in more pieces.
+GROWTH = 2
+MARKS = ("degenerate", "truncated")  # of an answer that is not as it should be
+FEWEST = 16  # pieces of a source, however short its answers must be: less has no sense to translate
 
 
 class M2M100Codec:
     """Options `fromLang` and `toLang`; a piece's input is `{"source": array("i"), "target": language id}`.
 
-    Its output is array("i"), or `{"pieces": array("i"), "degenerate": True}` where the model's loop guard found no good
-    answer.
+    Its output is array("i"), or `{"pieces": array("i"), "degenerate"?: True, "truncated"?: True}` where the model's
+    loop guard found no good answer, or where the answer came to its limit before its end.
 
-    The card's `options`: `language_ids` (code → id), and `eos` and `unk` where they are not M2M100's 2 and 3.
+    The card's `options`: `language_ids` (code → id), `eos` and `unk` where they are not M2M100's 2 and 3, `split`
+    (`sentence`, or `budget`: only what is too long), and `longest_answer`, the pieces an answer may have.
     """
 
     def __init__(self, card: ModelCard, files: Mapping[str, bytes]) -> None:
@@ -44,92 +50,176 @@ class M2M100Codec:
         self._offered = by_tag(codes)
         self._eos = int(card.options.get("eos", 2))
         self._unk = int(card.options.get("unk", 3))
-        self._room = card.max_cost - FRAME
-        self._longest = max(READ_AT_ONCE, self._room * PIECE)
+        self._room = _room(card)
+        self._splits = card.options.get("split", "sentence") != "budget"
         self._vocabulary = Vocabulary(
             file_of(card, files, "sentencepiece.bpe.model"), file_of(card, files, "vocab.json"), unk=self._unk
         )
+        # A longer text has more tokens than fit, and is not read whole.
+        self._longest = max(READ_AT_ONCE, self._room * self._vocabulary.longest)
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Raises `CodecError` (unknown_language) for a language that is missing or not offered."""
         self._pair(options)
 
     def encode(self, text: str, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
-        """One piece a line; for a line over the budget, one a sentence; for a sentence over it, as few as it takes."""
+        """One piece a sentence; for a sentence over the budget as few as it takes; none for what has no letters."""
         source, target = self._pair(options)
         refuse_lone_surrogates(text)
         if source == target or not text or text.isspace():
             return Plan(memo=(text,))
         work.require(jobs=lines_up_to(work.jobs_left, text))
-        pieces: list[Piece] = []
-        gaps: list[str] = []
-        kept: list[str] = []
-        for ids, words, gap in self._segments(text, source, target):
-            if not ids:
-                kept += (words, gap)  # nothing the model could read, a zero-width space perhaps: stays as it is
-                continue
-            work.spend(1, len(ids) + FRAME)
-            pieces.append(self._piece(ids, source, target))
-            gaps.append("".join(kept))
-            kept = [gap]
-        gaps.append("".join(kept))
-        unknown = sum(piece.input["source"].count(self._unk) for piece in pieces)
-        return Plan(pieces=pieces, memo=tuple(gaps), unknown=unknown)
+        draft = _Draft(joint(source, target))
+        for line, gap in lines(text):
+            draft.add(self._read(line, source, work), line, gap)
+        pieces = [self._piece(ids, source, target) for ids in draft.pieces]
+        return Plan(pieces=pieces, memo=draft.gaps(), unknown=draft.unread)
 
     def decode(self, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any]:
-        """`text`: the translations, with the gaps of the original between them; `degenerate` where one of them is."""
+        """`text`: the translations, with the gaps of the original between them.
+
+        `degenerate` and `truncated` where one of them is; `unread`: how many characters the vocabulary does not have.
+        """
         first, *gaps = plan.memo
-        answers = [_read(output) for output in outputs]
+        answers = [_answer(output) for output in outputs]
         translated = [self._vocabulary.text(ids) + gap for (ids, _), gap in zip(answers, gaps, strict=True)]
-        flag = {"degenerate": True} if any(degenerate for _, degenerate in answers) else {}
-        return {"text": first + "".join(translated), **flag}
+        marks: dict[str, Any] = {mark: True for mark in MARKS if any(mark in found for _, found in answers)}
+        if plan.unknown:
+            marks["unread"] = plan.unknown
+        return {"text": first + "".join(translated), **marks}
 
     def _pair(self, options: Mapping[str, Any]) -> tuple[str, str]:
         source = resolve(options.get("fromLang"), self._offered, "fromLang")
         return source, resolve(options.get("toLang"), self._offered, "toLang")
 
-    def _segments(self, text: str, source: str, target: str) -> Iterator[tuple[list[int], str, str]]:
-        """(ids, words, gap) of all that becomes a job, and of what does not (no ids)."""
-        for line, gap in lines(text):
-            if len(line) <= self._longest and len(ids := self._vocabulary.ids(line)) <= self._room:
-                yield ids, line, gap
-            else:
-                yield from self._cut(line, gap, source, separator(target))
+    def _read(self, text: str, source: str, work: Work) -> _Line:
+        line = _Line(work)
+        for sentence in self._sentences(visible(text), source):
+            words = sentence.rstrip()
+            if words:
+                self._read_sentence(words, line)
+            line.keep(sentence[len(words) :])
+            work.check()
+        return line
 
-    def _cut(self, line: str, gap: str, source: str, between: str) -> Iterator[tuple[list[int], str, str]]:
-        last = ""
-        for part in self._parts(line, source):  # one at a time: whoever counts the pieces may stop
-            if last:
-                yield self._ids(last), last, between
-            last = part
-        yield self._ids(last), last, gap
-
-    def _parts(self, line: str, source: str) -> Iterator[str]:
+    def _sentences(self, line: str, source: str) -> Iterator[str]:
+        if not self._splits and self._fits(line):
+            yield line
+            return
         for sentence in sentences(line, source):
-            yield from filter(None, map(str.strip, self._fitting(sentence)))
+            yield from stretches(sentence, self._longest, source)
 
-    def _ids(self, part: str) -> list[int]:
-        ids = self._vocabulary.ids(part)
-        if len(ids) > self._room:
-            raise CodecError(f"a single character is longer than the {self._room} tokens left", code="too_large")
-        return ids
+    def _read_sentence(self, text: str, line: _Line) -> None:
+        """Its pieces, and what stands around them. What cannot be read is left out, unless nothing else is left."""
+        ids = self._ids(text)
+        if ids is not None and self._unk not in ids and is_plain(text) and LETTER.search(text):
+            line.add(ids)
+            return
+        reads = self._vocabulary.reads
+        line.unread += unread(text, reads)
+        found = surrounded(text, reads)
+        if not has_letters(found.core, reads):
+            line.keep(text)
+            return
+        line.keep(found.before)
+        self._divide(only_read(found.core, reads), line)
+        line.keep(found.after)
 
-    def _fitting(self, sentence: str) -> list[str]:
-        def fits(part: str) -> bool:
-            return len(part) <= self._longest and len(self._vocabulary.ids(part.strip())) <= self._room
+    def _divide(self, text: str, line: _Line) -> None:
+        for part in divide(text, self._fits, [clause_stops(text), word_stops(text)]):
+            words = part.strip()
+            if not words:
+                line.keep(part)
+                continue
+            before, _, after = part.partition(words)
+            ids = self._vocabulary.ids(words)
+            if len(ids) > self._room:
+                raise CodecError(f"a single character is longer than the {self._room} tokens left", code="too_large")
+            if self._unk in ids:
+                line.unread += self._vocabulary.unread(words)
+            line.keep(before)
+            line.add(ids)
+            line.keep(after)
 
-        return divide(sentence, fits, [clause_stops(sentence), word_stops(sentence)])
+    def _fits(self, text: str) -> bool:
+        return self._ids(text.strip()) is not None
+
+    def _ids(self, text: str) -> list[int] | None:
+        """None where they are more than there is room for, which a long text tells by its length alone."""
+        if len(text) > self._longest:
+            return None
+        ids = self._vocabulary.ids(text)
+        return ids if len(ids) <= self._room else None
 
     def _piece(self, ids: list[int], source: str, target: str) -> Piece:
         framed = array("i", [self._language_ids[source], *ids, self._eos])
         return Piece(input={"source": framed, "target": self._language_ids[target]}, cost=len(framed))
 
 
-def _read(output: Value) -> tuple[Sequence[int], bool]:
-    """A piece's ids, and whether they are degenerate. Raises `ValueError` for what is no translation."""
-    is_marked = isinstance(output, Mapping)
-    ids: Any = output.get("pieces") if is_marked else output
-    degenerate: Any = output.get("degenerate") if is_marked else False
-    if not (isinstance(ids, array) and ids.typecode == "i" and isinstance(degenerate, bool)):
+def _room(card: ModelCard) -> int:
+    """The most pieces of one source: what the model takes, and whose answer will have room."""
+    answer = card.options.get("longest_answer")
+    most = card.max_cost - FRAME
+    return most if answer is None else min(most, max(FEWEST, int(answer) // GROWTH))
+
+
+@dataclass(slots=True)
+class _Line:
+    """A line as it is read: pieces, as their ids, and the text between them."""
+
+    work: Work
+    parts: list[list[int] | str] = field(default_factory=list)
+    unread: int = 0  # characters
+
+    def keep(self, text: str) -> None:
+        if text:
+            self.parts.append(text)
+
+    def add(self, ids: list[int]) -> None:
+        self.work.spend(1, len(ids) + FRAME)
+        self.parts.append(ids)
+
+
+class _Draft:
+    """The pieces of a text in order, and the gaps before, between and after them."""
+
+    def __init__(self, joint: Mapping[str, str]) -> None:
+        self.pieces: list[list[int]] = []
+        self.unread = 0
+        self._joint = joint
+        self._gaps: list[str] = []
+        self._kept: list[str] = []
+
+    def add(self, line: _Line, text: str, gap: str) -> None:
+        """What a line came to; the line as it was, where nothing of it is translated."""
+        self.unread += line.unread
+        if not any(isinstance(part, list) for part in line.parts):
+            self._kept += (text, gap)
+            return
+        joint: Mapping[str, str] = {}  # before the first piece everything stays
+        for part in line.parts:
+            if isinstance(part, str):
+                self._kept.append(part)
+                continue
+            between = self._flush()
+            self._gaps.append(joint.get(between, between))
+            self.pieces.append(part)
+            joint = self._joint
+        self._kept.append(gap)
+
+    def gaps(self) -> tuple[str, ...]:
+        return (*self._gaps, self._flush())
+
+    def _flush(self) -> str:
+        text, self._kept = "".join(self._kept), []
+        return text
+
+
+def _answer(output: Value) -> tuple[Sequence[int], frozenset[str]]:
+    """A piece's ids, and how they are marked. Raises `ValueError` for what is no translation."""
+    marked = output if isinstance(output, Mapping) else {}
+    ids: Any = marked.get("pieces") if marked else output
+    marks = [marked.get(mark, False) for mark in MARKS]
+    if not (isinstance(ids, array) and ids.typecode == "i" and all(isinstance(mark, bool) for mark in marks)):
         raise ValueError("the model's output is no translation: array('i'), or its pieces with a mark")
-    return ids, degenerate
+    return ids, frozenset(mark for mark in MARKS if marked.get(mark))

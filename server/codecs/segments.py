@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, islice, pairwise
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate, islice
 
-from sentencex import segment
+from server.codecs.sentences import sentences
 
 # From the first to the last character that is no whitespace; what ends a line is what `str.splitlines` says.
 LINE = re.compile(r"\S(?:[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*\S)?")
 # Ends of clauses. Where words stand apart a mark counts only before a space, so 3,000 stays whole.
 CLAUSE_END = re.compile(r"[,;:.!?)\]…،؛؟۔।॥፣፤።၊။។][\"'”’»]?(?=\s)|[、，；：。！？）」』—]")
-# Characters that the sentence rules see at once. Where text is not ASCII they take quadratic time, and hold the
-# interpreter: 80,000 characters kept everybody else waiting for a second.
+# Characters before the end of a stretch in which a place to cut it is looked for.
 SIGHT = 2048
-SPACE = re.compile(r"\s")
 WORD_START = re.compile(r"(?<=\s)(?=\S)")
 
 # Only these put nothing between sentences. Thai, Lao, Khmer and Burmese write no spaces between
@@ -43,32 +41,17 @@ def lines_up_to(most: int, text: str) -> int:
     return sum(1 for _ in islice(LINE.finditer(text), most + 1))
 
 
-def sentences(text: str, language: str) -> Iterator[str]:
-    """The sentences of a line, each with the whitespace that follows it; joined they are the line. One after another,
-    so whoever counts them may stop; what has no end within `SIGHT` is cut at a word."""
-    start = 0
-    while len(text) - start > SIGHT:
-        found = _sentences(text[start : start + SIGHT], language)
-        if len(found) == 1:
-            found = [text[start : start + (word_stops(found[0]) or [SIGHT])[-1]]]
-        else:
-            found.pop()  # its end is out of sight
-        yield from found
-        start += sum(map(len, found))
-    yield from _sentences(text[start:], language)
+def joint(source: str, target: str) -> Mapping[str, str]:
+    """What plain gaps between two sentences of one language are in the other; every other gap stays as it was."""
+    before, after = _is_spaced(source), _is_spaced(target)
+    if before == after:
+        return {}
+    return {"": " "} if after else {" ": ""}
 
 
-def _sentences(text: str, language: str) -> list[str]:
-    # sentencex drops newlines, and panics over a wide space between an initial and its full stop ("B\u3000."). So it
-    # sees plain spaces, and only its lengths are taken.
-    lengths = [len(sentence) for sentence in segment(language, SPACE.sub(" ", text))]
-    stops = list(accumulate(lengths))[:-1]
-    return [text[start:end] for start, end in pairwise([0, *stops, len(text)])]
-
-
-def separator(language: str) -> str:
-    """What stands between two sentences of this language."""
-    return "" if language.partition("-")[0].lower() in UNSPACED else " "
+def _is_spaced(language: str) -> bool:
+    """Whether a space stands between two sentences of this language."""
+    return language.partition("-")[0].lower() not in UNSPACED
 
 
 def sentence_stops(text: str, language: str) -> list[int]:
@@ -111,7 +94,7 @@ def _last_stop(text: str, language: str) -> int:
     return len(text)
 
 
-def divide(text: str, fits: Callable[[str], bool], levels: Sequence[Sequence[int]]) -> list[str]:
+def divide(text: str, fits: Callable[[str], bool], levels: Sequence[Sequence[int]]) -> Iterator[str]:
     """Parts of the text that fit, in order; joined they are the text.
 
     `levels` are offsets where it may be cut, the best kind first; after them any code point will do. Text is halved
@@ -119,11 +102,13 @@ def divide(text: str, fits: Callable[[str], bool], levels: Sequence[Sequence[int
     rightly. Only a single code point may come back although it does not fit.
     """
 
-    def parts(start: int, end: int) -> list[str]:
+    def parts(start: int, end: int) -> Iterator[str]:
         if end - start < 2 or fits(text[start:end]):
-            return [text[start:end]]
+            yield text[start:end]
+            return
         middle = _near_middle(start, end, levels)
-        return parts(start, middle) + parts(middle, end)
+        yield from parts(start, middle)
+        yield from parts(middle, end)
 
     return parts(0, len(text))
 

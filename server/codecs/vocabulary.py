@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from sentencepiece import SentencePieceProcessor
 
@@ -12,6 +13,8 @@ SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
 # In place of a piece's number:
 SILENT = -1  # no text at all: specials, languages, ids that nobody uses
 FOREIGN = -2  # a word of vocab.json that is no piece
+REMEMBERED = 1 << 14  # characters of which it is known whether they can be read
+SPACE = "▁"  # as pieces spell it
 
 
 class Vocabulary:
@@ -31,6 +34,9 @@ class Vocabulary:
         self._piece_of = array("i", [SILENT]) * (last + 1)
         self._foreign = self._connect(numbers)
         self._foreign_of = {number: word for word, number in self._foreign.items()}
+        self._unk = unk
+        self.longest = max(map(len, [*self._pieces.id_to_piece(list(range(len(self._id_of)))), *self._foreign]))
+        self.reads: Callable[[str], bool] = lru_cache(REMEMBERED)(self._reads)
 
     def ids(self, text: str) -> list[int]:
         """The text's ids; what the vocabulary lacks becomes <unk>. "</s>" or "__fr__" in it is only text."""
@@ -39,6 +45,15 @@ class Vocabulary:
             return self._ids_of_words(text)
         id_of = self._id_of
         return [id_of[piece] for piece in pieces]
+
+    def unread(self, text: str) -> int:
+        """How many characters of the text are in pieces that have no id."""
+        words = self._pieces.encode(text, out_type=str)
+        lost = (word for word in words if self._id_of_word(word) == self._unk)
+        return sum(len(word.replace(SPACE, "")) for word in lost)
+
+    def _reads(self, character: str) -> bool:
+        return self._unk not in self.ids(character)
 
     def text(self, ids: Iterable[int]) -> str:
         """The text of these ids; specials, languages and ids out of the vocabulary are silent."""
@@ -67,7 +82,10 @@ class Vocabulary:
         # A character that SentencePiece cannot name may still have an id of its own: it
         # comes as the text it stands for. Seldom, so looking at strings costs little.
         words: list[str] = self._pieces.encode(text, out_type=str)
-        return [self._foreign.get(word, self._id_of[self._pieces.piece_to_id(word)]) for word in words]
+        return [self._id_of_word(word) for word in words]
+
+    def _id_of_word(self, word: str) -> int:
+        return self._foreign.get(word, self._id_of[self._pieces.piece_to_id(word)])
 
     def _text_of_words(self, ids: list[int]) -> str:
         words = [self._word(number) for number in ids if self._piece_of[number] != SILENT]

@@ -133,6 +133,9 @@ class Inference:
             if record.plan.unknown:
                 metrics.unknown_tokens[(model,)] += record.plan.unknown
         problems = [answer for answer in answers if isinstance(answer, Problem)]
+        for answer in answers:
+            if isinstance(answer, dict) and answer.get("truncated") is True:
+                metrics.truncated_records[(model,)] += 1
         for problem in problems:
             metrics.failed_records[model, problem.code] += 1
         if problems:

@@ -15,7 +15,7 @@ from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
 from batcher.models.translation.engine import InFlight
 from broker.messages import FailureCode, Job
-from tests.models.oracle import source
+from tests.models.oracle import source, unmarked, without_marks
 
 DEMO = Path(__file__).parents[2] / "demo" / "translation"
 OFFSET = 64  # of the tiny checkpoints: ids of languages begin here
@@ -26,7 +26,9 @@ Answers = dict[str, Any]
 
 def load(directory: Path, **settings: Any) -> LoadedModel:
     """In flight, and without the guard, which changes what `generate` would say."""
-    return load_model(parse_spec(f"translation:{directory}"), ModelSettings(**{"guard": False, **settings}))
+    return without_marks(
+        load_model(parse_spec(f"translation:{directory}"), ModelSettings(**{"guard": False, **settings}))
+    )
 
 
 def reference(directory: Path, **settings: Any) -> LoadedModel:
@@ -90,7 +92,7 @@ def fly(engine: InFlight, rows: Sequence[Any]) -> dict[str, Done]:
 def outputs(done: Mapping[str, Done]) -> Answers:
     """Of those that have one, by job; pieces as a list."""
     return {
-        id: list(one.output) if isinstance(one.output, array) else one.output
+        id: list(output) if isinstance(output := unmarked(one.output), array) else output
         for id, one in done.items()
         if one.failure is None
     }

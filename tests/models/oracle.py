@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import M2M100ForConditionalGeneration
+
+from batcher.models.spec import LoadedModel
 
 Input = Mapping[str, Any]
 
@@ -75,6 +78,19 @@ class Oracle:
         )
         logits: torch.Tensor = output.logits[0]
         return logits
+
+
+def unmarked(output: Any) -> Any:
+    """Without the mark of an answer that was cut, which tiny checkpoints say for ever: what `generate` returns."""
+    if not isinstance(output, Mapping) or "truncated" not in output:
+        return output
+    rest = {name: value for name, value in output.items() if name != "truncated"}
+    return rest if "degenerate" in rest else rest["pieces"]
+
+
+def without_marks(model: LoadedModel) -> LoadedModel:
+    """A model whose answers are as `generate` returns them."""
+    return replace(model, forward=lambda inputs: [unmarked(output) for output in model.forward(inputs)])
 
 
 def source(language: int, pieces: Sequence[int]) -> array[int]:

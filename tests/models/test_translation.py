@@ -17,7 +17,7 @@ from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
 from broker.messages import Job
 from tests.models import tiny
-from tests.models.oracle import Oracle, source
+from tests.models.oracle import Oracle, source, without_marks
 
 DEMO = Path(__file__).parents[2] / "demo" / "translation"
 SEEDS = (2, 5)
@@ -25,7 +25,8 @@ OFFSET = 64  # of the tiny checkpoints: ids of languages begin here
 
 
 def load(directory: Path, **settings: Any) -> LoadedModel:
-    return load_model(parse_spec(f"translation:{directory}"), ModelSettings(engine="reference", **settings))
+    settings_ = ModelSettings(engine="reference", **settings)
+    return without_marks(load_model(parse_spec(f"translation:{directory}"), settings_))
 
 
 def inputs(rng: random.Random, count: int, *, limits: bool = False) -> list[dict[str, Any]]:

@@ -93,6 +93,11 @@ class BeamSearch:
     def is_noise(self, row: int) -> bool:
         return bool(self._noise[row])
 
+    def is_cut(self, row: int) -> bool:
+        """Whether its best hypothesis came to the limit."""
+        pieces, _, token = self._endings.best(row)
+        return pieces > 0 and token != self._eos
+
     def move(self, source: int, target: int) -> None:
         """The job in row `source` is in row `target` from now on."""
         for state in (self._pieces, self._room, self._noise, self._scores, *self._trails.state, *self._endings.state):

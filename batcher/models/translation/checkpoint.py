@@ -30,7 +30,8 @@ class Checkpoint:
     max_cost: int  # source tokens, language and end included
     description: str
 
-    def about(self, revision: str) -> About:
+    def about(self, revision: str, *, longest_answer: int, split: str) -> About:
+        """`longest_answer`: pieces, neither start nor language nor end among them."""
         return About(
             task="translation",
             codec="m2m100",
@@ -38,7 +39,13 @@ class Checkpoint:
             max_cost=self.max_cost,
             languages=self.languages,
             files=self.files,
-            options={"language_ids": self.language_ids, "language_offset": self.offset, **self.special_ids},
+            options={
+                "language_ids": self.language_ids,
+                "language_offset": self.offset,
+                "longest_answer": longest_answer,
+                "split": split,
+                **self.special_ids,
+            },
             description=self.description,
         )
 

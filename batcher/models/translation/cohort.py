@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -10,6 +11,18 @@ from batcher.models.translation.flight import Flight
 from batcher.models.translation.network import Network
 from batcher.models.translation.pool import Pool
 from batcher.models.translation.search import Search
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A job that came to its answer, or to none where its logits were no numbers: what seems likeliest is noise then.
+
+    `is_cut`: it came to the limit of its answer before its end.
+    """
+
+    flight: Flight
+    pieces: list[int] | None
+    is_cut: bool
 
 
 class Cohort:
@@ -25,8 +38,8 @@ class Cohort:
         self._search.join(row, language=flight.order.target, limit=flight.order.limit, no_repeat=flight.no_repeat)
         self.flights.append(flight)
 
-    def advance(self, hidden: torch.Tensor) -> list[tuple[Flight, list[int] | None]]:
-        """One token for each beam, from `hidden` [rows, width]; the jobs that ended, with their answers."""
+    def advance(self, hidden: torch.Tensor) -> list[Ended]:
+        """One token for each beam, from `hidden` [rows, width]; the jobs that ended."""
         # After the start comes the language, whatever the network thinks.
         languages = torch.tensor([flight.order.target for flight in self.flights], device=hidden.device)
         tokens, parents, ended = languages.repeat_interleave(self.pool.beams), None, list[int]()
@@ -44,13 +57,15 @@ class Cohort:
         self.pool.end_step(tokens, parents)
         for flight in self.flights:
             flight.steps += 1
-        answers = [(self.flights[row], self._answer(row)) for row in ended]
+        answers = [self._ended(row) for row in ended]
         self._leave(ended)
         return answers
 
-    def _answer(self, row: int) -> list[int] | None:
-        """None where its logits were no numbers: what seems likeliest among NaN is noise."""
-        return None if self._search.is_noise(row) else self._search.answer(row)
+    def _ended(self, row: int) -> Ended:
+        flight, search = self.flights[row], self._search
+        if search.is_noise(row):
+            return Ended(flight=flight, pieces=None, is_cut=False)
+        return Ended(flight=flight, pieces=search.answer(row), is_cut=search.is_cut(row))
 
     def _beams_of(self, rows: torch.Tensor) -> torch.Tensor:
         beams = self.pool.beams

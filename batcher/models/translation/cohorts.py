@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 import torch
 
 from batcher.models.translation.beam import BeamSearch
-from batcher.models.translation.cohort import Cohort
+from batcher.models.translation.cohort import Cohort, Ended
 from batcher.models.translation.decoding import Decoding
 from batcher.models.translation.flight import Flight
 from batcher.models.translation.greedy import GreedySearch, never
@@ -64,8 +64,8 @@ class Cohorts:
             self._cohorts[key] = self._made(*key)
         self._cohorts[key].join(flight, source)
 
-    def advance(self) -> Iterator[tuple[Flight, list[int] | None]]:
-        """One token for every beam; the jobs that ended, with their answers, as soon as they have left."""
+    def advance(self) -> Iterator[Ended]:
+        """One token for every beam; the jobs that ended, as soon as they have left."""
         cohorts = [cohort for cohort in self._cohorts.values() if cohort.flights]
         tokens, positions = zip(*(cohort.pool.begin_step() for cohort in cohorts), strict=True)
         hidden = self._network.decode(torch.cat(tokens), torch.cat(positions), [cohort.pool for cohort in cohorts])

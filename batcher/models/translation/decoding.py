@@ -11,6 +11,7 @@ from transformers import GenerationConfig
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.translation.inputs import PROMPT
+from batcher.models.weights import Weights
 
 LONGEST = 200  # tokens, where the checkpoint does not say: what the family's checkpoints say
 # What only HF's `generate` does, and the values by which a checkpoint says that it does not want it.
@@ -100,3 +101,14 @@ def with_settings(own: Any, settings: ModelSettings) -> Any:
         min_new_tokens=None,
     )
     return own
+
+
+def pieces(longest: int) -> int:
+    """How many pieces an answer may have in a sequence of so many tokens: what start, language and end leave."""
+    return max(0, longest - PROMPT - 1)
+
+
+def revision(weights: Weights, settings: ModelSettings, *more: object, guard: bool) -> str:
+    """Changes with all that changes answers."""
+    how = (settings.dtype, settings.beams, settings.max_new_tokens, guard, settings.split)
+    return weights.revision("translation", *how, *more)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from array import array
 from collections.abc import Callable, Collection, Sequence
 
 import structlog
@@ -13,11 +12,13 @@ from batcher.budget import TokenBudget
 from batcher.engine import Done, StepStats
 from batcher.models.contract import InvalidInput, Output
 from batcher.models.tensors import memory_errors
+from batcher.models.translation.cohort import Ended
 from batcher.models.translation.cohorts import Cohorts
 from batcher.models.translation.decoding import Decoding
 from batcher.models.translation.flight import Flight, Waiting
 from batcher.models.translation.guard import cycles, is_degenerate
 from batcher.models.translation.inputs import Reader
+from batcher.models.translation.marks import marked
 from batcher.models.translation.network import Network
 from batcher.models.translation.trials import Trials
 from batcher.packing import fill
@@ -155,8 +156,8 @@ class InFlight:
         has_answers = False
         try:
             with memory_errors():
-                for flight, pieces in self._cohorts.advance():
-                    self._answer(flight, pieces)  # at once: what follows may raise, and this one has left
+                for ended in self._cohorts.advance():
+                    self._answer(ended)  # at once: what follows may raise, and this one has left
                     has_answers = True
         except BaseException as error:
             self._meet(Trouble.of(error), self._cohorts.clear(), self._trials)
@@ -166,18 +167,19 @@ class InFlight:
             self._cohorts.forget()
         self._note(started, rows)
 
-    def _answer(self, flight: Flight, pieces: Sequence[int] | None) -> None:
+    def _answer(self, ended: Ended) -> None:
+        flight, pieces = ended.flight, ended.pieces
         self._trials.ended({flight.job.id})
         if pieces is None:
             self._fail(flight.job.id, OVERFLOWN, tokens=flight.tokens)
         elif not self._guard or not is_degenerate(flight.order.source, pieces):
-            self._tell(flight, array("i", pieces))
+            self._tell(flight, marked(pieces, is_cut=ended.is_cut))
         elif flight.searches_again(**SECOND_TRY):
             log.info("searched again", job=flight.job.id, tokens=flight.tokens)
             self._waiting.put_back([flight])
         else:
             log.warning("degenerate answer", job=flight.job.id, tokens=flight.tokens)
-            self._tell(flight, {"pieces": array("i", pieces), "degenerate": True})
+            self._tell(flight, marked(pieces, is_degenerate=True, is_cut=ended.is_cut))
 
     def _tell(self, flight: Flight, output: Output) -> None:
         self._done.append(Done(job_id=flight.job.id, output=output, seconds=self._clock() - flight.began))

@@ -65,5 +65,8 @@ class GreedySearch:
     def is_noise(self, row: int) -> bool:
         return self._rows[row].is_noise
 
+    def is_cut(self, row: int) -> bool:
+        return self._rows[row].said >= self._rows[row].limit  # an end is not said
+
     def move(self, source: int, target: int) -> None:
         self._rows[target] = self._rows.pop(source)

@@ -14,7 +14,7 @@ from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.tensors import load_network
 from batcher.models.translation.checkpoint import check_family, read_checkpoint
-from batcher.models.translation.decoding import Decoding, with_settings
+from batcher.models.translation.decoding import Decoding, pieces, revision, with_settings
 from batcher.models.translation.engine import InFlight
 from batcher.models.translation.inputs import Reader
 from batcher.models.translation.network import Network
@@ -29,9 +29,10 @@ WARM_TOKENS = 8  # of the answers to them
 class InFlightTranslation:
     """An input is `{"source": array("i") [language, pieces…, end], "target": language id, "max_new_tokens"?: int}`.
 
-    An output is array("i"), the pieces of the answer; or `{"pieces": array("i"), "degenerate": True}` where no good one
-    was found. Decoding is the checkpoint's own, unless settings say otherwise; never sampled. `max_new_tokens` counts
-    the language; a row may ask for less than the checkpoint, not for more.
+    An output is array("i"), the pieces of the answer; or `{"pieces": array("i"), "degenerate"?: True, "truncated"?:
+    True}` where no good one was found, or where it came to its limit before its end. Decoding is the checkpoint's own,
+    unless settings say otherwise; never sampled. `max_new_tokens` counts the language; a row may ask for less than the
+    checkpoint, not for more.
     """
 
     def __init__(self, weights: Weights, settings: ModelSettings) -> None:
@@ -55,7 +56,9 @@ class InFlightTranslation:
             languages=self._languages,
         )
         self.about = checkpoint.about(
-            weights.revision("translation", settings.dtype, settings.beams, settings.max_new_tokens, settings.guard)
+            revision(weights, settings, guard=settings.guard),
+            longest_answer=pieces(self._decoding.longest),
+            split=settings.split,
         )
 
     def in_flight(

@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from transformers import M2M100ForConditionalGeneration
 
-from batcher.models.contract import Input
+from batcher.models.contract import Input, Output
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.tensors import load_network, memory_errors, pad
 from batcher.models.translation.checkpoint import check_family, read_checkpoint
-from batcher.models.translation.decoding import with_settings
+from batcher.models.translation.decoding import pieces, revision, with_settings
 from batcher.models.translation.inputs import PROMPT, Order, Reader
+from batcher.models.translation.marks import marked
 from batcher.models.translation.rows import NoteNoise, SpeakLanguages, StopAtLimits, TellEachStep
 from batcher.models.weights import Weights
 
@@ -35,10 +36,11 @@ class _Row:
 class ReferenceTranslation:
     """An input is `{"source": array("i") [language, pieces…, end], "target": language id, "max_new_tokens"?: int}`.
 
-    An output is array("i"), the pieces of the answer; or NaN where the network gave no numbers. Decoding is the
-    checkpoint's own, unless settings say otherwise; never sampled, since a result is a function of its input. Each row
-    gets what `generate(forced_bos_token_id=…)` gives it alone. `max_new_tokens` counts the language, as there; a row
-    may ask for less than the checkpoint, not for more.
+    An output is array("i"), the pieces of the answer; or `{"pieces": array("i"), "truncated": True}` where it came to
+    its limit before its end; or NaN where the network gave no numbers. Decoding is the checkpoint's own, unless
+    settings say otherwise; never sampled, since a result is a function of its input. Each row gets what
+    `generate(forced_bos_token_id=…)` gives it alone. `max_new_tokens` counts the language, as there; a row may ask for
+    less than the checkpoint, not for more.
     """
 
     def __init__(self, weights: Weights, settings: ModelSettings) -> None:
@@ -60,7 +62,9 @@ class ReferenceTranslation:
         # In fp32 both engines say the same, and share a queue.
         engine = [] if settings.dtype == "fp32" else ["reference"]
         self.about = self._checkpoint.about(
-            weights.revision("translation", settings.dtype, settings.beams, settings.max_new_tokens, False, *engine)
+            revision(weights, settings, *engine, guard=False),
+            longest_answer=pieces(self._decoding.max_length),
+            split=settings.split,
         )
 
     def cost(self, input: Input) -> int:
@@ -77,7 +81,7 @@ class ReferenceTranslation:
         self._progress = progress
 
     @torch.inference_mode()
-    def forward(self, inputs: Sequence[Input]) -> list[array[int] | float]:
+    def forward(self, inputs: Sequence[Input]) -> list[Output]:
         rows = [_Row(number=number, order=self._reader.read(input)) for number, input in enumerate(inputs)]
         with memory_errors():
             answered = [pair for part in self._parts(rows) for pair in zip(part, self._generate(part), strict=True)]
@@ -90,7 +94,7 @@ class ReferenceTranslation:
         ordered = sorted(rows, key=lambda row: row.order.limit)
         return [list(part) for _, part in groupby(ordered, key=lambda row: row.order.limit)]
 
-    def _generate(self, rows: Sequence[_Row]) -> list[array[int] | float]:
+    def _generate(self, rows: Sequence[_Row]) -> list[Output]:
         device = self._network.device
         ids, mask = pad([row.order.source for row in rows], self._checkpoint.special_ids["pad"], device)
         limits = [row.order.limit for row in rows]
@@ -102,7 +106,7 @@ class ReferenceTranslation:
             stopping_criteria=[TellEachStep(self._progress), StopAtLimits(limits, device)],
             **self._towards([row.order.target for row in rows], device, noise),
         )
-        answers = [self._answer(tokens) for tokens in sequences.tolist()]
+        answers = [self._answer(tokens, limit) for tokens, limit in zip(sequences.tolist(), limits, strict=True)]
         return [NOISE if met else answer for answer, met in zip(answers, noise.noted(), strict=True)]
 
     def _towards(self, targets: Sequence[int], device: torch.device, noise: NoteNoise) -> dict[str, Any]:
@@ -118,10 +122,12 @@ class ReferenceTranslation:
         prompts = torch.tensor([[start, target] for target in targets], device=device)
         return {"decoder_input_ids": prompts, "logits_processor": [noise]}
 
-    def _answer(self, tokens: Sequence[int]) -> array[int]:
+    def _answer(self, tokens: Sequence[int], limit: int) -> Output:
         """The pieces alone: after the prompt, before the end, without padding."""
-        pieces = tokens[PROMPT:]
         end, padding = self._checkpoint.special_ids["eos"], self._checkpoint.special_ids["pad"]
-        if end in pieces:
-            pieces = pieces[: pieces.index(end)]
-        return array("i", [piece for piece in pieces if piece != padding])
+        pieces = tokens[PROMPT:limit]
+        ends = pieces.index(end) if end in pieces else None
+        # An end that is forced stands in the last place, whatever was still to be said.
+        is_forced = self._decoding.forced_eos_token_id is not None and ends == limit - PROMPT - 1
+        said = [piece for piece in pieces[:ends] if piece != padding]
+        return marked(said, is_cut=ends is None or is_forced)

@@ -38,6 +38,10 @@ class Search(Protocol):
         """Whether some logits of this row were no numbers: it ends there, and what it came to is no answer."""
         ...
 
+    def is_cut(self, row: int) -> bool:
+        """Whether this row, which has ended, came to its limit before its end."""
+        ...
+
     def move(self, source: int, target: int) -> None:
         """What was in row `source` is in row `target` from now on."""
         ...

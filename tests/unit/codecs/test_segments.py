@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from server.codecs.segments import (
     clause_stops,
     divide,
+    joint,
     lines,
     sentence_stops,
-    sentences,
-    separator,
     stretches,
     word_stops,
 )
@@ -23,7 +22,7 @@ exact = settings(max_examples=300, deadline=None, derandomize=True, database=Non
 
 
 def up_to(size: int, text: str) -> list[str]:
-    return divide(text, lambda part: len(part) <= size, [clause_stops(text), word_stops(text)])
+    return list(divide(text, lambda part: len(part) <= size, [clause_stops(text), word_stops(text)]))
 
 
 @exact
@@ -55,30 +54,6 @@ def test_a_text_falls_into_lines(text: str, pairs: list[tuple[str, str]]) -> Non
     assert list(lines(text)) == pairs
 
 
-@exact
-@given(texts, st.sampled_from(["en", "ja", "zh", "de", "th", "my", "hi", "el", "xx", ""]))
-def test_sentences_together_are_the_text(text: str, language: str) -> None:
-    assert "".join(sentences(text, language)) == text
-
-
-@pytest.mark.parametrize(
-    ("language", "text", "expected"),
-    [
-        ("en", "Dr. Smith is in. He waits! Why?", ["Dr. Smith is in. ", "He waits! ", "Why?"]),
-        ("ja", "今日は晴れです。明日は雨でしょう！", ["今日は晴れです。", "明日は雨でしょう！"]),
-        ("hi", "मैं ठीक हूँ। आप कैसे हैं?", ["मैं ठीक हूँ। ", "आप कैसे हैं?"]),
-        ("en", "", [""]),
-    ],
-)
-def test_a_line_falls_into_sentences(language: str, text: str, expected: list[str]) -> None:
-    assert list(sentences(text, language)) == expected
-
-
-def test_a_wide_space_between_an_initial_and_its_full_stop_is_no_panic() -> None:
-    # sentencex 1.0 measures the space as one byte and ends in a PanicException, which `except Exception` lets pass.
-    assert "".join(sentences("Ask B\u3000. He knows.", "en")) == "Ask B\u3000. He knows."
-
-
 def test_sentence_stops_are_where_the_next_sentence_or_line_begins() -> None:
     text = " One. Two!\n\nthree\nfour"
 
@@ -94,9 +69,23 @@ def test_sentence_stops_are_where_the_next_sentence_or_line_begins() -> None:
     ]
 
 
-@pytest.mark.parametrize(("language", "between"), [("zh", ""), ("ja", ""), ("zh-TW", ""), ("en", " "), ("th", " ")])
-def test_the_separator_is_the_scripts(language: str, between: str) -> None:
-    assert separator(language) == between
+@pytest.mark.parametrize(
+    ("source", "target", "gap", "between"),
+    [
+        ("en", "fr", " ", " "),
+        ("en", "fr", "", ""),
+        ("en", "fr", "  ", "  "),
+        ("en", "ja", " ", ""),
+        ("en", "zh-TW", "\t", "\t"),
+        ("ja", "en", "", " "),
+        ("ja", "en", "\u3000", "\u3000"),
+        ("ja", "zh", "", ""),
+        ("ja", "zh", " ", " "),
+        ("th", "en", " ", " "),
+    ],
+)
+def test_a_plain_gap_between_sentences_is_the_target_scripts(source: str, target: str, gap: str, between: str) -> None:
+    assert joint(source, target).get(gap, gap) == between
 
 
 @exact
@@ -124,6 +113,19 @@ def test_a_text_is_divided_where_it_hurts_least(text: str, size: int, parts: lis
     assert up_to(size, text) == parts
 
 
+def test_a_code_point_is_the_smallest_part() -> None:
+    assert list(divide("ab", lambda part: False, [])) == ["a", "b"]
+
+
+@pytest.mark.parametrize("text", ["a" * 200_000, " " * 200_000, ", " * 100_000, "a\n" * 100_000, "。" * 200_000])
+@pytest.mark.timeout(5)
+def test_a_hostile_text_takes_no_quadratic_time(text: str) -> None:
+    list(lines(text))
+    levels = [sentence_stops(text, "en"), clause_stops(text), word_stops(text)]
+
+    assert "".join(divide(text, lambda part: len(part) <= 100, levels)) == text
+
+
 @exact
 @given(texts, st.integers(2, 20))
 def test_stretches_are_short_and_together_the_text(text: str, most: int) -> None:
@@ -135,16 +137,3 @@ def test_stretches_are_short_and_together_the_text(text: str, most: int) -> None
 
 def test_a_stretch_ends_after_a_sentence() -> None:
     assert list(stretches("It is late. So we go home.", 20, "en")) == ["It is late. ", "So we go home."]
-
-
-def test_a_code_point_is_the_smallest_part() -> None:
-    assert divide("ab", lambda part: False, []) == ["a", "b"]
-
-
-@pytest.mark.parametrize("text", ["a" * 200_000, " " * 200_000, ", " * 100_000, "a\n" * 100_000, "。" * 200_000])
-@pytest.mark.timeout(5)
-def test_a_hostile_text_takes_no_quadratic_time(text: str) -> None:
-    list(lines(text))
-    levels = [sentence_stops(text, "en"), clause_stops(text), word_stops(text)]
-
-    assert "".join(divide(text, lambda part: len(part) <= 100, levels)) == text

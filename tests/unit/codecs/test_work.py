@@ -12,7 +12,7 @@ from broker.messages import ModelCard
 from server.codecs.contract import Codec
 from server.codecs.m2m100 import M2M100Codec
 from server.codecs.passthrough import PassthroughCodec
-from server.codecs.segments import sentences
+from server.codecs.sentences import sentences
 from server.codecs.text import STRETCH, TextCodec
 from server.codecs.work import Abandoned, RequestTooLarge, Work
 from tests.unit.codecs.samples import tokenizer_files, translation_card

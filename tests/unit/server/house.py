@@ -63,7 +63,8 @@ class WordCodec:
     def decode(self, plan: Plan, outputs: Sequence[Any]) -> dict[str, Any]:
         if "undecodable" in outputs:
             raise ValueError("secret internals")
-        return {"text": " ".join(outputs)} | ({"options": plan.memo} if plan.memo else {})
+        cut = {"truncated": True} if "CUT" in outputs else {}
+        return {"text": " ".join(outputs)} | cut | ({"options": plan.memo} if plan.memo else {})
 
 
 def card(name: str = "echo", **fields: Any) -> ModelCard:

@@ -108,6 +108,13 @@ async def test_unknown_tokens_are_counted_by_model():
         assert samples(jitney)['jitney_unknown_tokens_total{model="echo"}'] == 3
 
 
+async def test_truncated_records_are_counted_by_model():
+    async with house() as jitney:
+        await jitney.ask("a cut", "cut", "whole")
+
+        assert samples(jitney)['jitney_records_truncated_total{model="echo"}'] == 2
+
+
 async def test_those_who_wait_are_a_gauge():
     async with house(ScriptedBroker(answers=False)) as jitney, jitney.asked("life"):
         assert samples(jitney)["jitney_requests_waiting"] == 1
