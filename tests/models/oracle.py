@@ -28,19 +28,24 @@ class Oracle:
         ).eval()
         self.exceptions = 0  # near-ties that a batch resolved otherwise
 
-    @torch.inference_mode()
     def answer(self, input: Input, **decoding: Any) -> list[int]:
+        tokens = self.sequence(input, **decoding)
+        return [token for token in tokens[: (*tokens, END).index(END)] if token != PADDING]
+
+    @torch.inference_mode()
+    def sequence(self, input: Input, **decoding: Any) -> list[int]:
+        """What `generate` returns after start and language."""
         source = torch.tensor([input["source"].tolist()])
         if "max_new_tokens" in input:
             decoding |= {"max_new_tokens": input["max_new_tokens"], "max_length": None}
-        tokens = self._network.generate(
+        tokens: list[int] = self._network.generate(
             input_ids=source,
             attention_mask=torch.ones_like(source),
             forced_bos_token_id=input["target"],
             do_sample=False,
             **decoding,
         )[0].tolist()[2:]
-        return [token for token in tokens[: (*tokens, END).index(END)] if token != PADDING]
+        return tokens
 
     def agrees(self, input: Input, answer: Sequence[int], **decoding: Any) -> bool:
         """Equal; or different within a tie, which is counted."""

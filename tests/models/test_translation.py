@@ -177,6 +177,13 @@ def test_it_tells_the_front_ends_all_that_they_need(checkpoint: Path) -> None:
     assert len(about.languages) == 100
 
 
+def test_it_tells_them_how_to_split_and_how_long_answers_may_be(checkpoint: Path) -> None:
+    usual, short = load(checkpoint).about.options, load(checkpoint, split="budget", max_new_tokens=40).about.options
+
+    assert (usual["split"], short["split"]) == ("sentence", "budget")
+    assert short["longest_answer"] == 40 - 2  # neither the language nor the end
+
+
 def test_notes_in_the_directory_say_what_it_can_do(tmp_path: Path) -> None:
     notes = {"languages": ["en", "ja"], "description": "A phrasebook.", "max_cost": 20}
 
@@ -193,7 +200,9 @@ def test_notes_cannot_name_a_language_without_an_id(tmp_path: Path) -> None:
         load(directory)
 
 
-@pytest.mark.parametrize("settings", [{"beams": 2}, {"dtype": "bf16"}, {"max_new_tokens": 9}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{"beams": 2}, {"dtype": "bf16"}, {"max_new_tokens": 9}, {"split": "budget"}], ids=str
+)
 def test_settings_that_change_answers_make_another_revision(checkpoint: Path, settings: dict[str, Any]) -> None:
     assert load(checkpoint, **settings).about.revision != load(checkpoint).about.revision
 
