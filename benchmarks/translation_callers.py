@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from batcher.models.translation.marks import pieces_of
 from benchmarks.loops import Answer
 from benchmarks.summary import ANSWERED
 from benchmarks.translation_sentences import Sentence
@@ -89,7 +90,7 @@ class Callers:
 
 def _answer(outcome: Outcome, sentence: Sentence) -> Answer:
     if isinstance(outcome, Result):
-        return Answer(ANSWERED if len(outcome.output) == sentence.length else "wrong length")
+        return Answer(ANSWERED if len(pieces_of(outcome.output)) == sentence.length else "wrong length")
     return Answer(str(outcome.code))
 
 

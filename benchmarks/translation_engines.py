@@ -13,6 +13,7 @@ from typing import Any
 from batcher.engine import Done, Engine
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
+from batcher.models.translation.marks import pieces_of
 from benchmarks.translation_sentences import Sentence, tokens
 from broker.messages import Job
 
@@ -63,7 +64,7 @@ def static(forward: Forward, batch: int) -> Way:
 
     def way(sentences: Sequence[Sentence]) -> Answers:
         parts = (sentences[start : start + batch] for start in range(0, len(sentences), batch))
-        return [answer for part in parts for answer in forward([sentence.input for sentence in part])]
+        return [pieces_of(answer) for part in parts for answer in forward([sentence.input for sentence in part])]
 
     return way
 
@@ -85,7 +86,7 @@ def in_flight(engine: Engine) -> Way:
 def _output(done: Done) -> Any:
     if done.failure is not None:
         raise WrongAnswers(f"job {done.job_id} failed: {done.failure.message}")
-    return done.output
+    return pieces_of(done.output)
 
 
 def admit(engine: Engine, waiting: deque[Job]) -> None:

@@ -17,6 +17,7 @@ from transformers import M2M100ForConditionalGeneration, M2M100Tokenizer
 
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import load_model, parse_spec
+from batcher.models.translation.marks import pieces_of
 from demo.phrasebook import LANGUAGES, Meaning, meanings, read_slots, read_templates, split_meanings
 from demo.translation_evaluation import SEED, Question, held_out_questions
 
@@ -77,7 +78,8 @@ def _held_out() -> Sequence[Meaning]:
 
 def _answers(folder: Path, dtype: str, beams: int, rows: Sequence[Row]) -> Answers:
     settings = ModelSettings(dtype=dtype, beams=beams, guard=False, device="cpu")
-    return [list(answer) for answer in load_model(parse_spec(f"translation:{folder}"), settings).forward(rows)]
+    outputs = load_model(parse_spec(f"translation:{folder}"), settings).forward(rows)
+    return [list(pieces_of(output)) for output in outputs]
 
 
 def _right(folder: Path, questions: Sequence[Question], answers: Answers) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from batcher.models.contract import Output
 
@@ -13,3 +13,9 @@ def marked(pieces: Sequence[int], *, is_degenerate: bool = False, is_cut: bool =
     ids = array("i", pieces)
     marks = {name: True for name, holds in (("degenerate", is_degenerate), ("truncated", is_cut)) if holds}
     return {"pieces": ids, **marks} if marks else ids
+
+
+def pieces_of(output: Output) -> Sequence[int]:
+    """The pieces of an answer, marked or not."""
+    pieces: Sequence[int] = output["pieces"] if isinstance(output, Mapping) else output
+    return pieces
