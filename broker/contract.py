@@ -28,6 +28,8 @@ from broker.messages import (
 )
 
 NEVER = 1e9  # seconds
+CHUNK = 1 << 17  # bytes of a file that travel at once: a third of a second at 3 Mbit/s
+MAX_ARTIFACT = 1 << 28  # bytes of a file: front ends hold it in memory
 PRESENCE_TTL = 5.0  # seconds of silence after which front ends count on a batcher no more
 
 
@@ -78,8 +80,9 @@ class FrontEndBroker(Protocol):
         any other, for a broker that has forgotten. It outlives the model's card. A full broker keeps nothing."""
         ...
 
-    async def artifact(self, sha256: str) -> bytes | None:
-        """A tokenizer file by its hash; None when no batcher keeps it alive any more."""
+    async def artifact(self, sha256: str, at: int = 0) -> bytes | None:
+        """A chunk of a tokenizer file, by its hash, from this byte on; empty at the end. None when no batcher keeps it
+        alive any more."""
         ...
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from broker.contract import NEVER, Frames
+from broker.contract import CHUNK, NEVER, Frames
 from broker.memory_claim import Claiming
 from broker.memory_heart import MemoryHeart
 from broker.memory_store import Lease, MemoryStore, Queue
@@ -104,10 +104,10 @@ class MemoryFrontEnd:
             self._store.defaults[task] = name
         self._store.defaults.setdefault(task, name)
 
-    async def artifact(self, sha256: str) -> bytes | None:
+    async def artifact(self, sha256: str, at: int = 0) -> bytes | None:
         now = self._store.now()
         fades, data = self._store.artifacts.get(sha256, (0.0, b""))
-        return data if fades > now else None
+        return data[at : at + CHUNK] if fades > now else None
 
     async def aclose(self) -> None:
         """Nothing to close; Redis has."""

@@ -32,12 +32,13 @@ class Right:
             return [*name, "x", "1", key] if self.key else [*name, "x", "0"]
         if not self.key:
             return name
-        return [*name, key, *([] if self.command in MANY_KEYS else ["1"])]
+        return [*name, key, *([key] if self.command in TWO_KEYS else [] if self.command in MANY_KEYS else ["1"])]
 
 
 SCRIPTS = ("eval", "evalsha")
 RUN = "eval evalsha"
 MANY_KEYS = ("del", "exists")  # another word would be another key
+TWO_KEYS = ("rename",)
 WHOLE = ("cards", "batchers", "defaults", "epoch")  # keys without an end of their own
 CONNECTION = "ping info time"  # AUTH and HELLO are open to everybody
 
@@ -57,7 +58,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "cards": "hgetall",
         "batchers": "hgetall",
         "defaults": "hgetall hsetnx hset",
-        "artifact:": "get",
+        "artifact:": "exists getrange",
     },
     Role.BATCHER: {
         "": f"client|setname {CONNECTION} {RUN} multi exec",
@@ -75,7 +76,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "cards": f"hsetnx hget hexists hgetall hdel {RUN}",
         "batchers": f"hset hgetall hdel {RUN}",
         "limits:": f"hgetall {RUN}",
-        "artifact:": f"set pexpire {RUN}",
+        "artifact:": f"set strlen setrange rename pexpire {RUN}",
     },
     Role.OPERATOR: {
         "": f"{CONNECTION} {RUN} scan",

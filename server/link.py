@@ -1,4 +1,4 @@
-"""Owns the connections to the broker: three long-lived tasks, each with its own, each started again when it ends."""
+"""Owns the connections to the broker: four long-lived tasks, each with its own, each started again when it ends."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class Link:
         outbox = Outbox()
         self.pool = CodecPool()
         self.door = Door(front_end, outbox, clock, self.pool.encode)
-        self.registry = Registry(self.door, Library(make_codec), clock, sleep, address, defaults)
+        self.library = Library(make_codec, clock)
+        self.registry = Registry(self.door, self.library, clock, sleep, address, defaults)
         self.reader = Reader(self.door, clock, sleep)
         self.writer = Writer(self.door, outbox, clock, sleep)
         self._connect = connect
@@ -63,9 +64,10 @@ class Link:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The three tasks run while the `with` lasts."""
+        """The tasks run while the `with` lasts."""
         tasks: Mapping[str, Task] = {"writer": self.writer, "reader": self.reader, "registry": self.registry}
         running = [asyncio.create_task(self.keep(name, task), name=name) for name, task in tasks.items()]
+        running.append(asyncio.create_task(self.keep_library(), name="library"))
         try:
             yield
         finally:
@@ -87,6 +89,20 @@ class Link:
             except Exception:
                 log.exception("task crashed", task=name)
                 await self._sleep(crashes.pause())
+
+    async def keep_library(self) -> None:
+        """Connect and run the library, again after every error, for ever. Nothing else hangs on its connection."""
+        backoff = Backoff()
+        while True:
+            try:
+                async with self._connect() as broker:
+                    backoff.reset()
+                    await self.library.run(broker)
+            except BrokerError:
+                pass  # the other tasks tell of it
+            except Exception:
+                log.exception("task crashed", task="library")
+            await self._sleep(backoff.pause())
 
     def _not_connected(self, name: str, error: BrokerError, *, is_news: bool) -> None:
         if isinstance(error, BrokerUnfit) and not self.registry.has_met_broker:

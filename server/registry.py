@@ -22,6 +22,7 @@ from server.names import differences
 log = structlog.get_logger("server.registry")
 
 PERIOD = 0.5  # seconds between looks
+GRACE = 0.1  # seconds that a look waits for codecs: most are made by then, and no caller meets half a model
 FAILURES = 2  # looks that fail in a row close the door
 ANOTHER_NAME = "two models need two names: start one of them with another --name"
 AT_ONCE = 32  # answers renewed before others get their turn
@@ -102,7 +103,9 @@ class Registry:
         """See what there is, and act on it. Raises `BrokerError`."""
         fleet = await broker.look()
         live = [one.card for one in fleet.announcements if one.batchers]
-        codecs = await self._library.stock(broker, live, self._clock())
+        self._library.want(live)
+        await self._library.settle(GRACE)
+        codecs = self._library.codecs
         before, self.directory = self.directory, self.directory.updated(fleet, codecs, self._clock())
         self._tell_of_names(before)
         self._greet()

@@ -13,7 +13,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 
-from broker.contract import PRESENCE_TTL, Frames
+from broker.contract import CHUNK, PRESENCE_TTL, Frames
 from broker.errors import BrokerFull, WireError
 from broker.keys import Keys
 from broker.messages import AdmitRequest, Announcement, Cancel, FailureCode, Fleet, Lane, Outcome, Presence, Verdict
@@ -191,11 +191,14 @@ class RedisFrontEnd:
                     raise
                 self._no_entry("default not kept", key=self._keys.defaults, reason=str(error), remedy=DEFAULTS_REMEDY)
 
-    async def artifact(self, sha256: str) -> bytes | None:
+    async def artifact(self, sha256: str, at: int = 0) -> bytes | None:
         key = self._keys.artifact(sha256)
         with translated(key):
-            found: Any = await self._client.get(key)
-        return None if found is None else bytes(found)
+            async with self._client.pipeline(transaction=False) as pipe:
+                pipe.exists(key)
+                pipe.getrange(key, at, at + CHUNK - 1)
+                is_there, chunk = await pipe.execute()
+        return bytes(chunk) if is_there else None
 
     def _live(self, batchers: Mapping[bytes, bytes], since: float) -> dict[str, list[Presence]]:
         live: dict[str, list[Presence]] = {}

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
 import structlog
 
-from broker.errors import WireError
+from broker.errors import BrokerError, WireError
 from broker.keys import Keys
 from broker.messages import Limits, ModelCard, Presence, Pulse
 from broker.redis import scripts
 from broker.redis.connection import make_sync_client, translated
-from broker.wire import decode_limits, encode_card, encode_presence, limits_entry, unknown_limits
+from broker.redis.uploads import ARTIFACT_TTL, Uploads
+from broker.wire import decode_limits, encode_presence, limits_entry, unknown_limits
 
 log = structlog.get_logger("broker")
-ARTIFACT_TTL = 600.0  # seconds that tokenizer files outlive the last beat
+UPLOAD_TIMEOUT = 5.0  # seconds for a chunk: nothing waits for it but the file
+SOON = 0.2  # seconds that a beat waits for what it announces again
 
 
 def connect_heart(
     url: str, namespace: str, model: str, *, lease: float = 2.5, limits: Limits | None = None
 ) -> RedisHeart:
     """The heart of a batcher of ⟨m⟩ = `model`; live limits change `limits`, the configured ones."""
-    client = make_sync_client(url, name="jitney-heart", socket_timeout=max(0.5, lease / 4))
-    return RedisHeart(client, Keys(namespace), model, lease, limits or Limits())
+    keys, timeout = Keys(namespace), max(0.5, lease / 4)
+    client = make_sync_client(url, name="jitney-heart", socket_timeout=timeout)
+    uploads = Uploads(make_sync_client(url, name="jitney-uploads", socket_timeout=UPLOAD_TIMEOUT), keys)
+    return RedisHeart(client, uploads, keys, model, lease, limits or Limits())
 
 
 class RedisHeart:
     """Keeps `Heart`. What it announced once it announces again when the broker has lost it."""
 
-    def __init__(self, client: redis.Redis, keys: Keys, model: str, lease: float, limits: Limits) -> None:
+    def __init__(
+        self, client: redis.Redis, uploads: Uploads, keys: Keys, model: str, lease: float, limits: Limits
+    ) -> None:
+        self._uploads = uploads
+        self._bringing: threading.Thread | None = None
         self._client, self._keys, self._model, self._lease, self._limits = client, keys, model, lease, limits
         self._stamp = b""  # when this card was first announced, 13 digits: it stays as old when it is announced again
         self._found: Any = []  # live limits as they were last read
@@ -40,26 +49,41 @@ class RedisHeart:
 
     def close(self) -> None:
         self._client.close()
+        self._uploads.close()
 
     def announce(self, card: ModelCard, artifacts: Mapping[str, bytes]) -> None:
         self._announced = (card, artifacts)
-        with translated():
-            for sha256, content in artifacts.items():
-                self._client.set(self._keys.artifact(sha256), content, px=int(ARTIFACT_TTL * 1000))
-        args = [card.key, encode_card(card), self._stamp]
-        self._stamp = scripts.ANNOUNCE.run_sync(self._client, [self._keys.cards], args)
+        self._uploads.bring(artifacts)
+        self._stamp = self._uploads.announce(card, self._stamp)
 
     def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:
         keys, args = self._beat(presence, jobs)
         lost, cancelled, epoch, limits, missing = scripts.BEAT.run_sync(self._client, keys, args)
-        if missing and self._announced is not None:
-            self.announce(*self._announced)
+        if missing:
+            self._announce_again()
         return Pulse(
             lost=frozenset(batch.decode() for batch in lost),
             cancelled=frozenset(job.decode() for job in cancelled),
             epoch=epoch.decode("ascii", "replace"),
             limits=self._live_limits(limits),
         )
+
+    def _announce_again(self) -> None:
+        """In a thread of its own where it takes long: a heart that uploads does not beat."""
+        if self._announced is None or (self._bringing is not None and self._bringing.is_alive()):
+            return
+        self._bringing = threading.Thread(target=self._bring_back, name="uploads", daemon=True)
+        self._bringing.start()
+        self._bringing.join(SOON)
+
+    def _bring_back(self) -> None:
+        assert self._announced is not None
+        card, artifacts = self._announced
+        try:
+            self._uploads.bring(artifacts)
+            self._stamp = self._uploads.announce(card, self._stamp)
+        except BrokerError as error:  # the next beat finds it missing still
+            log.warning("not announced again", model=self._model, error=str(error))
 
     def _live_limits(self, found: Any) -> Limits | None:
         """An operator's typing error neither stops a heart nor undoes what was set before it. Told once."""

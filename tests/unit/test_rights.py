@@ -17,7 +17,8 @@ RUN_BY = {
     Role.BATCHER: {"announce", "beat", "drain", "fail", "finish", "reclaim", "release"},
     Role.OPERATOR: {"look", "letters", "drop", "rights"},
 }
-READS = {"get", "exists", "llen", "lindex", "lrange", "hlen", "hexists", "hgetall", "zcard", "zrange", "zmscore"}
+READS = {"get", "getrange", "exists", "llen", "lindex", "lrange"}
+READS |= {"hlen", "hexists", "hgetall", "zcard", "zrange", "zmscore"}
 WRITES = {"ltrim", "rpush", "pexpire"}  # and read nothing; so does SET, by itself
 
 

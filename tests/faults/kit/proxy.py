@@ -96,6 +96,20 @@ class HalfOpen(BlackHole):
         return await super().meet(link, to_server, data) if data or not to_server else data
 
 
+class Throttle(Fault):
+    """So many bytes a second pass in each direction, of all connections together: one slow cable."""
+
+    def __init__(self, rate: float, only: bytes) -> None:
+        super().__init__(only)
+        self._rate = rate
+        self._cables = {True: asyncio.Lock(), False: asyncio.Lock()}
+
+    async def meet(self, link: Link, to_server: bool, data: bytes) -> bytes:
+        async with self._cables[to_server]:
+            await asyncio.sleep(len(data) / self._rate)
+        return data
+
+
 class DroppedReply(Fault):
     """The reply to the n-th command with these bytes is lost, and its connection with it; the server has obeyed."""
 
@@ -144,6 +158,12 @@ class Proxy:
     def delay(self, seconds: float, *, only: bytes = b"") -> Iterator[None]:
         """Every reply comes `seconds` later."""
         with self._with(Delay(seconds, only)):
+            yield
+
+    @contextlib.contextmanager
+    def throttle(self, rate: float, *, only: bytes = b"") -> Iterator[None]:
+        """`rate` bytes a second pass in each direction."""
+        with self._with(Throttle(rate, only)):
             yield
 
     @contextlib.contextmanager

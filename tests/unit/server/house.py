@@ -12,7 +12,7 @@ import httpx2
 import msgspec
 from starlette.types import Message
 
-from broker.contract import Frames
+from broker.contract import CHUNK, Frames
 from broker.messages import (
     AdmitRequest,
     Announcement,
@@ -160,8 +160,9 @@ class ScriptedBroker:
             self.defaults[task] = name
         self.defaults.setdefault(task, name)
 
-    async def artifact(self, sha256: str) -> bytes | None:
-        return self.files.get(sha256)
+    async def artifact(self, sha256: str, at: int = 0) -> bytes | None:
+        data = self.files.get(sha256)
+        return None if data is None else data[at : at + CHUNK]
 
     async def aclose(self) -> None:
         """Nothing to close."""
