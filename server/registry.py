@@ -79,6 +79,8 @@ class Registry:
         except BrokerError as error:
             self._failures += 1
             why = self.miss(error)
+            if self._failures == 1:  # /readyz says so already, and not why
+                log.info("broker missed", task="registry", reason=str(why))
             if self._failures >= FAILURES and self._door.is_open:
                 log.warning("broker lost", task="registry", reason=str(why))
                 self._door.close()

@@ -61,8 +61,11 @@ async def test_a_broker_that_is_lost_is_told_since_when(clock: FakeClock):
 async def test_a_broker_that_missed_one_look_is_told_at_once_although_the_door_is_still_open():
     async with house() as jitney:
         jitney.broker.look_error = refused()
-        await jitney.front_end.link.registry.try_to_look(jitney.broker)
+        with structlog.testing.capture_logs() as lines:
+            await jitney.front_end.link.registry.try_to_look(jitney.broker)
 
+        assert [line["event"] for line in lines] == ["broker missed"]
+        assert "nothing listens there" in lines[0]["reason"]
         status, told = await check(jitney, "broker")
 
         assert (status, told["ok"], jitney.front_end.door.is_open) == ("degraded", False, True)
