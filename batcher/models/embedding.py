@@ -11,6 +11,7 @@ from transformers import AutoModel, MT5EncoderModel, T5EncoderModel, UMT5Encoder
 
 from batcher.models.contract import Input
 from batcher.models.encoder import Encoder
+from batcher.models.errors import ModelSpecError
 from batcher.models.recipe import Recipe, read_recipe
 from batcher.models.settings import ModelSettings
 from batcher.models.steps import Steps
@@ -53,6 +54,9 @@ class Embedding:
 
     def _prompts(self, recipe: Recipe) -> dict[str, Any]:
         """What front ends put before a text, by name; with `uncounted`, how many of its tokens are not pooled."""
+        for name, text in recipe.prompts.items():
+            if self._encoder.prompt_tokens(text) >= self._encoder.longest - 1:
+                raise ModelSpecError(f"the prompt {name} leaves no room for a text in {self._encoder.longest} tokens")
         options: dict[str, Any] = {"prompts": dict(recipe.prompts)}
         if recipe.default_prompt:
             options["default_prompt"] = recipe.default_prompt

@@ -159,6 +159,14 @@ def test_a_prompt_that_the_model_has_not_is_told_with_those_it_has(tmp_path: Pat
     assert caught.value.code == "invalid_input"
 
 
+def test_a_prompt_that_leaves_no_room_for_a_text_is_refused(tmp_path: Path) -> None:
+    directory = simple(tmp_path, pooling_mode="mean")
+    recipes.put(directory / "config_sentence_transformers.json", {"prompts": {"query": "word1 " * 38}})
+
+    with pytest.raises(ModelSpecError, match="the prompt query leaves no room for a text in 40 tokens"):
+        load(directory)
+
+
 def test_no_prompt_can_be_asked_for_where_there_is_a_default_one(tmp_path: Path) -> None:
     directory = simple(tmp_path, pooling_mode="mean")
     said = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}

@@ -93,6 +93,14 @@ async def test_unknown_fields_change_no_answer_and_are_told():
         ]
 
 
+async def test_an_embedding_may_choose_its_prompt():
+    async with house(ScriptedBroker([announced(card(task="embedding"))])) as jitney:
+        answer = await jitney.ask("life", path="/embedding", promptName="query")
+
+        assert answer.json()["result"][0]["options"] == {"promptName": "query"}
+        assert "warnings" not in answer.json()
+
+
 async def test_a_model_by_name_is_asked_as_its_task_is():
     async with house(ScriptedBroker([announced(card(task="translation"))])) as jitney:
         answer = await jitney.ask("life", fromLang="en", toLang="ja")
