@@ -156,7 +156,15 @@ async def _run(
     loop.learn(seen)
 
     def presence() -> Presence:
-        return Presence(batcher=batcher, model=card.key, speed=loop.speed, room=loop.size, host=socket.gethostname())
+        return Presence(
+            batcher=batcher,
+            model=card.key,
+            speed=loop.speed,
+            room=loop.size,
+            room_tokens=loop.limits.max_batch_tokens,
+            cost=loop.cost,
+            host=socket.gethostname(),
+        )
 
     with Heartbeat(
         heart, vitals, presence=presence, on_pulse=loop.pulse, lease=settings.lease, max_step=settings.max_step

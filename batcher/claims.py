@@ -13,8 +13,8 @@ from broker.errors import TripFailed
 from broker.messages import Claim, Lane, Limits
 
 IDLE_WAIT = 0.5  # seconds that a lost wake token may cost
-POLL = 0.001  # seconds between two looks at the queue while a fixed window is open, at the least
-LOOKS = 4
+SERVER_GRAIN = 0.15  # seconds: servers look after blocked clients ten times a second (hz), and wake them so much later
+POLL = 0.005  # seconds between two looks at the queue in the last moments of a fixed window; a quarter of a short one
 EIGHTH = 1 / 8  # of every batch is for bulk that has waited
 
 
@@ -86,11 +86,16 @@ class Claims:
         window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
         # The jobs stay in the queue meanwhile, where another card may take them.
         while depth.jobs and window.is_open(self._clock(), depth) and not self._stopping.is_set():
-            # A handful of looks, however long the window: each is a trip.
-            left = window.time_left(self._clock())
-            await asyncio.sleep(min(left, max(POLL, left / LOOKS)))
+            await self._company(window.time_left(self._clock()))
             depth = await self._patience.ask(self._broker.depth)
         return window
+
+    async def _company(self, left: float) -> None:
+        """Until a batch's worth waits, for which ADMIT pushes the wake token, or a part of the time left is over."""
+        if left > SERVER_GRAIN:
+            await self._patience.ask(lambda: self._broker.wait(min(left - SERVER_GRAIN, IDLE_WAIT)))
+        else:  # the server would wake us too late
+            await asyncio.sleep(min(left, max(POLL / 5, min(left / 4, POLL))))
 
     async def _claim(self, window: Window, *, staged: bool = False, wait: float = 0.0) -> Batch | None:
         self._count += 1

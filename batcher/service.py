@@ -15,6 +15,7 @@ import structlog
 from batcher.batch import Batch
 from batcher.claims import Claims
 from batcher.heartbeat import Vitals
+from batcher.mean_cost import MeanCost
 from batcher.patience import Patience
 from batcher.speed import SpeedFit
 from broker.contract import BatcherBroker
@@ -55,6 +56,7 @@ class Service(ABC):
             predict=fit.predict,
         )
         self._cancelled: frozenset[str] = frozenset()
+        self._cost = MeanCost()
         self._fitted = Speed()  # what the fit says; replaced whole, for the heartbeat reads it from its own thread
 
     @property
@@ -74,6 +76,11 @@ class Service(ABC):
         known = self._fitted
         late = self._vitals.still_for(monotonic()) - known.fixed - known.per_job * self.size
         return replace(known, fixed=known.fixed + max(0.0, late)) if known != Speed() else known
+
+    @property
+    def cost(self) -> float:
+        """Tokens that a job has had lately, on average; 0.0 while there was none."""
+        return self._cost.mean
 
     def learn(self, seen: Iterable[tuple[int, float]] = ()) -> None:
         """Tell front ends what the fit says from now on, with these batches (jobs, and the seconds they took)."""
@@ -100,6 +107,7 @@ class Service(ABC):
     def _hold(self, batch: Batch) -> None:
         if not self._vitals.batches:  # a claim beside others says nothing of the engine, which may hang with them
             self._vitals.progress()
+        self._cost.observe(batch.claim.jobs)
         self._vitals.batches = {**self._vitals.batches, batch.id: tuple(job.id for job in batch.claim.jobs)}
 
     def _let_go(self, batch: Batch) -> None:

@@ -44,6 +44,10 @@ class Keys:
         """Hash: job id → the job as it was queued; the field `staged` while the batch has not started."""
         return f"{self.prefix}lease:{batch}"
 
+    def held(self, model: str) -> str:
+        """Hash: batch id → its jobs and tokens, and the sums of all: what is under way. Only scripts touch it."""
+        return f"{self.prefix}held:{model}"
+
     def reply(self, front_end: str) -> str:
         """List: frames for one front end. TTL."""
         return f"{self.prefix}reply:{front_end}"

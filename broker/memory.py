@@ -10,7 +10,7 @@ from functools import partial
 from broker.contract import CHUNK, NEVER, Frames
 from broker.memory_claim import Claiming
 from broker.memory_heart import MemoryHeart
-from broker.memory_store import Lease, MemoryStore, Queue
+from broker.memory_store import Lease, MemoryStore, Queue, cost_of
 from broker.messages import (
     AdmitRequest,
     Cancel,
@@ -70,10 +70,13 @@ class MemoryFrontEnd:
             return Verdict(refusal=FailureCode.EXPIRED, waiting=len(lane))
         if not self._has_room(lane, request.jobs):  # each lane its own: a flood of bulk closes no door to the others
             return Verdict(refusal=FailureCode.CONTENDED, waiting=len(lane))
-        ahead = queue.ahead_of(request.lane, len(request.jobs), request.room)
-        if request.most_ahead is not None and ahead > max(0, request.most_ahead):
+        ahead = queue.jobs_ahead_of(request.lane, request.jobs, request.room)
+        if _exceeds(ahead, request.most_ahead):
             return Verdict(refusal=FailureCode.CONTENDED, ahead=ahead)
-        if not lane:
+        tokens_ahead = queue.tokens_ahead_of(request.lane, request.jobs, request.room_tokens)
+        if ahead and _exceeds(tokens_ahead, request.most_tokens_ahead):
+            return Verdict(refusal=FailureCode.CONTENDED, ahead=ahead, tokens_ahead=tokens_ahead)
+        if not lane or _fills_a_batch(queue, request):
             queue.wake.push()
         lane.extend(_stamped(job, request, now) for job in request.jobs)
         return Verdict(waiting=len(lane))
@@ -111,6 +114,21 @@ class MemoryFrontEnd:
 
     async def aclose(self) -> None:
         """Nothing to close; Redis has."""
+
+
+def _exceeds(ahead: int, most: int | None) -> bool:
+    return most is not None and ahead > max(0, most)
+
+
+def _fills_a_batch(queue: Queue, request: AdmitRequest) -> bool:
+    """Whether another batch's worth waits with this request, in jobs or in tokens."""
+    jobs, tokens = queue.lanes_hold
+    more = len(request.jobs), cost_of(request.jobs)
+    sizes = request.batch, request.batch_tokens
+    return any(
+        size and (before + new) // size > before // size
+        for before, new, size in zip((jobs, tokens), more, sizes, strict=True)
+    )
 
 
 def _stamped(job: Job, request: AdmitRequest, now: float) -> Job:
@@ -190,8 +208,7 @@ class MemoryBatcher:
     def _take_out(self, ended: Finish) -> None:
         leases = self._queue.leases
         if ended.batch in leases:
-            for result in ended.results:
-                leases[ended.batch].jobs.pop(result.job_id, None)
+            leases[ended.batch].take_out(result.job_id for result in ended.results)
         if ended.done:
             leases.pop(ended.batch, None)
             self._addresses.pop(ended.batch, None)
@@ -200,9 +217,9 @@ class MemoryBatcher:
         self._store.now()
         leases = self._queue.leases
         if batch in leases:
-            held = leases[batch].jobs
-            self._publish({batch: [failure for failure in failures if held.pop(failure.job_id, None)]})
-            if not held:
+            gone = leases[batch].take_out(failure.job_id for failure in failures)
+            self._publish({batch: [failure for failure in failures if failure.job_id in gone]})
+            if not leases[batch].jobs:
                 del leases[batch]
         for failure in failures:
             self._addresses[batch].pop(failure.job_id, None)

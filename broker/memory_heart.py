@@ -28,7 +28,7 @@ class MemoryHeart:
         leases = queue.leases
         for batch in jobs.keys() & leases.keys():
             leases[batch].expires = now + self._lease
-            leases[batch].jobs = {id: job for id, job in leases[batch].jobs.items() if not queue.is_cancelled(id)}
+            leases[batch].take_out([id for id in leases[batch].jobs if queue.is_cancelled(id)])
         self._store.presences[presence.batcher] = (now, presence)
         if self._announced:
             self._store.announce(*self._announced)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
@@ -67,6 +67,17 @@ class Lease:
     staged: bool
     closed_by: str
     asked: int = 0  # times that its claim was asked for again
+    tokens: int = 0  # of its jobs; of those that left as many as of the others
+
+    def __post_init__(self) -> None:
+        self.tokens = cost_of(self.jobs.values())
+
+    def take_out(self, job_ids: Iterable[str]) -> set[str]:
+        """Those of them that it held, and holds no more."""
+        held = len(self.jobs)
+        gone = {id for id in job_ids if self.jobs.pop(id, None)}
+        self.tokens = self.tokens * len(self.jobs) // held if held else 0
+        return gone
 
     def extend_for_asking(self, until: float) -> None:
         """Whoever only asks does not hold jobs for ever."""
@@ -104,21 +115,46 @@ class Queue:
     def waiting(self) -> list[Job]:
         return [job for jobs in (*self.lanes.values(), self.suspects) for job in jobs]
 
-    def ahead_of(self, lane: Lane, count: int, room: int) -> int:
-        """Jobs that end before `count` of this lane that come now; a full batch has `room` of them."""
-        interactive, bulk = len(self.lanes[Lane.INTERACTIVE]), len(self.lanes[Lane.BULK])
-        # Seven parts of a batch are for interactive jobs, one for bulk.
-        if lane is Lane.INTERACTIVE:
-            bulk = min(bulk, interactive // 7)
-        elif interactive and interactive >= room:
-            interactive = 7 * (bulk + count)
-        return interactive + bulk + sum(len(lease.jobs) for lease in self.leases.values())
+    @property
+    def lanes_hold(self) -> tuple[int, int]:
+        """Jobs and tokens."""
+        jobs = [job for lane in self.lanes.values() for job in lane]
+        return len(jobs), cost_of(jobs)
+
+    def jobs_ahead_of(self, lane: Lane, jobs: Sequence[Job], room: int) -> int:
+        """Jobs that end before these of this lane that come now; a full batch has `room` of them."""
+        return _ahead_of(lane, len(jobs), room, self._measured(len), sum(len(lease.jobs) for lease in self._held))
+
+    def tokens_ahead_of(self, lane: Lane, jobs: Sequence[Job], room: int) -> int:
+        """The same in tokens."""
+        return _ahead_of(lane, cost_of(jobs), room, self._measured(cost_of), sum(lease.tokens for lease in self._held))
+
+    @property
+    def _held(self) -> Collection[Lease]:
+        return self.leases.values()
+
+    def _measured(self, measure: Callable[[Sequence[Job]], int]) -> dict[Lane, int]:
+        return {lane: measure(jobs) for lane, jobs in self.lanes.items()}
 
     def put_back(self, jobs: Iterable[Job]) -> None:
         """To the head, oldest first. A suspect stays one: it must not meet the innocent again."""
         for job in sorted(jobs, key=lambda job: job.admitted)[::-1]:
             home = self.suspects if job.attempts else self.lanes[job.lane]
             home.appendleft(job)
+
+
+def cost_of(jobs: Iterable[Job]) -> int:
+    return sum(job.cost for job in jobs)
+
+
+def _ahead_of(lane: Lane, count: int, room: int, waiting: Mapping[Lane, int], held: int) -> int:
+    interactive, bulk = waiting[Lane.INTERACTIVE], waiting[Lane.BULK]
+    # Seven parts of a batch are for interactive jobs, one for bulk.
+    if lane is Lane.INTERACTIVE:
+        bulk = min(bulk, interactive // 7)
+    elif interactive and interactive >= room:
+        interactive = 7 * (bulk + count)
+    return interactive + bulk + held
 
 
 class MemoryStore:

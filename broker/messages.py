@@ -74,6 +74,10 @@ class AdmitRequest:
     lane: Lane = Lane.INTERACTIVE
     most_ahead: int | None = None  # jobs before it at which it still ends in time; None: unknown, any number
     room: int = 0  # jobs in a full batch: while so many interactive ones wait, bulk has its eighth and no more
+    batch: int = 0  # a batcher is woken whenever so many jobs more wait; 0: only when the first one comes
+    most_tokens_ahead: int | None = None  # the same three in tokens: where these bind, a batch holds fewer jobs
+    room_tokens: int = 0
+    batch_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ class Verdict:
     refusal: FailureCode | None = None
     waiting: int = 0  # jobs in this lane of the queue, these included when they were admitted
     ahead: int | None = None  # jobs before it, where they are too many for its time left; None: it was not that
+    tokens_ahead: int | None = None  # theirs, where it is these that are too many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +158,8 @@ class Presence:
     model: str  # the card's key
     speed: Speed = Speed()
     room: int = 0  # jobs it takes in a batch
+    room_tokens: int = 0  # tokens it takes in a batch
+    cost: float = 0.0  # tokens that a job has had lately, on average; 0.0 while it had none
     host: str = ""
 
 

@@ -94,6 +94,11 @@ class Answer:
     def is_awaited(self) -> bool:
         return not self._arrived.done()
 
+    @property
+    def cost(self) -> int:
+        """Tokens of all its jobs."""
+        return sum(piece.cost for record in self.records for piece in record.plan.pieces)
+
     def take(self, record: Record, result: Result) -> None:
         """One job is done."""
         record.outputs[result.job_id] = result.output

@@ -22,6 +22,7 @@ class Served:
     card: ModelCard
     codec: Codec
     pace: Pace = UNKNOWN
+    token_pace: Pace = UNKNOWN  # the same, in tokens
     room: int = 1  # jobs that its batchers take at once
 
 
@@ -146,8 +147,9 @@ def _callable(one: Announcement, codecs: Mapping[str, Codec]) -> bool:
 
 
 def _served(one: Announcement, codecs: Mapping[str, Codec]) -> Served:
+    tokens = Pace.in_tokens(one.batchers)
     room = sum(max(batcher.room, 1) for batcher in one.batchers)
-    return Served(card=one.card, codec=codecs[one.card.key], pace=Pace.of(one.batchers), room=room)
+    return Served(card=one.card, codec=codecs[one.card.key], pace=Pace.of(one.batchers), token_pace=tokens, room=room)
 
 
 def _listed(one: Announcement, codecs: Mapping[str, Codec]) -> Listed:

@@ -214,6 +214,9 @@ def _refusal(answer: Answer, verdict: Verdict, time_left: float) -> Problem:
     if verdict.ahead is None:
         detail = f"{verdict.waiting} jobs wait for {name!r} already."
         return Problem(verdict.refusal, detail, retry_after=pace.seconds_for(verdict.waiting))
-    wait = pace.expected(verdict.ahead + answer.left)
-    detail = f"With {verdict.ahead} jobs before it at {name!r} this may take {wait:.2f} s; it has {time_left:.2f} s."
+    wait, before = pace.expected(verdict.ahead + answer.left), f"{verdict.ahead} jobs"
+    if verdict.tokens_ahead is not None:
+        wait = answer.served.token_pace.expected(verdict.tokens_ahead + answer.cost)
+        before = f"{before} of {verdict.tokens_ahead} tokens"
+    detail = f"With {before} before it at {name!r} this may take {wait:.2f} s; it has {time_left:.2f} s."
     return Problem(verdict.refusal, detail, retry_after=wait - time_left)

@@ -45,15 +45,28 @@ class Parcel:
 
     def request(self, now: float) -> AdmitRequest:
         """As the broker wants it; the time left is counted when the trip begins."""
-        time_left, pace = self.answer.deadline - now, self.answer.served.pace
+        time_left, served = self.answer.deadline - now, self.answer.served
+        jobs, tokens = served.pace, served.token_pace
+        bounds = {} if self.is_again else self._bounds(time_left)
         return AdmitRequest(
             model=self.model,
             jobs=self.jobs,
             time_left=time_left,
             lane=self.answer.lane,
-            most_ahead=None if self.is_again else pace.most_ahead(time_left, len(self.jobs)),
-            room=pace.room,
+            room=jobs.room,
+            batch=jobs.batch,
+            room_tokens=tokens.room,
+            batch_tokens=tokens.batch,
+            **bounds,
         )
+
+    def _bounds(self, time_left: float) -> dict[str, int | None]:
+        """What may be before it, by both counts."""
+        served, cost = self.answer.served, sum(job.cost for job in self.jobs)
+        return {
+            "most_ahead": served.pace.most_ahead(time_left, len(self.jobs)),
+            "most_tokens_ahead": served.token_pace.most_ahead(time_left, cost),
+        }
 
 
 class Outbox:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, inf
 from statistics import fmean
 
@@ -23,6 +23,7 @@ class Pace:
     fixed: float = 0.0  # seconds that each batch costs
     per_job: float = 0.0  # seconds that each job costs besides, with all batchers at work
     room: int = 0  # jobs that all batchers take at once; zero while none knows its speed
+    batch: int = 0  # jobs that the smallest of them takes
 
     @classmethod
     def of(cls, batchers: Sequence[Presence]) -> Pace:
@@ -30,13 +31,20 @@ class Pace:
         measured itself yet counts as the mean of the others."""
         takers = [one for one in batchers if one.room]
         known = [(one.room, one.speed) for one in takers if SHORTEST <= _full(one.room, one.speed) < inf]
+        batch = min((one.room for one in takers), default=0)
         if not known:
-            return UNKNOWN
+            return cls(batch=batch)
         typical = _mean(known)
         every = known + [(one.room, typical) for one in takers if (one.room, one.speed) not in known]
         mean, room = _mean(every), sum(one.room for one in takers)
         full = room / sum(room / _full(room, speed) for room, speed in every)
-        return cls(fixed=mean.fixed, per_job=max(0.0, full - mean.fixed) / room, room=room)
+        return cls(fixed=mean.fixed, per_job=max(0.0, full - mean.fixed) / room, room=room, batch=batch)
+
+    @classmethod
+    def in_tokens(cls, batchers: Sequence[Presence]) -> Pace:
+        """The same, counted in tokens wherever it says jobs. It is the narrower bound where batches are full by tokens
+        before they are by jobs."""
+        return cls.of([_in_tokens(one) for one in batchers])
 
     def seconds_for(self, jobs: int) -> float | None:
         """How long they take for so many jobs; None while nobody knows."""
@@ -62,6 +70,16 @@ class Pace:
 def _full(room: int, speed: Speed) -> float:
     """Seconds that a full batch takes."""
     return speed.fixed + speed.per_job * room
+
+
+def _in_tokens(one: Presence) -> Presence:
+    """A batch full of tokens takes as long as one of the jobs it holds, and no longer than one full of jobs: that more
+    tokens would take more time was not seen."""
+    if not one.room_tokens or one.cost <= 0.0:
+        return replace(one, room=one.room_tokens, speed=Speed())
+    jobs = min(one.room, one.room_tokens / one.cost)
+    speed = Speed(fixed=one.speed.fixed, per_job=one.speed.per_job * jobs / one.room_tokens)
+    return replace(one, room=one.room_tokens, speed=speed)
 
 
 def _mean(batchers: Sequence[tuple[int, Speed]]) -> Speed:

@@ -7,6 +7,7 @@ from typing import Any
 
 import redis.asyncio
 import structlog
+from redis.exceptions import NoScriptError
 
 from broker.contract import NEVER
 from broker.errors import BrokerFull, WireError
@@ -90,6 +91,7 @@ class RedisBatcher:
     ) -> Claim:
         model = self._model
         keys = [*self._lists(), self._keys.leases(model), self._keys.lease(batch), self._keys.cancel(model)]
+        keys.append(self._keys.held(model))
         args = [
             batch,
             int(self._lease * 1000),
@@ -162,16 +164,10 @@ class RedisBatcher:
 
     # Result bodies do not pass through Lua: MULTI costs the server a tenth of it.
     async def _finish(self, landing: Landing, starts: str | None) -> None:
+        keys, args = self._leaving(landing, starts)
         with translated():
             async with self._client.pipeline(transaction=True) as pipe:
-                for batch in landing.done:
-                    pipe.zrem(self._keys.leases(self._model), batch)
-                    pipe.delete(self._keys.lease(batch))
-                for batch, ids in landing.ids.items():
-                    if batch not in landing.done:
-                        pipe.hdel(self._keys.lease(batch), *ids)
-                if starts is not None:
-                    pipe.hdel(self._keys.lease(starts), "staged")
+                pipe.execute_command("EVALSHA", scripts.FINISH.sha, len(keys), *keys, *args)
                 for address, frames in landing.frames():
                     reply, bell = self._keys.reply(address), self._keys.bell(address)
                     pipe.rpush(reply, *frames)
@@ -179,25 +175,33 @@ class RedisBatcher:
                     pipe.delete(bell)
                     pipe.rpush(bell, b"1")
                     pipe.pexpire(bell, FRAME_TTL)
-                await pipe.execute()
+                try:
+                    await pipe.execute()
+                except NoScriptError:  # all else is done
+                    await scripts.FINISH.run(self._client, keys, args)
 
     async def _finish_when_full(self, landing: Landing, starts: str | None) -> None:
-        leases = self._keys.leases(self._model)
-        keys = [leases, self._keys.lease(starts) if starts is not None else leases]
-        batches = dict.fromkeys([*landing.ids, *landing.done])
-        args: list[Any] = [len(batches)]
-        for batch in batches:
-            ids = landing.ids.get(batch, ())
-            keys.append(self._keys.lease(batch))
-            args += [batch, int(batch in landing.done), len(ids), *ids]
+        keys, args = self._leaving(landing, starts)
         for address, frames in landing.frames():
             for frame in frames:
                 keys += [self._keys.reply(address), self._keys.bell(address)]
                 args.append(frame)
         await scripts.FINISH.run(self._client, keys, args)
 
+    def _leaving(self, landing: Landing, starts: str | None) -> tuple[list[str], list[Any]]:
+        """What FINISH takes out of which leases."""
+        leases = self._keys.leases(self._model)
+        keys = [leases, self._keys.held(self._model), self._keys.lease(starts) if starts is not None else leases]
+        partly = {batch: ids for batch, ids in landing.ids.items() if batch not in landing.done}
+        args: list[Any] = [len(partly) + len(landing.done)]
+        for batch in landing.done:
+            args += [batch, 1, 0]
+        for batch, ids in partly.items():
+            args += [batch, 0, len(ids), *ids]
+        return [*keys, *map(self._keys.lease, [*landing.done, *partly])], args
+
     async def fail(self, batch: str, failures: Sequence[Failure]) -> None:
-        keys = [self._keys.leases(self._model), self._keys.lease(batch)]
+        keys = [self._keys.leases(self._model), self._keys.lease(batch), self._keys.held(self._model)]
         args: list[Any] = [batch]
         addresses = self._addresses.get(batch, {})
         for failure in failures:
@@ -215,14 +219,14 @@ class RedisBatcher:
             await self._client.hdel(self._keys.lease(batch), "staged")
 
     async def release(self, batch: str) -> None:
-        keys = [*self._lists(), self._keys.leases(self._model), self._keys.lease(batch)]
+        keys = [*self._lists(), self._keys.leases(self._model), self._keys.lease(batch), self._keys.held(self._model)]
         await scripts.RELEASE.run(self._client, keys, [batch])
         self._addresses.pop(batch, None)
 
     async def reclaim(self) -> Sequence[DeadLetter]:
         model = self._model
         keys = [*self._lists(), self._keys.leases(model), self._keys.dead(model), self._keys.cards, self._keys.batchers]
-        keys.append(self._keys.cancel(model))
+        keys += [self._keys.cancel(model), self._keys.held(model)]
         args = [self._keys.prefix, MAX_ATTEMPTS, DEAD_KEPT, PRUNED_AFTER, JOBS_A_CALL, BYTES_A_CALL]
         args.append(int(2000 * self._lease))
         dead = await scripts.RECLAIM.run(self._client, keys, args)

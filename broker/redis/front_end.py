@@ -107,12 +107,12 @@ class RedisFrontEnd:
         keys = [self._keys.admit(self._front_end)]
         for model in models:
             keys += [*_lanes(self._keys, model), self._keys.wake(model)]
-        args: list[Any] = [sequence, *self._bounds, self._keys.lease(""), len(models)]
-        args += [self._keys.leases(model) for model in models]
+        args: list[Any] = [sequence, *self._bounds, len(models), *map(self._keys.held, models)]
         for request, jobs in zip(requests, encoded, strict=True):
             left = max(0, int(request.time_left * 1000))
-            most_ahead = "" if request.most_ahead is None else request.most_ahead
-            args += [models.index(request.model), LANES[request.lane], left, most_ahead, request.room]
+            args += [models.index(request.model), LANES[request.lane], left]
+            args += [_bound(request.most_ahead), request.room, request.batch]
+            args += [_bound(request.most_tokens_ahead), request.room_tokens, request.batch_tokens]
             args += [len(jobs), *jobs]
         return keys, args, requests
 
@@ -238,8 +238,12 @@ def _encode(request: AdmitRequest, encoded: list[list[bytes]]) -> int:
     return sum(map(len, encoded[-1]))
 
 
+def _bound(most: int | None) -> int | str:
+    return "" if most is None else most
+
+
 def _verdict(text: str) -> Verdict:
-    code, count = text.split(":")
+    code, count, *tokens = text.split(":")
     if code == "2":
-        return Verdict(refusal=FailureCode.CONTENDED, ahead=int(count))
+        return Verdict(refusal=FailureCode.CONTENDED, ahead=int(count), tokens_ahead=int(*tokens) if tokens else None)
     return Verdict(refusal=REFUSALS[code], waiting=int(count))

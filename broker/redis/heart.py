@@ -108,7 +108,7 @@ class RedisHeart:
         model = self._model
         sha256s = self._announced[1] if self._announced else ()
         keys = [self._keys.leases(model), self._keys.cards, self._keys.batchers, self._keys.epoch]
-        keys += [self._keys.limits(model.rpartition("@")[0]), self._keys.cancel(model)]
+        keys += [self._keys.limits(model.rpartition("@")[0]), self._keys.cancel(model), self._keys.held(model)]
         keys += [*map(self._keys.lease, jobs), *map(self._keys.artifact, sha256s)]
         args = [presence.batcher, model, encode_presence(presence), int(self._lease * 1000), int(ARTIFACT_TTL * 1000)]
         args += [secrets.token_hex(8), len(jobs)]

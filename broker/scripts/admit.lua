@@ -6,13 +6,14 @@
 -- KEYS[2…]  five for each model: q interactive (list), q bulk (list), their tokens (strings), wake (list)
 -- ARGV[1]   sequence
 -- ARGV[2]   the most jobs a lane may hold      ARGV[3]  the most tokens
--- ARGV[4]   what the key of a lease (hash) begins with   ARGV[5]  number of models
--- ARGV[6…]  for each model the key of its leases (zset). These two are only read; among KEYS they would take the right
---           to write
--- then      for each request: index of its model from 0, lane (i|b), ms to its deadline, the most jobs that may be
---           before it ('' for any number), jobs in a full batch, number of jobs, the jobs
+-- ARGV[4]   number of models
+-- ARGV[5…]  for each model the key held:⟨m⟩ (hash). It is only read; among KEYS it would take the right to write
+-- then      for each request: index of its model from 0, lane (i|b), ms to its deadline,
+--           the most jobs that may be before it ('' for any number), jobs in a full batch of all batchers, jobs that wake
+--           one whenever as many more wait (0: none do), the same three in tokens, number of jobs, the jobs
 -- Returns   the verdicts, joined by commas: '0:<jobs in the lane>' admitted, '1:<jobs in the lane>' the lane is full,
---           '2:<jobs before it>' too late by then, '3:<jobs in the lane>' expired, '4:0' its queue is no list
+--           '2:<jobs before it>' too late by then, '2:<jobs before it>:<tokens before it>' by its tokens, '3:<jobs in the
+--           lane>' expired, '4:0' its queue is no list
 
 local sequence = ARGV[1]
 local remembered = redis.pcall('GET', KEYS[1])
@@ -36,61 +37,76 @@ local function push(queue, lane, first, count, deadline)
   end
 end
 
--- A key of another type counts as empty.
-local function size(command, key) return tonumber(redis.pcall(command, key)) or 0 end
-
--- Jobs in the batches that a model's batchers hold: one or two each, or tens where they run in flight. Asked once a call.
-local held_by = {}
-local function under_way(leases)
-  if held_by[leases] then return held_by[leases] end
-  local jobs = 0
-  for _, batch in ipairs(redis.pcall('ZRANGE', leases, 0, 255)) do
-    local lease = ARGV[4] .. batch
-    local marks = 1 + (tonumber(redis.pcall('HEXISTS', lease, 'staged')) or 0)  -- fields that are no jobs
-    jobs = jobs + math.max(0, size('HLEN', lease) - marks)
+-- What waits for a model by lane (1 interactive, 2 bulk), and what its batchers hold: read once a call, then counted on,
+-- so that the work of a call grows with its requests alone. A key of another type counts as empty; a queue is false then.
+local known = {}
+local function state_of(model)
+  if known[model] then return known[model] end
+  local base, state = 2 + 5 * model, {jobs = {}, tokens = {}}
+  for lane = 1, 2 do
+    local jobs = redis.pcall('LLEN', KEYS[base + lane - 1])
+    state.jobs[lane] = type(jobs) == 'number' and jobs
+    state.tokens[lane] = tonumber(redis.pcall('GET', KEYS[base + lane + 1])) or 0
   end
-  held_by[leases] = jobs
-  return jobs
+  local held = redis.pcall('HMGET', ARGV[5 + model], '#jobs', '#tokens')
+  state.held_jobs = math.max(0, tonumber(held[1]) or 0)
+  state.held_tokens = math.max(0, tonumber(held[2]) or 0)
+  known[model] = state
+  return state
 end
 
--- Jobs that end before `count` of this lane that come now. Of each batch seven parts are for interactive jobs and one for
--- bulk that has waited (see DRAIN), so a flood in the other lane passes by.
-local function ahead_of(base, lane, count, room, leases)
-  local interactive, bulk = size('LLEN', KEYS[base]), size('LLEN', KEYS[base + 1])
-  if lane == 0 then
+-- Jobs, or tokens, that end before `count` of this lane that come now. Of each batch seven parts are for interactive jobs
+-- and one for bulk that has waited (see DRAIN), so a flood in the other lane passes by.
+local function ahead_of(waiting, lane, count, room, held)
+  local interactive, bulk = waiting[1] or 0, waiting[2] or 0
+  if lane == 1 then
     bulk = math.min(bulk, math.floor(interactive / 7))
   elseif interactive > 0 and interactive >= room then  -- and more will come: bulk has its eighth
     interactive = 7 * (bulk + count)
   end
-  return interactive + bulk + under_way(leases)
+  return interactive + bulk + held
 end
 
-local at = 6 + ARGV[5]
+-- Whether another batch's worth waits with `more`: whoever holds a window open, or looks seldom, should hear of it.
+local function fills(waiting, more, batch)
+  local before = (waiting[1] or 0) + (waiting[2] or 0)
+  return batch > 0 and math.floor((before + more) / batch) > math.floor(before / batch)
+end
+
+local at = 5 + ARGV[4]
 while at <= #ARGV do
-  local base, leases, lane = 2 + 5 * ARGV[at], ARGV[6 + ARGV[at]], ARGV[at + 1] == 'b' and 1 or 0
-  local left, most_ahead, room = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
-  local count, first = tonumber(ARGV[at + 5]), at + 6
-  local queue, counter = KEYS[base + lane], KEYS[base + 2 + lane]
+  local base, lane, state = 2 + 5 * ARGV[at], ARGV[at + 1] == 'b' and 2 or 1, state_of(tonumber(ARGV[at]))
+  local left, count, first = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 9]), at + 10
+  local most_jobs, room_jobs, batch_jobs = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
+  local most_tokens, room_tokens, batch_tokens = tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8])
+  local queue, counter = KEYS[base + lane - 1], KEYS[base + lane + 1]
   local tokens = 0
   for i = first, first + count - 1 do tokens = tokens + cost_of(ARGV[i]) end
 
-  local waiting = redis.pcall('LLEN', queue)
-  local held = tonumber(redis.pcall('GET', counter)) or 0
-  local ahead = most_ahead and ahead_of(base, lane, count, room, leases) or 0
-  if type(waiting) == 'table' then  -- one model's trouble refuses that model's requests alone
+  local waiting, waiting_tokens = state.jobs[lane], state.tokens[lane]
+  local jobs_ahead = ahead_of(state.jobs, lane, count, room_jobs, state.held_jobs)
+  local tokens_ahead = ahead_of(state.tokens, lane, tokens, room_tokens, state.held_tokens)
+  local is_late = most_jobs and jobs_ahead > math.max(0, most_jobs)
+  local is_late_by_tokens = most_tokens and jobs_ahead > 0 and tokens_ahead > math.max(0, most_tokens)
+  if not waiting then  -- one model's trouble refuses that model's requests alone
     verdicts[#verdicts + 1] = '4:0'
   elseif left <= 0 then
     verdicts[#verdicts + 1] = '3:' .. waiting
-  elseif waiting > 0 and (waiting + count > max_jobs or held + tokens > max_tokens) or count > max_jobs then
+  elseif waiting > 0 and (waiting + count > max_jobs or waiting_tokens + tokens > max_tokens) or count > max_jobs then
     verdicts[#verdicts + 1] = '1:' .. waiting
-  elseif ahead > math.max(0, most_ahead or 0) then
-    verdicts[#verdicts + 1] = '2:' .. ahead
+  elseif is_late then
+    verdicts[#verdicts + 1] = '2:' .. jobs_ahead
+  elseif is_late_by_tokens then
+    verdicts[#verdicts + 1] = '2:' .. jobs_ahead .. ':' .. tokens_ahead
   else
     push(queue, ARGV[at + 1], first, count, now + left)
     count_tokens(counter, tokens)
     keep(queue, left + MARGIN)
     keep(counter, left + MARGIN)
-    if waiting == 0 then wake(KEYS[base + 4]) end
+    if waiting == 0 or fills(state.jobs, count, batch_jobs) or fills(state.tokens, tokens, batch_tokens) then
+      wake(KEYS[base + 4])
+    end
+    state.jobs[lane], state.tokens[lane] = waiting + count, waiting_tokens + tokens
     verdicts[#verdicts + 1] = '0:' .. (waiting + count)
   end
   at = first + count

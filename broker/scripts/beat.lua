@@ -4,7 +4,8 @@
 -- KEYS[1] leases (zset)   KEYS[2] cards (hash: ⟨m⟩ → 13 digits first announced in ms, card)
 -- KEYS[3] batchers (hash: batcher → 13 digits last beat in ms, ⟨m⟩, newline, presence)
 -- KEYS[4] epoch (string)  KEYS[5] limits:<name> (hash)  KEYS[6] cancel:⟨m⟩ (zset: see CANCEL)
--- KEYS[7…] lease:<batch> (hash) for each batch, then artifact:<sha256> (strings). TTL
+-- KEYS[7] held:⟨m⟩ (hash)
+-- KEYS[8…] lease:<batch> (hash) for each batch, then artifact:<sha256> (strings). TTL
 -- ARGV[1] batcher   ARGV[2] ⟨m⟩   ARGV[3] presence   ARGV[4] lease in ms   ARGV[5] ms that a file lives
 -- ARGV[6] an epoch, should there be none   ARGV[7] number of batches
 -- ARGV[8…] for each batch: its name, number of its live jobs, their ids
@@ -17,12 +18,13 @@ local lost, cancelled = {}, {}
 
 -- What is cancelled leaves the lease: its mark may go, and should this batcher die nobody computes it again. So a job
 -- that is not in its lease is cancelled, or has ended.
-local function look_at(lease, is_held, ids)
-  local marked = cancelled_among(KEYS[6], ids)
+local function look_at(batch, lease, is_held, ids)
+  local marked, left = cancelled_among(KEYS[6], ids), 0
   for i, id in ipairs(ids) do
-    if marked[i] and is_held then redis.pcall('HDEL', lease, id) end
+    if marked[i] and is_held and redis.pcall('HDEL', lease, id) == 1 then left = left + 1 end
     if marked[i] or is_held and redis.pcall('HEXISTS', lease, id) == 0 then cancelled[#cancelled + 1] = id end
   end
+  if left > 0 then let_go(KEYS[7], batch, left) end
 end
 
 local at = 8
@@ -35,12 +37,12 @@ for i = 1, batches do
   else
     lost[#lost + 1] = batch
   end
-  look_at(KEYS[6 + i], is_held, ids)
+  look_at(batch, KEYS[7 + i], is_held, ids)
   at = at + 2 + count
 end
 
 local missing = named('HEXISTS', KEYS[2], ARGV[2]) == 0
-for i = 7 + batches, #KEYS do
+for i = 8 + batches, #KEYS do
   if redis.call('PEXPIRE', KEYS[i], ARGV[5]) == 0 then missing = true end
 end
 named('HSET', KEYS[3], ARGV[1], string.format('%013d', now) .. ARGV[2] .. '\n' .. ARGV[3])

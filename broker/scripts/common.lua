@@ -58,6 +58,41 @@ local function wake(key)
   redis.call('PEXPIRE', key, MARGIN)
 end
 
+-- held:⟨m⟩ counts what the batchers of a model have under way: a field '<jobs> <tokens>' for each lease, and the sums of all.
+-- One read tells them however many leases there are, and nothing is taken off twice.
+local function add_held(held, jobs, tokens)
+  local sum = redis.pcall('HINCRBY', held, '#jobs', jobs)
+  if type(sum) == 'table' or sum <= 0 or type(redis.pcall('HINCRBY', held, '#tokens', tokens)) == 'table' then
+    redis.call('DEL', held)  -- nothing is under way, or it begins anew
+    return false
+  end
+  return true
+end
+
+local function hold(held, batch, jobs, tokens, ms)
+  if type(redis.pcall('HSET', held, batch, jobs .. ' ' .. tokens)) == 'table' then
+    redis.call('DEL', held)  -- no hash
+    redis.call('HSET', held, batch, jobs .. ' ' .. tokens)
+  end
+  add_held(held, jobs, tokens)
+  keep(held, ms)
+end
+
+-- Takes `count` jobs (nil: all) off what this lease is said to hold; their tokens are taken to be as many as the others'.
+local function let_go(held, batch, count)
+  local entry = redis.pcall('HGET', held, batch)
+  local jobs, tokens = (type(entry) == 'string' and entry or ''):match('^(%d+) (%d+)$')
+  if not jobs then return end
+  local left = math.max(0, jobs - (count or jobs))
+  local tokens_left = left > 0 and math.floor(tokens * left / jobs) or 0
+  if not add_held(held, left - jobs, tokens_left - tokens) then return end
+  if left > 0 then
+    redis.call('HSET', held, batch, left .. ' ' .. tokens_left)
+  else
+    redis.call('HDEL', held, batch)
+  end
+end
+
 -- The jobs that a lease holds, in the order in which they were claimed.
 local function leased(key)
   local order = redis.pcall('HGET', key, 'order')

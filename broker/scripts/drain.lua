@@ -6,7 +6,7 @@
 -- KEYS[7] leases (zset: batch → expiry in ms)
 -- KEYS[8] lease:<batch> (hash: job id → job; 'order' → how often it was asked for again (a digit), ids as claimed;
 --         'staged' while the batch has not started)
--- KEYS[9] cancel:⟨m⟩ (zset: see CANCEL)
+-- KEYS[9] cancel:⟨m⟩ (zset: see CANCEL)   KEYS[10] held:⟨m⟩ (hash)
 -- ARGV[1] batch   ARGV[2] lease in ms   ARGV[3] most jobs   ARGV[4] most tokens
 -- ARGV[5] 1 = staged   ARGV[6] 1 = suspects first   ARGV[7] ms that the head of the bulk lane is passed over
 -- ARGV[8] most bytes of the jobs; a larger one travels alone
@@ -126,6 +126,7 @@ local function write_lease()
   redis.call('PEXPIRE', KEYS[8], longest + lease_ms + MARGIN)
   redis.call('ZADD', KEYS[7], now + lease_ms, batch)
   keep(KEYS[7], longest + lease_ms + MARGIN)
+  hold(KEYS[10], batch, #jobs, tokens, longest + lease_ms + MARGIN)
 end
 
 touch(KEYS[1], KEYS[2], KEYS[5])

@@ -4,6 +4,7 @@
 -- KEYS[1] q interactive (list)   KEYS[2] q bulk (list)   KEYS[3] KEYS[4] their tokens (strings)
 -- KEYS[5] suspect (list)   KEYS[6] wake (list)   KEYS[7] leases (zset)   KEYS[8] dead (list)
 -- KEYS[9] cards (hash)     KEYS[10] batchers (hash)   KEYS[11] cancel:⟨m⟩ (zset: see CANCEL)
+-- KEYS[12] held:⟨m⟩ (hash)
 -- ARGV[1] what every key begins with   ARGV[2] attempts that make a dead letter   ARGV[3] dead letters kept
 -- ARGV[4] ms of silence after which a batcher is pruned   ARGV[5] jobs after which a call takes no further lease
 -- ARGV[6] the same in bytes   ARGV[7] ms after which jobs in leases know that they are cancelled
@@ -64,7 +65,26 @@ for _, batch in ipairs(named('ZRANGEBYSCORE', KEYS[7], '-inf', now, 'LIMIT', 0, 
   for _, job in ipairs(jobs) do bytes = bytes + #job end
   redis.call('ZREM', KEYS[7], batch)
   redis.call('DEL', lease)
+  let_go(KEYS[12], batch)
   if staged then push_back(jobs) else for _, job in ipairs(jobs) do suspect(job) end end
+end
+-- What is said to be held and has no lease, for a script that failed half-way or keys that were deleted, is held no more.
+local function count_anew()
+  local entries, jobs, tokens = redis.pcall('HGETALL', KEYS[12]), 0, 0
+  if entries.err then return redis.call('DEL', KEYS[12]) end
+  for i = 1, #entries, 2 do
+    local its_jobs, its_tokens = entries[i + 1]:match('^(%d+) (%d+)$')
+    if not its_jobs or not redis.call('ZSCORE', KEYS[7], entries[i]) then
+      redis.call('HDEL', KEYS[12], entries[i])
+    else
+      jobs, tokens = jobs + its_jobs, tokens + its_tokens
+    end
+  end
+  if jobs > 0 then add_held(KEYS[12], jobs, tokens) end
+end
+
+if redis.pcall('HLEN', KEYS[12]) ~= (redis.call('ZCARD', KEYS[7]) > 0 and redis.call('ZCARD', KEYS[7]) + 2 or 0) then
+  count_anew()
 end
 fresh_to_head()
 if returned > 0 then wake(KEYS[6]) end

@@ -3,6 +3,7 @@
 --
 -- KEYS[1] q interactive (list)   KEYS[2] q bulk (list)   KEYS[3] KEYS[4] their tokens (strings)
 -- KEYS[5] suspect (list)   KEYS[6] wake (list)   KEYS[7] leases (zset)   KEYS[8] lease:<batch> (hash)
+-- KEYS[9] held:⟨m⟩ (hash)
 -- ARGV[1] batch
 -- Returns how many went back
 
@@ -14,6 +15,7 @@ for _, job in ipairs(leased(KEYS[8])) do
 end
 redis.call('ZREM', KEYS[7], ARGV[1])
 redis.call('DEL', KEYS[8])
+let_go(KEYS[9], ARGV[1])
 to_head(jobs, {i = {queue = KEYS[1], counter = KEYS[3]}, b = {queue = KEYS[2], counter = KEYS[4]}}, now)
 for at = #suspects, 1, -1 do
   redis.call('LPUSH', KEYS[5], suspects[at])

@@ -18,8 +18,9 @@ NAME = "⟨name⟩"
 def table(keys: Keys) -> list[re.Pattern[str]]:
     """Every entry of the keys table, as a pattern."""
     rows = [keys.queue(MODEL, lane) for lane in Lane] + [keys.tokens(MODEL, lane) for lane in Lane]
-    rows += [keys.suspects(MODEL), keys.wake(MODEL), keys.leases(MODEL), keys.lease(NAME), keys.dead(MODEL)]
-    rows += [keys.reply(NAME), keys.bell(NAME), keys.admit(NAME), keys.cancel(NAME), keys.limits("toy")]
+    rows += [keys.suspects(MODEL), keys.wake(MODEL), keys.leases(MODEL), keys.lease(NAME), keys.held(MODEL)]
+    rows += [keys.dead(MODEL), keys.reply(NAME), keys.bell(NAME)]
+    rows += [keys.admit(NAME), keys.cancel(NAME), keys.limits("toy")]
     rows += [keys.artifact(NAME), keys.cards, keys.batchers, keys.epoch]
     return [re.compile(re.escape(row).replace(NAME, "[^:]+") + "$") for row in rows]
 

@@ -26,6 +26,39 @@ async def test_a_job_for_an_empty_queue_wakes_a_batcher(world: World, lane: Lane
     assert await (await world.batcher()).wait(INSTANT) is True
 
 
+@pytest.mark.parametrize(
+    ("more", "size", "is_woken"),
+    [
+        pytest.param([1], {"batch": 3}, False, id="not by the second job"),
+        pytest.param([1, 1], {"batch": 3}, True, id="by the one that makes a batch full"),
+        pytest.param([1, 1], {"batch": 0}, False, id="by none where nobody knows how many that are"),
+        pytest.param([1, 1, 1], {"batch": 2}, True, id="by each further batch"),
+        pytest.param([50], {"batch": 9, "batch_tokens": 40}, True, id="by tokens"),
+    ],
+)
+async def test_a_batcher_that_waits_for_company_is_woken(
+    world: World, more: list[int], size: dict[str, int], is_woken: bool
+) -> None:
+    batcher, front_end = await world.batcher(), await world.front_end()
+    await front_end.admit(1, [request(job(), **size)], {})
+    await batcher.wait(INSTANT)
+
+    for sequence, cost in enumerate(more, start=2):
+        await front_end.admit(sequence, [request(job(cost=cost), **size)], {})
+
+    assert await batcher.wait(INSTANT) is is_woken
+
+
+async def test_both_lanes_together_make_a_batch_full(world: World) -> None:
+    batcher, front_end = await world.batcher(), await world.front_end()
+    await front_end.admit(1, [request(job(), batch=3), request(job(), lane=Lane.BULK, batch=3)], {})
+    await batcher.wait(INSTANT)
+
+    await front_end.admit(2, [request(job(), batch=3)], {})
+
+    assert await batcher.wait(INSTANT) is True
+
+
 async def test_a_blocked_batcher_is_woken(world: World) -> None:
     batcher = await world.batcher()
     waiting = asyncio.create_task(batcher.wait(1.9))

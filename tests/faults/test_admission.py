@@ -116,6 +116,21 @@ def test_a_slow_batcher_beside_a_fast_one_turns_nobody_away() -> None:
         assert fates(calls) == {200: 1_000}
 
 
+# A batch holds ten of these jobs, of two tokens each, and was once taken for one of 64: more than half came too late.
+def test_where_tokens_bind_who_is_let_in_is_answered_in_time() -> None:
+    capacity, model = 10 / (FIXED + PER_JOB * 10), f"synthetic:{FIXED * 1000:g}ms+{PER_JOB * 1000:g}ms"
+    with stack((model,), max_batch_size=64, max_batch_tokens=20) as house:
+        learn(house)
+
+        with traffic(house.urls, rate=2 * capacity, headers=within(1.0)) as calls:
+            time.sleep(SECONDS)
+
+        ends = fates(calls)
+        assert_in_time(ends, LATE_SHARE_OF_SHORT)
+        assert ends[200] >= 0.7 * capacity * SECONDS
+        settled(house)
+
+
 def test_bulk_that_is_let_in_while_both_lanes_are_flooded_is_answered_in_time(house: Stack) -> None:
     learn(house)
 

@@ -18,7 +18,7 @@ RUN_BY = {
     Role.OPERATOR: {"look", "letters", "drop", "rights"},
 }
 READS = {"get", "getrange", "exists", "llen", "lindex", "lrange"}
-READS |= {"hlen", "hexists", "hgetall", "zcard", "zrange", "zmscore"}
+READS |= {"hlen", "hexists", "hgetall", "hmget", "zcard", "zrange", "zmscore"}
 WRITES = {"ltrim", "rpush", "pexpire"}  # and read nothing; so does SET, by itself
 
 

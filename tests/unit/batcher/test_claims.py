@@ -31,13 +31,21 @@ class ScriptedBroker:
     losses: int = 0  # answers that get lost on their way
     lane: Lane = Lane.INTERACTIVE  # of all jobs
     attempts: int = 0  # of all jobs
+    tokens: list[float] | None = None  # when wake tokens come; None: with each job
+    looks: int = 0
 
     async def wait(self, timeout: float) -> bool:
+        if self.tokens is not None:
+            due = next((at for at in self.tokens if at <= self.clock.now + timeout), self.clock.now + timeout)
+            self.tokens = [at for at in self.tokens if at > due]
+            self.clock.now = max(self.clock.now, due)
+            return True
         self.clock.now = max(self.clock.now, min(self.arrivals, default=self.clock.now + timeout))
         return bool(self.arrivals)
 
     async def depth(self) -> Depth:
         self.clock.tick(LOOK)
+        self.looks += 1
         waiting = self._waiting()
         oldest = min(waiting, default=self.clock.now)
         return Depth(jobs=len(waiting), tokens=len(waiting), oldest_age=self.clock.now - oldest)
@@ -108,6 +116,42 @@ async def test_under_fixed_a_full_batch_leaves_before_max_wait(clock: FakeClock)
     assert batch is not None
     assert broker.claims[0]["at"] <= 1000.102 + 2 * LOOK
     assert (len(batch.claim.jobs), batch.closed_by) == (3, "size")
+
+
+# It looked at quarters of the time that was left: a batch that was full after 0.1 s of 10 stood for 2.5.
+@pytest.mark.parametrize("full_at", [1000.5, 1003.2, 1009.7])
+async def test_under_fixed_with_a_long_window_a_full_batch_leaves_as_soon_as_the_broker_tells(
+    clock: FakeClock, full_at: float
+) -> None:
+    broker = ScriptedBroker(clock, arrivals=[1000.1, full_at - 0.1, full_at], tokens=[1000.1, full_at])
+    broker.closed_by = "size"
+
+    batch = await claims(broker, Limits(policy="fixed", max_wait=10.0, max_batch_size=3)).when_woken()
+
+    assert batch is not None
+    assert broker.claims[0]["at"] <= full_at + 2 * LOOK
+    assert (len(batch.claim.jobs), batch.closed_by) == (3, "size")
+
+
+async def test_a_full_batch_whose_token_was_lost_leaves_within_half_a_second(clock: FakeClock) -> None:
+    broker = ScriptedBroker(clock, arrivals=[1000.1, 1000.2, 1000.3], tokens=[1000.1])
+
+    await claims(broker, Limits(policy="fixed", max_wait=10.0, max_batch_size=3)).when_woken()
+
+    assert broker.claims[0]["at"] <= 1000.3 + 0.5 + 2 * LOOK
+
+
+async def test_a_long_window_costs_few_looks(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def sleep(seconds: float) -> None:
+        clock.tick(seconds)
+
+    monkeypatch.setattr("batcher.claims.asyncio.sleep", sleep)
+    broker = ScriptedBroker(clock, arrivals=[1000.1], tokens=[1000.1])
+
+    await claims(broker, Limits(policy="fixed", max_wait=10.0)).when_woken()
+
+    assert 1010.1 <= broker.claims[0]["at"] <= 1010.1 + LOOK
+    assert broker.looks <= 60
 
 
 async def test_a_busy_card_claims_nothing_while_a_fixed_window_is_open(clock: FakeClock) -> None:

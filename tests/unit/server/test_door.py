@@ -208,6 +208,35 @@ async def test_a_request_that_would_take_too_long_is_told_how_long_and_when_to_c
     assert (caught.value.code, caught.value.retry_after) == ("contended", pytest.approx(5.5))
 
 
+async def test_a_request_with_too_many_tokens_before_it_is_told_by_these(post):
+    paces = {"pace": Pace(fixed=0.5, per_job=0.01, room=100), "token_pace": Pace(fixed=0.5, per_job=0.001, room=500)}
+    post.served = Served(card=card(), codec=post.codec, **paces)
+    with post.expect("one three", seconds=3.0) as answer:
+        post.door.judge(answer, Verdict(refusal=FailureCode.CONTENDED, ahead=20, tokens_ahead=1_992))
+
+        with pytest.raises(Problem) as caught:
+            await answer
+
+    said = "With 20 jobs of 1992 tokens before it at 'echo' this may take 5.83 s; it has 3.00 s."
+    assert (caught.value.detail, caught.value.retry_after) == (said, pytest.approx(2.83, abs=0.01))
+
+
+async def test_a_request_tells_the_broker_how_many_tokens_may_be_before_it_and_when_to_wake_a_batcher(post):
+    paces = {
+        "pace": Pace(fixed=0.5, room=128, batch=64),
+        "token_pace": Pace(fixed=0.5, per_job=0.001, room=1_000, batch=500),
+    }
+    post.served = Served(card=card(), codec=post.codec, **paces)
+    with post.expect("one three", seconds=4.0) as answer:
+        post.door.admit(answer)
+        [parcel], _ = post.take()
+
+        asked = parcel.request(post.clock())
+
+    assert (asked.batch, asked.batch_tokens, asked.room_tokens) == (64, 500, 1_000)
+    assert asked.most_tokens_ahead == post.served.token_pace.most_ahead(4.0, 8)
+
+
 async def test_a_request_that_came_to_the_broker_too_late_has_expired(post):
     with post.expect("one") as answer:
         post.door.judge(answer, Verdict(refusal=FailureCode.EXPIRED))

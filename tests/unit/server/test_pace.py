@@ -87,3 +87,38 @@ def test_the_bound_is_where_the_expected_wait_meets_the_time_left(ahead, pace):
 
 def test_the_expected_wait_is_generous():
     assert Pace.of([FAST]).expected(100) == pytest.approx(0.1 + CAUTION * 2 * 0.5)
+
+
+def of_tokens(cost: float, room: int = 64, room_tokens: int = 100, fixed: float = 0.040, per_job: float = 0.002):
+    speed = Speed(fixed=fixed, per_job=per_job)
+    return Presence(batcher="b", model="toy@r1", room=room, room_tokens=room_tokens, cost=cost, speed=speed)
+
+
+def test_where_tokens_bind_a_batch_holds_fewer_jobs():
+    by_jobs, by_tokens = (count([of_tokens(cost=10.0)]) for count in (Pace.of, Pace.in_tokens))
+
+    assert by_jobs.seconds_for(640) == pytest.approx(10 * 0.168)
+    assert by_tokens.seconds_for(6_400) == pytest.approx(64 * 0.060)
+    assert by_tokens.most_ahead(1.0, 10) < 10 * by_jobs.most_ahead(1.0, 1)
+
+
+def test_where_they_do_not_bind_jobs_are_the_narrower_bound():
+    by_jobs, by_tokens = (count([of_tokens(cost=10.0, room_tokens=16_384)]) for count in (Pace.of, Pace.in_tokens))
+
+    assert by_tokens.seconds_for(6_400) < by_jobs.seconds_for(640)
+
+
+def test_a_long_job_among_short_ones_is_not_taken_to_last_longer_than_a_full_batch():
+    by_tokens = Pace.in_tokens([of_tokens(cost=2.0, room_tokens=16_384)])
+
+    assert by_tokens.seconds_for(16_384) <= 0.168 + 1e-9
+
+
+@pytest.mark.parametrize("batcher", [of_tokens(cost=0.0), of_tokens(cost=10.0, room_tokens=0)], ids=["no job", "old"])
+def test_nobody_is_refused_by_tokens_while_nobody_knows_how_many_a_job_has(batcher):
+    assert Pace.in_tokens([batcher]).most_ahead(0.001, 10**6) is None
+
+
+def test_the_smallest_batch_of_all_is_known_though_no_speed_is():
+    assert Pace.of([NEW, batcher(room=8), FAST]).batch == 8
+    assert Pace.of([NEW, batcher(room=8)]).batch == 8
