@@ -63,13 +63,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return uvloop.run(_serve(settings, how, broker))
     except ModelSpecError as error:
-        return _give_up(str(error), USAGE_ERROR)
+        return _give_up(parser.as_given(str(error)), USAGE_ERROR)
     except (BrokerUnfit, PortTaken) as error:
-        return _give_up(str(error))
+        return _give_up(parser.as_given(str(error)))
 
 
 def _give_up(reason: str, status: int = 1) -> int:
-    print(f"python -m batcher: {masked(reason)}", file=sys.stderr)
+    """In one line, whatever a library had to say."""
+    print(f"python -m batcher: {' '.join(masked(reason).split())}", file=sys.stderr)
     return status
 
 

@@ -36,7 +36,7 @@ ENCODE = "percent-encode the characters : / ? # @ in its user name and password"
 ADDRESS = "start the broker, or correct host and port in JITNEY_REDIS_URL"
 USER = "correct them in JITNEY_REDIS_URL; the server lists its users with ACL LIST"
 RENAMED = "take its rename-command line out of the server's configuration"
-CA = "name the CA's file in the URL: rediss://…?ssl_ca_certs=/path/to/ca.crt"
+CA = "name the CA's file at the end of the URL: ?ssl_ca_certs=/path/to/ca.crt"
 CERTIFICATE = r"CERTIFICATE_VERIFY_FAILED.*"
 
 # The first that holds. What is particular stands before what is general.
@@ -45,7 +45,8 @@ RULES = (
     Rule(r"must specify one of the following schemes", "this is no broker's URL",
          "write redis://, rediss:// or unix:// in JITNEY_REDIS_URL"),
     Rule(r"ValueError: Port out of range", "its port is beyond 65535", f"correct it; or {ENCODE}"),
-    Rule(r"ValueError: Database is no number", "its database is no number", f"write redis://host:port/0; or {ENCODE}"),
+    Rule(r"ValueError: Database is no number", "its database is no number",
+         f"write a number at its end, as in :6379/0; or {ENCODE}"),
     Rule(r"ValueError: (Ambiguous|Port |Invalid IPv6|.*netloc)", "this URL cannot be read", ENCODE),
     Rule(r"ValueError: Invalid value for '(\w+)'", r"the URL's option \1 has no sensible value", "correct it"),
     Rule(r"unexpected keyword argument '(\w+)'", r"the URL's option \1 is not known", "correct or remove it"),

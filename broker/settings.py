@@ -89,7 +89,7 @@ class Parser(argparse.ArgumentParser):
     def refuse(self, complaints: Sequence[str]) -> None:
         """End with these, if there are any; a setting is called as whoever set it did."""
         if complaints:
-            self.error("; ".join(map(self._as_given, complaints)))
+            self.error("; ".join(map(self.as_given, complaints)))
 
     def error(self, message: str) -> NoReturn:
         super().error(masked(message))
@@ -102,7 +102,8 @@ class Parser(argparse.ArgumentParser):
         except ValueError:
             self.error(f"{env_name(name)}: invalid {read.__name__} value: {text!r}")
 
-    def _as_given(self, complaint: str) -> str:
+    def as_given(self, complaint: str) -> str:
+        """The same, said of variables instead of flags where the settings came from those."""
         for name in self._from_environ:
             # A bare word may be any word: it is a setting's name where the complaint begins with it.
             called = rf"(?<![\w-]){flag_name(name)}(?![\w-])|{'^' if '_' not in name else ''}\b{name}\b(?= must)"

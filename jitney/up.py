@@ -98,7 +98,8 @@ def take_port(host: str, port: int) -> int:
 
 def _why_not(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is taken: end the program that listens there, or choose another with --port"
+        remedy = "end the program that listens there, or choose another with --port (or JITNEY_PORT)"
+        return f"port {port} on {host} is taken: {remedy}"
     return f"port {port} on {host} cannot be had ({error.strerror}): choose another --port or --host"
 
 

@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run(settings, broker)
     except (PortTaken, BrokerUnfit) as error:
-        print(f"python -m server: {masked(str(error))}", file=sys.stderr)
+        print(f"python -m server: {masked(parser.as_given(str(error)))}", file=sys.stderr)
         return 1
     return 0
 

@@ -55,7 +55,7 @@ class Link:
         self.door = Door(front_end, outbox, clock, self.pool.encode)
         self.library = Library(make_codec, clock)
         self.registry = Registry(self.door, self.library, clock, sleep, address, defaults)
-        self.reader = Reader(self.door, clock, sleep)
+        self.reader = Reader(self.door, clock, sleep, address)
         self.writer = Writer(self.door, outbox, clock, sleep)
         self._connect = connect
         self._on_unfit = on_unfit

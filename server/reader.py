@@ -10,6 +10,7 @@ import structlog
 
 from broker.backoff import Backoff
 from broker.contract import Frames, FrontEndBroker
+from broker.diagnosis import diagnose
 from broker.errors import BrokerError
 from server.door import Door
 
@@ -28,8 +29,10 @@ class Reader:
         door: Door,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        address: str = "",
     ) -> None:
         self._door = door
+        self._address = address  # the broker's, without a password
         self._clock = clock
         self._sleep = sleep
         self._backoff = Backoff()
@@ -59,5 +62,5 @@ class Reader:
 
     async def _rest(self, error: BrokerError) -> None:
         if not self._backoff.errors:
-            log.warning("broker lost", task="reader", reason=str(error))
+            log.warning("broker lost", task="reader", reason=str(diagnose(error, self._address)))
         await self._sleep(self._backoff.pause())

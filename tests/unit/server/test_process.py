@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -91,6 +92,16 @@ def test_what_is_wrong_with_a_variable_is_said_of_the_variable(variable, value, 
         main([])
 
     assert complaint in capsys.readouterr().err
+
+
+def test_a_taken_port_of_a_variable_is_said_of_the_variable(taken_port):
+    environ = {**os.environ, "JITNEY_PORT": str(taken_port)}
+
+    ended = subprocess.run([sys.executable, "-m", "server"], env=environ, capture_output=True, text=True, timeout=30)
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("python -m server: port ") and ended.stderr.count("\n") == 1
+    assert ended.stderr.endswith("choose another with JITNEY_PORT\n")
 
 
 def test_a_flag_makes_a_variable_that_cannot_be_meant_harmless():
