@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from broker.messages import FailureCode, Lane
 from server.answer import Record
+from server.bytes_in_hand import Held
 from server.codecs.contract import CodecError
 from server.codecs.work import Work
 from server.directory import Served
@@ -71,8 +72,7 @@ class Inference:
                 held.add(work.made_bytes)
                 spent = await self._compute(call, records, vigil.deadline, lane, scope, work)
                 reply = await self._answered(call, records, scope, work)
-            held.add(len(reply))
-            await self._reply(send, reply, spent)
+            await self._reply(send, reply, spent, held)
 
     async def _prepared(self, scope: Scope, body: bytes, work: Work) -> tuple[Call, list[Record]]:
         if len(body) <= INLINE:
@@ -119,7 +119,7 @@ class Inference:
 
     async def _answered(self, call: Call, records: Sequence[Record], scope: Scope, work: Work) -> bytes:
         """The reply. Raises the first record's `Problem` when every record has one."""
-        size = weight(output for record in records for output in record.outputs.values())
+        size = sum([weight(record.outputs.values()) for record in records])
         if size <= INLINE:
             answers, reply = _answer(call, records)
         else:
@@ -143,12 +143,13 @@ class Inference:
         if problems and len(problems) == len(answers):
             raise problems[0]
 
-    async def _reply(self, send: Send, body: bytes, spent: Stages | None) -> None:
+    async def _reply(self, send: Send, body: bytes, spent: Stages | None, held: Held) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         if spent is not None and self._front_end.settings.server_timing:
             headers.append((b"server-timing", spent.header()))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if len(body) > WRITTEN_AT_ONCE:
+            held.add(len(body))
             await send({"type": "http.response.body", "body": body, "more_body": True})
             body = b""  # the last word waits until the client has read most of it, and it is in hand until then
         await send({"type": "http.response.body", "body": body})
