@@ -170,7 +170,7 @@ MALFORMED, FINE = (400, "malformed"), (200, "")
         pytest.param(one('"ab"', far="1e999"), MALFORMED, id="a number beyond all numbers"),
         pytest.param(one("NaN"), MALFORMED, id="not a number"),
         pytest.param(one("5"), MALFORMED, id="a text that is a number"),
-        pytest.param(one('"ab"', id="1e2"), MALFORMED, id="an id that is a fraction"),
+        pytest.param(one('"ab"', id="1.5"), MALFORMED, id="an id that is a fraction"),
         pytest.param(one('"ab"', id="null"), MALFORMED, id="an id that is null"),
         pytest.param(one('"\\ud800"'), MALFORMED, id="a lone surrogate"),
         pytest.param(one('"\ud800"'), MALFORMED, id="a lone surrogate in bytes"),
