@@ -10,6 +10,7 @@ from transformers import AutoTokenizer
 
 from batcher.models.errors import ModelSpecError
 from batcher.models.weights import Weights
+from broker.panics import CONTROL
 
 
 def load_tokenizer(weights: Weights, options: Mapping[str, Any], *, lower_case: bool = False) -> Any:
@@ -20,7 +21,9 @@ def load_tokenizer(weights: Weights, options: Mapping[str, Any], *, lower_case: 
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(weights.directory, local_files_only=True, **options)
-    except Exception as error:  # broken files raise all kinds of things, Rust's panics aside
+    except CONTROL:
+        raise
+    except BaseException as error:  # broken files raise all kinds of things, Rust's panics too
         raise ModelSpecError(f"{weights.directory} has no tokenizer that can be read: {_first_line(error)}") from error
     if not tokenizer.is_fast:
         raise ModelSpecError(f"{weights.directory} has a tokenizer that cannot be written as tokenizer.json")
@@ -53,5 +56,5 @@ def _lower(backend: Any) -> None:
     backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), *([before] if before else [])])
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
