@@ -25,7 +25,7 @@ from batcher.loop import Loop
 from batcher.lost_device import ending_with_device
 from batcher.metrics import BatcherMetrics
 from batcher.models.contract import About
-from batcher.models.errors import ModelSpecError
+from batcher.models.errors import ModelSpecError, told
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
 from batcher.probe import probe
@@ -54,7 +54,7 @@ class PortTaken(Exception):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0 after SIGTERM, 1 for a broker or machine that does not fit, 2 for wrong usage."""
+    """Exit status: 0 after SIGTERM, 1 for a broker or machine that does not fit, 2 for what can never start."""
     parser = parser_for("python -m batcher", DESCRIPTION, BatcherSettings, ModelSettings, BrokerSettings)
     values = parser.parse_args(argv)
     settings, how, broker = pick(BatcherSettings, values), pick(ModelSettings, values), pick(BrokerSettings, values)
@@ -107,10 +107,16 @@ def _serve_metrics(name: str, settings: BatcherSettings) -> BatcherMetrics:
 
 def _load(spec: Spec, how: ModelSettings, limits: Limits) -> tuple[LoadedModel, list[tuple[int, float]]]:
     """The model, warm, and what is known of its speed."""
-    with ending_with_device():
-        model = load_model(spec, how)
-        model.warm_up()
-        return model, list(probe(model, limits))
+    try:
+        with ending_with_device():
+            model = load_model(spec, how)
+            model.warm_up()
+            return model, list(probe(model, limits))
+    except ModelSpecError:
+        raise
+    except BaseException as error:  # whatever it is, it will be the same the next time
+        log.debug("not loaded", exc_info=error)
+        raise ModelSpecError(f"model '{spec.text}' cannot be served: {told(error)}") from error
 
 
 async def _met(

@@ -12,8 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from batcher.lost_device import refuse_lost
 from batcher.models.contract import Model
-from batcher.models.errors import ModelSpecError
+from batcher.models.errors import ModelSpecError, told
+from batcher.models.members import check_members
 from batcher.models.settings import ModelSettings
 
 
@@ -23,9 +25,9 @@ def load_custom(where: str, settings: ModelSettings) -> Model:
     with _current_directory_importable():
         made_of = _find_class(_import(module_name), class_name)
         model = _make(made_of, where, settings)
-    if not isinstance(model, Model):
-        raise ModelSpecError(f"{where} has no method forward(inputs), so it is no model")
-    return model
+    check_members(model, where)
+    checked: Model = model
+    return checked
 
 
 def source_hash(model: Model) -> str:
@@ -56,8 +58,8 @@ def _import(name: str) -> ModuleType:
                 f"there is no module {name}: it must be in the current directory or installed"
             ) from error
         raise ModelSpecError(f"{name} needs the module {error.name}, which is not installed") from error
-    except Exception as error:
-        raise ModelSpecError(f"{name} cannot be imported: {_one_line(error)}") from error
+    except BaseException as error:  # SystemExit too: a script that is run is no module to import
+        raise ModelSpecError(f"{name} cannot be imported: {told(error)}") from error
 
 
 def _find_class(module: ModuleType, name: str) -> Any:
@@ -71,9 +73,6 @@ def _make(made_of: Any, where: str, settings: ModelSettings) -> Any:
     try:
         wants_settings = bool(inspect.signature(made_of).parameters)
         return made_of(settings) if wants_settings else made_of()
-    except Exception as error:
-        raise ModelSpecError(f"{where} cannot be made: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    except BaseException as error:
+        refuse_lost(error)
+        raise ModelSpecError(f"{where} cannot be made: {told(error)}") from error

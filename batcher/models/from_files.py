@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from batcher.models.contract import Model
 from batcher.models.errors import ModelSpecError
+from batcher.models.integrity import check_files
+from batcher.models.notes import check_notes
 from batcher.models.settings import ModelSettings
+from batcher.models.tokenizer_files import check_tokenizer
 from batcher.models.weights import Weights, find_weights
 
 
@@ -12,11 +15,23 @@ def load_from_files(kind: str, where: str, revision: str | None, settings: Model
     """A classification, embedding or translation model. Raises `ModelSpecError`."""
     weights = find_weights(where, revision, offline=settings.offline)
     try:
+        _check(kind, weights)
+    except OSError as error:
+        raise ModelSpecError(f"{error.filename or where} cannot be read: {error.strerror or error}") from error
+    try:
         return _made(kind, weights, settings)
     except ModuleNotFoundError as error:
         raise ModelSpecError(
             f"a {kind} model needs {error.name}, which is not installed: pip install 'jitney[batcher]'"
         ) from error
+
+
+def _check(kind: str, weights: Weights) -> None:
+    """What shows before the weights are read, and before torch arrives."""
+    check_files(weights.files())
+    check_notes(weights)
+    if kind != "translation":  # which reads its own, after it has looked whether the family is served
+        check_tokenizer(weights)
 
 
 def _made(kind: str, weights: Weights, settings: ModelSettings) -> Model:

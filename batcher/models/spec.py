@@ -11,9 +11,11 @@ from typing import NoReturn
 
 from batcher.engine import Engine
 from batcher.models import settings as settings_
+from batcher.models.about import check_about
 from batcher.models.contract import About, Input, Model, Output
 from batcher.models.custom import load_custom, source_hash
 from batcher.models.errors import ModelSpecError
+from batcher.models.isolation import isolated
 from batcher.models.settings import ModelSettings, with_options
 from batcher.models.synthetic import Pace, Synthetic
 
@@ -96,14 +98,14 @@ def load_model(spec: Spec, settings: ModelSettings) -> LoadedModel:
     if complaints := settings.complaints():
         _refuse(spec.text, "; ".join(complaints))
     model = _make(spec, settings)
-    about: About = getattr(model, "about", About())
+    about = check_about(getattr(model, "about", About()), spec.where or spec.kind)
     return LoadedModel(
         name=spec.name,
         about=about if about.revision else replace(about, revision=_revision(spec, settings, model)),
-        forward=model.forward,
+        forward=isolated(model.forward) if spec.kind == "custom" else model.forward,
         cost=getattr(model, "cost", None),
-        warm_up=getattr(model, "warm_up", _nothing),
-        report_to=getattr(model, "report_to", _nothing),
+        warm_up=getattr(model, "warm_up", None) or _nothing,
+        report_to=getattr(model, "report_to", None) or _nothing,
         pads=getattr(model, "pads", True),
         example=getattr(model, "example", None),
         in_flight=getattr(model, "in_flight", None),

@@ -44,14 +44,26 @@ def load_network(made_of: Any, weights: Weights, settings: ModelSettings, **conf
                 output_loading_info=True,
                 **config,
             )
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise ModelSpecError(f"{weights.directory} cannot be loaded: {_first_line(error)}") from error
+        except Exception as error:  # the libraries below raise whatever comes of a broken file
+            if card_failed(error):
+                raise
+            raise ModelSpecError(f"{weights.directory} cannot be loaded: {one_line(error)}") from error
     # What a checkpoint lacks would be filled with random numbers, and every answer be noise. An encoder's pooler is not
     # used; a classifier's is.
     missing = sorted(name for name in report["missing_keys"] if is_classifier(network) or "pooler." not in name)
     if missing:
         raise ModelSpecError(f"{weights.directory} lacks {missing[0]}, so it was not trained for this kind of model")
-    return network.to(device).eval()
+    return _moved(network, device, weights)
+
+
+def _moved(network: Any, device: torch.device, weights: Weights) -> Any:
+    try:
+        return network.to(device).eval()
+    except RuntimeError as error:
+        if card_failed(error):
+            raise
+        why = "its weights do not fit in the card's memory" if is_memory(error) else one_line(error)
+        raise ModelSpecError(f"{weights.directory} cannot be moved to {device}: {why}") from error
 
 
 def is_classifier(network: Any) -> bool:
@@ -67,6 +79,8 @@ def device_of(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise ModelSpecError(f"device {name}: say auto, cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ModelSpecError(f"device {name}: say auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ModelSpecError(f"device {name}: torch sees {torch.cuda.device_count()} CUDA cards here; say cpu or auto")
     return device
@@ -125,7 +139,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         transformers.logging.set_verbosity(level)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

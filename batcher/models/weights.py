@@ -30,6 +30,10 @@ class Weights:
     fingerprint: str  # of everything in it that can change an answer
     notes: Mapping[str, Any] = field(default_factory=dict)  # its jitney.json: description, languages, max_cost
 
+    def files(self) -> Iterator[Path]:
+        """Those that count."""
+        return _files(self.directory)
+
     def read(self, name: str) -> bytes:
         """One file's bytes. Raises `ModelSpecError` where there is none."""
         path = self.directory / name
@@ -47,7 +51,7 @@ class Weights:
 
     def json_object(self, name: str) -> Mapping[str, Any]:
         """The JSON object in one file; empty where there is no such file."""
-        return _json(self.directory / name, dict)
+        return json_object(self.directory / name)
 
     def json_array(self, name: str) -> Sequence[Any]:
         """The JSON array in one file; empty where there is no such file."""
@@ -69,6 +73,14 @@ def find_weights(where: str, revision: str | None = None, *, offline: bool = Fal
 
 
 def _described(directory: Path) -> Weights:
+    try:
+        return _checked(directory)
+    except OSError as error:
+        named = error.filename or directory
+        raise ModelSpecError(f"{named} cannot be read: {error.strerror or error}") from error
+
+
+def _checked(directory: Path) -> Weights:
     network = directory / next(_folders(directory), "")
     if not (network / "config.json").is_file():
         raise ModelSpecError(f"{network} holds no config.json, so it is no model directory")
@@ -126,12 +138,17 @@ def _folders(directory: Path) -> Iterator[str]:
         yield folder.as_posix()
 
 
+def json_object(path: Path) -> Mapping[str, Any]:
+    """The JSON object in a file; empty where there is no such file."""
+    return _json(path, dict)
+
+
 def _json(path: Path, kind: type[Shape]) -> Shape:
     if not path.is_file():
         return kind()
     try:
         content = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelSpecError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, kind):
         raise ModelSpecError(f"{path} holds no JSON {'object' if kind is dict else 'array'}")

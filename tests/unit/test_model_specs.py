@@ -305,6 +305,20 @@ def test_another_text_of_the_class_is_another_revision(here: Path) -> None:
         pytest.param("class Model:", "cannot be imported: IndentationError", id="not Python"),
         pytest.param("import not_installed_here", "needs the module not_installed_here", id="missing dependency"),
         pytest.param("class Model:\n    def __init__(self): 1 / 0", "cannot be made: ZeroDivisionError", id="raises"),
+        pytest.param("class Model:\n    def __init__(self): 1 / 0", "custom_model.py, line 2)", id="says where"),
+        pytest.param("class Model:\n    def __init__(self): exit()", "cannot be made: SystemExit", id="exits"),
+        pytest.param("raise SystemExit('run me')", "cannot be imported: SystemExit: run me", id="a script"),
+        pytest.param("raise KeyboardInterrupt", "cannot be imported: KeyboardInterrupt", id="interrupted"),
+        pytest.param(
+            "from os import nothing", "cannot be imported: ImportError: cannot import name", id="import error"
+        ),
+        pytest.param(
+            "class Model:\n    def __init__(self, a, b): ...", "cannot be made: TypeError", id="two arguments"
+        ),
+        pytest.param("class Model:\n    async def forward(self, inputs): ...", "its forward is async", id="async"),
+        pytest.param(
+            "class Model:\n    about = {}\n    def forward(self, inputs): ...", "not an About", id="about is a dict"
+        ),
     ],
 )
 def test_a_mistake_in_a_custom_model_is_one_line(here: Path, source: str, why: str) -> None:

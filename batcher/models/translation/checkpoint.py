@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,28 @@ from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CO
 
 from batcher.models.contract import About
 from batcher.models.errors import ModelSpecError
+from batcher.models.tokenizer_files import check_pieces, read_vocabulary
 from batcher.models.weights import Weights
 
 FILES = ("sentencepiece.bpe.model", "vocab.json")
 MODEL_TYPE = "m2m_100"
+# Those that people try, as their makers call them.
+FAMILIES = {
+    "nllb": "NLLB",
+    "nllb-moe": "NLLB (mixture of experts)",
+    "small100": "SMaLL-100",
+    "mbart": "mBART",
+    "marian": "Marian (OPUS-MT)",
+    "t5": "T5 or MADLAD",
+    "mt5": "mT5",
+    "umt5": "UMT5",
+    "fsmt": "FSMT",
+    "seamless_m4t": "SeamlessM4T",
+    "seamless_m4t_v2": "SeamlessM4T",
+    "bart": "BART",
+    "None": "of no family that its config.json names",
+}
+KIN = {"nllb": re.compile("nllb"), "small100": re.compile(r"small[-_]?100")}
 SPECIALS = {"eos": "</s>", "unk": "<unk>", "pad": "<pad>"}
 
 
@@ -51,16 +69,35 @@ class Checkpoint:
 
 
 def check_family(weights: Weights) -> None:
-    """Raises `ModelSpecError` for a directory of another architecture, before its weights are read."""
-    found = weights.json_object("config.json").get("model_type")
+    """Raises `ModelSpecError` for a directory of another architecture, or with a vocabulary that cannot be read, before
+    its weights are."""
+    family = _family(weights)
+    if family != MODEL_TYPE:
+        called = FAMILIES.get(family, f"a {family} model")
+        raise ModelSpecError(
+            f"{weights.directory} is {called}, which is not served: translation serves M2M100 checkpoints"
+        )
+    check_pieces(weights.read(FILES[0]), _vocabulary(weights, weights.read(FILES[1])), str(weights.directory))
+
+
+def _family(weights: Weights) -> str:
+    """Some have the architecture of M2M100 and another vocabulary, or tell the language elsewhere: their answers would
+    be noise. Such are known by names alone."""
+    config, tokenizer = weights.json_object("config.json"), weights.json_object("tokenizer_config.json")
+    found = str(config.get("model_type"))
     if found != MODEL_TYPE:
-        raise ModelSpecError(f"{weights.directory} is a {found} model; translation serves M2M100 checkpoints")
+        return found
+    files = (path.name for path in weights.directory.iterdir())
+    hub = (part for part in weights.directory.parts if part.startswith("models--"))
+    names = (tokenizer.get("tokenizer_class"), config.get("_name_or_path"), weights.directory.name, *hub, *files)
+    said = " ".join(map(str, names)).lower()
+    return next((family for family, name in KIN.items() if name.search(said)), found)
 
 
 def read_checkpoint(weights: Weights, config: Any) -> Checkpoint:
     """Raises `ModelSpecError` for files that do not belong together."""
     files = {name: weights.read(name) for name in FILES}
-    vocabulary: dict[str, int] = json.loads(files["vocab.json"])
+    vocabulary = _vocabulary(weights, files["vocab.json"])
     language_ids = _language_ids(weights, len(vocabulary), config.vocab_size)
     positions: int = config.max_position_embeddings
     return Checkpoint(
@@ -74,10 +111,20 @@ def read_checkpoint(weights: Weights, config: Any) -> Checkpoint:
     )
 
 
+def _vocabulary(weights: Weights, data: bytes) -> dict[str, int]:
+    vocabulary = read_vocabulary(data, str(weights.directory))
+    if max(vocabulary.values()) >= len(vocabulary):
+        raise ModelSpecError(f"{weights.directory}: its vocab.json gives a word the number of a language")
+    lacking = [word for word in SPECIALS.values() if word not in vocabulary]
+    if lacking:
+        raise ModelSpecError(f"{weights.directory}: its vocab.json lacks {lacking[0]}")
+    return vocabulary
+
+
 def _language_ids(weights: Weights, offset: int, vocabulary: int) -> dict[str, int]:
     # The family's tokenizer has two lists; this file says which one counts, and without it the large one does.
     family = weights.json_object("tokenizer_config.json").get("language_codes", "m2m100")
-    codes = FAIRSEQ_LANGUAGE_CODES.get(family, ())
+    codes = FAIRSEQ_LANGUAGE_CODES.get(str(family), ())
     if not codes or offset + len(codes) > vocabulary:
         raise ModelSpecError(
             f"{weights.directory}: {offset} words and {len(codes)} languages do not fit its {vocabulary} embeddings"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 
 class Steady:
@@ -36,3 +37,16 @@ class Before:
 
 class After(Before):
     """The same, as the next revision."""
+
+
+class Hostile:
+    """Answers texts reversed; one of these does harm to its forward group."""
+
+    def forward(self, inputs: Sequence[str]) -> Any:
+        if "!card" in inputs:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be …")
+        if "!exit" in inputs:
+            raise SystemExit(3)
+        if "!dict" in inputs:
+            return {text: text for text in inputs}
+        return [float("nan") if text == "!nan" else text[::-1] for text in inputs]
