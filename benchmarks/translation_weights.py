@@ -1,6 +1,6 @@
 """Seeded random M2M100 checkpoints, as directories of the hub's layout: speed does not depend on what was learned.
 
-    python -m benchmarks.translation_weights --size mid --directory weights
+python -m benchmarks.translation_weights --size mid --directory weights
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import torch
 import transformers
 from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGeneration
 
-CACHE = Path(tempfile.gettempdir()) / "jitney-benchmark-translation"
+from benchmarks.pieces_model import pieces_model
+
+CACHE = Path(tempfile.gettempdir()) / "jitney-benchmark-translation-2"  # 2: with pieces
 SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
 PAD, END = 1, 2
 LANGUAGES, SPARE = 100, 8  # rows of the embedding after the pieces: one a language, and some for nobody
@@ -87,7 +89,7 @@ def _write(size: Size, directory: Path, seed: int) -> None:
     )
     network.save_pretrained(directory)
     (directory / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words(size))}))
-    (directory / "sentencepiece.bpe.model").write_bytes(b"the front end's business")
+    (directory / "sentencepiece.bpe.model").write_bytes(pieces_model(words(size)))
 
 
 def _config(size: Size) -> M2M100Config:

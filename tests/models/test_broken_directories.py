@@ -14,6 +14,7 @@ import pytest
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import load_model, parse_spec
+from benchmarks.pieces_model import pieces_model
 from tests.models import tiny
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 1935792071\n"
@@ -97,7 +98,7 @@ TRANSLATION: list[tuple[str, Break, str]] = [
     ("broken pieces", replaced("sentencepiece.bpe.model", b"rubbish"), "sentencepiece.bpe.model cannot be read"),
     (
         "pieces of another model",
-        replaced("sentencepiece.bpe.model", tiny.sentencepiece(["x", "y", "z"])),
+        replaced("sentencepiece.bpe.model", pieces_model(["x", "y", "z"])),
         "knows 3 of the 6 pieces",
     ),
     ("no vocabulary", without("vocab.json"), "holds no vocab.json"),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,8 @@ from transformers import (
     RobertaConfig,
     RobertaForSequenceClassification,
 )
+
+from benchmarks.pieces_model import pieces_model
 
 transformers.logging.disable_progress_bar()
 
@@ -51,23 +51,10 @@ def translation(
     directory.mkdir(parents=True, exist_ok=True)
     network.save_pretrained(directory)
     (directory / "vocab.json").write_text(json.dumps(vocabulary))
-    (directory / "sentencepiece.bpe.model").write_bytes(sentencepiece(vocabulary))
+    (directory / "sentencepiece.bpe.model").write_bytes(pieces_model(vocabulary))
     if notes is not None:
         (directory / "jitney.json").write_text(json.dumps(notes))
     return directory
-
-
-def sentencepiece(words: Iterable[str]) -> bytes:
-    """A unigram model of these pieces, as the library's protobuf has it: in each a text, a score, a kind."""
-
-    def field(number: int, content: bytes) -> bytes:
-        return bytes([number << 3 | 2, len(content)]) + content
-
-    pieces = [("<unk>", 2), ("<s>", 3), ("</s>", 3), *((word, 1) for word in words if word not in SPECIALS)]
-    made = [
-        field(1, word.encode()) + b"\x15" + struct.pack("<f", -1.0) + bytes([3 << 3, kind]) for word, kind in pieces
-    ]
-    return b"".join(field(1, piece) for piece in made)
 
 
 def _translation_shape(words: int, **instead: Any) -> M2M100Config:
