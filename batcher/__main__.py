@@ -132,7 +132,7 @@ async def _met(
     while not stopping.is_set():
         try:
             await link.check()
-            await asyncio.to_thread(heart.announce, card, artifacts_of(about))
+            await asyncio.to_thread(heart.announce, card, artifacts_of(about), lambda: not stopping.is_set())
             return True
         except BrokerUnfit:
             raise

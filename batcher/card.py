@@ -6,7 +6,9 @@ import hashlib
 from dataclasses import asdict
 
 from batcher.models.contract import About
+from batcher.models.errors import ModelSpecError
 from broker.body import pack
+from broker.contract import MAX_ARTIFACT
 from broker.messages import ModelCard
 
 REVISION_DIGITS = 12
@@ -14,6 +16,9 @@ REVISION_DIGITS = 12
 
 def make_card(name: str, about: About) -> ModelCard:
     """Its revision hashes all that changes answers or their encoding, so equal batchers share one queue."""
+    for file, content in about.files.items():
+        if len(content) > MAX_ARTIFACT:
+            raise ModelSpecError(f"{file} is larger than {MAX_ARTIFACT >> 20} MiB: front ends do not read such a file")
     artifacts = {file: _sha256(content) for file, content in sorted(about.files.items())}
     facts = {key: value for key, value in asdict(about).items() if key not in ("files", "description")}
     revision = _sha256(pack([facts, sorted(artifacts.items())]))[:REVISION_DIGITS]

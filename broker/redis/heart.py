@@ -15,7 +15,7 @@ from broker.keys import Keys
 from broker.messages import Limits, ModelCard, Presence, Pulse
 from broker.redis import scripts
 from broker.redis.connection import make_sync_client, translated
-from broker.redis.uploads import ARTIFACT_TTL, Uploads
+from broker.redis.uploads import ARTIFACT_TTL, Uploads, Wanted, always
 from broker.wire import decode_limits, encode_presence, limits_entry, unknown_limits
 
 log = structlog.get_logger("broker")
@@ -51,9 +51,9 @@ class RedisHeart:
         self._client.close()
         self._uploads.close()
 
-    def announce(self, card: ModelCard, artifacts: Mapping[str, bytes]) -> None:
+    def announce(self, card: ModelCard, artifacts: Mapping[str, bytes], is_wanted: Wanted = always) -> None:
         self._announced = (card, artifacts)
-        self._uploads.bring(artifacts)
+        self._uploads.bring(artifacts, is_wanted)
         self._stamp = self._uploads.announce(card, self._stamp)
 
     def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import redis
 
 from broker.contract import CHUNK
+from broker.errors import BrokerUnavailable
 from broker.keys import Keys
 from broker.messages import ModelCard
 from broker.redis import scripts
@@ -16,6 +17,11 @@ from broker.wire import encode_card
 
 ARTIFACT_TTL = 600.0  # seconds that tokenizer files outlive the last beat
 PART_TTL = 60_000  # ms that a part of a file outlives the last chunk
+Wanted = Callable[[], bool]
+
+
+def always() -> bool:
+    return True
 
 
 class Uploads:
@@ -25,25 +31,27 @@ class Uploads:
         self._client, self._keys = client, keys
         self._mine = secrets.token_hex(8)  # each process its own part: they may upload the same file
 
-    def bring(self, artifacts: Mapping[str, bytes]) -> None:
-        """These files (SHA-256 → bytes), each for `ARTIFACT_TTL`. Raises `BrokerError`."""
+    def bring(self, artifacts: Mapping[str, bytes], is_wanted: Wanted = always) -> None:
+        """These files (SHA-256 → bytes), each for `ARTIFACT_TTL`. Raises `BrokerError`, also once it is not wanted."""
         for sha256, content in artifacts.items():
             with translated():
-                self._bring(self._keys.artifact(sha256), content)
+                self._bring(self._keys.artifact(sha256), content, is_wanted)
 
-    def _bring(self, key: str, content: bytes) -> None:
+    def _bring(self, key: str, content: bytes, is_wanted: Wanted) -> None:
         ttl = int(ARTIFACT_TTL * 1000)
         if len(content) <= CHUNK:
             self._client.set(key, content, px=ttl)
             return
         if self._client.strlen(key) != len(content):
-            self._client.rename(self._bring_part(key, content), key)
+            self._client.rename(self._bring_part(key, content, is_wanted), key)
         self._client.pexpire(key, ttl)
 
-    def _bring_part(self, key: str, content: bytes) -> str:
+    def _bring_part(self, key: str, content: bytes, is_wanted: Wanted) -> str:
         part = f"{key}:{self._mine}"
         at = int(self._client.strlen(part))
         while at < len(content):
+            if not is_wanted():
+                raise BrokerUnavailable("told to stop while a file was on its way")
             chunk = content[at : at + CHUNK]
             with self._client.pipeline(transaction=False) as pipe:
                 pipe.setrange(part, at, chunk)

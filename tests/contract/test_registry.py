@@ -341,6 +341,14 @@ class TestUploads:
 
         assert (untouched, world.server.get(key)) == (0, LARGE)
 
+    async def test_an_upload_ends_when_it_is_not_wanted_any_more(self, world: RedisWorld) -> None:
+        answers = [True, False]
+
+        with pytest.raises(BrokerUnavailable, match="told to stop"):
+            world.heart().announce(card(), {"d" * 64: LARGE}, lambda: answers.pop(0))
+
+        assert not world.server.exists(world.keys.artifact("d" * 64))
+
 
 def cut_after(monkeypatch: pytest.MonkeyPatch, chunks: int) -> list[int]:
     """The connection breaks with the chunk after so many; notes where each began."""
