@@ -29,8 +29,8 @@ KEEP = 300.0  # seconds a codec outlives its card: a broker that came back empty
 class Library:
     """Codecs by card key, each made once, in a thread: a large vocabulary takes a second.
 
-    Its task has a connection of its own: a file that takes minutes on a slow link holds up nothing but its model. The
-    files of several cards come by turns, a chunk each.
+    Its task has a connection of its own, while there is something to fetch: a file that takes minutes on a slow link
+    holds up nothing but its model. The files of several cards come by turns, a chunk each.
     """
 
     def __init__(self, make_codec: MakeCodec, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,7 +43,7 @@ class Library:
         self._barred_until: dict[str, float] = {}
         self._files: dict[str, bytearray] = {}  # by hash, as far as they have come
         self._turn = asyncio.Lock()
-        self._asked, self._quiet = asyncio.Event(), asyncio.Event()
+        self._changed, self._quiet = asyncio.Event(), asyncio.Event()
         self._quiet.set()
         self._not_given = Seldom(log.warning)
 
@@ -56,7 +56,7 @@ class Library:
             if not is_known and now >= self._barred_until.get(card.key, now):
                 self._wanted[card.key] = card
                 self._quiet.clear()
-                self._asked.set()
+                self._changed.set()
         self._forget(now)
 
     async def settle(self, limit: float) -> None:
@@ -65,16 +65,22 @@ class Library:
             async with asyncio.timeout(limit):
                 await self._quiet.wait()
 
+    async def wanted(self) -> None:
+        """Return once there is something to make."""
+        while not self._wanted:
+            self._changed.clear()
+            await self._changed.wait()
+
     async def run(self, broker: FrontEndBroker) -> None:
-        """Make what is wanted, for ever. Whatever goes wrong costs the card that it happens to."""
+        """Make what is wanted, and what comes to be meanwhile. Whatever goes wrong costs the card it happens to."""
         async with asyncio.TaskGroup() as making:
-            while True:
-                await self._asked.wait()
-                self._asked.clear()
+            while self._wanted or self._under_way:
                 wanted, self._wanted = self._wanted, {}
                 self._under_way |= wanted.keys()
                 for card in wanted.values():
                     making.create_task(self._add(broker, card))
+                self._changed.clear()
+                await self._changed.wait()
 
     async def _add(self, broker: FrontEndBroker, card: ModelCard) -> None:
         try:
@@ -93,6 +99,7 @@ class Library:
             log.info("codec made", model=card.key, codec=card.codec)
         finally:
             self._under_way.discard(card.key)
+            self._changed.set()
             if not self._under_way and not self._wanted:
                 self._quiet.set()
 

@@ -91,18 +91,21 @@ class Link:
                 await self._sleep(crashes.pause())
 
     async def keep_library(self) -> None:
-        """Connect and run the library, again after every error, for ever. Nothing else hangs on its connection."""
+        """Connect when the library wants something. Nothing else hangs on that connection, and it is a new one each
+        time: after a failover an idle one would lead to the old server."""
         backoff = Backoff()
         while True:
+            await self.library.wanted()
             try:
                 async with self._connect() as broker:
-                    backoff.reset()
                     await self.library.run(broker)
-            except BrokerError:
-                pass  # the other tasks tell of it
+            except BrokerError:  # the other tasks tell of it
+                await self._sleep(backoff.pause())
             except Exception:
                 log.exception("task crashed", task="library")
-            await self._sleep(backoff.pause())
+                await self._sleep(backoff.pause())
+            else:
+                backoff.reset()
 
     def _not_connected(self, name: str, error: BrokerError, *, is_news: bool) -> None:
         if isinstance(error, BrokerUnfit) and not self.registry.has_met_broker:

@@ -53,8 +53,7 @@ class RedisHeart:
 
     def announce(self, card: ModelCard, artifacts: Mapping[str, bytes], is_wanted: Wanted = always) -> None:
         self._announced = (card, artifacts)
-        self._uploads.bring(artifacts, is_wanted)
-        self._stamp = self._uploads.announce(card, self._stamp)
+        self._bring(card, artifacts, is_wanted)
 
     def beat(self, presence: Presence, jobs: Mapping[str, Sequence[str]]) -> Pulse:
         keys, args = self._beat(presence, jobs)
@@ -76,12 +75,18 @@ class RedisHeart:
         self._bringing.start()
         self._bringing.join(SOON)
 
+    def _bring(self, card: ModelCard, artifacts: Mapping[str, bytes], is_wanted: Wanted = always) -> None:
+        try:
+            self._uploads.bring(artifacts, is_wanted)
+            self._stamp = self._uploads.announce(card, self._stamp)
+        finally:
+            self._uploads.close()
+
     def _bring_back(self) -> None:
         assert self._announced is not None
         card, artifacts = self._announced
         try:
-            self._uploads.bring(artifacts)
-            self._stamp = self._uploads.announce(card, self._stamp)
+            self._bring(card, artifacts)
         except BrokerError as error:  # the next beat finds it missing still
             log.warning("not announced again", model=self._model, error=str(error))
 

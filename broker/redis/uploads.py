@@ -67,4 +67,5 @@ class Uploads:
         return announced
 
     def close(self) -> None:
+        """The next use connects anew: after a failover an idle connection would lead to the old server."""
         self._client.close()

@@ -58,11 +58,17 @@ class Shelf:
         return set(self.library.codecs)
 
 
+async def work(library, broker):
+    while True:
+        await library.wanted()
+        await library.run(broker)
+
+
 @asynccontextmanager
 async def shelf(make, broker=None):
     clock = FakeClock()
     library = Library(make, clock)
-    running = asyncio.create_task(library.run(broker or ScriptedBroker(files={SHA: WORDS})))
+    running = asyncio.create_task(work(library, broker or ScriptedBroker(files={SHA: WORDS})))
     try:
         yield Shelf(library, clock)
     finally:
@@ -206,3 +212,17 @@ async def test_a_file_that_is_too_large_costs_its_model_alone(monkeypatch):
 
     async with shelf(Maker(), ScriptedBroker(files={SHA: WORDS, LARGE_SHA: LARGE})) as here:
         assert await here.codecs(LARGE_CARD, with_words()) == {"echo@r1"}
+
+
+async def test_what_comes_to_be_wanted_meanwhile_is_made_too_and_then_the_connection_is_given_back():
+    broker, make = Slow(files={SHA: WORDS, LARGE_SHA: LARGE}), Maker()
+    library = Library(make, FakeClock())
+    library.want([LARGE_CARD])
+    running = asyncio.create_task(library.run(broker))
+    await asyncio.sleep(0)
+
+    library.want([LARGE_CARD, with_words()])
+    broker.open.set()
+    await asyncio.wait_for(running, 5.0)
+
+    assert sorted(key for key, _ in make.made) == ["echo@r1", "large@r1"]
