@@ -33,6 +33,7 @@ LETTER = re.compile(r"[^\W\d_]")
 KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 BULLET = re.compile(r"(?:[-–—#>•·|=+~_*/\\]{1,8}(?=\s)|[*_~`]{1,8})")  # short, or looking for its end would never end
 TAIL = re.compile(r"(?:(?<=\s)[-–—#•·|=+~_*/\\]{1,8}|[*_~`]{1,8})$")
+STRAY = re.compile(r"[.!?。！？…,;:)\]}」』】）](?!\d)")  # what only ends a sentence, at its beginning
 ROUNDS = 8  # quotes in brackets in quotes: deeper ones are left to the model
 STOPS = ".!?。！？…"
 PLAIN_ENDS = frozenset(STOPS + ",;:")
@@ -99,7 +100,7 @@ def _is_around(each: str, reads: Reads) -> bool:
 
 def _forward(text: str, start: int, end: int, reads: Reads) -> int:
     while start < end:
-        found = KEYCAP.match(text, start, end) or BULLET.match(text, start, end)
+        found = KEYCAP.match(text, start, end) or BULLET.match(text, start, end) or STRAY.match(text, start, end)
         if found is not None:
             start = found.end()
         elif _is_around(text[start], reads):

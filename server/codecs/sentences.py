@@ -36,6 +36,8 @@ def sentences(text: str, language: str) -> Iterator[str]:
     """The sentences of a line, each with the whitespace that follows it; joined they are the line."""
     start = 0
     for run in (GREEK_RUN if language == "el" else RUN).finditer(text):
+        if run.end() == len(text):
+            break
         closed = _end(CLOSE, text, run.end())
         if closed < len(text) and _ends(text, start, run, closed, language):
             end = _end(SPACE, text, closed)

@@ -160,13 +160,13 @@ def test_split_by_budget_leaves_a_line_whole_that_fits() -> None:
 
 
 @pytest.mark.parametrize("split", ["sentence", "budget"])
-def test_a_piece_leaves_room_for_an_answer_of_twice_its_tokens(split: str) -> None:
+def test_a_piece_leaves_room_for_an_answer_of_more_tokens(split: str) -> None:
     options = translation_card().options | {"longest_answer": 60, "split": split}
     text = "the ferry leaves at seven, and nobody wants to miss the box of bread, " * 9
 
     plan = codec(options=options).encode(text, EN_JA)
 
-    assert max(piece.cost - 2 for piece in plan.pieces) <= 30
+    assert 12 < max(piece.cost - 2 for piece in plan.pieces) <= 60 / 2.5
 
 
 def test_answers_of_a_few_tokens_do_not_make_pieces_of_one() -> None:
