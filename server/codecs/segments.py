@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import accumulate, islice
 
 from server.codecs.sentences import sentences
@@ -41,6 +42,7 @@ def lines_up_to(most: int, text: str) -> int:
     return sum(1 for _ in islice(LINE.finditer(text), most + 1))
 
 
+@cache
 def joint(source: str, target: str) -> Mapping[str, str]:
     """What plain gaps between two sentences of one language are in the other; every other gap stays as it was."""
     before, after = _is_spaced(source), _is_spaced(target)
