@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
 import structlog
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from batcher.models.errors import ModelSpecError
 from batcher.models.weights import Weights
@@ -151,6 +153,7 @@ def _sentences(weights: Weights) -> dict[str, Any]:
     kind = config.get("model_type", "SentenceTransformer")
     if kind != "SentenceTransformer":
         _refuse(weights, f"is a {kind}, not a SentenceTransformer")
+    _required(weights, config.get("requirements") or {})
     prompts = config.get("prompts") or {}
     if not isinstance(prompts, Mapping) or not all(isinstance(text, str | None) for text in prompts.values()):
         _refuse(weights, "has prompts that are no texts")
@@ -159,6 +162,23 @@ def _sentences(weights: Weights) -> dict[str, Any]:
     if default is not None and default not in prompts:
         _refuse(weights, f"has the default prompt {default}, which is none of its prompts ({', '.join(prompts)})")
     return {"prompts": prompts, "default_prompt": default, "dimensions": config.get("truncate_dim")}
+
+
+def _required(weights: Weights, requirements: Any) -> None:
+    """Its makers know with which versions it computes otherwise; of sentence-transformers nothing is used here."""
+    for package, said in requirements.items() if isinstance(requirements, Mapping) else ():
+        wanted = str(said.get("specifier", "") if isinstance(said, Mapping) else said)
+        name = "torch" if package == "pytorch" else str(package)
+        if name.replace("_", "-") in ("python", "sentence-transformers"):
+            continue
+        try:
+            if SpecifierSet(wanted).contains(version(name), prereleases=True):
+                continue
+        except InvalidSpecifier:
+            continue  # as the library: somebody's misprint makes no model useless
+        except PackageNotFoundError:
+            pass
+        raise ModelSpecError(f"{weights.directory} requires {name}{wanted}: install it, or ask for another revision")
 
 
 def _transformer(weights: Weights, module: Step) -> dict[str, Any]:

@@ -210,6 +210,7 @@ def test_what_is_not_obeyed_is_refused_by_name(tmp_path: Path, kind: str, config
     [
         ("config_sentence_transformers.json", {"model_type": "SparseEncoder"}, "is a SparseEncoder"),
         ("config_sentence_transformers.json", {"default_prompt_name": "q"}, "has the default prompt q"),
+        ("config_sentence_transformers.json", {"requirements": {"transformers": ">=99"}}, "requires transformers>=99"),
         ("sentence_bert_config.json", {"query_length": 32}, "with query_length"),
         ("sentence_bert_config.json", {"transformer_task": "fill-mask"}, "with transformer_task fill-mask"),
         ("sentence_bert_config.json", {"model_args": {"rope": 1}}, "with rope"),
