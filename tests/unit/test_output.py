@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -108,3 +109,24 @@ def test_letters_that_an_encoding_lacks_are_replaced(encoding: str) -> None:
 
     assert ended.returncode == 0 and ended.stderr == b""
     assert ended.stdout.startswith(b"a ")
+
+
+def test_the_next_line_says_how_many_were_lost_before_it() -> None:
+    program = (
+        "import sys, structlog; from broker.logs import configure_logging; from broker.output import never_fail;"
+        "never_fail(); configure_logging('info'); log = structlog.get_logger();"
+        "[log.info('x' * 3000) for _ in range(60)]; print('said', flush=True); sys.stdin.readline(); log.info('again')"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as child:
+        assert child.stdin and child.stdout and child.stderr
+        assert child.stdout.readline() == b"said\n"  # nobody has read its log so far: the pipe is full
+        until_full = os.read(child.stderr.fileno(), 1 << 20)
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        rest = child.stderr.read()
+
+    lines = (until_full + rest).splitlines()
+    last = json.loads(lines[-1])
+    assert last["event"] == "again" and last["lines_lost"] == 61 - len(lines) > 0
