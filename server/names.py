@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from broker.messages import Announcement, ModelCard
 
-TELLING = ("task", "codec", "labels", "languages", "max_cost")  # what two revisions of one model rarely differ in
+# What two revisions of one model rarely differ in.
+TELLING = ("task", "codec", "artifacts", "labels", "languages", "max_cost")
 
 
 def sorted_out(announcements: Sequence[Announcement]) -> tuple[list[Announcement], list[Announcement]]:
@@ -34,4 +35,6 @@ def differences(cards: Sequence[ModelCard]) -> list[str]:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return tuple(sorted(value.items()))
     return value if isinstance(value, str | int) else tuple(value)  # type: ignore[arg-type]  # a list of texts

@@ -398,7 +398,12 @@ def test_two_revisions_under_one_name_are_rivals_while_both_live():
 
 @pytest.mark.parametrize(
     ("fields", "differ"),
-    [({}, []), ({"labels": ["a"]}, ["labels"]), ({"codec": "text", "max_cost": 9}, ["codec", "max_cost"])],
+    [
+        ({}, []),
+        ({"labels": ["a"]}, ["labels"]),
+        ({"codec": "text", "max_cost": 9}, ["codec", "max_cost"]),
+        ({"artifacts": {"tokenizer.json": "a" * 64}}, ["artifacts"]),
+    ],
     ids=str,
 )
 def test_what_revisions_of_one_model_rarely_differ_in_is_named(fields, differ):
