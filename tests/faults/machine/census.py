@@ -36,6 +36,7 @@ class Census:
     leases: Mapping[str, Sequence[Job]]  # by batch, as claimed
     staged: frozenset[str]
     expiries: Mapping[str, float]  # batch → seconds
+    under_way: Mapping[str, int]  # batch → jobs that it is said to hold; and their sum
     tokens: Mapping[Lane, int | None]  # None: no counter
     wake_tokens: int
     frames: Mapping[str, Sequence[Sequence[Fate]]]  # by front end
@@ -53,6 +54,13 @@ class Census:
             "frames": {name: [list(frame) for frame in frames] for name, frames in self.frames.items()},
         }
 
+    def miscounted(self) -> Mapping[str, int]:
+        """What is under way as it is told to admissions, where it is not what leases hold."""
+        right = {batch: len(jobs) for batch, jobs in self.leases.items() if jobs}
+        right |= {"#jobs": sum(right.values())} if right else {}
+        told = {name: count for name, count in self.under_way.items() if name != "#tokens"}
+        return {} if told == right else told
+
     def held(self) -> list[str]:
         """The ids in every place where a job may be before its end."""
         places = [*self.lanes.values(), self.suspects, *self.leases.values(), self.dead]
@@ -65,7 +73,7 @@ class Census:
             needed |= {one(MODEL, lane): jobs for one in (keys.queue, keys.tokens)}
         needed[keys.suspects(MODEL)] = self.suspects
         needed |= {keys.lease(batch): jobs for batch, jobs in self.leases.items()}
-        needed[keys.leases(MODEL)] = [job for jobs in self.leases.values() for job in jobs]
+        needed[keys.leases(MODEL)] = needed[keys.held(MODEL)] = [job for jobs in self.leases.values() for job in jobs]
         short = {key.removeprefix(keys.prefix): jobs for key, jobs in needed.items()}
         return [key for key, jobs in short.items() if jobs and self.ends.get(key, 0) / 1000 < self._longest(jobs)]
 
@@ -100,7 +108,7 @@ def _read(pipe: Any, key: str, name: str) -> None:
         pipe.lrange(key, 0, -1)
     elif name.startswith(("leases:", "cancel:")):
         pipe.zrange(key, 0, -1, withscores=True)
-    elif name.startswith(("lease:", "cards", "batchers", "limits:")):
+    elif name.startswith(("lease:", "held:", "cards", "batchers", "limits:")):
         pipe.hgetall(key)
     else:
         pipe.get(key)
@@ -118,6 +126,7 @@ def _census(values: Mapping[str, Any], ends: Mapping[str, int], now: float) -> C
         leases={batch: _leased(entry) for batch, entry in leases.items()},
         staged=frozenset(batch for batch, entry in leases.items() if b"staged" in entry),
         expiries={batch.decode(): score / 1000 for batch, score in values.get(f"leases:{MODEL}", ())},
+        under_way={batch.decode(): int(entry.split()[0]) for batch, entry in values.get(f"held:{MODEL}", {}).items()},
         tokens={lane: None if count is None else int(count) for lane, count in counts.items()},
         wake_tokens=len(values.get(f"wake:{MODEL}", ())),
         frames={name: [list(map(fate, decode_frame(frame))) for frame in found] for name, found in frames.items()},

@@ -86,6 +86,7 @@ class Stage(RuleBasedStateMachine):
         assert len(held) == len(set(held)), "a job is in two places"
         assert self.house.lost() == set()
         assert all(job.attempts < 3 for jobs in [*census.lanes.values(), census.suspects] for job in jobs)
+        assert census.miscounted() == {}
         assert census.wake_tokens <= 1
         assert census.wake_tokens or self.house.token_taken or not self.house.waiting(), "jobs wait, nobody is woken"
         assert (census.endless_keys(), census.hasty_keys()) == ([], [])
