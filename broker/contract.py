@@ -57,9 +57,11 @@ class FrontEndBroker(Protocol):
         jobs than its bound. A request without time left is refused as expired. One with more than `most_ahead` jobs
         before it is refused as contended, and the verdict says how many they are: those in batches under way, those of
         its lane, and for an interactive request the bulk that rides along (a seventh at most), for a bulk one the
-        interactive jobs; while `room` of these wait, seven for each bulk job up to it and in it. With none before it it
-        is always admitted: a card that is free takes it at once. The request's lane wins over the job's. Raises
-        `BrokerFull` when the broker's memory is spent; nothing was queued then.
+        interactive jobs; while `room` of these wait, seven for each bulk job up to it and in it. The same holds for
+        `most_tokens_ahead` and `room_tokens`. With no job before it it is always admitted: a card that is free takes it
+        at once. A batcher is woken for a lane's first job, and whenever `batch` jobs or `batch_tokens` tokens more
+        wait. The request's lane wins over the job's. Raises `BrokerFull` when the broker's memory is spent; nothing was
+        queued then.
         """
         ...
 
