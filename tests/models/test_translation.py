@@ -212,7 +212,7 @@ def test_where_it_computes_makes_none(checkpoint: Path) -> None:
 
 
 def test_another_architecture_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelSpecError, match="is a bert model; translation serves M2M100"):
+    with pytest.raises(ModelSpecError, match=r"is a bert model.*translation serves M2M100"):
         load(tiny.encoder(tmp_path / "bert"))
 
 
