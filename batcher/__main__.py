@@ -79,14 +79,15 @@ async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSe
     spec = parse_spec(settings.model)
     started = time.monotonic()
     log.debug("loading", model=settings.model)  # what cannot be loaded is told in one line
-    model, seen = await asyncio.to_thread(_load, spec, how, settings.limits())
+    vitals = Vitals()
+    model, engine, seen = await asyncio.to_thread(_load, spec, how, settings.limits(), vitals)
     card = make_card(settings.name or spec.name, model.about)
     log.info("loaded", model=card.key, task=card.task, seconds=round(time.monotonic() - started, 1))
     link = await connect_batcher(broker.redis_url, broker.namespace, card.key, lease=settings.lease)
     heart = connect_heart(broker.redis_url, broker.namespace, card.key, lease=settings.lease, limits=settings.limits())
     try:
         if await _met(link, heart, card, model.about, broker, stopping):
-            return await _run(settings, model, seen, card, link, heart, broker, stopping)
+            return await _run(settings, model, engine, seen, vitals, card, link, heart, broker, stopping)
     finally:
         heart.close()
         await link.aclose()
@@ -105,13 +106,16 @@ def _serve_metrics(name: str, settings: BatcherSettings) -> BatcherMetrics:
     return metrics
 
 
-def _load(spec: Spec, how: ModelSettings, limits: Limits) -> tuple[LoadedModel, list[tuple[int, float]]]:
-    """The model, warm, and what is known of its speed."""
+def _load(
+    spec: Spec, how: ModelSettings, limits: Limits, vitals: Vitals
+) -> tuple[LoadedModel, Engine, list[tuple[int, float]]]:
+    """The model, warm, its engine, and what is known of its speed."""
     try:
         with ending_with_device():
             model = load_model(spec, how)
             model.warm_up()
-            return model, list(probe(model, limits))
+            seen = list(probe(model, limits))
+            return model, _engine_of(model, limits, vitals), seen
     except ModelSpecError:
         raise
     except BaseException as error:  # whatever it is, it will be the same the next time
@@ -147,7 +151,9 @@ async def _met(
 async def _run(
     settings: BatcherSettings,
     model: LoadedModel,
+    engine: Engine,
     seen: Iterable[tuple[int, float]],
+    vitals: Vitals,
     card: ModelCard,
     link: RedisBatcher,
     heart: RedisHeart,
@@ -155,8 +161,7 @@ async def _run(
     stopping: asyncio.Event,
 ) -> int:
     batcher = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    limits, vitals, metrics = settings.limits(), Vitals(), _serve_metrics(card.name, settings)
-    engine = _engine_of(model, limits, vitals)
+    limits, metrics = settings.limits(), _serve_metrics(card.name, settings)
     starter = connect_starter(broker.redis_url, broker.namespace)
     serve = Loop if model.in_flight is None else InFlightLoop
     loop = serve(link, engine, limits, batcher=batcher, vitals=vitals, metrics=metrics, tell_start=starter.start)
@@ -186,7 +191,11 @@ async def _run(
 
 def _engine_of(model: LoadedModel, limits: Limits, vitals: Vitals) -> Engine:
     make = partial(BatchEngine, model, cost=model.cost, pads=model.pads) if model.in_flight is None else model.in_flight
-    return make(max_size=limits.max_batch_size, max_tokens=limits.max_batch_tokens, progress=vitals.progress)
+    engine = make(max_size=limits.max_batch_size, max_tokens=limits.max_batch_tokens, progress=vitals.progress)
+    if not isinstance(engine, Engine):
+        kind = type(engine).__name__
+        raise ModelSpecError(f"{model.name}: its in_flight makes a {kind}, which is no Engine (batcher/engine.py)")
+    return engine
 
 
 async def _serve_until_told(loop: Service, stopping: asyncio.Event) -> int:

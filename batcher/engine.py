@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from batcher.models.contract import Output
 from broker.messages import Failure, Job, Limits
@@ -34,6 +34,7 @@ class StepStats:
     pass_cost: int = 0  # what one more pass costs, in tokens, as learned so far
 
 
+@runtime_checkable
 class Engine(Protocol):
     """`admit` jobs while there is `room`, then `step` until each has come back as `Done`, exactly once.
 

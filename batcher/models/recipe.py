@@ -88,9 +88,11 @@ class Recipe:
 
 def read_recipe(weights: Weights) -> Recipe:
     """What the directory says. Raises `ModelSpecError` for what would be served otherwise than its makers mean."""
+    if not weights.has(MODULES):
+        return _without_modules(weights)
     modules = weights.json_array(MODULES)
     if not modules:
-        return _without_modules(weights)
+        _refuse(weights, f"has a {MODULES} without any module")
     first, *others = _modules(weights, modules)
     if first.kind != "Transformer":
         _refuse(weights, f"begins with a {first.kind} module, not a Transformer")

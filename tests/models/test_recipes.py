@@ -219,6 +219,7 @@ def test_what_is_not_obeyed_is_refused_by_name(tmp_path: Path, kind: str, config
         ("modules.json", [{"path": "", "type": "sentence_transformers.models.BoW"}], "begins with a BoW module"),
         ("modules.json", [{"path": "../up", "type": "sentence_transformers.models.Transformer"}], "outside"),
         ("modules.json", ["Transformer"], "without the type and path"),
+        ("modules.json", [], "without any module"),
     ],
     ids=str,
 )

@@ -50,3 +50,20 @@ class Hostile:
         if "!dict" in inputs:
             return {text: text for text in inputs}
         return [float("nan") if text == "!nan" else text[::-1] for text in inputs]
+
+
+class Unready(Before):
+    """Fails when its engine is made, after it has loaded."""
+
+    def report_to(self, progress: Any) -> None:
+        raise RuntimeError("nobody to report to")
+
+
+class Quits(Before):
+    def in_flight(self, **limits: Any) -> Any:
+        raise SystemExit
+
+
+class NoEngine(Before):
+    def in_flight(self, **limits: Any) -> Any:
+        return None

@@ -49,3 +49,15 @@ def test_a_model_that_there_is_not_is_named_in_one_line(spec: str, word: str) ->
     assert code == 2
     assert words.count("\n") == 1 and words.startswith("python -m batcher: ")
     assert word in words
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("Unready", "RuntimeError: nobody to report to"), ("Quits", "SystemExit"), ("NoEngine", "makes a NoneType")],
+)
+def test_a_model_whose_engine_cannot_be_made_is_told_in_one_line(name: str, told: str) -> None:
+    code, words = said("--model", f"tests.faults.kit.own_models:{name}")
+
+    assert code == 2
+    assert words.count("\n") == 1 and words.startswith("python -m batcher: ")
+    assert told in words
