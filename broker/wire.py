@@ -26,7 +26,8 @@ LANE_OF = {mark: lane for lane, mark in LANES.items()}
 HEADER = 85
 MAX_COST = 9_999_999
 
-FRAME_RESULTS = b"R"
+FRAME_RESULTS = b"O"  # each output is packed by itself
+FRAME_RESULTS_BEFORE = b"R"  # of batchers of the version before: outputs stand in their rows as they are
 FRAME_FAILURES = b"F"
 FRAME_POISON = b"P"  # written by scripts: ids of 32 characters, one after another
 ID_WIDTH = 32
@@ -118,7 +119,7 @@ def decode_frame(data: bytes, on_loss: Callable[[str], None] = lambda job_id: No
     left out, and `on_loss` is told an empty one.
     """
     kind = data[1:2]
-    if data[:1] != VERSION or kind not in (FRAME_RESULTS, FRAME_FAILURES, FRAME_POISON):
+    if data[:1] != VERSION or kind not in (*READERS, FRAME_POISON):
         raise WireError
     try:
         if kind == FRAME_POISON:
@@ -128,12 +129,11 @@ def decode_frame(data: bytes, on_loss: Callable[[str], None] = lambda job_id: No
         raise WireError from error
     if not isinstance(rows, list):
         raise WireError
-    read = _result if kind == FRAME_RESULTS else _failure
-    return [outcome for outcome in (_outcome(row, read, on_loss) for row in rows) if outcome is not None]
+    return [outcome for outcome in (_outcome(row, READERS[kind], on_loss) for row in rows) if outcome is not None]
 
 
 def _outcome(row: Any, read: Callable[[str, Any], Outcome], on_loss: Callable[[str], None]) -> Outcome | None:
-    id = row.get("id") if isinstance(row, Mapping) else None
+    id = row.get("id") if isinstance(row, dict) else None
     if not isinstance(id, str):
         on_loss("")
         return None
@@ -144,22 +144,34 @@ def _outcome(row: Any, read: Callable[[str, Any], Outcome], on_loss: Callable[[s
         return Failure(job_id=id, code=FailureCode.MODEL_ERROR, message=UNREADABLE)
 
 
-def _result(id: str, row: Mapping[str, Any]) -> Result:
+def _result(id: str, row: dict[str, Any]) -> Result:
+    row["output"] = unpack(row["output"])
+    return _result_before(id, row)
+
+
+def _result_before(id: str, row: dict[str, Any]) -> Result:
     timing = Timing(**{name: row[name] for name in TIMES if name in row})
     # Whoever waits adds these up; their sum is finite only where all of them are numbers, and finite.
     total = timing.queue + timing.window + timing.compute
     if not (is_count(timing.batch_size) and isfinite(total)):
         raise ValueError
-    return Result(job_id=id, output=unpack(row["output"]), timing=timing)
+    return Result(job_id=id, output=row["output"], timing=timing)
 
 
-def _failure(id: str, row: Mapping[str, Any]) -> Failure:
+def _failure(id: str, row: dict[str, Any]) -> Failure:
     code, message = row["code"], row["message"]
     # A code of a later version says at least that the model gave no result.
     known = FailureCode(code) if code in CODES else FailureCode.MODEL_ERROR
     if not is_text(message):
         raise ValueError
     return Failure(job_id=id, code=known, message=message)
+
+
+READERS: dict[bytes, Callable[[str, Any], Outcome]] = {
+    FRAME_RESULTS: _result,
+    FRAME_RESULTS_BEFORE: _result_before,
+    FRAME_FAILURES: _failure,
+}
 
 
 def _poisoned(ids: str) -> list[Outcome]:

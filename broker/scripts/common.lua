@@ -98,7 +98,7 @@ local function leased(key)
   local order = redis.pcall('HGET', key, 'order')
   local jobs = {}
   if type(order) ~= 'string' then return jobs end  -- no lease, or a key that is none
-  for at = 2, #order, ID do
+  for at = 1, #order - #order % ID, ID do
     local job = redis.call('HGET', key, order:sub(at, at + ID - 1))
     if job then jobs[#jobs + 1] = job end
   end

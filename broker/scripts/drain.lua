@@ -4,8 +4,8 @@
 -- KEYS[1] q interactive (list)   KEYS[2] q bulk (list)   KEYS[3] KEYS[4] their tokens (strings)
 -- KEYS[5] suspect (list)         KEYS[6] wake (list)
 -- KEYS[7] leases (zset: batch → expiry in ms)
--- KEYS[8] lease:<batch> (hash: job id → job; 'order' → how often it was asked for again (a digit), ids as claimed;
---         'staged' while the batch has not started)
+-- KEYS[8] lease:<batch> (hash: job id → job; 'order' → ids as claimed, and behind them how often it was asked for again,
+--         a digit; 'staged' while the batch has not started)
 -- KEYS[9] cancel:⟨m⟩ (zset: see CANCEL)   KEYS[10] held:⟨m⟩ (hash)
 -- ARGV[1] batch   ARGV[2] lease in ms   ARGV[3] most jobs   ARGV[4] most tokens
 -- ARGV[5] 1 = staged   ARGV[6] 1 = suspects first   ARGV[7] ms that the head of the bulk lane is passed over
@@ -116,7 +116,7 @@ local function take_lanes()
 end
 
 local function write_lease()
-  local longest, pairs_ = 0, {'order', '0' .. table.concat(ids)}
+  local longest, pairs_ = 0, {'order', table.concat(ids)}
   for i, job in ipairs(jobs) do
     pairs_[#pairs_ + 1], pairs_[#pairs_ + 2] = ids[i], job
     longest = math.max(longest, deadline_of(job) - now)
@@ -134,9 +134,10 @@ named('ZCARD', KEYS[7])
 -- Whoever only asks does not hold jobs for ever: others get them when the lease ends.
 local function extend_for_asking()
   local order = redis.call('HGET', KEYS[8], 'order')
-  local asked = number_in(order:sub(1, 1))
+  local ids_end = #order - #order % ID
+  local asked = number_in(order:sub(ids_end + 1))
   if asked >= MOST_ASKED then return end
-  redis.call('HSET', KEYS[8], 'order', (asked + 1) .. order:sub(2))
+  redis.call('HSET', KEYS[8], 'order', order:sub(1, ids_end) .. (asked + 1))
   redis.call('ZADD', KEYS[7], now + lease_ms, batch)
 end
 

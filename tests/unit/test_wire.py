@@ -132,7 +132,7 @@ def test_a_cost_beyond_the_header_is_cut_to_fit(cost: int, written: bytes) -> No
 def test_the_bytes_of_a_frame_of_results_stay_as_they_are() -> None:
     timing = Timing(queue=0.5, window=0.25, compute=2.0, batch_size=3)
     frame = (
-        b"1R\x91\x86\xa2id\xa1a\xa6output\xc4\x06\xd6\x02\x00\x00\x80?\xa5queue\xcb?\xe0\x00\x00\x00\x00\x00\x00"
+        b"1O\x91\x86\xa2id\xa1a\xa6output\xc4\x06\xd6\x02\x00\x00\x80?\xa5queue\xcb?\xe0\x00\x00\x00\x00\x00\x00"
         b"\xa6window\xcb?\xd0\x00\x00\x00\x00\x00\x00\xa7compute\xcb@\x00\x00\x00\x00\x00\x00\x00\xaabatch_size\x03"
     )
 
@@ -140,6 +140,17 @@ def test_the_bytes_of_a_frame_of_results_stay_as_they_are() -> None:
 
     assert wire.encode_results([result]) == frame
     assert wire.decode_frame(frame) == [result]
+
+
+# Had both kinds one letter, a front end of the version before would take packed bytes for an output: tokens, numbers.
+def test_a_frame_of_the_version_before_is_read_and_none_is_written_that_it_would_misread() -> None:
+    row = {"id": "a", "output": array("f", [1.0]), "queue": 0.5, "window": 0.25, "compute": 2.0, "batch_size": 3}
+    result = Result(
+        job_id="a", output=array("f", [1.0]), timing=Timing(queue=0.5, window=0.25, compute=2.0, batch_size=3)
+    )
+
+    assert wire.decode_frame(b"1R" + pack([row])) == [result]
+    assert not wire.encode_results([result]).startswith(b"1R")
 
 
 def test_the_bytes_of_a_frame_of_failures_stay_as_they_are() -> None:

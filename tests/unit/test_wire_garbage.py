@@ -39,7 +39,7 @@ def decode_or_refuse(decode: Callable[[bytes], Any], data: bytes) -> None:
 
 
 @patient
-@given(st.sampled_from(DECODERS), st.sampled_from([b"", HEADER, b"1R", b"1F", b"1P"]), BODIES)
+@given(st.sampled_from(DECODERS), st.sampled_from([b"", HEADER, b"1O", b"1R", b"1F", b"1P"]), BODIES)
 def test_garbage_is_a_wire_error_and_nothing_else(decode: Callable[[bytes], Any], start: bytes, body: bytes) -> None:
     decode_or_refuse(decode, start + body)
 
@@ -84,7 +84,7 @@ BODIES_OF_MALICE = [
 
 @pytest.mark.parametrize("body", BODIES_OF_MALICE)
 def test_a_malicious_body_is_a_wire_error(body: bytes) -> None:
-    for decode, start in zip((*DECODERS, wire.decode_frame), (HEADER, b"1R", b"", b"", b"1F"), strict=True):
+    for decode, start in zip((*DECODERS, wire.decode_frame), (HEADER, b"1O", b"", b"", b"1F"), strict=True):
         with pytest.raises(WireError):
             decode(start + body)
 
@@ -185,16 +185,16 @@ def test_a_header_s_number_is_digits_and_nothing_else(field: str, value: bytes) 
 ROW = {"id": "a" * 32, "output": b"\x01", "queue": 0.0, "window": 0.0, "compute": 0.0, "batch_size": 1}
 FAILURE = {"id": "a" * 32, "code": "expired", "message": "late"}
 BAD_ROWS = [
-    (b"1R", {"queue": "soon"}),
-    (b"1R", {"window": None}),
-    (b"1R", {"compute": float("nan")}),
-    (b"1R", {"batch_size": {}}),
-    (b"1R", {"batch_size": -1}),
-    (b"1R", {"output": 1}),
-    (b"1R", {"output": b""}),
-    (b"1R", {"output": b"\xc1"}),
-    (b"1R", {"output": UNHASHABLE_KEY}),
-    (b"1R", {"output": b"\xdc\xff\xff" + b"\x80" * 0xFFFF + b"\x01"}),
+    (b"1O", {"queue": "soon"}),
+    (b"1O", {"window": None}),
+    (b"1O", {"compute": float("nan")}),
+    (b"1O", {"batch_size": {}}),
+    (b"1O", {"batch_size": -1}),
+    (b"1O", {"output": 1}),
+    (b"1O", {"output": b""}),
+    (b"1O", {"output": b"\xc1"}),
+    (b"1O", {"output": UNHASHABLE_KEY}),
+    (b"1O", {"output": b"\xdc\xff\xff" + b"\x80" * 0xFFFF + b"\x01"}),
     (b"1F", {"message": [1]}),
     (b"1F", {"code": []}),
 ]
@@ -210,20 +210,20 @@ def kinds(outcomes: list[Any]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("kind", "change"), BAD_ROWS)
 def test_a_row_that_cannot_be_read_fails_its_own_job_and_no_other(kind: bytes, change: dict[str, Any]) -> None:
-    good, lost = ROW if kind == b"1R" else FAILURE, []
+    good, lost = ROW if kind == b"1O" else FAILURE, []
     rows = [good | {"id": "1"}, good | {"id": "2"} | change, good | {"id": "3"}]
 
     outcomes = wire.decode_frame(frame(kind, *rows), on_loss=lost.append)
 
-    code = "result" if kind == b"1R" else "expired"
+    code = "result" if kind == b"1O" else "expired"
     assert kinds(outcomes) == [("1", code), ("2", "model_error"), ("3", code)]
     assert lost == ["2"]
 
 
 @pytest.mark.parametrize("row", [5, None, [], "row", {}, {"id": 5}, {"id": ["a"]}, {"id": None}, {1: 2}])
-@pytest.mark.parametrize("kind", [b"1R", b"1F"])
+@pytest.mark.parametrize("kind", [b"1O", b"1F"])
 def test_a_row_without_an_id_costs_no_other_row_and_is_told(kind: bytes, row: Any) -> None:
-    good, lost = ROW if kind == b"1R" else FAILURE, []
+    good, lost = ROW if kind == b"1O" else FAILURE, []
 
     outcomes = wire.decode_frame(frame(kind, row, good), on_loss=lost.append)
 
@@ -233,7 +233,7 @@ def test_a_row_without_an_id_costs_no_other_row_and_is_told(kind: bytes, row: An
 @pytest.mark.parametrize("rows", [5, {}, "rows", None])
 def test_a_frame_without_rows_is_a_wire_error(rows: Any) -> None:
     with pytest.raises(WireError):
-        wire.decode_frame(b"1R" + msgpack.packb(rows))
+        wire.decode_frame(b"1O" + msgpack.packb(rows))
 
 
 def test_a_failure_of_an_unknown_code_is_a_model_error_with_its_own_message() -> None:
@@ -242,13 +242,13 @@ def test_a_failure_of_an_unknown_code_is_a_model_error_with_its_own_message() ->
     assert failure == Failure(job_id="a" * 32, code=FailureCode.MODEL_ERROR, message="no cheese")
 
 
-@pytest.mark.parametrize(("kind", "good"), [(b"1R", ROW), (b"1F", FAILURE)])
+@pytest.mark.parametrize(("kind", "good"), [(b"1O", ROW), (b"1F", FAILURE)])
 def test_fields_that_are_unknown_cost_nobody(kind: bytes, good: dict[str, Any]) -> None:
     assert wire.decode_frame(frame(kind, good | {"colour": "red", 1: 2})) == wire.decode_frame(frame(kind, good))
 
 
 def test_a_time_that_is_missing_costs_nobody() -> None:
-    [result] = wire.decode_frame(frame(b"1R", {"id": "a", "output": b"\x01"}))
+    [result] = wire.decode_frame(frame(b"1O", {"id": "a", "output": b"\x01"}))
 
     assert result == Result(job_id="a", output=1)
 

@@ -57,21 +57,21 @@ def frames(count: int) -> Iterator[bytes]:
     """What may be found in a reply list."""
     good = encode_results([Result(job_id="0" * 32, output="nobody asked", timing=Timing())])
     timing = {"queue": 0.0, "window": 0.0, "compute": 0.0, "batch_size": 1}
-    row = {"id": "0" * 32, "output": "x", **timing}
+    row = {"id": "0" * 32, "output": b"\xa1x", **timing}
     kinds = [
         b"",
         good,
         good[: len(good) // 2],
         b"1P" + b"z" * 33,
-        b"1R" + msgpack.packb(5),
-        b"1R" + msgpack.packb([row | {"id": ["a", "list"]}]),
-        b"1R" + msgpack.packb([row | {"queue": "soon"}]),
-        b"1R" + msgpack.packb([row | {"compute": float("nan")}]),
-        b"1R" + msgpack.packb([row | {"batch_size": {}}]),
+        b"1O" + msgpack.packb(5),
+        b"1O" + msgpack.packb([row | {"id": ["a", "list"]}]),
+        b"1O" + msgpack.packb([row | {"queue": "soon"}]),
+        b"1O" + msgpack.packb([row | {"compute": float("nan")}]),
+        b"1O" + msgpack.packb([row | {"batch_size": {}}]),
         b"1F" + msgpack.packb([{"id": {"a": 1}, "code": "expired", "message": "x"}]),
         b"1F" + msgpack.packb([{"id": "0" * 32, "code": "unheard of", "message": "x"}]),
         b"1F" + msgpack.packb([{"id": "0" * 32, "code": "expired", "message": [1]}]),
-        b"1R\xdd\x7f\xff\xff\xff",
+        b"1O\xdd\x7f\xff\xff\xff",
     ]
     for number in range(count):
         yield kinds[number % len(kinds)] if number % 2 else noise(40)

@@ -140,8 +140,8 @@ def _jobs(found: Sequence[bytes]) -> list[Job]:
 
 def _leased(entry: Mapping[bytes, bytes]) -> list[Job]:
     """The jobs of a lease, in the order in which they were claimed; fields it should not have are not overlooked."""
-    order = entry.get(b"order", b"")[1:]
-    ids = [order[at : at + 32] for at in range(0, len(order), 32)]
+    order = entry.get(b"order", b"")
+    ids = [order[at : at + 32] for at in range(0, len(order) // 32 * 32, 32)]
     strangers = entry.keys() - {b"order", b"staged", *ids}
     assert not strangers, f"a lease holds {strangers}"
     return _jobs([entry[one] for one in ids if one in entry])
