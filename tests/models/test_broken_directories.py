@@ -142,7 +142,7 @@ TRANSLATION: list[tuple[str, Break, str]] = [
     (
         "a family nobody knows",
         rewrite("config.json", lambda c: c | {"model_type": "xyz"}),
-        "is a xyz model, which is not",
+        "is a xyz model; translation serves",
     ),
     ("a directory in place of a file", as_directory("vocab.json"), "holds no vocab.json"),
 ]

@@ -25,7 +25,7 @@ DTYPES = ("fp32", "bf16", "fp16", "int8")
 MODEL_ERROR = (FailureCode.MODEL_ERROR, NOT_FINITE)
 
 
-def encoders(kind: str, directory: Path, **settings: Any) -> LoadedModel:
+def loaded(kind: str, directory: Path, **settings: Any) -> LoadedModel:
     return load_model(parse_spec(f"{kind}:{directory}"), ModelSettings(**settings))
 
 
@@ -53,7 +53,7 @@ def overflow(directory: Path, name: str, row: int, value: float) -> Path:
 def test_a_text_whose_states_are_no_numbers_fails_alone(tmp_path: Path, kind: str, dtype: str, value: float) -> None:
     made = tiny.encoder(tmp_path) if kind == "embedding" else tiny.classifier(tmp_path)
     prefix = "" if kind == "embedding" else "bert."
-    model = encoders(kind, overflow(made, f"{prefix}embeddings.word_embeddings.weight", BAD, value), dtype=dtype)
+    model = loaded(kind, overflow(made, f"{prefix}embeddings.word_embeddings.weight", BAD, value), dtype=dtype)
     sound, struck = array("i", [2, 10, 11, 3]), array("i", [2, 10, BAD, 3])
 
     beside = computed(model, [sound, struck, sound])
@@ -68,7 +68,7 @@ def test_a_text_whose_states_are_no_numbers_fails_alone(tmp_path: Path, kind: st
 @pytest.mark.parametrize("value", [float("inf"), float("-inf")])
 def test_an_infinite_logit_is_no_score_of_one_or_nothing(tmp_path: Path, problem: str, value: float) -> None:
     made = tiny.classifier(tmp_path, problem_type=problem)
-    model = encoders("classification", overflow(made, "classifier.bias", 1, value))
+    model = loaded("classification", overflow(made, "classifier.bias", 1, value))
 
     assert failures(computed(model, [array("i", [2, 10, 3])])) == {"0": MODEL_ERROR}
 
@@ -104,7 +104,7 @@ def test_a_translation_made_of_nan_fails_alone_in_flight(tmp_path: Path, beams: 
 @pytest.mark.parametrize("beams", [1, 3])
 def test_a_translation_made_of_nan_fails_alone_in_the_reference(tmp_path: Path, beams: int) -> None:
     rows, struck = struck_rows(beams)
-    model = load(tiny.translation(tmp_path, seed=1), beams=beams, engine="reference")
+    model = loaded("translation", tiny.translation(tmp_path, seed=1), beams=beams, engine="reference")
     right = computed(model, rows)
     encoder: Any = model.forward.__self__._network.model.encoder  # type: ignore[attr-defined]
 

@@ -73,10 +73,8 @@ def check_family(weights: Weights) -> None:
     its weights are."""
     family = _family(weights)
     if family != MODEL_TYPE:
-        called = FAMILIES.get(family, f"a {family} model")
-        raise ModelSpecError(
-            f"{weights.directory} is {called}, which is not served: translation serves M2M100 checkpoints"
-        )
+        called = f"{FAMILIES[family]}, which is not served" if family in FAMILIES else f"a {family} model"
+        raise ModelSpecError(f"{weights.directory} is {called}; translation serves M2M100 checkpoints")
     check_pieces(weights.read(FILES[0]), _vocabulary(weights, weights.read(FILES[1])), str(weights.directory))
 
 
