@@ -44,7 +44,7 @@ class Toll:
     batches: int
     seconds: float
     exec: int  # FINISH is the one transaction there is
-    evalsha: int  # DRAIN, ADMIT, BEAT and RECLAIM
+    evalsha: int  # DRAIN, ADMIT, BEAT and RECLAIM; the one inside each transaction is no trip of its own
     admit: int  # among them
     commands: int  # all that ran, those inside scripts included
 
@@ -80,12 +80,13 @@ def toll(spent: Reading, jobs: int) -> Toll:
     """Of what was spent on these jobs. Raises `ValueError` when no batch left the card."""
     if spent.batches < 1:
         raise ValueError("no batch was computed while the broker's calls were counted")
+    transactions = spent.calls.get("exec", 0)
     return Toll(
         jobs=jobs,
         batches=spent.batches,
         seconds=spent.at,
-        exec=spent.calls.get("exec", 0),
-        evalsha=spent.calls.get("evalsha", 0),
+        exec=transactions,
+        evalsha=spent.calls.get("evalsha", 0) - transactions,
         admit=spent.admissions,
         commands=sum(spent.calls.values()),
     )

@@ -108,7 +108,7 @@ def _throughput(report: Report) -> Iterable[str]:
 def _calls(report: Report) -> Iterable[str]:
     wrk = [("wrk", row.toll, row.around) for row in report.saturated if row.toll]
     heaps = [(f"heap, ≤ {heap.max_batch_size} a batch", heap.toll, heap.around) for heap in report.heaps]
-    yield "**The broker's work** (INFO commandstats; FINISH is the one EXEC; EVALSHA is DRAIN, ADMIT, BEAT and RECLAIM)"
+    yield "**The broker's work** (INFO commandstats; EXEC is FINISH, EVALSHA is DRAIN, ADMIT, BEAT and RECLAIM)"
     yield ""
     columns = (
         "load from|jobs|batches|jobs/batch|batches/s|EXEC|EVALSHA|of them ADMIT|(EXEC + EVALSHA)/batch|without ADMIT"

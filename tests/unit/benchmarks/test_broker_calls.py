@@ -9,7 +9,7 @@ from benchmarks.broker_calls import Reading, Toll, by_command, commands_a_job, t
 BEFORE = Reading(at=10.0, calls={"exec": 5, "evalsha": 7, "get": 1}, admissions=2, batches=5, cpu={"a": 1.0}, busy=4.0)
 AFTER = Reading(
     at=12.0,
-    calls={"exec": 105, "evalsha": 117, "get": 1, "rpush": 50},
+    calls={"exec": 105, "evalsha": 217, "get": 1, "rpush": 50},
     admissions=8,
     batches=105,
     cpu={"a": 1.5, "wrk": 0.5},
@@ -28,7 +28,7 @@ def test_commands_are_called_by_their_names():
 
 
 def test_a_difference_leaves_out_what_did_not_happen():
-    assert (AFTER - BEFORE).calls == {"evalsha": 110, "exec": 100, "rpush": 50}
+    assert (AFTER - BEFORE).calls == {"evalsha": 210, "exec": 100, "rpush": 50}
 
 
 def test_what_others_used_is_what_we_did_not():
@@ -39,6 +39,12 @@ def test_the_toll_of_a_batch():
     found = toll(AFTER - BEFORE, jobs=6400)
 
     assert (found.jobs_a_batch, found.batches_a_second, found.trips_a_batch) == (64.0, 50.0, 2.1)
+
+
+def test_a_script_inside_a_transaction_is_no_trip_of_its_own():
+    found = toll(AFTER - BEFORE, jobs=6400)
+
+    assert (found.exec, found.evalsha) == (100, 110)
 
 
 def test_admissions_go_by_requests_and_can_be_left_out():
