@@ -49,11 +49,12 @@ class Job:
 
 
 REQUEST, RECORD = 16, 24  # digits of a job's id that name its request, and its record in that
+FIRST = "0" * 16  # what follows the request's in the id of its first job
 
 
 def job_id_of(request: str, record: int, piece: int) -> str:
     """The id of one piece of one record of a request, whose own id is random."""
-    return f"{request}{record:08x}{piece:08x}"
+    return f"{request}{record:08x}{piece:08x}" if record or piece else request + FIRST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

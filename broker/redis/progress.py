@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import hiredis
 import redis.asyncio
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError, TimeoutError
@@ -43,6 +44,12 @@ class Progress(AbstractConnection):
         if self._received is None or self._received.reader is not reader:
             self._received, self._patient_until = Received(reader), 0.0
         await super().on_connect_check_health(check_health)
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        """By hiredis, as redis-py's own blocking connections do: several times faster than its Python."""
+        name, *rest = args
+        words = name.split() if isinstance(name, bytes | str) else [name]
+        return [hiredis.pack_command((*words, *rest))]
 
     async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
         pieces = (

@@ -129,11 +129,10 @@ class Inference:
 
     def _count(self, call: Call, records: Sequence[Record], answers: Sequence[Row | Problem], scope: Scope) -> None:
         metrics, model = self._front_end.metrics, call.served.card.name
-        for record in records:
+        problems = [answer for answer in answers if isinstance(answer, Problem)]
+        for record, answer in zip(records, answers, strict=True):
             if record.plan.unknown:
                 metrics.unknown_tokens[(model,)] += record.plan.unknown
-        problems = [answer for answer in answers if isinstance(answer, Problem)]
-        for answer in answers:
             if isinstance(answer, dict) and answer.get("truncated") is True:
                 metrics.truncated_records[(model,)] += 1
         for problem in problems:
