@@ -12,7 +12,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-TITLES = _words("mr mrs ms dr prof st")  # in every language
+TITLES = _words("mr mrs ms dr prof st mme mmes mlle")  # in every language
 ENGLISH = TITLES | _words(
     """messrs mt ft rev fr gen col maj capt cmdr lt sgt hon pres gov sen rep supt vs viz cf al approx ave blvd rd dept
     est univ assn bros inc ltd co corp jr sr esq dist incl excl min max avg temp tel ext misc orig ed eds trans"""
@@ -33,12 +33,15 @@ NUMBERED = _words(
 )
 # Here "3." is the third: "Am 3. Mai geht es los."
 ORDINALS = _words("de lb da no nb nn sv fi et lv cs sk pl hu sl hr sr bs is tr az mk")
+CAPITALS = _words("de lb")  # of these, those where any noun has one
 # Words that seldom have a capital unless they begin a sentence.
 STARTERS = _words(
     """The This That These Those There Here He She It We They You I My His Her Our Their Your A An And But So Or If When
     What Where Why Who How Is Are Was Were Do Does Did Can Could Will Would Please Thank Thanks Yes No Not Then Now
     In On At After Before Hello Hi Good Le La Les Il Elle Ils Elles Je Nous Vous Ce Un Une Mais Et Où El Los Las Él
-    Ella Yo Es Una Pero Y Der Die Das Er Sie Wir Ich Ihr Ein Eine Aber Und Wo Он Она Они Мы Вы Я Это Но И"""
+    Ella Yo Es Una Pero Y Der Die Das Er Sie Wir Ich Ihr Ein Eine Aber Und Wo Wie
+    Was Wer Wann Warum Ja Nein Danke Bitte Guten Vielen Merci Bonjour Oui Comment Pourquoi Gracias Cómo
+    Dónde Он Она Они Мы Вы Я Это Но И"""
 )
 VOWELS = frozenset("aeiouyæøœıαεηιουωаеиоуыэюяє")
 VOWELLESS = _words("cs sk sl hr sr bs mk bg cy br")  # languages with words that have no vowel

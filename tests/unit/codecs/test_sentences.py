@@ -72,11 +72,27 @@ def test_no_sentence_is_empty_or_begins_with_whitespace(text: str) -> None:
         ("km", "សួស្តី។ |អរគុណ៕"),
         ("ko", "안녕하세요. |역이 어디예요? |감사합니다."),
         ("ka", "გმადლობთ. |დიახ."),
+        ("en", "Hello!|How are you?!|Fine. |Open https://a.example/b?Query and x.js!Now please. |Ask Yahoo!now."),
+        ("en", "Good morning.[1] |Where is it?² |He has a Ph.D. |He is here. |(Really.)|Good."),
+        ("en", "Good morning 😀 |Thank you • |Where is it ❤️🙂? |I ❤️ Paris. |I like 🍎 very much."),
+        ("de", "Guten Morgen 😀 |Vielen Dank. |Ich mag den 🍎 Baum. |Er ist 5. |Sie ist 6. |Der 2. Weltkrieg."),
+        ("pl", "Był w 1999 r. |Dobrze. |Ma 5. |Tak. |2. wojna."),
+        ("es", "¡Hola!|¿Qué tal?|¡Bien! |Buenos días.|¿Dónde? |Son las 5 p. m. |Vale."),
+        ("fr", "Bonjour !|Merci ! |M. et Mme. Dupont. |Oui."),
+        ("ru", "В 1990 г. |Потом. |И т. д. |Потом г. Москва и т. е. Киев."),
+        ("ko", "안녕하세요.|감사합니다!|네."),
+        ("ja", "おはよう 😀 |ありがとう。|私は🍎が好き"),
+        ("hy", "Բարև: |Լավ: |10:30"),
+        ("am", "ሰላም፡፡ |ደህና:: |ደህና"),
         ("en", ""),
     ],
 )
 def test_a_line_falls_into_sentences(language: str, text: str) -> None:
     assert "|".join(sentences(text.replace("|", ""), language)) == text
+
+
+def test_a_typed_bar_is_a_danda() -> None:
+    assert list(sentences("नमस्ते| ठीक है | हाँ", "hi")) == ["नमस्ते| ", "ठीक है | ", "हाँ"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -94,7 +110,27 @@ def test_any_two_sentences_of_the_phrasebook_are_two(language: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Hello. ", "。", "a. ", '"a. ', "(a. ", ".", "Dr. ", "A.", "「あ。", "1. ", "a.b", ". ", "».", "…\u3000", "e.g. "],
+    [
+        "Hello. ",
+        "。",
+        "a. ",
+        '"a. ',
+        "(a. ",
+        ".",
+        "Dr. ",
+        "A.",
+        "「あ。",
+        "1. ",
+        "a.b",
+        ". ",
+        "».",
+        "…\u3000",
+        "e.g. ",
+        "aa!Bb",
+        "aa.Bb",
+        "B 😀 B",
+        "1 г. ",
+    ],
 )
 def test_a_hostile_line_takes_time_in_proportion_to_its_length(text: str) -> None:
     def seconds(repeats: int) -> float:
