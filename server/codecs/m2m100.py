@@ -16,12 +16,13 @@ from server.codecs.checks import file_of, refuse_lone_surrogates
 from server.codecs.contract import CodecError, Piece, Plan
 from server.codecs.languages import by_tag, resolve
 from server.codecs.readable import LETTER, has_letters, is_plain, only_read, surrounded, unread, visible
-from server.codecs.segments import clause_stops, divide, joint, lines, lines_up_to, stretches, word_stops
+from server.codecs.segments import clause_stops, divide, joint, lines, lines_to_read, stretches, word_stops
 from server.codecs.sentences import sentences
 from server.codecs.vocabulary import Vocabulary
 from server.codecs.work import UNBOUNDED, Work
 
 READ_AT_ONCE = 4096  # characters at least: a text that is mostly blank has fewer tokens than its length says
+LOOKED_THROUGH = 1 << 16  # characters of a line for ends of sentences, before the deadline is looked at again
 FRAME = 2  # ids around a text's own: the source language before it, the end after it
 # So many times as many pieces a translation may have: of the demo's sentences, in all pairs of its languages, that have
 # ten pieces or more, one in a hundred grows to twice as many and none to more than 2.5. Short ones grow more, long ones
@@ -69,7 +70,7 @@ class M2M100Codec:
         refuse_lone_surrogates(text)
         if source == target or not text or text.isspace():
             return Plan(memo=(text,))
-        work.require(jobs=lines_up_to(work.jobs_left, text))
+        work.require(jobs=lines_to_read(work.jobs_left, text))
         draft = _Draft(joint(source, target))
         for line, gap in lines(text):
             draft.add(self._read(line, source, work), line, gap)
@@ -95,6 +96,11 @@ class M2M100Codec:
 
     def _read(self, text: str, source: str, work: Work) -> _Line:
         line = _Line(work)
+        if not LETTER.search(text):  # a table of numbers, rows of dashes: as it is
+            line.unread = unread(visible(text), self._vocabulary.reads)
+            line.keep(text)
+            work.check()
+            return line
         for sentence in self._sentences(visible(text), source):
             words = sentence.rstrip()
             if words:
@@ -107,19 +113,21 @@ class M2M100Codec:
         if not self._splits and self._fits(line):
             yield line
             return
-        for sentence in sentences(line, source):
-            if len(sentence) <= self._longest:
-                yield sentence
-            else:
+        for stretch in stretches(line, max(LOOKED_THROUGH, self._longest), source):
+            for sentence in sentences(stretch, source):
                 yield from stretches(sentence, self._longest, source)
 
     def _read_sentence(self, text: str, line: _Line) -> None:
         """Its pieces, and what stands around them. What cannot be read is left out, unless nothing else is left."""
+        reads = self._vocabulary.reads
+        if not LETTER.search(text):
+            line.unread += unread(text, reads)
+            line.keep(text)
+            return
         ids = self._ids(text)
-        if ids is not None and self._unk not in ids and is_plain(text) and LETTER.search(text):
+        if ids is not None and self._unk not in ids and is_plain(text):
             line.add(ids)
             return
-        reads = self._vocabulary.reads
         line.unread += unread(text, reads)
         found = surrounded(text, reads)
         if not has_letters(found.core, reads):

@@ -12,6 +12,7 @@ from server.codecs.sentences import sentences
 
 # From the first to the last character that is no whitespace; what ends a line is what `str.splitlines` says.
 LINE = re.compile(r"\S(?:[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*\S)?")
+LINE_TO_READ = re.compile(r"[^\W\d_][^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*")
 # Ends of clauses. Where words stand apart a mark counts only before a space, so 3,000 stays whole.
 CLAUSE_END = re.compile(r"[,;:.!?)\]…،؛؟۔।॥፣፤።၊။។][\"'”’»]?(?=\s)|[、，；：。！？）」』—]")
 # Characters before the end of a stretch in which a place to cut it is looked for.
@@ -37,9 +38,9 @@ def lines(text: str) -> Iterator[tuple[str, str]]:
     yield line, text[end:]
 
 
-def lines_up_to(most: int, text: str) -> int:
-    """How many lines have more than whitespace, counted no further than one beyond `most`."""
-    return sum(1 for _ in islice(LINE.finditer(text), most + 1))
+def lines_to_read(most: int, text: str) -> int:
+    """How many lines have a letter, counted no further than one beyond `most`: the others make no job."""
+    return sum(1 for _ in islice(LINE_TO_READ.finditer(text), most + 1))
 
 
 @cache

@@ -10,8 +10,10 @@ import pytest
 
 from broker import wire
 from broker.messages import Result, Timing
+from server.codecs import m2m100
 from server.codecs.contract import CodecError, Plan
 from server.codecs.m2m100 import M2M100Codec
+from server.codecs.work import Abandoned, RequestTooLarge, Work
 from tests.unit.codecs.samples import CODES, FOREIGN, MISSING, SENTENCES, tokenizer_files, translation_card, vocab
 
 EN_JA = {"fromLang": "en", "toLang": "ja"}
@@ -72,6 +74,31 @@ def test_what_the_vocabulary_lacks_is_counted() -> None:
     plan = codec().encode(MISSING.removeprefix("▁") + " and ѿ", EN_JA)
 
     assert plan.unknown == len("chocolates") + 1
+
+
+@pytest.mark.parametrize("line", ["🙂", "1", "- - -", "1. 2,5! «3»"])
+def test_lines_without_letters_are_no_jobs_however_many(line: str) -> None:
+    text = "\n".join([line] * 100)
+
+    plan = codec().encode(text, EN_JA, Work(jobs=1))
+
+    assert (plan.pieces, plan.memo) == ([], (text,))
+
+
+def test_lines_with_letters_are_refused_before_they_are_made() -> None:
+    with pytest.raises(RequestTooLarge):
+        codec().encode("1\nan ox\n2\nan egg\n", EN_JA, Work(jobs=1))
+
+
+def test_the_deadline_is_looked_at_while_a_long_line_is_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    work, seen = Work(), []
+    monkeypatch.setattr(m2m100, "sentences", lambda text, language: [seen.append(len(text)) or work.stop() or text])
+
+    with pytest.raises(Abandoned):
+        codec().encode("Mr. " * 100_000, EN_JA, work)
+
+    assert len(seen) == 1
+    assert seen[0] <= 1 << 16
 
 
 def test_what_the_vocabulary_lacks_is_told() -> None:
