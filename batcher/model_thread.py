@@ -173,14 +173,12 @@ class ModelThread:
         self._left += [self._landed(one, now, rows) for one in done if one.job_id in self._rows]
         self._capacity = self._engine.room() + len(self._rows)
         if self._rows:
-            self._look_for_lost(is_idle=not done and self._has_nothing_to_do())
-
-    def _has_nothing_to_do(self) -> bool:
-        """By its own word, while jobs are in flight here: it has as much room as it can have, and computed nothing."""
-        return self._engine.room() >= self._engine.max_size and not self._engine.last.tokens
+            self._look_for_lost(is_idle=not done and not self._engine.last.tokens)
 
     def _look_for_lost(self, *, is_idle: bool) -> None:
-        self._idle = self._idle + 1 if is_idle else 0
+        """An engine that computed nothing while jobs are in flight here: by its own word it has none of them where it
+        has as much room as it can have; else it waits for something, and need not be asked without a pause."""
+        self._idle = self._idle + 1 if is_idle and self._engine.room() >= self._engine.max_size else 0
         if self._idle >= IDLE_STEPS:
             log.error("engine lost jobs", jobs=list(self._rows))
             lost = [Done(job_id=id, failure=GONE.failure(id)) for id in self._rows]

@@ -273,6 +273,22 @@ def test_an_engine_that_decodes_for_long_without_an_outcome_has_lost_nothing(los
     assert [one.done.failure for one in lossy.left if one.done] == [None]
 
 
+def test_an_engine_that_holds_jobs_and_computes_nothing_is_not_asked_without_a_pause(
+    lossy: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(model_thread.time, "sleep", slept.append)
+    monkeypatch.setattr(lossy.thread._engine, "step", lambda: [])
+    monkeypatch.setattr(lossy.thread._engine, "last", StepStats())
+
+    lossy.thread.turn([lossy.batch("a", "5 held")])
+    for _ in range(model_thread.IDLE_STEPS + 1):
+        lossy.thread.turn([])
+
+    assert len(slept) == model_thread.IDLE_STEPS + 2
+    assert not lossy.left
+
+
 def test_outcomes_of_unknown_jobs_and_second_ones_are_nobodys(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     step = card.engine.step
     monkeypatch.setattr(card.engine, "step", lambda: [Done(job_id="?", output="x"), *(done := step()), *done])
