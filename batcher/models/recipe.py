@@ -163,7 +163,7 @@ def _sentences(weights: Weights) -> dict[str, Any]:
     default = config.get("default_prompt_name")
     if default is not None and default not in prompts:
         _refuse(weights, f"has the default prompt {default}, which is none of its prompts ({', '.join(prompts)})")
-    return {"prompts": prompts, "default_prompt": default, "dimensions": config.get("truncate_dim")}
+    return {"prompts": prompts, "default_prompt": default, "dimensions": _number(weights, config, "truncate_dim")}
 
 
 def _required(weights: Weights, requirements: Any) -> None:
@@ -198,7 +198,7 @@ def _transformer(weights: Weights, module: Step) -> dict[str, Any]:
     options.pop("trust_remote_code", None)
     _known(weights, "Transformer (processor_kwargs)", options, FOR_TOKENIZER)
     return {
-        "max_seq_length": config.get("max_seq_length"),
+        "max_seq_length": _number(weights, config, "max_seq_length"),
         "do_lower_case": bool(config.get("do_lower_case")),
         "tokenizer_options": options,
     }
@@ -208,6 +208,13 @@ def _known(weights: Weights, where: str, config: Mapping[str, Any], known: Seque
     for name, value in config.items():
         if name not in known and value not in (None, False, {}, []):
             _refuse(weights, f"has a {where} with {name}, which is not served here")
+
+
+def _number(weights: Weights, config: Mapping[str, Any], name: str) -> int | None:
+    value = config.get(name)
+    if value is None or type(value) is int:
+        return value
+    _refuse(weights, f"has a {name} that is no whole number, {str(value)[:40]!r}")
 
 
 def _refuse(weights: Weights, why: str) -> NoReturn:
