@@ -169,16 +169,26 @@ class TextCodec:
             yield ids
 
     def _joined(self, plan: Plan, outputs: Sequence[Value], *, is_vector: bool) -> list[float]:
-        if len(outputs) == 1:
-            numbers: list[float] = outputs[0].tolist() if isinstance(outputs[0], array) else list(outputs[0])
-            return numbers
-        joined = mean(outputs, [piece.cost for piece in plan.pieces])
+        vectors = [_numbers(output) for output in outputs]
+        if len(vectors) == 1:
+            return list(vectors[0])
+        joined = mean(vectors, [piece.cost for piece in plan.pieces])
         return unit(joined) if is_vector and self._are_unit else joined
 
     def _ranked(self, scores: Sequence[float], top: int) -> dict[str, Any]:
         pairs = sorted(zip(self._labels, scores, strict=True), key=lambda pair: -pair[1])
         labels = [{"label": label, "score": shortest(score)} for label, score in pairs[:top]]
         return labels[0] if top == 1 else labels[0] | {"labels": labels}
+
+
+def _numbers(output: Value) -> Sequence[float]:
+    """Raises `ValueError` for what a model of somebody's own gave instead: of a dict or a text, keys or letters would
+    pass for numbers."""
+    if isinstance(output, array) or (
+        isinstance(output, list | tuple) and all(type(number) in (int, float) for number in output)
+    ):
+        return output
+    raise ValueError(f"the model answered with a {type(output).__name__} in place of numbers")
 
 
 def _piece(ids: array[int], prompt: Prompt) -> Piece:

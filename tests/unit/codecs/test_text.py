@@ -184,6 +184,15 @@ def test_scores_that_do_not_match_the_labels_are_an_error() -> None:
         codec().decode(plan, [array("f", [0.5, 0.5])])
 
 
+@pytest.mark.parametrize("task", ["embedding", "classification"])
+@pytest.mark.parametrize("output", [{"a": 1, "b": 2, "c": 3}, "abc", b"abc", ["a", "b", "c"], [True] * 3, None, 1.0])
+def test_what_is_no_list_of_numbers_is_nobodys_vector(task: str, output: Any) -> None:
+    made = codec(task=task)
+
+    with pytest.raises(ValueError, match="in place of numbers"):
+        made.decode(made.encode("one", {}), [output])
+
+
 @pytest.mark.parametrize("files", [{}, {"tokenizer.json": b"{}"}, {"tokenizer.json": b"\xff"}])
 def test_a_file_that_is_missing_or_broken_is_a_clear_error(files: dict[str, bytes]) -> None:
     card = ModelCard(name="mood", task="embedding", codec="text", revision="1")
