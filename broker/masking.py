@@ -15,8 +15,8 @@ HOST = r"[\w.-]+|\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]"
 PLACE = re.compile(rf"(?:(?:{HOST})(?::\d{{0,5}})?)?(?:/\d{{0,5}}/?)?")
 SOCKET = re.compile(r"/[^@?#]*")
 USER = re.compile(r"([\w.-]*):.+", re.DOTALL)  # alone, without a password behind it, it may be one
-# Up to the last '@' of its line: where a password ends nobody can tell who does not know it.
-IN_TEXT = re.compile(r"(?i)(?:rediss?|unix)://(?:[^\n]*@)?\S*")
+# Up to the last '@' of its line, or to its end behind `password=`: where one ends nobody can tell who does not know it.
+IN_TEXT = re.compile(r"(?i)(?:rediss?|unix)://(?:\S*?password=[^\n]*|(?:[^\n]*@)?\S*)")
 ENDS = re.compile(r"[.,:;)'\"]{0,2}\Z")  # may stand behind a URL in a sentence
 
 
