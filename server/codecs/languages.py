@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.codecs.contract import CodecError
-from server.codecs.writing import CODES, ELSEWHERE, NAMES, SCRIPTS
+from server.codecs.writing import CODES, ELSEWHERE, NAMES, NUMBERS, SCRIPTS
 
 SHOWN = 40  # characters of a name that a message repeats
 LONGEST = 64  # characters; no tag of a living language is nearly as long
@@ -71,6 +71,7 @@ def read_tag(tag: str) -> Tag | None:
     inner = _take(rest, _is_word, 3, 3)  # cmn in zh-cmn: a language of its own, behind the one that covers it
     script = _take(rest, _is_word, 4, 4)
     region = _take(rest, _is_word, 2, 2) or _take(rest, _is_number, 3, 3)
+    region = NUMBERS.get(region, region)
     if rest and not _is_locale(rest):
         return None
     asked = Tag(language=inner or language, script=script, region=region)
@@ -93,7 +94,7 @@ def _keys(asked: Tag) -> Iterator[str]:
 
 def _why_not(asked: Tag, offered: Mapping[str, str], field: str, name: str) -> str:
     if asked.code == "zh" and asked.written == "hant":
-        return f"{field}: Traditional Chinese ({_shown(name)}) is not offered by this model"
+        return f"{field}: Traditional Chinese ({_shown(name)}) is not offered by this model; zh-Hans is Simplified"
     own = SCRIPTS.get(asked.code, ())
     if asked.written and own and asked.code in offered:
         there = NAMES.get(own[0], own[0].capitalize())

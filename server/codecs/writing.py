@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # The script in which M2M100 writes each of its languages: CLDR's likely one.
 BY_SCRIPT = {
     "latn": "af ast az bs br ca ceb cs cy da de en es et ff fi fr fy ga gd gl ha hr ht hu id ig ilo is it jv lb lg ln"
@@ -41,16 +43,31 @@ NAMES = {  # for people, where the code does not say it
     **{"guru": "Gurmukhi", "hebr": "Hebrew", "beng": "Bengali", "jpan": "Japanese", "kore": "Korean", "grek": "Greek"},
 }
 
-# Where a language is written in another script than the usual one, for everybody or by law.
+# The regions for which CLDR's likely subtags name another script than the usual one.
 ELSEWHERE = {
-    **{("zh", region): "hant" for region in ("tw", "hk", "mo")},
-    ("pa", "pk"): "arab",
-    ("uz", "af"): "arab",
-    ("az", "ir"): "arab",
-    ("az", "iq"): "arab",
-    ("kk", "cn"): "arab",
-    ("mn", "cn"): "mong",
+    (code, region): script
+    for code, script, regions in (
+        ("zh", "hant", "au bn gb gf hk id mo pa pf ph sr th tw us vn"),
+        ("sr", "latn", "me ro ru tr"),
+        ("kk", "arab", "af cn ir mn"),
+        ("az", "arab", "iq ir"),
+        ("az", "cyrl", "ru"),
+        ("ha", "arab", "cm sd"),
+        ("uz", "arab", "af"),
+        ("uz", "cyrl", "cn"),
+        ("pa", "arab", "pk"),
+        ("ms", "arab", "cc"),
+        ("sd", "deva", "in"),
+        ("mn", "mong", "cn"),
+    )
+    for region in regions.split()
 }
+# Those regions by their numbers (UN M.49), which a tag may have instead.
+BY_NUMBER = """
+af 004|au 036|bn 096|cm 120|cn 156|tw 158|cc 166|gf 254|pf 258|hk 344|in 356|id 360|ir 364|iq 368|mo 446|mn 496|me 499
+pk 586|pa 591|ph 608|ro 642|ru 643|vn 704|sd 729|sr 740|th 764|tr 792|gb 826|us 840
+"""
+NUMBERS = {number: code for code, number in re.findall(r"(\w+) (\w+)", BY_NUMBER)}
 
 # The usual code, then others for the same language: three letters (ISO 639-3 and 639-2/B), older ones, the standard
 # form of a language that covers several. Not here, for these would be other languages: nno, yue, prs, azb, sh.

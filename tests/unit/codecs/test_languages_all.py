@@ -23,9 +23,28 @@ SCRIPT_TAGS = re.findall(
     """Arab Aran Armn Beng Cyrl Cyrs Deva Ethi Geor Grek Gujr Guru Hang Hani Hans Hant Hebr Hira Jpan Kana Khmr Knda
     Kore Laoo Latn Latf Mlym Mong Mymr Orya Sinh Taml Telu Tfng Thai Zyyy Zxxx""",
 )
-REGIONS = re.findall("[A-Z0-9]+", "US GB DE RU CN TW HK MO SG IN PK IR AF KZ MN RS ME BR PT 419 001 150 ZZ XK")
-TRADITIONAL = {"TW", "HK", "MO"}
-IN_ANOTHER_SCRIPT = {"pa-PK", "uz-AF", "az-IR", "kk-CN", "mn-CN"}
+REGIONS = re.findall(
+    "[A-Z0-9]+", "US GB DE RU CN TW HK MO SG 158 344 446 156 IN PK IR AF KZ MN RS ME BR PT 419 001 150 ZZ XK"
+)
+TRADITIONAL = {"TW", "HK", "MO", "158", "344", "446", "US", "GB"}  # as CLDR's likely subtags have it
+IN_ANOTHER_SCRIPT = {
+    *(
+        "pa-PK",
+        "uz-AF",
+        "az-IR",
+        "az-RU",
+        "kk-CN",
+        "kk-IR",
+        "kk-AF",
+        "kk-MN",
+        "mn-CN",
+        "uz-CN",
+        "sd-IN",
+        "sr-ME",
+        "sr-RU",
+    ),
+    *("kk-156", "mn-156", "uz-156"),
+}
 
 
 def answer(tag: str) -> str:
