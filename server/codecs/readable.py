@@ -32,7 +32,7 @@ TOO_MANY_MARKS = re.compile(r"[^\w\s\x00-\x7f]{31}")
 LETTER = re.compile(r"[^\W\d_]")
 KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
 BULLET = re.compile(r"(?:[-–—#>•·|=+~_*/\\]{1,8}(?=\s)|[*_~`]{1,8})")  # short, or looking for its end would never end
-TAIL = re.compile(r"(?:(?<=\s)[-–—#•·|=+~_*/\\]{1,8}|[*_~`]{1,8})$")
+TAIL = re.compile(r"(?:(?<=\s)[-–—#•·|=+~_*/\\]{1,8}|[*_~`]{1,8}|(?<=[.!?…])\[\d{1,3}\])$")  # the last: a footnote
 STRAY = re.compile(r"[.!?。！？…,;:)\]}」』】）](?!\d)")  # what only ends a sentence, at its beginning
 ROUNDS = 8  # quotes in brackets in quotes: deeper ones are left to the model
 STOPS = ".!?。！？…"

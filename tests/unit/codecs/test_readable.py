@@ -161,6 +161,12 @@ def test_joiners_stay_where_they_mean_something(text: str, seen: str) -> None:
     assert visible(text) == seen
 
 
+def test_the_number_of_a_footnote_stands_behind_its_sentence() -> None:
+    found = surrounded("The box.[12]", demo()._vocabulary.reads)
+
+    assert (found.core, found.after) == ("The box.", "[12]")
+
+
 def test_a_quote_whose_partner_is_inside_belongs_to_the_sentence() -> None:
     found = surrounded('"Why?" she asked', lambda each: True)
 
