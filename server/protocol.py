@@ -73,11 +73,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """The client sends no more. What it has asked for is answered; then the connection ends."""
-        if self._is_deaf or (not self._has_open_head and (self.cycle is None or self.cycle.response_complete)):
+        is_awaited = self.cycle is not None and not self.cycle.response_complete and not self.cycle.disconnected
+        if not is_awaited and (self._is_deaf or not self._has_open_head):
             return None
-        if self._has_open_head or self.cycle.more_body:
+        if not self._is_deaf and (self._has_open_head or self.cycle.more_body):
             self._refuse(Problem("malformed", CUT_SHORT))
-        elif not self._has_ended:
+        if is_awaited and not self._has_ended and not self.cycle.disconnected:
             self._has_ended = True
             self.cycle.keep_alive = False
             if self._active is not None:

@@ -77,6 +77,14 @@ def test_one_that_has_asked_twice_has_both_answers(house: Stack) -> None:
     assert answer.index(b'"ba"') < answer.index(b'"dc"')
 
 
+@pytest.mark.parametrize("behind", [b"NO HTTP\r\n\r\n", post("cd")[:40]], ids=["garbage", "half a head"])
+def test_one_that_ends_behind_what_cannot_be_read_has_the_answer_to_what_could(house: Stack, behind: bytes) -> None:
+    answer = last_word(house, post("ab", "slow") + behind)
+
+    assert (answer.count(b"HTTP/1.1"), status(answer)) == (1, 200)
+    assert answer.endswith(b'{"result":[{"id":1,"text":"ba"}]}')
+
+
 @pytest.mark.parametrize(
     "said",
     [
