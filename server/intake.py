@@ -24,7 +24,7 @@ def time_limit(headers: Headers, default: float, longest: float) -> float:
     value = headers.get(b"x-request-timeout")
     if value is None:
         return default
-    seconds = float(value) if NUMBER.fullmatch(value) else math.nan
+    seconds = float(value) if NUMBER.fullmatch(value.strip(b" \t")) else math.nan
     if not SHORTEST_LIMIT <= seconds <= longest:  # also False for nan
         said = f"seconds, {SHORTEST_LIMIT:g} to {longest:g}"
         raise Problem("malformed", f"X-Request-Timeout must be a number of {said}")
