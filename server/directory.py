@@ -14,6 +14,8 @@ from server.names import rivals, sorted_out
 from server.pace import UNKNOWN, Pace
 from server.shares import whose_turn
 
+SHOWN = 200  # characters of a name that an answer repeats
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Served:
@@ -58,9 +60,9 @@ class Directory:
         if name in self.served:
             return self._whose_turn(name)
         if self.listed and name not in self.known:  # without any card nobody can say that there is no such model
-            raise Problem("unknown_model", f"There is no model {name!r}. {_live_models(self.served)}")
+            raise Problem("unknown_model", f"There is no model {name[:SHOWN]!r}. {_live_models(self.served)}")
         away = now - self.missing_since.get(name, self.since)
-        raise Problem("no_batcher", f"No batcher serves {name!r} at the moment.", retry_after=patience(away))
+        raise Problem("no_batcher", f"No batcher serves {name[:SHOWN]!r} at the moment.", retry_after=patience(away))
 
     def for_task(self, task: str, name: str | None, now: float) -> Served:
         """The model of this task: the named one, else the default and never another in its place. Raises `Problem`."""

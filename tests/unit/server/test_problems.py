@@ -151,6 +151,14 @@ async def test_a_name_never_seen_is_404_with_the_live_models():
         assert answer.json()["detail"] == "There is no model 'ecko'. Live models: echo."
 
 
+async def test_of_a_name_without_end_only_the_beginning_is_repeated():
+    async with house(ScriptedBroker([announced(card(task="translation"))])) as jitney:
+        answer = await jitney.ask("life", path="/translation", model="e" * 500_000, fromLang="en", toLang="fr")
+
+        assert told(answer) == (404, "unknown_model")
+        assert len(answer.content) < 1000
+
+
 async def test_a_model_of_another_task_is_404_with_those_of_this_one():
     models = [announced(card("echo")), announced(card("vectors", task="embedding"))]
     async with house(ScriptedBroker(models)) as jitney:
