@@ -29,6 +29,7 @@ from broker.messages import (
     Timing,
     Verdict,
 )
+from server import registry
 from server.app import create_app
 from server.codecs.contract import CodecError, Piece, Plan
 from server.codecs.work import UNBOUNDED, Work
@@ -36,6 +37,8 @@ from server.front_end import FrontEnd
 from server.link import Link
 from server.registry import PERIOD
 from server.settings import ServerSettings
+
+registry.GRACE = 2.0  # seconds: the one look waits for its codecs also where the machine is busy
 
 TIMING = Timing(queue=0.003, window=0.001, compute=0.0214, batch_size=17)
 
