@@ -37,15 +37,16 @@ STICKY_WORDS = re.compile(
     r"|hardware stack error|operation not supported on global/shared address space|launch timed out|uncorrectable"
     r"|\bECC\b|context is destroyed|\bMPS\b|unknown error|hardware error|memory not completely freed"
     # A card that has gone, or that is somebody else's: no later call can reach it.
-    r"|invalid device context|driver shutting down|external entity|no CUDA-capable device|busy or unavailable"
-    r"|DevicesUnavailable|GPU is lost|fallen off the bus",
+    r"|invalid device context|driver shutting down|external entity|no CUDA-capable device"
+    r"|CUDA-capable device\S* \S+ busy or unavailable|DevicesUnavailable|GPU is lost|fallen off the bus",
     re.IGNORECASE,
 )
 MEMORY = re.compile(
     r"out of memory|can't allocate memory|cannot allocate memory|not enough memory|failed to allocate|bad_alloc"
     r"|unable to allocate|could not allocate|ALLOC_FAILED|ALLOCATION_FAILED|cudaErrorMemoryAllocation"
     # What cuBLAS, cuDNN and NVML say on a full card.
-    r"|ERROR_OUT_OF_MEMORY|_STATUS_NOT_INITIALIZED|valid cuDNN algorithm|unable to find an engine|NVML_SUCCESS ==",
+    r"|ERROR_OUT_OF_MEMORY|_STATUS_NOT_INITIALIZED|valid cuDNN algorithm|NVML_SUCCESS =="
+    r"|unable to find an engine to execute",
     re.IGNORECASE,
 )
 
