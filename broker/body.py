@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from array import array
 from typing import Any
 
@@ -11,14 +12,18 @@ INT32, FLOAT32 = 1, 2  # msgpack extension types: arrays, little-endian
 MAX_ITEMS = 1 << 20  # elements of one msgpack array or map: a body cannot blow up memory
 MAX_BYTES = 1 << 26  # of one text, one array of numbers, one run of bytes
 MAX_CONTAINERS = 1 << 16  # msgpack arrays and maps of a body: an empty one is a byte there, and seventy here
+UNCOUNTED = min(MAX_ITEMS, MAX_BYTES, MAX_CONTAINERS)  # bytes: a body of so many can break none of these bounds
 MAX_OUTPUT = 1 << 25  # bytes of one packed output: more would not pass one trip to the broker in good time
+MAX_KEPT = 1 << 20  # bytes: a packer keeps a buffer as large as the largest that it has packed
 CANNOT_TRAVEL = "the model's output cannot be sent"
 TOO_LARGE = f"the model's output is larger than {MAX_OUTPUT >> 20} MiB"
 
 
 def pack(value: Any) -> bytes:
     """Any plain value or int32/float32 array, as msgpack."""
-    packed: bytes = msgpack.packb(value, default=_extend)
+    packed: bytes = _packers.packer.pack(value)
+    if len(packed) > MAX_KEPT:
+        _packers.packer = msgpack.Packer(default=_extend)
     return packed
 
 
@@ -43,8 +48,10 @@ def obstacle(value: Any) -> str:
 
 def unpack(data: bytes) -> Any:
     """The value in these bytes. Raises `ValueError` for anything malformed, oversized or of an unknown type."""
-    budget = _Budget()
     try:
+        if len(data) <= UNCOUNTED:
+            return msgpack.unpackb(data, raw=False, strict_map_key=False, ext_hook=_restore)
+        budget = _Budget()
         return msgpack.unpackb(
             data,
             list_hook=budget.spend,
@@ -81,6 +88,16 @@ def _extend(value: Any) -> msgpack.ExtType:
     if isinstance(value, array) and value.typecode in "if":
         return msgpack.ExtType(INT32 if value.typecode == "i" else FLOAT32, value.tobytes())
     raise TypeError(f"{type(value).__name__} cannot travel: use plain values, or arrays of int32 or float32")
+
+
+class _Packers(threading.local):
+    """One a thread: making one, with its buffer, takes longer than packing a job."""
+
+    def __init__(self) -> None:
+        self.packer = msgpack.Packer(default=_extend)
+
+
+_packers = _Packers()
 
 
 def _restore(code: int, data: bytes) -> array[Any]:

@@ -129,7 +129,12 @@ def decode_frame(data: bytes, on_loss: Callable[[str], None] = lambda job_id: No
         raise WireError from error
     if not isinstance(rows, list):
         raise WireError
-    return [outcome for outcome in (_outcome(row, READERS[kind], on_loss) for row in rows) if outcome is not None]
+    read, outcomes = READERS[kind], []
+    for row in rows:
+        outcome = _outcome(row, read, on_loss)
+        if outcome is not None:
+            outcomes.append(outcome)
+    return outcomes
 
 
 def _outcome(row: Any, read: Callable[[str, Any], Outcome], on_loss: Callable[[str], None]) -> Outcome | None:

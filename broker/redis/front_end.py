@@ -21,8 +21,8 @@ from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
 from broker.seldom import Seldom
 from broker.settings import NAME
-from broker.trips import FRAME_BYTES, TRIP_BYTES, how_many
-from broker.wire import LANES, STAMP, decode_card, decode_frame, decode_presence, encode_job
+from broker.trips import FRAME_BYTES, TRIP_BYTES
+from broker.wire import STAMP, decode_card, decode_frame, decode_presence, encode_job
 
 FRAMES_AT_ONCE = (4, 256)  # that a read takes: as many as found small last time, for their size is not known before
 SOCKET_TIMEOUT = 2.0  # seconds: well above the longest blocking read, and a dead connection is noticed within three
@@ -100,20 +100,16 @@ class RedisFrontEnd:
         self, sequence: int, requests: Sequence[AdmitRequest]
     ) -> tuple[list[str], list[Any], Sequence[AdmitRequest]]:
         """Keys and arguments, and the requests that this trip carries."""
-        encoded: list[list[bytes]] = []
-        carried = how_many(_encode(request, encoded) for request in requests)
-        requests, encoded = requests[:carried], encoded[:carried]
+        encoded = _encoded(requests)
+        requests = requests[: len(encoded)]
         models = list(dict.fromkeys(request.model for request in requests))
         keys = [self._keys.admit(self._front_end)]
         for model in models:
             keys += [*_lanes(self._keys, model), self._keys.wake(model)]
         args: list[Any] = [sequence, *self._bounds, len(models), *map(self._keys.held, models)]
         for request, jobs in zip(requests, encoded, strict=True):
-            left = max(0, int(request.time_left * 1000))
-            args += [models.index(request.model), LANES[request.lane], left]
-            args += [_bound(request.most_ahead), request.room, request.batch]
-            args += [_bound(request.most_tokens_ahead), request.room_tokens, request.batch_tokens]
-            args += [len(jobs), *jobs]
+            args.append(_words(request, models.index(request.model), len(jobs)))
+            args += jobs
         return keys, args, requests
 
     async def receive(self, handled: int, wait: float) -> Frames:
@@ -232,10 +228,25 @@ def _lanes(keys: Keys, model: str) -> list[str]:
     return [of(model, lane) for of in (keys.queue, keys.tokens) for lane in (Lane.INTERACTIVE, Lane.BULK)]
 
 
-def _encode(request: AdmitRequest, encoded: list[list[bytes]]) -> int:
-    """Append the request's jobs as they travel; their bytes."""
-    encoded.append([encode_job(job) for job in request.jobs])
-    return sum(map(len, encoded[-1]))
+def _encoded(requests: Sequence[AdmitRequest]) -> list[list[bytes]]:
+    """The jobs of as many requests as one trip carries, of the first always."""
+    encoded: list[list[bytes]] = []
+    size = 0
+    for request in requests:
+        jobs = [encode_job(job) for job in request.jobs]
+        size += sum(map(len, jobs))
+        if encoded and size > TRIP_BYTES:
+            break
+        encoded.append(jobs)
+    return encoded
+
+
+def _words(request: AdmitRequest, model: int, jobs: int) -> str:
+    """What ADMIT is told of a request: one argument, for each costs more than the few letters in it."""
+    left, lane = max(0, int(request.time_left * 1000)), "b" if request.lane is Lane.BULK else "i"
+    by_jobs = f"{_bound(request.most_ahead)} {request.room} {request.batch}"
+    by_tokens = f"{_bound(request.most_tokens_ahead)} {request.room_tokens} {request.batch_tokens}"
+    return f"{model} {lane} {left} {by_jobs} {by_tokens} {jobs}"
 
 
 def _bound(most: int | None) -> int | str:

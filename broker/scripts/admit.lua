@@ -8,9 +8,9 @@
 -- ARGV[2]   the most jobs a lane may hold      ARGV[3]  the most tokens
 -- ARGV[4]   number of models
 -- ARGV[5…]  for each model the key held:⟨m⟩ (hash). It is only read; among KEYS it would take the right to write
--- then      for each request: index of its model from 0, lane (i|b), ms to its deadline,
---           the most jobs that may be before it ('' for any number), jobs in a full batch of all batchers, jobs that wake
---           one whenever as many more wait (0: none do), the same three in tokens, number of jobs, the jobs
+-- then      for each request: words in one text, then its jobs. The words: index of its model from 0, lane (i|b), ms to its
+--           deadline, the most jobs that may be before it ('' for any number), jobs in a full batch of all batchers, jobs
+--           that wake one whenever as many more wait (0: none do), the same three in tokens, number of jobs
 -- Returns   the verdicts, joined by commas: '0:<jobs in the lane>' admitted, '1:<jobs in the lane>' the lane is full,
 --           '2:<jobs before it>' too late by then, '2:<jobs before it>:<tokens before it>' by its tokens, '3:<jobs in the
 --           lane>' expired, '4:0' its queue is no list
@@ -75,10 +75,12 @@ end
 
 local at = 5 + ARGV[4]
 while at <= #ARGV do
-  local base, lane, state = 2 + 5 * ARGV[at], ARGV[at + 1] == 'b' and 2 or 1, state_of(tonumber(ARGV[at]))
-  local left, count, first = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 9]), at + 10
-  local most_jobs, room_jobs, batch_jobs = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
-  local most_tokens, room_tokens, batch_tokens = tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8])
+  local model, letter, ms, most_jobs, room_jobs, batch_jobs, most_tokens, room_tokens, batch_tokens, jobs =
+    ARGV[at]:match('^(%d+) (%l) (%d+) (%-?%d*) (%d+) (%d+) (%-?%d*) (%d+) (%d+) (%d+)$')
+  local base, lane, state = 2 + 5 * model, letter == 'b' and 2 or 1, state_of(tonumber(model))
+  local left, count, first = tonumber(ms), tonumber(jobs), at + 1
+  most_jobs, room_jobs, batch_jobs = tonumber(most_jobs), tonumber(room_jobs), tonumber(batch_jobs)
+  most_tokens, room_tokens, batch_tokens = tonumber(most_tokens), tonumber(room_tokens), tonumber(batch_tokens)
   local queue, counter = KEYS[base + lane - 1], KEYS[base + lane + 1]
   local tokens = 0
   for i = first, first + count - 1 do tokens = tokens + cost_of(ARGV[i]) end
@@ -99,7 +101,7 @@ while at <= #ARGV do
   elseif is_late_by_tokens then
     verdicts[#verdicts + 1] = '2:' .. jobs_ahead .. ':' .. tokens_ahead
   else
-    push(queue, ARGV[at + 1], first, count, now + left)
+    push(queue, letter, first, count, now + left)
     count_tokens(counter, tokens)
     keep(queue, left + MARGIN)
     keep(counter, left + MARGIN)

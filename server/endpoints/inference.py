@@ -67,17 +67,16 @@ class Inference:
                 body = await read_body(headers, receive, settings.max_body_bytes, held)
                 vigil.listen()
                 work = Work(settings.max_queue_jobs, settings.max_queue_tokens, vigil.deadline, self._front_end.clock)
-                call, records = await self._prepared(scope, body, work)
+                if len(body) <= INLINE:
+                    call, records = self._prepare(scope, body, work)
+                else:
+                    pool = self._front_end.pool
+                    call, records = await pool.run(partial(self._prepare, scope, body, work), len(body), work)
                 del body  # its texts are kept
                 held.add(work.made_bytes)
                 spent = await self._compute(call, records, vigil.deadline, lane, scope, work)
                 reply = await self._answered(call, records, scope, work)
             await self._reply(send, reply, spent, held)
-
-    async def _prepared(self, scope: Scope, body: bytes, work: Work) -> tuple[Call, list[Record]]:
-        if len(body) <= INLINE:
-            return self._prepare(scope, body, work)
-        return await self._front_end.pool.run(partial(self._prepare, scope, body, work), len(body), work)
 
     def _prepare(self, scope: Scope, body: bytes, work: Work) -> tuple[Call, list[Record]]:
         """A large body comes here in a thread."""
