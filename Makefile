@@ -37,7 +37,7 @@ serve: $(SERVE) ## Run the whole of Jitney here with the demo models, on port 95
 test: $(DEV) ## Run the tests but those of faults (TESTS=tests/unit runs some of them)
 	@$(QUIET) $(BIN)/python -m pytest $(TESTS) $(ARGS)
 
-test-faults: $(DEV) ## Break real brokers, batchers and front ends, and see that nothing is lost (under 8 minutes)
+test-faults: $(DEV) ## Break real brokers, batchers and front ends, and see that nothing is lost (about twelve minutes)
 	@$(QUIET) $(BIN)/python -m pytest $(or $(TESTS),tests/faults) $(ARGS)
 
 soak: $(DEV) ## Load and random faults for MINUTES=10, and what they left behind (ARGS="--seed 7" repeats their order)
