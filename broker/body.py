@@ -27,11 +27,6 @@ def pack(value: Any) -> bytes:
     return packed
 
 
-def can_travel(value: Any) -> bool:
-    """Whether this output arrives on the other side."""
-    return not obstacle(value)
-
-
 def obstacle(value: Any) -> str:
     """Why this output cannot travel, in words for its caller; empty when it can: it is read as the other side will."""
     if type(value) is array and value.typecode in "if":  # numbers, the common case: nothing in them can be wrong

@@ -14,9 +14,8 @@ from redis.exceptions import ResponseError, TimeoutError
 from broker.trips import cut
 
 SLICE = 1 << 18  # bytes that are written under one time limit
-SLOWEST = (
-    1 << 20
-)  # bytes a second: what was written may sit in this machine's buffers for so long before it is answered
+# Bytes a second: what was written may sit in this machine's buffers for so long before it is answered.
+SLOWEST = 1 << 20
 
 
 class Received:

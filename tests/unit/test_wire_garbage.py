@@ -161,10 +161,18 @@ def test_every_bound_of_a_body_binds(monkeypatch: pytest.MonkeyPatch, bound: str
         body.unpack(body.pack(value))
 
 
+@pytest.mark.parametrize("value", [[1, 2, object()], {"a": [1, 1 << 80]}, ["x\ud800"]], ids=["kind", "number", "text"])
+def test_what_cannot_be_packed_leaves_nothing_for_the_next(value: Any) -> None:
+    with pytest.raises((TypeError, ValueError, OverflowError)):
+        body.pack(value)
+
+    assert body.unpack(body.pack([1])) == [1]
+
+
 def test_what_the_other_side_would_refuse_cannot_travel() -> None:
-    assert body.can_travel([0] * body.MAX_ITEMS)
-    assert not body.can_travel([0] * (body.MAX_ITEMS + 1))
-    assert not body.can_travel([[]] * body.MAX_CONTAINERS)
+    assert not body.obstacle([0] * body.MAX_ITEMS)
+    assert body.obstacle([0] * (body.MAX_ITEMS + 1))
+    assert body.obstacle([[]] * body.MAX_CONTAINERS)
 
 
 def test_keys_that_are_numbers_travel() -> None:
@@ -259,7 +267,7 @@ ENTITIES = {"entities": [{"word": "a", "start": at} for at in range(1100)]}
 
 def test_outputs_that_fit_alone_fit_together() -> None:
     outputs = [ENTITIES] * 64 + [[{}] * 40_000] * 2 + [array("f", [1.0])] * 8
-    assert all(map(body.can_travel, outputs))
+    assert not any(map(body.obstacle, outputs))
 
     outcomes = wire.decode_frame(wire.encode_results([Result(job_id="a", output=one) for one in outputs]))
 
@@ -299,7 +307,7 @@ def test_what_would_not_be_read_is_found_before_it_travels(output: Any) -> None:
 
 
 def test_whatever_can_travel_alone_can_travel_in_a_frame() -> None:
-    assert body.can_travel(nested(DEEPEST))
+    assert not body.obstacle(nested(DEEPEST))
 
     [result] = wire.decode_frame(wire.encode_results([Result(job_id="a", output=nested(DEEPEST))]))
 
