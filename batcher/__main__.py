@@ -16,30 +16,30 @@ from functools import partial
 import structlog
 import uvloop
 
-from batcher.batch_engine import BatchEngine
-from batcher.card import artifacts_of, make_card
-from batcher.engine import Engine
-from batcher.heartbeat import Heartbeat, Vitals
-from batcher.in_flight import InFlightLoop
-from batcher.loop import Loop
-from batcher.lost_device import ending_with_device
+from batcher.engines.batch import BatchEngine
+from batcher.engines.engine import Engine
+from batcher.engines.probe import probe
 from batcher.metrics import BatcherMetrics
 from batcher.models.contract import About
 from batcher.models.errors import ModelSpecError, told
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
-from batcher.probe import probe
-from batcher.service import Service
+from batcher.serving.card import artifacts_of, make_card
+from batcher.serving.heartbeat import Heartbeat, Vitals
+from batcher.serving.in_flight import InFlightLoop
+from batcher.serving.loop import Loop
+from batcher.serving.lost_device import ending_with_device
+from batcher.serving.service import Service
 from batcher.settings import BatcherSettings
-from broker.backoff import Backoff
-from broker.diagnosis import diagnose
+from broker.common.backoff import Backoff
+from broker.common.diagnosis import diagnose
+from broker.common.logs import configure_logging
+from broker.common.masking import masked
+from broker.common.output import never_fail
+from broker.common.throttled_log import Seldom
 from broker.errors import BrokerError, BrokerUnfit
-from broker.logs import configure_logging
-from broker.masking import masked
 from broker.messages import Limits, ModelCard, Presence
-from broker.output import never_fail
 from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart, connect_starter
-from broker.seldom import Seldom
 from broker.settings import BrokerSettings, parser_for, pick
 
 USAGE_ERROR = 2
@@ -194,7 +194,7 @@ def _engine_of(model: LoadedModel, limits: Limits, vitals: Vitals) -> Engine:
     engine = make(max_size=limits.max_batch_size, max_tokens=limits.max_batch_tokens, progress=vitals.progress)
     if not isinstance(engine, Engine):
         kind = type(engine).__name__
-        raise ModelSpecError(f"{model.name}: its in_flight makes a {kind}, which is no Engine (batcher/engine.py)")
+        raise ModelSpecError(f"{model.name}: its in_flight makes a {kind}, no Engine (batcher/engines/engine.py)")
     return engine
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from batcher.batch import Batch
-from batcher.engine import StepStats
+from batcher.engines.engine import StepStats
+from batcher.serving.batch import Batch
 from broker.messages import Failure
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)

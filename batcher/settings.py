@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.hosts import host_complaint
+from broker.common.hosts import host_complaint
 from broker.messages import Limits
 from broker.settings import NAME, setting
 

@@ -20,11 +20,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from broker.diagnosis import diagnose
+from broker.admin.overview import FLOOR
+from broker.common.diagnosis import diagnose
+from broker.common.masking import shown
+from broker.common.parent_death import leash
 from broker.errors import BrokerUnavailable
-from broker.leash import leash
-from broker.masking import shown
-from broker.overview import FLOOR
 
 URL_VARIABLE = "JITNEY_REDIS_URL"
 ON_PATH = ("valkey-server", "redis-server")

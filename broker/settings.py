@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, NoReturn, TypeVar, get_type_hints
 
-from broker.masking import masked
-from broker.masking import shown as shown
+from broker.common.masking import masked
+from broker.common.masking import shown as shown
 
 PREFIX = "JITNEY_"
 NAME = r"[a-z0-9._-]+"  # what stands in keys and in paths

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from broker.masking import masked
-from broker.output import never_fail, replace_letters
-from broker.rights import Role
+from broker.admin.rights import Role
+from broker.common.masking import masked
+from broker.common.output import never_fail, replace_letters
 from broker.settings import NAME, BrokerSettings
 from jitney import __version__
 
@@ -112,7 +112,7 @@ def up(
     It ends with 0 after Ctrl-C, with 1 when the port or the broker cannot be had, with 2 when
     something was asked for that cannot be: at once if nothing is left to serve, else after Ctrl-C.
     """
-    from jitney.up import run_up
+    from jitney.up.command import run_up
 
     never_fail()
     raise typer.Exit(run_up(model or [], front_ends=front_ends, host=host, port=port, is_verbose=verbose))
@@ -145,7 +145,7 @@ def status(
 
     It ends with 1 when the broker cannot be asked; with --watch it waits for it instead.
     """
-    from jitney.watch import run_status
+    from jitney.admin.watch import run_status
 
     if every is not None and not watch:
         raise typer.BadParameter(f"to look every {every:g} s say --watch {every:g}")
@@ -173,7 +173,7 @@ def list_dead(
 
     What the client wrote is never shown. The broker keeps the last thousand of each model.
     """
-    from jitney.dead import run_list
+    from jitney.admin.dead import run_list
 
     raise typer.Exit(run_list(redis_url, namespace, model=model, limit=limit, as_json=as_json))
 
@@ -196,7 +196,7 @@ def drop_dead(
 
     It ends with 1 when an id is not there; the others are dropped all the same.
     """
-    from jitney.dead import run_drop
+    from jitney.admin.dead import run_drop
 
     if bool(job) == every:
         raise typer.BadParameter("name jobs by their ids, or say --all")
@@ -227,7 +227,7 @@ def default_model(
     would look the same and mean something else. Choose another when it does not come back. Front ends
     started with --default-models follow that instead.
     """
-    from jitney.default import run_default
+    from jitney.admin.default import run_default
 
     if bool(task) != bool(name):
         raise typer.BadParameter("say both, a task and the model: jitney default embedding minilm")
@@ -254,7 +254,7 @@ def doctor(
 
     It changes nothing. It ends with 0 when nothing fails, warnings aside, else with 1.
     """
-    from jitney.doctor import run_doctor
+    from jitney.admin.doctor import run_doctor
 
     raise typer.Exit(run_doctor(redis_url, namespace, roles=role or [], as_json=as_json))
 

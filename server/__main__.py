@@ -8,20 +8,20 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from broker.common.logs import configure_logging
+from broker.common.masking import masked, shown
+from broker.common.output import never_fail
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerUnfit
-from broker.logs import configure_logging
-from broker.masking import masked, shown
-from broker.output import never_fail
 from broker.redis import connect_front_end
 from broker.settings import BrokerSettings, parser_for, pick
 from server.app import create_app
+from server.broker_tasks import Connect, Link
 from server.codecs import make_codec
-from server.defaults import parse
+from server.fleet.defaults import parse
 from server.front_end import FrontEnd
-from server.link import Connect, Link
-from server.ports import PortTaken, listening, metrics_served
-from server.serving import Server, uvicorn_config
+from server.http.ports import PortTaken, listening, metrics_served
+from server.http.uvicorn_server import Server, uvicorn_config
 from server.settings import ServerSettings
 
 DESCRIPTION = "One stateless front end: HTTP on one side, the broker on the other. Start as many as you like."

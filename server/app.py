@@ -14,16 +14,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from broker.seldom import Seldom
-from server.endpoints.classification import classification
-from server.endpoints.docs import docs, openapi
-from server.endpoints.embedding import embedding
-from server.endpoints.models import model_by_name, model_list
-from server.endpoints.ops import livez, readyz
-from server.endpoints.translation import translation
+from broker.common.throttled_log import Seldom
+from server.api.classification import classification
+from server.api.docs import docs, openapi
+from server.api.embedding import embedding
+from server.api.models import model_by_name, model_list
+from server.api.ops import livez, readyz
+from server.api.translation import translation
 from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem, document, headers
 from server.front_end import FrontEnd
-from server.visit import Reception, identity, route_of
+from server.http.context import Reception, identity, route_of
 
 log = structlog.get_logger("server")
 

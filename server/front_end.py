@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from server.bytes_in_hand import BytesInHand
-from server.codec_pool import CodecPool
-from server.directory import Directory
-from server.door import Door
-from server.link import Link
+from server.broker_tasks import Link
+from server.codecs.pool import CodecPool
+from server.fleet.directory import Directory
+from server.http.bytes_in_hand import BytesInHand
+from server.http.deadline import Watch
 from server.metrics import Metrics
+from server.requests.pending import Door
 from server.settings import ServerSettings
-from server.vigil import Watch
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.hosts import host_complaint
+from broker.common.hosts import host_complaint
 from broker.settings import flag_name, setting
-from server.bytes_in_hand import most_large
-from server.defaults import parse
+from server.fleet.defaults import parse
+from server.http.bytes_in_hand import most_large
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 PORTS = ("port", "metrics_port")

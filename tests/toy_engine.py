@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from batcher.engine import Done, StepStats
+from batcher.engines.engine import Done, StepStats
 from broker.messages import Failure, FailureCode, Job
 
 

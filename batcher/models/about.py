@@ -7,7 +7,7 @@ from typing import Any
 
 from batcher.models.contract import About
 from batcher.models.errors import ModelSpecError
-from batcher.models.tokenizer_files import check_pieces, read_tokenizer, read_vocabulary
+from batcher.models.files.tokenizer_files import check_pieces, read_tokenizer, read_vocabulary
 from broker.body import obstacle
 from broker.wire import MAX_COST
 

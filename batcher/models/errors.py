@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from batcher.exceptions import one_line
+from batcher.engines.exceptions import one_line
 
 
 class ModelSpecError(ValueError):

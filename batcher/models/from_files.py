@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from batcher.models.contract import Model
 from batcher.models.errors import ModelSpecError
-from batcher.models.integrity import check_files
-from batcher.models.notes import check_notes
+from batcher.models.files.integrity import check_files
+from batcher.models.files.notes import check_notes
+from batcher.models.files.tokenizer_files import check_tokenizer
+from batcher.models.files.weights import Weights, find_weights
 from batcher.models.settings import ModelSettings
-from batcher.models.tokenizer_files import check_tokenizer
-from batcher.models.weights import Weights, find_weights
 
 
 def load_from_files(kind: str, where: str, revision: str | None, settings: ModelSettings) -> Model:
@@ -36,17 +36,17 @@ def _check(kind: str, weights: Weights) -> None:
 
 def _made(kind: str, weights: Weights, settings: ModelSettings) -> Model:
     if kind == "classification":
-        from batcher.models.classification import Classification
+        from batcher.models.encoders.classification import Classification
 
         return Classification(weights, settings)
     if kind == "embedding":
-        from batcher.models.embedding import Embedding
+        from batcher.models.encoders.embedding import Embedding
 
         return Embedding(weights, settings)
     if settings.engine == "reference":
-        from batcher.models.translation.reference import ReferenceTranslation
+        from batcher.models.translation.reference.model import ReferenceTranslation
 
         return ReferenceTranslation(weights, settings)
-    from batcher.models.translation.in_flight import InFlightTranslation
+    from batcher.models.translation.model import InFlightTranslation
 
     return InFlightTranslation(weights, settings)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
-from batcher.engine import Engine
+from batcher.engines.engine import Engine
 from batcher.models import settings as settings_
 from batcher.models.about import check_about
 from batcher.models.contract import About, Input, Model, Output
-from batcher.models.custom import load_custom, source_hash
+from batcher.models.custom.isolation import isolated
+from batcher.models.custom.loading import load_custom, source_hash
 from batcher.models.errors import ModelSpecError
-from batcher.models.isolation import isolated
 from batcher.models.settings import ModelSettings, with_options
 from batcher.models.synthetic import Pace, Synthetic
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from batcher.models.contract import About, InvalidInput, OutOfMemory
-from batcher.models.punctual import PunctualSleep
+from batcher.models.sleep import PunctualSleep
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s)|0")
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}

@@ -1,9 +1,9 @@
 """How Redis or Valkey keeps the broker's promises."""
 
+from broker.admin.redis import RedisOverseer, connect_overseer
 from broker.redis.batcher import RedisBatcher, connect_batcher
 from broker.redis.front_end import RedisFrontEnd, connect_front_end
 from broker.redis.heart import RedisHeart, connect_heart
-from broker.redis.overseer import RedisOverseer, connect_overseer
 from broker.redis.starter import RedisStarter, connect_starter
 
 __all__ = [

@@ -15,7 +15,7 @@ from broker.keys import Keys
 from broker.messages import Claim, DeadLetter, Depth, Failure, Finish, Job, Lane, Limits
 from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
-from broker.redis.landing import Landing
+from broker.redis.finish import Landing
 from broker.trips import TRIP_BYTES
 from broker.wire import decode_job, encode_failures, encode_result, front_end_of, job_id
 

@@ -13,13 +13,13 @@ import redis.asyncio
 import structlog
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 
+from broker.common.throttled_log import Seldom
 from broker.contract import CHUNK, PRESENCE_TTL, Frames
 from broker.errors import BrokerFull, WireError
 from broker.keys import Keys
 from broker.messages import AdmitRequest, Announcement, Cancel, FailureCode, Fleet, Lane, Outcome, Presence, Verdict
 from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
-from broker.seldom import Seldom
 from broker.settings import NAME
 from broker.trips import FRAME_BYTES, TRIP_BYTES
 from broker.wire import STAMP, decode_card, decode_frame, decode_presence, encode_job

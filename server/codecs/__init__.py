@@ -10,7 +10,7 @@ from server.codecs.contract import Codec
 
 # By name and not by class: a front end that serves only custom models never loads a tokenizer library.
 CODECS = {
-    "m2m100": "server.codecs.m2m100:M2M100Codec",
+    "m2m100": "server.codecs.translation.m2m100:M2M100Codec",
     "text": "server.codecs.text:TextCodec",
     "passthrough": "server.codecs.passthrough:PassthroughCodec",
 }

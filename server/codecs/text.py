@@ -13,7 +13,7 @@ from broker.messages import ModelCard, Value
 from server.codecs.checks import file_of, refuse_lone_surrogates
 from server.codecs.contract import CodecError, Piece, Plan
 from server.codecs.passthrough import fields
-from server.codecs.segments import clause_stops, divide, sentence_stops, stretches, word_stops
+from server.codecs.translation.segments import clause_stops, divide, sentence_stops, stretches, word_stops
 from server.codecs.vectors import mean, shortest, unit
 from server.codecs.work import UNBOUNDED, Work
 

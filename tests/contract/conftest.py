@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from broker.admin.rights import Role
 from broker.redis import RedisOverseer, connect_overseer
-from broker.rights import Role
 from tests.contract.servers import FINDERS, Server, running
 from tests.contract.users import rules, url_as
 from tests.contract.worlds import MemoryWorld, RedisWorld, World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker.redis import RedisOverseer
-from jitney.dead import run_drop, run_list
+from jitney.admin.dead import run_drop, run_list
 from tests.contract.worlds import LONG, MODEL, RedisWorld, job
 
 pytestmark = pytest.mark.anyio
@@ -69,8 +69,8 @@ async def test_garbage_among_the_dead_letters_is_listed_and_can_be_dropped(
 async def test_a_dead_letter_is_found_among_any_number_of_other_keys(
     world: RedisWorld, overseer: RedisOverseer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("broker.redis.overseer.SCANS", 1)
-    monkeypatch.setattr("broker.redis.overseer.KEYS_A_SCAN", 10)
+    monkeypatch.setattr("broker.admin.redis.SCANS", 1)
+    monkeypatch.setattr("broker.admin.redis.KEYS_A_SCAN", 10)
     world.server.mset({f"{world.keys.prefix}other:{at}": "1" for at in range(500)})
     world.server.rpush(world.keys.dead("x@1"), f"1si30000001{'a' * 74}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from broker.rights import Role
+from broker.admin.rights import Role
 
 SHIPPED = Path(__file__).resolve().parents[2] / "docs" / "acl" / "users.acl"
 TESTER = "user default on nopass ~* &* +@all"

@@ -12,9 +12,10 @@ from uuid import uuid4
 import pytest
 import redis
 
+from broker.admin.rights import Role
 from broker.contract import BatcherBroker, FrontEndBroker, Heart
 from broker.keys import Keys
-from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
+from broker.memory.twin import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
 from broker.messages import (
     RECORD,
     AdmitRequest,
@@ -28,7 +29,6 @@ from broker.messages import (
     Presence,
     Result,
 )
-from broker.rights import Role
 from tests.contract.users import url_as
 
 MODEL = "toy@r1"

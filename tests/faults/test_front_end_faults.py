@@ -8,7 +8,7 @@ import random
 import time
 from typing import Any
 
-from benchmarks.http_client import parse
+from benchmarks.lib.http_client import parse
 from tests.faults.kit.oracle import KEYS, judge, recovery, settled
 from tests.faults.kit.proxy import proxy_to
 from tests.faults.kit.report import record

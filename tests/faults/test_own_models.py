@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from batcher.lost_device import DEVICE_LOST
-from broker.numbers import NOT_FINITE
+from batcher.serving.lost_device import DEVICE_LOST
+from broker.common.numbers import NOT_FINITE
 from tests.faults.kit.supervisor import Supervisor
 from tests.integration.stack import Stack, stack
 

@@ -102,14 +102,14 @@ def _file_is_there(made: Stack) -> bool:
 
 
 def _as_batcher(made: Stack, url: str) -> str:
-    from broker.rights import Role
+    from broker.admin.rights import Role
     from tests.contract.users import url_as
 
     return url_as(Role.BATCHER, url)
 
 
 def _as_front_end(made: Stack, url: str) -> str:
-    from broker.rights import Role
+    from broker.admin.rights import Role
     from tests.contract.users import url_as
 
     return url_as(Role.FRONT_END, url)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from broker.common.parent_death import leash
 from broker.embedded import Server, binaries, free_port
-from broker.leash import leash
 from tests.contract.servers import running
 from tests.faults.kit.broker_process import NO_VARIABLES
 from tests.faults.kit.command import jitney

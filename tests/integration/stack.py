@@ -22,10 +22,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from broker.admin.rights import Role
+from broker.common.parent_death import leash
 from broker.embedded import Binary, Server, embedded_server, free_port
 from broker.keys import Keys
-from broker.leash import leash
-from broker.rights import Role
 from tests.contract.users import rules, url_as
 from tests.integration.processes import HOST, ROOT, FrontEnd, Process, Reply, clean_environ, variables
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from broker.rights import Role
+from broker.admin.rights import Role
 from tests.contract.users import url_as
 from tests.integration.processes import ROOT, FrontEnd
 from tests.integration.stack import Stack, stack

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from batcher.engine import Done
+from batcher.engines.engine import Done
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
 from batcher.models.translation.engine import InFlight

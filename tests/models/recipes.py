@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from batcher.models.recipe import MODES, SWITCHES, TRANSFORMER_FILES
+from batcher.models.encoders.recipe import MODES, SWITCHES, TRANSFORMER_FILES
 
 WIDTH = 32
 # Half of the words have a capital of their own: what is put into lower case is another word.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from batcher.models.translation import candidates
+from batcher.models.translation.search import topk as candidates
 from tests.models import tiny
 from tests.models.oracle import Oracle, source
 from tests.models.toy_search import (

@@ -14,7 +14,7 @@ import pytest
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import load_model, parse_spec
-from benchmarks.pieces_model import pieces_model
+from benchmarks.lib.pieces_model import pieces_model
 from tests.models import tiny
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 1935792071\n"

@@ -13,7 +13,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from batcher.batch_engine import BatchEngine
+from batcher.engines.batch import BatchEngine
 from batcher.models.contract import InvalidInput, OutOfMemory
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
@@ -152,7 +152,7 @@ def test_a_lack_of_memory_is_told_in_the_words_of_the_house(
         raise error
 
     model = load(tiny.classifier(tmp_path))
-    monkeypatch.setattr("batcher.models.bert.Bert.__call__", full)
+    monkeypatch.setattr("batcher.models.encoders.bert.Bert.__call__", full)
 
     with pytest.raises(OutOfMemory):
         model.forward(texts(seed=1))

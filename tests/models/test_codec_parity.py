@@ -13,9 +13,9 @@ from transformers import AutoTokenizer, M2M100Tokenizer
 from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES
 
 from broker.messages import ModelCard
-from server.codecs.m2m100 import M2M100Codec
 from server.codecs.text import TextCodec
-from tests.unit.codecs.samples import FOREIGN, SENTENCES, tokenizer_files, translation_card, vocab
+from server.codecs.translation.m2m100 import M2M100Codec
+from tests.unit.server.codecs.samples import FOREIGN, SENTENCES, tokenizer_files, translation_card, vocab
 
 CODES = FAIRSEQ_LANGUAGE_CODES["m2m100"]
 HARD = (

@@ -14,7 +14,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoModel
 
-from batcher.batch_engine import BatchEngine
+from batcher.engines.batch import BatchEngine
 from batcher.models.contract import InvalidInput
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
-from batcher.models import int8
-from batcher.models.int8 import pack_int8
+from batcher.models.layers import int8
+from batcher.models.layers.int8 import pack_int8
 
 WIDTH = 64
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
-from batcher.models import bert
+from batcher.models.encoders import bert
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec

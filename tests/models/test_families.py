@@ -13,10 +13,10 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
-from batcher.models.embedding import READERS
+from batcher.models.encoders.embedding import READERS
+from batcher.models.encoders.families import PADDABLE
+from batcher.models.encoders.padded import Padded
 from batcher.models.errors import ModelSpecError
-from batcher.models.families import PADDABLE
-from batcher.models.padded import Padded
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
 from tests.models import tiny

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from batcher.models.spec import LoadedModel
 from batcher.models.translation.engine import InFlight
-from batcher.models.translation.pool import FIRST_ROWS, FIRST_TOKENS
+from batcher.models.translation.kv_cache import FIRST_ROWS, FIRST_TOKENS
 from tests.models import tiny
 from tests.models.flying import (
     LANGUAGES,

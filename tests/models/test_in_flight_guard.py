@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from batcher.models.translation.engine import InFlight
-from batcher.models.translation.guard import cycles, is_degenerate
+from batcher.models.translation.search.degeneration import cycles, is_degenerate
 from tests.models import tiny
 from tests.models.flying import (
     LANGUAGES,

@@ -10,8 +10,8 @@ import pytest
 import torch
 from transformers import M2M100ForConditionalGeneration
 
+from batcher.models.translation.kv_cache import Pool
 from batcher.models.translation.network import Network
-from batcher.models.translation.pool import Pool
 from tests.models import tiny
 from tests.models.flying import DEMO, Row, demo_rows, load, mixed_rows, reference
 from tests.models.oracle import END, PADDING

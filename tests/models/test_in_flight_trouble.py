@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from batcher.engines.failures import BROKEN, FAILED, TOO_BIG
 from batcher.models.spec import LoadedModel
-from batcher.trouble import BROKEN, FAILED, TOO_BIG
 from broker.messages import FailureCode, Job
 from tests.models import tiny
 from tests.models.flying import (

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import torch
 
-from batcher.batch_engine import BatchEngine
-from batcher.engine import Done
+from batcher.engines.batch import BatchEngine
+from batcher.engines.engine import Done
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
+from broker.common.numbers import NOT_FINITE
 from broker.messages import FailureCode, Job
-from broker.numbers import NOT_FINITE
 from tests.models import tiny
 from tests.models.flying import engine_of, failures, fly, jobs_of, load, mixed_rows, outputs
 
@@ -121,7 +121,7 @@ def test_a_translation_made_of_nan_fails_alone_in_the_reference(tmp_path: Path, 
 
 @pytest.mark.parametrize("where", [0, 127, 128, 2050, 2099], ids=lambda at: f"token {at}")
 def test_the_likeliest_of_a_row_with_nan_is_nan_wherever_it_is(where: int) -> None:
-    from batcher.models.translation.candidates import likeliest
+    from batcher.models.translation.search.topk import likeliest
 
     logits = torch.randn(3, 2100, generator=torch.Generator().manual_seed(0))
     logits[1, where] = torch.nan

@@ -13,10 +13,10 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForSeq2SeqLM
 
-from batcher.card import make_card
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
+from batcher.serving.card import make_card
 from server.codecs.contract import CodecError
 from server.codecs.text import TextCodec
 from tests.models import recipes
@@ -27,7 +27,7 @@ library = pytest.importorskip("sentence_transformers")
 
 @pytest.fixture(autouse=True)
 def nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batcher.models.encoder.advise", lambda *_: None)  # a third of a second for each model
+    monkeypatch.setattr("batcher.models.encoders.encoder.advise", lambda *_: None)  # a third of a second for each model
 
 
 def load(directory: Path, **settings: Any) -> LoadedModel:

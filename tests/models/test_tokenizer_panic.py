@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from batcher.models import tokenizer
 from batcher.models.errors import ModelSpecError
+from batcher.models.files import tokenizer
 
 
 class PanicException(BaseException):

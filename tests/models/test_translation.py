@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from batcher.batch_engine import BatchEngine
+from batcher.engines.batch import BatchEngine
 from batcher.models.contract import InvalidInput
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings

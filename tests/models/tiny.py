@@ -22,7 +22,7 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
-from benchmarks.pieces_model import pieces_model
+from benchmarks.lib.pieces_model import pieces_model
 
 transformers.logging.disable_progress_bar()
 

@@ -10,7 +10,7 @@ import torch
 from transformers import GenerationConfig, GenerationMixin, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from batcher.models.translation.beam import BeamSearch
+from batcher.models.translation.search.beam import BeamSearch
 
 PADDING, END, START = 1, 2, 2
 LANGUAGES = range(30, 40)

@@ -11,8 +11,8 @@ from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CO
 
 from batcher.models.contract import About
 from batcher.models.errors import ModelSpecError
-from batcher.models.tokenizer_files import check_pieces, read_vocabulary
-from batcher.models.weights import Weights
+from batcher.models.files.tokenizer_files import check_pieces, read_vocabulary
+from batcher.models.files.weights import Weights
 
 FILES = ("sentencepiece.bpe.model", "vocab.json")
 MODEL_TYPE = "m2m_100"

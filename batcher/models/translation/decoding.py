@@ -9,9 +9,9 @@ from typing import Any
 from transformers import GenerationConfig
 
 from batcher.models.errors import ModelSpecError
+from batcher.models.files.weights import Weights
 from batcher.models.settings import ModelSettings
 from batcher.models.translation.inputs import PROMPT
-from batcher.models.weights import Weights
 
 LONGEST = 200  # tokens, where the checkpoint does not say: what the family's checkpoints say
 # What only HF's `generate` does, and the values by which a checkpoint says that it does not want it.

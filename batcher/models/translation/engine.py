@@ -8,21 +8,21 @@ from collections.abc import Callable, Collection, Sequence
 import structlog
 import torch
 
-from batcher.budget import TokenBudget
-from batcher.engine import Done, StepStats
+from batcher.engines.engine import Done, StepStats
+from batcher.engines.failures import NOT_TRIED, OVERFLOWN, Kind, Trouble
 from batcher.models.contract import InvalidInput, Output
-from batcher.models.tensors import memory_errors
-from batcher.models.translation.cohort import Ended
-from batcher.models.translation.cohorts import Cohorts
+from batcher.models.layers.tensors import memory_errors
+from batcher.models.translation.bisection import Trials
+from batcher.models.translation.decode_group import Ended
+from batcher.models.translation.decode_groups import Cohorts
 from batcher.models.translation.decoding import Decoding
-from batcher.models.translation.flight import Flight, Waiting
-from batcher.models.translation.guard import cycles, is_degenerate
 from batcher.models.translation.inputs import Reader
 from batcher.models.translation.marks import marked
 from batcher.models.translation.network import Network
-from batcher.models.translation.trials import Trials
-from batcher.packing import fill
-from batcher.trouble import NOT_TRIED, OVERFLOWN, Kind, Trouble
+from batcher.models.translation.search.degeneration import cycles, is_degenerate
+from batcher.models.translation.sequence import Flight, Waiting
+from batcher.policy.budget import TokenBudget
+from batcher.policy.packing import fill
 from broker.messages import Job
 
 ENCODED = 512  # source tokens that join in one step, so that the rows under way are not kept waiting

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from batcher.models.contract import Input, InvalidInput
-from batcher.models.tensors import check_ids
+from batcher.models.layers.tensors import check_ids
 
 PROMPT = 2  # tokens of a sequence before the answer: the start, and the language
 

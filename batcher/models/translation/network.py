@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import torch
 from torch.nn import functional
 
-from batcher.models.linear import pack
-from batcher.models.part import Part, State
-from batcher.models.texts import Texts
+from batcher.models.encoders.packed_sequences import Texts
+from batcher.models.layers.linear import pack
+from batcher.models.layers.part import Part, State
 
 OFFSET = 2  # rows of the position table before that of the first token: the family counts from its padding id, 1
 

@@ -14,8 +14,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from broker.common.parent_death import leash
 from broker.embedded import Binary, Server, command, first_binary, free_port, private_directory
-from broker.leash import leash
 from tests.waiting import until
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "everysec")

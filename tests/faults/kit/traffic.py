@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.http_client import HttpClient
+from benchmarks.lib.http_client import HttpClient
 from tests.waiting import until
 
 PATH = "/models/synthetic"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from batcher.batch import SPOILED, Batch
-from batcher.engine import Done
+from batcher.engines.engine import Done
+from batcher.serving.batch import SPOILED, Batch
 from broker.messages import Claim, Failure, FailureCode, Job, Timing
 
 

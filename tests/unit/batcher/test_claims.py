@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from batcher.claims import Claims, bulk_lead
-from batcher.patience import Patience
+from batcher.serving.claims import Claims, bulk_lead
+from batcher.serving.retry import Patience
 from broker.contract import NEVER
 from broker.errors import BrokerUnavailable
 from broker.messages import Claim, Depth, Job, Lane, Limits
@@ -145,7 +145,7 @@ async def test_a_long_window_costs_few_looks(clock: FakeClock, monkeypatch: pyte
     async def sleep(seconds: float) -> None:
         clock.tick(seconds)
 
-    monkeypatch.setattr("batcher.claims.asyncio.sleep", sleep)
+    monkeypatch.setattr("batcher.serving.claims.asyncio.sleep", sleep)
     broker = ScriptedBroker(clock, arrivals=[1000.1], tokens=[1000.1])
 
     await claims(broker, Limits(policy="fixed", max_wait=10.0)).when_woken()

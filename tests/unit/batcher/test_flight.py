@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batcher.claims.IDLE_WAIT", 0.02)  # a loop that is stopped waits so long for its last claim
+    monkeypatch.setattr("batcher.serving.claims.IDLE_WAIT", 0.02)  # a stopped loop waits so long for its last claim
 
 
 async def test_a_job_is_answered_with_its_own_output() -> None:
@@ -115,7 +115,7 @@ async def test_what_ends_together_is_told_in_one_trip_whatever_batches_it_is_of(
 
 
 async def test_an_ended_job_waits_for_company_until_nothing_flies_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batcher.in_flight.pause_before_finish", lambda step, **what: 60.0)
+    monkeypatch.setattr("batcher.serving.in_flight.pause_before_finish", lambda step, **what: 60.0)
     async with world() as here:
         await here.in_flight("1 a", "2 b")
         here.gate.let_pass(1)
@@ -129,7 +129,7 @@ async def test_an_ended_job_waits_for_company_until_nothing_flies_any_more(monke
 
 
 async def test_an_eighth_of_the_engine_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batcher.in_flight.pause_before_finish", lambda step, **what: 60.0)
+    monkeypatch.setattr("batcher.serving.in_flight.pause_before_finish", lambda step, **what: 60.0)
     async with world(Limits(max_batch_size=16)) as here:
         await here.in_flight("1 a", "1 b", "9 c")
         here.gate.let_pass(1)
@@ -138,7 +138,7 @@ async def test_an_eighth_of_the_engine_waits_for_nobody(monkeypatch: pytest.Monk
 
 
 async def test_a_job_that_finds_the_card_idle_never_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batcher.in_flight.pause_after_claim", lambda step: 60.0)
+    monkeypatch.setattr("batcher.serving.in_flight.pause_after_claim", lambda step: 60.0)
     async with world() as here:
         here.gate.open()
         for number in range(3):
@@ -216,7 +216,7 @@ async def test_an_engine_that_has_made_itself_much_smaller_is_joined_and_tells_a
 
 
 async def test_one_that_ends_in_a_small_engine_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batcher.in_flight.pause_before_finish", lambda step, **what: 60.0)
+    monkeypatch.setattr("batcher.serving.in_flight.pause_before_finish", lambda step, **what: 60.0)
     async with world() as here:
         here.engine.max_size = 4
         await here.in_flight("1 a", "9 b")

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from batcher import model_thread
-from batcher.engine import Done
-from broker.memory import MemoryHeart
+from batcher.engines.engine import Done
+from batcher.serving import model_thread
+from broker.memory.twin import MemoryHeart
 from broker.messages import RECORD, Cancel, Failure, FailureCode, Limits, Presence
 from tests.unit.batcher.flying import MODEL, outputs, until, world
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batcher.claims.IDLE_WAIT", 0.02)  # a loop that is stopped waits so long for its last claim
+    monkeypatch.setattr("batcher.serving.claims.IDLE_WAIT", 0.02)  # a stopped loop waits so long for its last claim
 
 
 async def test_a_cancelled_job_leaves_after_the_next_beat() -> None:
@@ -131,7 +131,7 @@ async def test_an_answer_that_was_lost_is_asked_for_again_and_nothing_is_compute
 async def test_a_broker_that_refuses_results_costs_their_leases_and_the_loop_lives_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("batcher.patience.PAUSE", 0.0)
+    monkeypatch.setattr("batcher.serving.retry.PAUSE", 0.0)
     async with world() as here:
         here.wire.refused = 1
         here.gate.open()
@@ -147,7 +147,7 @@ async def test_a_broker_that_refuses_results_costs_their_leases_and_the_loop_liv
 async def test_what_lands_after_a_refusal_does_not_end_the_lease_of_those_that_nobody_was_told_of(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("batcher.patience.PAUSE", 0.0)
+    monkeypatch.setattr("batcher.serving.retry.PAUSE", 0.0)
     async with world() as here:
         here.wire.refused = 1
         untold, _ = await here.send("1 a", "2 b")
@@ -164,7 +164,7 @@ async def test_what_lands_after_a_refusal_does_not_end_the_lease_of_those_that_n
 async def test_trouble_after_a_lease_is_closed_does_not_close_it_again_and_the_loop_lives_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("batcher.patience.PAUSE", 0.0)
+    monkeypatch.setattr("batcher.serving.retry.PAUSE", 0.0)
     async with world() as here:
         here.gate.open()
         with monkeypatch.context() as broken:

@@ -8,7 +8,7 @@ from time import monotonic
 
 from structlog.testing import capture_logs
 
-from batcher.heartbeat import Heartbeat, Vitals
+from batcher.serving.heartbeat import Heartbeat, Vitals
 from broker.errors import BrokerUnavailable
 from broker.messages import ModelCard, Presence, Pulse
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from batcher.batch import Batch
-from batcher.engine import Done
-from batcher.leases import Leases
-from batcher.model_thread import Left
+from batcher.engines.engine import Done
+from batcher.serving.batch import Batch
+from batcher.serving.leases import Leases
+from batcher.serving.model_thread import Left
 from broker.messages import Claim, Failure, FailureCode, Job, Timing
 
 

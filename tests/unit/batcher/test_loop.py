@@ -13,16 +13,16 @@ from uuid import uuid4
 
 import pytest
 
-from batcher import lost_device
-from batcher.engine import Done, StepStats
-from batcher.heartbeat import Vitals
-from batcher.loop import Loop
+from batcher.engines.engine import Done, StepStats
+from batcher.engines.failures import LOST
 from batcher.metrics import BatcherMetrics
-from batcher.patience import TRIES
-from batcher.service import NOT_BROUGHT
-from batcher.trouble import LOST
+from batcher.serving import lost_device
+from batcher.serving.heartbeat import Vitals
+from batcher.serving.loop import Loop
+from batcher.serving.retry import TRIES
+from batcher.serving.service import NOT_BROUGHT
 from broker.errors import BrokerError, BrokerUnavailable
-from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryStore
+from broker.memory.twin import MemoryBatcher, MemoryFrontEnd, MemoryStore
 from broker.messages import AdmitRequest, Claim, Failure, FailureCode, Finish, Job, Limits, Outcome, Pulse, Result
 from tests.conftest import FakeClock
 
@@ -316,8 +316,8 @@ async def test_an_engine_that_has_not_moved_for_longer_than_a_full_batch_takes(
 async def test_results_that_no_trip_can_bring_fail_at_once_and_the_next_batch_is_served(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("broker.backoff.Backoff.pause", lambda self: 0.0)
-    monkeypatch.setattr("batcher.patience.ENOUGH", 0.0)
+    monkeypatch.setattr("broker.common.backoff.Backoff.pause", lambda self: 0.0)
+    monkeypatch.setattr("batcher.serving.retry.ENOUGH", 0.0)
     async with world() as here:
         here.vitals.hears_broker = True
         here.broker.failures = TRIES
@@ -335,7 +335,7 @@ async def test_results_that_no_trip_can_bring_fail_at_once_and_the_next_batch_is
 
 
 async def test_a_trip_that_fails_beside_a_broker_that_answers_is_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("broker.backoff.Backoff.pause", lambda self: 0.0)
+    monkeypatch.setattr("broker.common.backoff.Backoff.pause", lambda self: 0.0)
     async with world() as here:
         progress: list[bool] = []
         monkeypatch.setattr(Vitals, "progress", lambda self: progress.append(self.hears_broker))
@@ -353,9 +353,9 @@ async def test_a_trip_that_fails_beside_a_broker_that_answers_is_no_progress(mon
 
 
 async def test_a_claim_that_never_arrives_goes_back_to_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("broker.backoff.Backoff.pause", lambda self: 0.0)
-    monkeypatch.setattr("batcher.patience.ENOUGH", 0.0)
-    monkeypatch.setattr("batcher.patience.PAUSE", 0.0)
+    monkeypatch.setattr("broker.common.backoff.Backoff.pause", lambda self: 0.0)
+    monkeypatch.setattr("batcher.serving.retry.ENOUGH", 0.0)
+    monkeypatch.setattr("batcher.serving.retry.PAUSE", 0.0)
     drain, lost = MemoryBatcher.drain, []
 
     async def lose(self: MemoryBatcher, batch: str, *rest: Any, **how: Any) -> Claim:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batcher.mean_cost import MeanCost
+from batcher.policy.mean_cost import MeanCost
 from broker.messages import Job
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import generate_latest
 
-from batcher.batch import Batch
-from batcher.engine import StepStats
+from batcher.engines.engine import StepStats
 from batcher.metrics import BatcherMetrics
+from batcher.serving.batch import Batch
 from broker.messages import Claim, Failure, FailureCode, Job
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from batcher import lost_device, model_thread
-from batcher.batch import Batch
-from batcher.engine import Done, LiveLimits, StepStats
+from batcher.engines.engine import Done, LiveLimits, StepStats
+from batcher.engines.failures import LOST
 from batcher.metrics import BatcherMetrics
-from batcher.model_thread import Left, ModelThread, Report
-from batcher.trouble import LOST
+from batcher.serving import lost_device, model_thread
+from batcher.serving.batch import Batch
+from batcher.serving.model_thread import Left, ModelThread, Report
+from broker.common.numbers import NOT_FINITE
 from broker.messages import Claim, Job, Limits
-from broker.numbers import NOT_FINITE
 from tests.conftest import FakeClock
 from tests.toy_engine import ToyEngine
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from batcher.engines.probe import probe
 from batcher.models.contract import About
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
-from batcher.probe import probe
-from batcher.speed import SpeedFit
+from batcher.policy.speed import SpeedFit
 from broker.messages import Limits, Speed
 from tests.conftest import FakeClock
 

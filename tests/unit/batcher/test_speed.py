@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batcher.speed import SpeedFit
+from batcher.policy.speed import SpeedFit
 from broker.messages import Speed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batcher.window import TIMER_GRAIN, Window, closing_reason, time_to_stage
+from batcher.policy.window import TIMER_GRAIN, Window, closing_reason, time_to_stage
 from broker.messages import Depth, Limits
 
 FIXED = Limits(policy="fixed", max_wait=0.010, max_batch_size=4, max_batch_tokens=100)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from benchmarks.http_client import find_header
+from benchmarks.lib.http_client import find_header
 
 REPLY = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nServer-Timing: queue;dur=1\r\n\r\nok"
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

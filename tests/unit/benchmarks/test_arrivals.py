@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from benchmarks.arrivals import schedule
+from benchmarks.lib.arrivals import schedule
 
 
 def test_constant_arrivals_leave_the_same_gap():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.broker_calls import Reading, Toll, by_command, commands_a_job, together, toll, trips_a_job
+from benchmarks.lib.broker_calls import Reading, Toll, by_command, commands_a_job, together, toll, trips_a_job
 
 BEFORE = Reading(at=10.0, calls={"exec": 5, "evalsha": 7, "get": 1}, admissions=2, batches=5, cpu={"a": 1.0}, busy=4.0)
 AFTER = Reading(

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from benchmarks.http_client import HttpClient, find_header, parse
+from benchmarks.lib.http_client import HttpClient, find_header, parse
 from tests.unit.benchmarks.scripted import REPLY, answer_every, read_request, server
 
 pytestmark = pytest.mark.anyio

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import load
-from benchmarks.load import bodies, main, measure, read_plan, sending
+from benchmarks.serving import load
+from benchmarks.serving.load import bodies, main, measure, read_plan, sending
 from broker.embedded import free_port
 from tests.unit.benchmarks.scripted import read_request, server
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from benchmarks.loops import UNSENT, Answer, Sender
+from benchmarks.lib.loops import UNSENT, Answer, Sender
 
 pytestmark = pytest.mark.anyio
 

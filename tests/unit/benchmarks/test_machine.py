@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from benchmarks import machine
+from benchmarks.lib import machine
 
 STAT = "7 (a (very) odd name) S 1 7 7 0 -1 4194560 1 2 3 4 250 150 0 0 20 0 9 0 88 1 2\n"
 TICK = os.sysconf("SC_CLK_TCK")

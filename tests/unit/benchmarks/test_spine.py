@@ -7,8 +7,8 @@ import json
 import httpx2
 import pytest
 
-from benchmarks import bare
-from benchmarks.spine import body, main, read_plan
+from benchmarks.lib import bare
+from benchmarks.serving.spine import body, main, read_plan
 
 pytestmark = pytest.mark.anyio
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.broker_calls import Toll
-from benchmarks.spine_report import BARE, JITNEY, Around, Heap, Lone, Report, Saturated, markdown
-from benchmarks.summary import Spread
-from benchmarks.wrk import Burst
+from benchmarks.lib.broker_calls import Toll
+from benchmarks.lib.summary import Spread
+from benchmarks.lib.wrk import Burst
+from benchmarks.serving.spine_report import BARE, JITNEY, Around, Heap, Lone, Report, Saturated, markdown
 
 QUIET = Around(load=0.7, others=0.02)
 

@@ -7,7 +7,7 @@ import json
 import httpx2
 import pytest
 
-from benchmarks.stress_test import Call, Plan, closing_line, read_plan, report, run
+from benchmarks.serving.stress_test import Call, Plan, closing_line, read_plan, report, run
 
 pytestmark = pytest.mark.anyio
 

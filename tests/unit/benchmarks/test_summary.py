@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.loops import UNSENT, Call
-from benchmarks.summary import percentile, spread, summarise, text
+from benchmarks.lib.loops import UNSENT, Call
+from benchmarks.lib.summary import percentile, spread, summarise, text
 
 TIMING = b'queue;dur=%.2f, window;dur=0.50, compute;dur=10.00, return;dur=1.25, batch;desc="%d"'
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.translation_engines import Contender, name_of, rates
-from benchmarks.translation_report import Row, markdown, rows_of
-from benchmarks.translation_sentences import sentences
-from benchmarks.translation_weights import SIZES
+from benchmarks.translation.engines import Contender, name_of, rates
+from benchmarks.translation.report import Row, markdown, rows_of
+from benchmarks.translation.sentences import sentences
+from benchmarks.translation.weights import SIZES
 
 MACHINE = {"processor": "some"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.translation_search import Probe, best, next_rate
+from benchmarks.translation.search import Probe, best, next_rate
 
 
 def probe(rate: float, *, met: bool) -> Probe:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from safetensors.torch import load_file
 
-from benchmarks.translation_engines import WrongAnswers, check, in_flight, load, static
-from benchmarks.translation_sentences import longest_first, sentences, tokens
-from benchmarks.translation_weights import END, PAD, SIZES, checkpoint, words
+from benchmarks.translation.engines import WrongAnswers, check, in_flight, load, static
+from benchmarks.translation.sentences import longest_first, sentences, tokens
+from benchmarks.translation.weights import END, PAD, SIZES, checkpoint, words
 
 TINY = SIZES["tiny"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jitney.child import Backoff, Child
+from jitney.up.child import Backoff, Child
 from tests.unit.jitney.ears import PATIENCE, Ear, MakeChild, tiny
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from jitney.child import Child
-from jitney.plan import ChildSpec, Role
+from jitney.up.child import Child
+from jitney.up.plan import ChildSpec, Role
 
 PATIENCE = 10.0  # seconds; only a fault ever waits so long
 MakeChild = Callable[..., Child]

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from jitney.child import Backoff, GaveUp, how_it_ended, reason
-from jitney.plan import Role
+from jitney.up.child import Backoff, GaveUp, how_it_ended, reason
+from jitney.up.plan import Role
 from tests.unit.jitney.ears import PATIENCE, POLITE, STAYS, STUBBORN, Ear, MakeChild
 
 pytestmark = pytest.mark.anyio

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from broker.admin.overview import Facts, LaneOverview, LeaseOverview
+from broker.admin.rights import Right, Role
 from broker.messages import Lane, ModelCard
-from broker.overview import Facts, LaneOverview, LeaseOverview
-from broker.rights import Right, Role
-from jitney.findings import Finding, Mark, of_clocks, of_commands, of_facts, of_overview, of_rights
-from tests.unit.jitney.glances import batcher, facts, model, overview
+from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_facts, of_overview, of_rights
+from tests.unit.jitney.snapshots import batcher, facts, model, overview
 
 NOTHING: Mapping[Role, Sequence[Right]] = {role: [] for role in Role}
 LACKS = [Right(command="blpop", key="bell:")]

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from jitney import __version__
 from jitney.cli import app
-from jitney.greeting import curl_line, curl_lines, greeting
-from jitney.probe import Probe
-from jitney.screen import plain
+from jitney.up.greeting import curl_line, curl_lines, greeting
+from jitney.up.probe import Probe
+from jitney.up.screen import plain
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jitney.plan import ChildSpec, ModelSpec, Role, UsageError, children, default_models, own_name, read_models
-from jitney.up import PortTaken, distinct, take_port
+from jitney.up.command import PortTaken, distinct, take_port
+from jitney.up.plan import ChildSpec, ModelSpec, Role, UsageError, children, default_models, own_name, read_models
 
 
 @pytest.mark.parametrize(

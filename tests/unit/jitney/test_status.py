@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from broker.diagnosis import Diagnosis
-from broker.overview import Facts, LeaseOverview
-from jitney.status import status_facts, status_lines
-from jitney.tables import count, printable, seconds, size, table
-from jitney.watch import complaint
-from tests.unit.jitney.glances import batcher, glance, model
+from broker.admin.overview import Facts, LeaseOverview
+from broker.common.diagnosis import Diagnosis
+from jitney.admin.status import status_facts, status_lines
+from jitney.admin.tables import count, printable, seconds, size, table
+from jitney.admin.watch import complaint
+from tests.unit.jitney.snapshots import batcher, glance, model
 
 
 def row(lines: list[str], *words: str) -> str:

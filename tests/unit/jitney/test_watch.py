@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
-from broker.diagnosis import Diagnosis
+from broker.common.diagnosis import Diagnosis
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.settings import BrokerSettings
-from jitney import watch
-from jitney.glance import Glance, NotSeen, explained
-from tests.unit.jitney.glances import glance, model
+from jitney.admin import watch
+from jitney.admin.snapshot import Glance, NotSeen, explained
+from tests.unit.jitney.snapshots import glance, model
 
 WHY = Diagnosis(tried="redis://h:1/0", cause="nothing listens there", remedy="start the broker")
 
@@ -35,7 +35,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callable[[], Glance]
             if not left:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr("jitney.watch.time.sleep", rest)
+        monkeypatch.setattr("jitney.admin.watch.time.sleep", rest)
         return look
 
     return make
@@ -65,7 +65,7 @@ def test_on_a_terminal_each_look_overwrites_the_last_and_fits_in(
     looks, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("jitney.watch.shutil.get_terminal_size", lambda: os.terminal_size((50, 12)))
+    monkeypatch.setattr("jitney.admin.watch.shutil.get_terminal_size", lambda: os.terminal_size((50, 12)))
     many = [model(f"m{at}@r", dead=at // 39) for at in range(40)]
 
     run(looks(glance(*many), glance(*many)))

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from server.bytes_in_hand import SMALL, BytesInHand
 from server.errors import Problem
+from server.http.bytes_in_hand import SMALL, BytesInHand
 from server.settings import ServerSettings
-from tests.unit.server.house import ScriptedBroker, house
+from tests.unit.server.stand_in import ScriptedBroker, house
 
 pytestmark = pytest.mark.anyio
 

@@ -10,11 +10,11 @@ from typing import ClassVar
 import pytest
 
 from broker.messages import Result
-from server.codec_pool import IN_LINE, LARGE, THREADS, CodecPool
+from server.codecs.encoding import INLINE, weight
+from server.codecs.pool import IN_LINE, LARGE, THREADS, CodecPool
 from server.codecs.work import UNBOUNDED, Work
-from server.encoding import INLINE, weight
 from server.errors import Problem
-from tests.unit.server.house import TIMING, ScriptedBroker, WordCodec, announced, card, house
+from tests.unit.server.stand_in import TIMING, ScriptedBroker, WordCodec, announced, card, house
 
 pytestmark = pytest.mark.anyio
 

@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 
 from broker.messages import Fleet, Speed
-from server.directory import Directory
 from server.errors import Problem
-from server.names import differences
-from tests.unit.server.house import WordCodec, announced, card
+from server.fleet.directory import Directory
+from server.fleet.names import differences
+from tests.unit.server.stand_in import WordCodec, announced, card
 
 NOW = 1_000.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from broker.messages import Timing
-from server.timing import stages
-from tests.unit.server.house import ScriptedBroker, WordCodec, announced, answered, card, house
+from server.http.timing import stages
+from tests.unit.server.stand_in import ScriptedBroker, WordCodec, announced, answered, card, house
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ import gc
 import pytest
 
 from broker.messages import FailureCode, Verdict
-from server.vigil import LATE, ROUND
-from tests.unit.server.house import ScriptedBroker, house
+from server.http.deadline import LATE, ROUND
+from tests.unit.server.stand_in import ScriptedBroker, house
 
 pytestmark = pytest.mark.anyio
 

@@ -9,10 +9,10 @@ import structlog
 
 from broker.contract import Frames
 from broker.errors import BrokerUnavailable
-from server.health import MISSED, READ_LATE, liveness, readiness
-from server.registry import FAILURES
+from server.fleet.discovery import FAILURES
+from server.http.health import MISSED, READ_LATE, liveness, readiness
 from tests.conftest import FakeClock
-from tests.unit.server.house import ScriptedBroker, announced, card, house
+from tests.unit.server.stand_in import ScriptedBroker, announced, card, house
 
 pytestmark = pytest.mark.anyio
 

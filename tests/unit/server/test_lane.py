@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from broker.messages import Lane
-from server.openapi import Live, document
+from server.api.openapi import Live, document
 from server.settings import ServerSettings
-from tests.unit.server.house import ScriptedBroker, announced, card, house
+from tests.unit.server.stand_in import ScriptedBroker, announced, card, house
 
 pytestmark = pytest.mark.anyio
 PATHS = {"/translation": "translation", "/classification": "classification", "/embedding": "embedding"}

@@ -6,9 +6,9 @@ import pytest
 from prometheus_client import generate_latest
 
 from broker.messages import FailureCode, Result, Verdict
+from server.http.ports import registry
 from server.metrics import BUCKETS, Histogram
-from server.ports import registry
-from tests.unit.server.house import ScriptedBroker, house
+from tests.unit.server.stand_in import ScriptedBroker, house
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +44,7 @@ async def test_an_invented_method_is_no_label():
 
 
 async def test_a_client_that_hung_up_is_counted_as_499(monkeypatch):
-    monkeypatch.setattr("server.vigil.LATE", 60.0)  # from the start
+    monkeypatch.setattr("server.http.deadline.LATE", 60.0)  # from the start
     async with house(ScriptedBroker(answers=False)) as jitney:
         await jitney.hang_up_on("life")
 

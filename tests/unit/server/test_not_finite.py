@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from broker.common.numbers import NOT_FINITE, is_finite
 from broker.messages import ModelCard
-from broker.numbers import NOT_FINITE, is_finite
 from server.codecs.contract import Piece, Plan
+from server.codecs.encoding import decode
 from server.codecs.passthrough import PassthroughCodec
-from server.encoding import decode
 from server.errors import Problem
 
 NAN, INFINITE = float("nan"), float("inf")

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from server.api.openapi import Live, document
+from server.api.operations import OPERATIONS
 from server.app import ENDPOINTS
 from server.errors import KINDS
-from server.openapi import Live, document
-from server.operations import OPERATIONS
 from server.settings import ServerSettings
-from tests.unit.server.house import ScriptedBroker, announced, card, house
+from tests.unit.server.stand_in import ScriptedBroker, announced, card, house
 
 pytestmark = pytest.mark.anyio
 

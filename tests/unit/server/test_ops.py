@@ -8,11 +8,11 @@ import msgspec
 import pytest
 import structlog
 
+from broker.common.throttled_log import EVERY
 from broker.errors import BrokerUnavailable
 from broker.messages import FailureCode, Verdict
-from broker.seldom import EVERY
-from server import schema
-from tests.unit.server.house import ScriptedBroker, announced, card, house
+from server.api import schema
+from tests.unit.server.stand_in import ScriptedBroker, announced, card, house
 
 pytestmark = pytest.mark.anyio
 

@@ -7,12 +7,12 @@ import pytest
 
 from broker.errors import BrokerFull, BrokerUnavailable
 from broker.messages import Failure, FailureCode, Speed, Verdict
+from server.api.schema import ProblemDocument
 from server.codecs.contract import CodecError
 from server.codecs.work import UNBOUNDED
 from server.errors import KINDS, Problem, document, headers, patience, problem_of, retry_after
-from server.schema import ProblemDocument
-from server.visit import Reception
-from tests.unit.server.house import ScriptedBroker, WordCodec, announced, card, house
+from server.http.context import Reception
+from tests.unit.server.stand_in import ScriptedBroker, WordCodec, announced, card, house
 
 pytestmark = pytest.mark.anyio
 

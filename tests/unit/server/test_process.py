@@ -13,15 +13,15 @@ import sys
 import pytest
 import structlog
 
+from broker.common.logs import configure_logging
 from broker.errors import BrokerUnfit
-from broker.logs import configure_logging
 from broker.settings import parser_for, pick
 from server.__main__ import main
-from server.defaults import parse
-from server.ports import PortTaken, listening, metrics_served
-from server.serving import Server, uvicorn_config
+from server.fleet.defaults import parse
+from server.http.ports import PortTaken, listening, metrics_served
+from server.http.uvicorn_server import Server, uvicorn_config
 from server.settings import ServerSettings
-from tests.unit.server.house import house
+from tests.unit.server.stand_in import house
 
 pytestmark = pytest.mark.anyio
 

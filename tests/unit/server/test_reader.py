@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from broker.backoff import Backoff
+from broker.common.backoff import Backoff
 from broker.contract import Frames
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.messages import Result
-from server.door import Door
-from server.outbox import Outbox
-from server.reader import BLOCK, Reader
-from tests.unit.server.house import ScriptedBroker, at_once, house
+from server.requests.admission import Outbox
+from server.requests.pending import Door
+from server.requests.reader import BLOCK, Reader
+from tests.unit.server.stand_in import ScriptedBroker, at_once, house
 
 pytestmark = pytest.mark.anyio
 

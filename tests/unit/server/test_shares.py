@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from server.shares import whose_turn
+from server.fleet.shares import whose_turn
 
 
 @dataclass(frozen=True)

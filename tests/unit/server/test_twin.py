@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
-from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
+from broker.memory.twin import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
 from broker.messages import Finish, Limits, Presence, Result
 from server.app import create_app
+from server.broker_tasks import Link
 from server.front_end import FrontEnd
-from server.link import Link
 from server.settings import ServerSettings
-from tests.unit.server.house import WordCodec, card, never
+from tests.unit.server.stand_in import WordCodec, card, never
 
 pytestmark = pytest.mark.anyio
 
@@ -83,7 +83,7 @@ async def test_a_text_travels_there_and_back(clock):
 
 
 async def test_a_broker_that_came_back_empty_gets_what_waits_again(clock, monkeypatch):
-    monkeypatch.setattr("server.reader.BLOCK", 0.01)  # the reader waits for a bell that is gone too
+    monkeypatch.setattr("server.requests.reader.BLOCK", 0.01)  # the reader waits for a bell that is gone too
     store = MemoryStore(clock)
     batcher = Batcher(store, "r1")
     batcher.appear()

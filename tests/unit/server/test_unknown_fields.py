@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.server.house import ScriptedBroker, announced, card, house
+from tests.unit.server.stand_in import ScriptedBroker, announced, card, house
 
 pytestmark = pytest.mark.anyio
 

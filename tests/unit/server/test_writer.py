@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
-from server.writer import PAUSES
-from tests.unit.server.house import ScriptedBroker, house
+from server.requests.writer import PAUSES
+from tests.unit.server.stand_in import ScriptedBroker, house
 
 pytestmark = pytest.mark.anyio
 
@@ -253,7 +253,7 @@ async def test_the_time_left_is_counted_when_the_trip_begins(clock):
 
 
 async def test_a_client_that_hangs_up_cancels_its_jobs(monkeypatch):
-    monkeypatch.setattr("server.vigil.LATE", 60.0)  # from the start
+    monkeypatch.setattr("server.http.deadline.LATE", 60.0)  # from the start
     broker = ScriptedBroker(answers=False)
     async with house(broker) as jitney:
         await jitney.hang_up_on("one two")

@@ -1,0 +1,221 @@
+"""The engine of models that compute a batch in one go: cuts forward groups, and finds whom to blame when one fails."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from batcher.engines.bisection import Inquiry, halves
+from batcher.engines.engine import Done, StepStats
+from batcher.engines.failures import NOT_TRIED, Kind, Trouble
+from batcher.models.contract import Input, Model, Output
+from batcher.policy.budget import TokenBudget
+from batcher.policy.packing import fill, pack, padded
+from batcher.policy.pass_cost import PassCost
+from batcher.serving.lost_device import refuse_lost
+from broker.messages import Job
+from broker.wire import MAX_COST
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Row:
+    """A job in the batch."""
+
+    job: Job
+    length: int  # tokens
+    seconds: float = 0.0  # of the forwards it took part in
+
+
+class BatchEngine:
+    """Keeps `Engine`: every step computes all it holds, in as many forward groups as that takes.
+
+    `cost(input)` gives a length in tokens; without it the job's own cost counts. `pads`: a pass pads its rows to
+    the longest. `progress()` is called after every forward pass, and by a model that reports on its way. Exceptions are
+    bisected: only guilty jobs fail.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        max_size: int = 64,
+        max_tokens: int = 16384,
+        cost: Callable[[Input], int] | None = None,
+        pads: bool = True,
+        progress: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.model = model
+        self.max_size = max_size  # jobs
+        self.max_tokens = max_tokens  # padded tokens of a forward group; both may be changed between steps
+        self.last = StepStats()
+        self.progress = progress
+        self.clock = clock
+        self.budget = TokenBudget()
+        self.pass_cost = PassCost()
+        self._cost, self._pads = cost, pads
+        self._held: list[Job] = []
+        report_to = getattr(model, "report_to", None)
+        if report_to is not None:
+            report_to(progress)
+
+    def room(self) -> int:
+        return max(0, self.max_size - len(self._held))
+
+    def admit(self, jobs: Sequence[Job]) -> None:
+        self._held.extend(jobs)
+
+    def drop(self, job_ids: Collection[str]) -> None:
+        self._held = [job for job in self._held if job.id not in job_ids]
+
+    def step(self) -> list[Done]:
+        """Each job held at the start, exactly once. Jobs admitted meanwhile wait for the next step."""
+        jobs, self._held = self._held, []
+        batch = _Batch(self, [_Row(job, self._length(job)) for job in jobs])
+        done = batch.compute()
+        self.last = batch.stats
+        return done
+
+    def size(self, group: Sequence[_Row]) -> int:
+        """Tokens that the model computes for this group: padded to the longest, if it pads."""
+        lengths = [row.length for row in group]
+        return padded(lengths) if self._pads else sum(lengths)
+
+    def packed(self, rows: Sequence[_Row]) -> list[Sequence[_Row]]:
+        """Groups that are believed to fit, the shortest first."""
+        lengths, room = [row.length for row in rows], self.budget.within(self.max_tokens)
+        if self._pads:
+            groups = pack(lengths, max_tokens=room, pass_cost=self.pass_cost.tokens)
+        else:
+            groups = fill(lengths, max_tokens=room)
+        return [[rows[index] for index in group] for group in groups]
+
+    def _length(self, job: Job) -> int:
+        try:
+            length = operator.index(self._cost(job.input)) if self._cost else job.cost
+        except BaseException as error:
+            # A cost that cannot be told is not yet an answer: the forward will say what is wrong with this input.
+            refuse_lost(error)
+            length = job.cost
+        return min(max(1, length), MAX_COST)
+
+
+class _Batch:
+    """One batch on its way through the model: groups that wait, jobs that are done."""
+
+    def __init__(self, engine: BatchEngine, rows: Sequence[_Row]) -> None:
+        self.stats = StepStats()
+        self._engine = engine
+        self._inquiry = Inquiry(len(rows))
+        self._waiting: deque[Sequence[_Row]] = deque(engine.packed(rows))
+        self._done: list[Done] = []
+
+    def compute(self) -> list[Done]:
+        while self._waiting and not self._inquiry.is_hopeless():
+            self._compute_group(self._waiting.popleft())
+        self._give_up()
+        self._learn()
+        return self._done
+
+    def _compute_group(self, group: Sequence[_Row]) -> None:
+        outcome = self._forward(group)
+        if isinstance(outcome, Trouble):
+            self._meet(outcome, group)
+        elif not _is_list(outcome):
+            self._reject(group, f"{_kind(outcome)} in place of a list of outputs")
+        elif len(outcome) != len(group):
+            self._reject(group, f"{len(outcome)} outputs for {len(group)} inputs")
+        else:
+            self._inquiry.answered()
+            for row, output in zip(group, outcome, strict=True):
+                self._answer(row, output)
+
+    def _answer(self, row: _Row, output: Output) -> None:
+        if trouble := Trouble.of_output(output):
+            self._fail([row], trouble)
+        else:
+            self._done.append(Done(job_id=row.job.id, output=output, seconds=row.seconds))
+
+    def _forward(self, group: Sequence[_Row]) -> Any | Trouble:
+        started = self._engine.clock()
+        try:
+            outputs: Any = self._engine.model.forward([row.job.input for row in group])
+        except BaseException as error:  # SystemExit too: in this thread it is nobody's but the model's
+            return Trouble.of(error)
+        finally:
+            seconds = self._engine.clock() - started
+            self._note(group, seconds)
+            self._engine.progress()
+        self._engine.pass_cost.observe(self._engine.size(group), seconds)
+        return outputs
+
+    def _note(self, group: Sequence[_Row], seconds: float) -> None:
+        for row in group:
+            row.seconds += seconds
+        self.stats.groups += 1
+        self.stats.tokens += sum(row.length for row in group)
+        self.stats.padded_tokens += self._engine.size(group)
+        self.stats.forward_seconds += seconds
+
+    def _meet(self, trouble: Trouble, group: Sequence[_Row]) -> None:
+        if trouble.kind is not Kind.INVALID:
+            # An invalid input is an answer from a model in good health; a thousand of them say nothing about it.
+            self._inquiry.failed()
+        self.stats.out_of_memory += trouble.kind is Kind.MEMORY
+        self.stats.failed += trouble.kind is not Kind.MEMORY
+        if len(group) == 1:
+            self._fail(group, trouble)
+        elif trouble.kind is Kind.MEMORY:
+            self._make_smaller(group)
+        else:
+            self._waiting.extendleft(reversed(halves(group)))
+
+    def _make_smaller(self, group: Sequence[_Row]) -> None:
+        """This group and those that wait, each cut to what is now believed to fit. Suspects stay on their own."""
+        self._engine.budget.did_not_fit(self._engine.size(group))
+        log.warning("forward group did not fit", jobs=len(group), padded_tokens=self._engine.size(group))
+        self._waiting = deque(part for waiting in (group, *self._waiting) for part in self._engine.packed(waiting))
+
+    def _reject(self, group: Sequence[_Row], answered: str) -> None:
+        # Which output belongs to which input can no longer be told, and a smaller group would guess again.
+        message = f"the model answered with {answered}"
+        self._fail(group, Trouble(kind=Kind.ERROR, message=message, error=message))
+
+    def _give_up(self) -> None:
+        for group in self._waiting:
+            self._fail(group, NOT_TRIED)
+
+    def _fail(self, group: Sequence[_Row], trouble: Trouble) -> None:
+        for row in group:
+            failure = trouble.failure(row.job.id)
+            self._done.append(Done(job_id=row.job.id, failure=failure, seconds=row.seconds))
+            code = str(failure.code)
+            log.warning("job failed", job=row.job.id, code=code, tokens=row.length, error=trouble.error or code)
+
+    def _learn(self) -> None:
+        allowed = self._engine.max_tokens
+        if not self.stats.out_of_memory:
+            self._engine.budget.did_fit(allowed)
+        self.stats.budget = self._engine.budget.within(allowed)
+        self.stats.pass_cost = self._engine.pass_cost.tokens
+
+
+def _is_list(outputs: Any) -> bool:
+    """Whether each element is the output of one input. Of a dict or a text it is a key or a letter; of an array, of a
+    named tuple such as (values, indices), a part of what was meant as one."""
+    return isinstance(outputs, list) or type(outputs) is tuple
+
+
+def _kind(outputs: Any) -> str:
+    if inspect.iscoroutine(outputs):
+        outputs.close()  # or Python complains that nobody ever awaited it
+    return f"a {type(outputs).__name__}"

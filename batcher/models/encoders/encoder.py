@@ -1,0 +1,139 @@
+"""What classification and embedding share: an encoder that reads token ids, and what a front end must know of it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from batcher.models.contract import About, Input, OutOfMemory
+from batcher.models.encoders.bert import covers
+from batcher.models.encoders.families import check_family
+from batcher.models.encoders.padded import Padded
+from batcher.models.encoders.recipe import Recipe
+from batcher.models.encoders.unpadded import Unpadded
+from batcher.models.errors import ModelSpecError
+from batcher.models.files.tokenizer import load_tokenizer, tokenizer_json, tokenizer_options
+from batcher.models.files.weights import Weights
+from batcher.models.layers.advice import advise
+from batcher.models.layers.tensors import check_ids, load_network, memory_errors
+from batcher.models.settings import ModelSettings
+
+UNBOUNDED = 100_000  # tokens: tokenizer_config.json says 1e30 where nobody knows
+FALLBACK = 512  # tokens, where nothing in the directory says how many
+WARM = ((1, 8), (8, 32))  # (rows, tokens) of the forwards that warm up
+PLAIN = Recipe(steps=())
+
+
+class Encoder:
+    """Inputs are array("i") with the special tokens that the tokenizer's own post-processor adds.
+
+    The front end encodes; nothing but ids arrives here. Token type ids are left to the network: for a single text they
+    are the zeros that it fills in.
+    """
+
+    def __init__(
+        self, made_of: Any, weights: Weights, settings: ModelSettings, recipe: Recipe = PLAIN, **config: Any
+    ) -> None:
+        check_family(made_of, weights)
+        self._tokenizer = _tokenizer(weights, recipe)
+        network = load_network(made_of, weights, settings, **config)
+        self.device, self.config = network.device, network.config
+        self.longest = _longest(network, weights, self._tokenizer, recipe, settings)
+        self._weights, self._settings = weights, settings
+        self._vocabulary = int(self.config.get_text_config().vocab_size)
+        self._network = _ready(network, settings.dtype)
+        self.pads = self._network.pads
+
+    def states(self, inputs: Sequence[Input]) -> list[torch.Tensor]:
+        """For each input its last hidden states [tokens, width]. Raises `InvalidInput`."""
+        return self._network.states(self._rows(inputs))
+
+    def logits(self, inputs: Sequence[Input]) -> torch.Tensor:
+        """[inputs, labels] in fp32, where the network has a classifier. Raises `InvalidInput`."""
+        return self._network.logits(self._rows(inputs)).float()
+
+    def _rows(self, inputs: Sequence[Input]) -> list[array[int]]:
+        return [check_ids(ids, vocabulary=self._vocabulary, longest=self.longest) for ids in inputs]
+
+    @torch.inference_mode()
+    def first(self, compute: Any) -> torch.Tensor:
+        """What `states` or `logits` gives for one short text. Raises `ModelSpecError` for what cannot compute one."""
+        try:
+            with memory_errors():
+                result: torch.Tensor = compute([array("i", [1] * min(2, self.longest))])[0]
+                return result
+        except OutOfMemory:
+            raise
+        except Exception as error:  # whatever a network says that wants more than token ids
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            kind = self.config.model_type
+            raise ModelSpecError(f"{self._weights.directory} ({kind}) cannot compute a text: {reason}") from error
+
+    def prompt_tokens(self, prompt: str) -> int:
+        """How many tokens a prompt begins a text with, as sentence-transformers counts them."""
+        if not prompt:
+            return 0
+        ids = self._tokenizer(prompt, truncation=True, max_length=self.longest)["input_ids"]
+        return len(ids) - (1 if ids and ids[-1] in self._tokenizer.all_special_ids else 0)
+
+    def about(
+        self, *, task: str, revision: str, labels: Sequence[str] = (), options: Mapping[str, Any] | None = None
+    ) -> About:
+        return About(
+            task=task,
+            codec="text",
+            revision=revision,
+            max_cost=self.longest,
+            labels=labels,
+            files={"tokenizer.json": tokenizer_json(self._tokenizer)},
+            options={**tokenizer_options(self._tokenizer), "long_text": self._settings.long_text, **(options or {})},
+            description=str(self._weights.notes.get("description", "")),
+        )
+
+    def warm_up_inputs(self) -> Iterator[list[array[int]]]:
+        """Batches that make every library choose its kernels before the first caller waits."""
+        for rows, tokens in WARM:
+            yield [array("i", [1] * min(tokens, self.longest))] * rows
+
+
+def _ready(network: Any, dtype: str) -> Unpadded | Padded:
+    """Without padding where this is known to compute the same; the way of transformers elsewhere."""
+    if network.device.type != "cpu":
+        return Padded(network, dtype)
+    linears = [part.weight for part in network.modules() if isinstance(part, nn.Linear)]
+    if linears:
+        hidden, width = max(linears, key=torch.Tensor.numel).shape  # its widest layer, which takes most of its time
+        advise(width, hidden, dtype)
+    return Unpadded(network, dtype) if covers(network.config) else Padded(network, dtype)
+
+
+def _tokenizer(weights: Weights, recipe: Recipe) -> Any:
+    options = dict(recipe.tokenizer_options)
+    if recipe.max_seq_length is not None:
+        options.setdefault("model_max_length", recipe.max_seq_length)
+    return load_tokenizer(weights, options, lower_case=recipe.do_lower_case)
+
+
+def _longest(network: Any, weights: Weights, tokenizer: Any, recipe: Recipe, settings: ModelSettings) -> int:
+    """Tokens, special ones included: the least of what the network, its tokenizer and its makers say."""
+    said = [weights.notes.get("max_cost"), tokenizer.model_max_length, _positions(network)]
+    known = [int(length) for length in said if length and length < UNBOUNDED]
+    if not known and settings.long_text == "truncate":
+        raise ModelSpecError(
+            f"{weights.directory} does not say how long a text may be, so it cannot be truncated: "
+            'say so in its jitney.json, as in {"max_cost": 512}'
+        )
+    return min(known, default=FALLBACK)
+
+
+def _positions(network: Any) -> int | None:
+    """Rows of the position table that a token can have: RoBERTa and its kin count from the padding's row on."""
+    for name, part in network.named_modules():
+        if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
+            return part.num_embeddings - (0 if part.padding_idx is None else part.padding_idx + 1)
+    positions = getattr(network.config.get_text_config(), "max_position_embeddings", None)
+    return int(positions) if positions and positions > 0 else None

@@ -1,0 +1,82 @@
+"""Any encoder as transformers computes it: other architectures than BERT's, and CUDA cards."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from batcher.models.encoders.families import has_padding, is_paddable
+from batcher.models.layers.int8 import pack_int8
+from batcher.models.layers.tensors import is_classifier, pad
+
+NEVER = -1  # no token: a network that looks for padding among the ids finds none
+
+
+class Padded:
+    """Each text as alone. Where padding would show, only texts of one length are computed together.
+
+    A real token is never padding: a classifier that reads the last token finds it by the ids, so without a padding
+    token of its own it sees texts of one length, and nothing to look for.
+    """
+
+    def __init__(self, network: Any, dtype: str) -> None:
+        self._network = network
+        config = network.config.get_text_config()
+        self.pads = is_paddable(network.config) and (has_padding(network.config) or not is_classifier(network))
+        self._fill = config.pad_token_id if has_padding(network.config) else 0  # under the mask, where nobody looks
+        if not has_padding(network.config):
+            config.pad_token_id = NEVER
+        if dtype == "int8":
+            _replace_linear(network)
+
+    def states(self, rows: Sequence[array[int]]) -> list[torch.Tensor]:
+        """For each row of ids its last hidden states [tokens, width]."""
+        placed: dict[int, torch.Tensor] = {}
+        for numbers, output in self._computed(rows):
+            hidden = output.last_hidden_state
+            placed |= {number: states[: len(rows[number])] for number, states in zip(numbers, hidden, strict=True)}
+        return [placed[number] for number in range(len(rows))]
+
+    def logits(self, rows: Sequence[array[int]]) -> torch.Tensor:
+        """[rows, labels]."""
+        placed: dict[int, torch.Tensor] = {}
+        for numbers, output in self._computed(rows):
+            placed |= dict(zip(numbers, output.logits, strict=True))
+        return torch.stack([placed[number] for number in range(len(rows))])
+
+    def _computed(self, rows: Sequence[array[int]]) -> Iterator[tuple[Sequence[int], Any]]:
+        """Pairs (numbers of rows, what the network gives for them)."""
+        for numbers in self._companies(rows):
+            ids, mask = pad([rows[number] for number in numbers], self._fill, self._network.device)
+            yield numbers, self._network(input_ids=ids, attention_mask=mask)
+
+    def _companies(self, rows: Sequence[array[int]]) -> Sequence[Sequence[int]]:
+        if self.pads:
+            return [range(len(rows))]
+        of_length: dict[int, list[int]] = {}
+        for number, row in enumerate(rows):
+            of_length.setdefault(len(row), []).append(number)
+        return list(of_length.values())
+
+
+class _Int8(nn.Module):
+    """In the place of an nn.Linear."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self._compute = pack_int8(linear.weight.detach(), None if linear.bias is None else linear.bias.detach())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._compute(x)
+
+
+def _replace_linear(network: nn.Module) -> None:
+    for name, part in network.named_children():
+        if type(part) is nn.Linear:  # not what is made from it: that has reasons of its own, and reads its weights
+            setattr(network, name, _Int8(part))
+        else:
+            _replace_linear(part)

@@ -1,0 +1,1 @@
+"""What networks are built of: weights packed for the numbers of the setting."""

@@ -1,0 +1,40 @@
+"""What one more forward pass costs, in tokens: learned, since it is tens on a CPU and thousands on a fast card. Pure.
+
+Fits `seconds = fixed + per_token * padded_tokens` to the passes seen lately; the answer is fixed / per_token.
+"""
+
+from __future__ import annotations
+
+from batcher.policy.decayed_regression import FadingLine
+from batcher.policy.packing import PASS_COST
+
+MEMORY = 0.99  # weight that an older pass keeps with each newer one: about the last hundred count
+ENOUGH = 8.0  # weight of passes seen, before the fit is believed
+SPREAD = 0.2  # their sizes must differ by this share of the mean, or a line through them means nothing
+LEAST, MOST = 8, 8192  # a pass is never free; and beyond this the padding would be the larger mistake
+
+
+class PassCost:
+    """What `pack` wants to know, from the passes seen so far."""
+
+    def __init__(self) -> None:
+        self._line = FadingLine(memory=MEMORY)
+        self._tokens = PASS_COST
+
+    @property
+    def tokens(self) -> int:
+        """The cost of a pass; a first guess until enough was seen."""
+        return self._tokens
+
+    def observe(self, padded_tokens: int, seconds: float) -> None:
+        """A pass over this many padded tokens took so long."""
+        self._line.observe(padded_tokens, seconds)
+        if self._line.weight >= ENOUGH:
+            self._fit()
+
+    def _fit(self) -> None:
+        line = self._line
+        if line.variance < (SPREAD * line.mean_x) ** 2 or line.slope <= 0.0:
+            return  # passes of one size, or noise: what was known before stays
+        fixed = line.mean_y - line.slope * line.mean_x
+        self._tokens = round(min(max(fixed / line.slope, LEAST), MOST))

@@ -1,0 +1,1 @@
+"""The life of a batch: claimed, computed, finished, under a lease that a heartbeat keeps alive."""

@@ -1,0 +1,161 @@
+"""When and what a batcher claims: late, so that the backlog stays in the broker for every card."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from batcher.policy.window import Window, closing_reason, time_to_stage
+from batcher.serving.batch import Batch
+from batcher.serving.retry import Patience
+from broker.contract import NEVER, BatcherBroker
+from broker.errors import TripFailed
+from broker.messages import Claim, Lane, Limits
+
+IDLE_WAIT = 0.5  # seconds that a lost wake token may cost
+SERVER_GRAIN = 0.15  # seconds: servers look after blocked clients ten times a second (hz), and wake them so much later
+POLL = 0.005  # seconds between two looks at the queue in the last moments of a fixed window; a quarter of a short one
+EIGHTH = 1 / 8  # of every batch is for bulk that has waited
+
+
+class Claims:
+    """Claims one batch at a time, under names that no other batch ever had."""
+
+    def __init__(
+        self,
+        broker: BatcherBroker,
+        limits: Limits,
+        *,
+        batcher: str,
+        patience: Patience,
+        stopping: asyncio.Event,
+        clock: Callable[[], float],
+        predict: Callable[[int], float] = lambda jobs: 0.0,
+    ) -> None:
+        self._broker, self._batcher, self._patience = broker, batcher, patience
+        self._stopping, self._clock = stopping, clock
+        self._predict = predict  # seconds that a batch of so many jobs takes; 0.0 while nobody knows
+        self.limits = limits  # those of the next batch; replaced whole when an operator changes them
+        self._count = 0
+        self._trip = 0.001  # seconds: a round trip to the broker, as measured
+        self._may_wait = True  # jobs may wait already, so do not block for a token first
+        self._may_stage = False  # jobs gather while the card is busy, and none of them is a suspect
+        self.has_suspects = False  # in the last claim, or behind it: what runs beside them would share their blame
+        self._bulk_lead = 0.0  # batches by which bulk has had more than its eighth
+        self._suspects_next = False  # suspects take turns with new work, which a fresh process serves first
+
+    async def when_woken(self, limits: Limits | None = None) -> Batch | None:
+        """For an idle card: block for the wake token, hold a fixed window open, claim. None when nothing waits."""
+        # Redis looks after blocked clients at its own pace (hz), so we block for the first job only; it is not the
+        # clock of the window.
+        limits, wait = limits or self.limits, self._wait
+        if limits.policy != "fixed":
+            return await self._claim(Window(limits=limits, opened_at=self._clock()), wait=wait)
+        if wait:
+            await self._patience.ask(lambda: self._broker.wait(wait))
+        window = await self._hold_open(limits)
+        return None if self._stopping.is_set() else await self._claim(window)
+
+    async def beside(self, room: Limits) -> Batch | None:
+        """For an engine with jobs in flight: block for the wake token, claim what has room beside them."""
+        return await self._claim(Window(limits=room, opened_at=self._clock()), staged=True, wait=self._wait)
+
+    @property
+    def _wait(self) -> float:
+        """Seconds to block for a token."""
+        return 0.0 if self._may_wait else IDLE_WAIT
+
+    async def before(self, running: asyncio.Future[None], predicted_end: float) -> Batch | None:
+        """For a busy card: claim the next batch just before it comes free, so that it never waits for the broker."""
+        if not self._may_stage:
+            return None
+        await asyncio.wait([running], timeout=time_to_stage(predicted_end, self._trip, self._clock()))
+        if running.done() or self._stopping.is_set():
+            return None
+        limits = self.limits
+        window = Window(limits=limits, opened_at=self._clock())
+        if limits.policy == "fixed":
+            depth = await self._patience.ask(self._broker.depth)
+            window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
+            if not depth.jobs or window.is_open(predicted_end, depth):
+                return None
+        return await self._claim(window, staged=True)
+
+    async def _hold_open(self, limits: Limits) -> Window:
+        depth = await self._patience.ask(self._broker.depth)
+        window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
+        # The jobs stay in the queue meanwhile, where another card may take them.
+        while depth.jobs and window.is_open(self._clock(), depth) and not self._stopping.is_set():
+            await self._company(window.time_left(self._clock()))
+            depth = await self._patience.ask(self._broker.depth)
+        return window
+
+    async def _company(self, left: float) -> None:
+        """Until a batch's worth waits, for which ADMIT pushes the wake token, or a part of the time left is over."""
+        if left > SERVER_GRAIN:
+            await self._patience.ask(lambda: self._broker.wait(min(left - SERVER_GRAIN, IDLE_WAIT)))
+        else:  # the server would wake us too late
+            await asyncio.sleep(min(left, max(POLL / 5, min(left / 4, POLL))))
+
+    async def _claim(self, window: Window, *, staged: bool = False, wait: float = 0.0) -> Batch | None:
+        self._count += 1
+        name, limits, waited = f"{self._batcher}:{self._count}", window.limits, self._clock() - window.opened_at
+        claim = await self._ask_for(name, limits, staged=staged, wait=wait)
+        if not claim.jobs and not claim.spoiled:
+            return None
+        return Batch(
+            claim=claim,
+            claimed_at=self._clock(),
+            window=0.0 if staged else waited,
+            closed_by=closing_reason(claim.closed_by, staged=staged, limits=limits),
+            is_staged=staged,
+        )
+
+    async def _ask_for(self, name: str, limits: Limits, *, staged: bool, wait: float) -> Claim:
+        suspects, waits, bulk_after = self._suspects_next, [wait], self._bulk_after(self.limits.max_batch_size)
+
+        async def ask() -> Claim:
+            # A lost answer is asked for again by the same name, which claims nothing more; and need not wait for it.
+            asked_at, wait = self._clock(), waits.pop() if waits else 0.0
+            claim = await self._broker.drain(
+                name, limits, staged=staged, suspects=suspects, wait=wait, bulk_after=bulk_after
+            )
+            self._learn(claim, self._clock() - asked_at, waited=wait > 0.0)
+            self._bulk_lead = bulk_lead(self._bulk_lead, claim, limits)
+            return claim
+
+        try:
+            return await self._patience.ask(ask)
+        except TripFailed:  # its jobs may reach another batcher
+            await self._patience.ask(lambda: self._broker.release(name))
+            raise
+
+    def _bulk_after(self, size: int) -> float:
+        """Seconds that bulk may be passed over: a quarter of a full batch's time, unless it has had its share."""
+        return self._predict(size) / 4 if self._bulk_lead <= 0.0 else NEVER
+
+    def _learn(self, claim: Claim, elapsed: float, *, waited: bool) -> None:
+        if not waited:
+            self._trip += 0.1 * (elapsed - self._trip)
+        self._may_wait = claim.left > 0
+        # By the jobs too: an answer that was asked for again does not say why the claim ended.
+        are_suspects = claim.closed_by == "suspects" or any(job.attempts for job in claim.jobs)
+        self._suspects_next = not are_suspects
+        self.has_suspects = are_suspects or claim.suspects > 0
+        # Jobs that were there before we asked: they came while the card was busy, and others will. A card that had to
+        # wait for its job need not look for a next one while it computes.
+        age = max((claim.claimed - job.admitted for job in claim.jobs), default=0.0)
+        self._may_stage = not self.has_suspects and (self._may_wait or age > elapsed)
+
+
+def bulk_lead(before: float, claim: Claim, limits: Limits) -> float:
+    """By how many batches bulk is ahead of its eighth after this claim: it has to sit out until that is made up for.
+
+    In small batches one job is more than an eighth, and a long job may be the whole of any. Nobody is ahead where a
+    batch had room to spare; and at the most seven batches are owed, however long bulk had all cards for itself.
+    """
+    if claim.closed_by not in ("size", "tokens", "bytes"):
+        return 0.0
+    bulk = [job for job in claim.jobs if job.lane is Lane.BULK]
+    share = max(len(bulk) / limits.max_batch_size, sum(job.cost for job in bulk) / limits.max_batch_tokens)
+    return min(max(0.0, before + share - EIGHTH), 1.0 - EIGHTH)

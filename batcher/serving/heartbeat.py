@@ -1,0 +1,98 @@
+"""The heartbeat: an OS thread that keeps the leases alive for as long as the engine makes progress, and no longer."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+
+import structlog
+
+from broker.common.throttled_log import Seldom
+from broker.contract import Heart
+from broker.errors import BrokerError
+from broker.messages import Presence, Pulse
+
+STALLED = 70  # exit status: EX_SOFTWARE
+log = structlog.get_logger("batcher")
+
+
+@dataclass(slots=True)
+class Vitals:
+    """What the loop tells the heartbeat. Each field is replaced whole, so no lock is needed."""
+
+    batches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # leases held → ids of their live jobs
+    progressed_at: float = 0.0
+    hears_broker: bool = False  # the last beat was answered
+
+    def progress(self) -> None:
+        """The engine did something: a forward pass ended, or a batch was claimed."""
+        self.progressed_at = monotonic()
+
+    def is_stalled(self, now: float, max_step: float) -> bool:
+        """Whether jobs are held and the engine has not moved within its bound."""
+        return self.still_for(now) > max_step
+
+    def still_for(self, now: float) -> float:
+        """Seconds since the engine last moved; 0.0 while it holds nothing."""
+        return now - self.progressed_at if self.batches else 0.0
+
+
+class Heartbeat:
+    """Beats every quarter of a lease. A beat proves progress: a hung model loses its leases and its process."""
+
+    def __init__(
+        self,
+        heart: Heart,
+        vitals: Vitals,
+        *,
+        presence: Callable[[], Presence],
+        on_pulse: Callable[[Pulse], None],
+        lease: float,
+        max_step: float,
+    ) -> None:
+        self._heart, self._vitals, self._presence, self._on_pulse = heart, vitals, presence, on_pulse
+        self._interval, self._max_step = lease / 4, max_step
+        self._stopping = threading.Event()
+        self._missed, self._crashed = Seldom(log.warning), Seldom(log.exception)
+        # Not a task of the event loop, and a daemon: a model that holds the interpreter up must not hold up this.
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            if self._vitals.is_stalled(monotonic(), self._max_step):
+                self._end_process()
+            self._beat()
+            if self._stopping.wait(self._interval):
+                return
+
+    def _beat(self) -> None:
+        try:
+            self._on_pulse(self._heart.beat(self._presence(), self._vitals.batches))
+        except BrokerError as error:
+            self._vitals.hears_broker = False
+            self._missed("beat failed", error=str(error))
+        except Exception:  # a batcher without a heart would lose every lease and hold no model to account
+            self._crashed("beat failed")
+        else:
+            self._vitals.hears_broker = True
+            if self._missed.is_over() | self._crashed.is_over():
+                log.info("beats again")
+
+    def _end_process(self) -> None:
+        log.critical(
+            "model stalled: this process ends, its jobs go to another",
+            max_step=self._max_step,
+            batches=list(self._vitals.batches),
+        )
+        os._exit(STALLED)  # the model thread cannot be stopped in any gentler way

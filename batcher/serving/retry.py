@@ -1,0 +1,66 @@
+"""Asking the broker again. Every step of the protocol is idempotent, so a lost answer is simply asked for once more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from time import monotonic
+from typing import TypeVar
+
+import structlog
+
+from broker.common.backoff import Backoff
+from broker.common.throttled_log import Seldom
+from broker.errors import BrokerUnavailable, TripFailed
+
+PAUSE = 1.0  # seconds after something went wrong that nobody expected
+GRACE = 5.0  # seconds that a process which should end still asks for
+TRIES, ENOUGH = 5, 10.0  # attempts, seconds: then a trip will not be made, if others are meanwhile
+
+Answer = TypeVar("Answer")
+log = structlog.get_logger("batcher")
+
+
+class Patience:
+    """Asks until it is answered; once `stopping` is set, only for a grace period.
+
+    While the broker is away it waits for ever. A trip that fails while the broker answers others is given up.
+    """
+
+    def __init__(
+        self,
+        stopping: asyncio.Event,
+        on_wait: Callable[[], None],
+        hears_broker: Callable[[], bool] = lambda: False,  # by another connection
+    ) -> None:
+        self._stopping, self._on_wait, self._hears_broker = stopping, on_wait, hears_broker
+        self._away = Seldom(log.warning)
+
+    async def ask(self, act: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What `act` answers in the end. Raises `BrokerUnavailable` only while stopping, and `TripFailed`."""
+        backoff, given_up_at = Backoff(), float("inf")
+        began, failed = monotonic(), 0
+        while True:
+            try:
+                answer = await act()
+            except BrokerUnavailable as error:
+                if self._stopping.is_set():
+                    given_up_at = min(given_up_at, monotonic() + GRACE)
+                if monotonic() >= given_up_at:
+                    raise
+                failed = failed + 1 if self._hears_broker() else 0
+                if failed >= TRIES and monotonic() - began >= ENOUGH:
+                    raise TripFailed(f"{failed} attempts failed while the broker answered others: {error}") from error
+                self._away("broker away", error=str(error))
+            else:
+                if self._away.is_over():
+                    log.info("broker is back")
+                return answer
+            self._on_wait()
+            await asyncio.sleep(backoff.pause())
+
+    async def pause(self) -> None:
+        """A while, or until it is time to stop."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), PAUSE)

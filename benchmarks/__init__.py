@@ -1,0 +1,1 @@
+"""How fast Jitney is: each measurement is `python -m benchmarks NAME`."""

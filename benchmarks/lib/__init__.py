@@ -1,0 +1,1 @@
+"""What the measurements share: load, a stack of our own to measure, the machine."""

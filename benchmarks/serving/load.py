@@ -1,0 +1,231 @@
+"""Load for a Jitney that runs: how many requests it answers in a second, and how soon.
+
+    python -m benchmarks.serving.load --rate 200 --arrivals poisson --duration 30
+    python -m benchmarks.serving.load --concurrency 64
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+if __name__ == "__main__":  # also as a file: its siblings are found from the root
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.lib.arrivals import KINDS, schedule
+from benchmarks.lib.http_client import HttpClient
+from benchmarks.lib.loops import Answer, Send, Sender
+from benchmarks.lib.summary import ANSWERED, Summary, summarise, text
+
+TEXT = "Life is like a box of chocolates."
+FAILED_RECORD = b'"error":{'  # cannot stand within a JSON string: its quotes would be escaped there
+Number = TypeVar("Number", int, float)
+Returned = TypeVar("Returned")
+Watch = Callable[[Sender], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to send, and how."""
+
+    url: str
+    path: str
+    texts: Sequence[str]
+    records: int  # in each request
+    languages: tuple[str, str] | None  # from, to
+    concurrency: int | None  # clients of the closed loop; None for the open one
+    rate: float | None  # requests a second of the open loop
+    arrivals: str  # poisson | constant
+    duration: float  # seconds measured
+    warm_up: float  # seconds before that, not measured
+    timeout: float  # seconds a request may take from when it was due
+    seed: int
+    max_in_flight: int
+
+    @property
+    def title(self) -> str:
+        if self.concurrency is not None:
+            return (
+                f"closed loop, {self.concurrency} client(s), {self.duration:g} s (a client that waits sends nothing: "
+                "a stall is seen by the few who are in it, and waiting is hidden)"
+            )
+        return f"open loop, {self.arrivals} arrivals, {self.rate:g}/s, {self.duration:g} s, from the intended send time"
+
+
+def bodies(plan: Plan) -> list[bytes]:
+    """The bodies to send in turn: every text is used, and the last body is filled up with the first ones."""
+    languages = dict(zip(("fromLang", "toLang"), plan.languages, strict=True)) if plan.languages else {}
+    filled = []
+    for first in range(0, len(plan.texts), plan.records):
+        numbers = [(first + offset) % len(plan.texts) for offset in range(plan.records)]
+        records = [{"id": str(at), "text": plan.texts[number]} for at, number in enumerate(numbers)]
+        filled.append(json.dumps({"payload": {**languages, "records": records}}, ensure_ascii=False).encode())
+    return filled
+
+
+def sending(client: HttpClient, path: str, bodies: Sequence[bytes]) -> Send:
+    """How one request is sent: whatever happens is an outcome."""
+    requests = [client.request(path, body) for body in bodies]
+
+    async def send(number: int, seconds: float) -> Answer:
+        try:
+            async with asyncio.timeout(seconds):
+                reply = await client.send(requests[number % len(requests)])
+        except TimeoutError:
+            return Answer("timeout")
+        except (OSError, ValueError) as error:
+            return Answer(type(error).__name__)
+        if reply.status == 200 and FAILED_RECORD in reply.body:
+            return Answer("200, records failed")
+        return Answer(str(reply.status), reply.header(b"server-timing"))
+
+    return send
+
+
+async def measure(plan: Plan, watch: Watch | None = None) -> Summary:
+    """Run the plan, and `watch` beside it. Raises `OSError` when nobody listens, `ValueError` for no URL of ours."""
+    with HttpClient(plan.url) as client:
+        async with asyncio.timeout(plan.timeout):
+            await client.check()
+        sender = Sender(send=sending(client, plan.path, bodies(plan)), timeout=plan.timeout)
+        async with _beside(watch(sender) if watch else asyncio.sleep(0)):
+            await _run(plan, sender)
+    return summarise(sender.calls, plan.warm_up, plan.duration)
+
+
+async def _run(plan: Plan, sender: Sender) -> None:
+    seconds = plan.warm_up + plan.duration
+    if plan.concurrency is not None:
+        await sender.closed(plan.concurrency, seconds)
+    elif plan.rate is not None:
+        await sender.open(schedule(plan.rate, seconds, plan.arrivals, plan.seed), plan.max_in_flight)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """`work` runs as long as the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def show_progress(sender: Sender) -> None:
+    """One line a second, written over the last."""
+    counted = answered = failed = seconds = 0
+    while True:
+        await asyncio.sleep(1.0)
+        seconds += 1
+        fresh = sender.calls[counted:]
+        good = sum(call.outcome == ANSWERED for call in fresh)
+        counted, answered, failed = counted + len(fresh), answered + good, failed + len(fresh) - good
+        line = f"{seconds:>4} s   {good:>6} answered in this second, {answered} in all, {failed} failed"
+        print(f"\r{line:<78}", end="", file=sys.stderr, flush=True)
+
+
+def read_plan(arguments: Sequence[str] | None = None) -> tuple[Plan, Path | None]:
+    """The plan that the command line asks for, and where its summary goes as JSON."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.serving.load", description=(__doc__ or "").splitlines()[0]
+    )
+    add = parser.add_argument
+    loop = parser.add_mutually_exclusive_group(required=True)
+    loop.add_argument("--concurrency", type=above(0), help="closed loop: clients that each wait for their answer")
+    loop.add_argument("--rate", type=above(0.0), help="open loop: requests a second, whatever comes back")
+    add("--arrivals", choices=KINDS, default="poisson", help="of the open loop [default: poisson]")
+    add("--url", default="http://127.0.0.1:9527", help="the front end [default: %(default)s]")
+    add("--path", help="where to post [default: /models/synthetic, with languages /translation]")
+    add("--records", type=above(0), default=1, help="records in each request [default: 1]")
+    add("--text", default=TEXT, help="the text of every record [default: %(default)s]")
+    add("--texts-file", type=Path, help="texts instead, one a line, taken in turn")
+    add("--from-lang", help="language to translate from; goes with --to-lang")
+    add("--to-lang", help="language to translate to")
+    add("--duration", type=above(0.0), default=10.0, help="seconds to measure [default: 10]")
+    add("--warm-up", type=at_least_zero, default=2.0, help="seconds before that, not measured [default: 2]")
+    add("--timeout", type=above(0.0), default=10.0, help="seconds for a request from when it was due [default: 10]")
+    add("--max-in-flight", type=above(0), default=512, help="of the open loop; more wait, and it counts [default: 512]")
+    add("--seed", type=int, default=0, help="of the arrivals [default: 0]")
+    add("--json", type=Path, metavar="FILE", help="write the plan and the summary there as well")
+    values = parser.parse_args(arguments)
+    try:
+        return _plan(values), values.json
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+
+
+def _plan(values: argparse.Namespace) -> Plan:
+    asked = vars(values).copy()
+    read, write, file, text = (asked.pop(name) for name in ("from_lang", "to_lang", "texts_file", "text"))
+    del asked["json"]
+    if (read is None) != (write is None):
+        raise ValueError("--from-lang and --to-lang go together")
+    asked["languages"] = (read, write) if read else None
+    asked["path"] = asked["path"] or ("/translation" if read else "/models/synthetic")
+    asked["texts"] = [line for line in file.read_text("utf-8").splitlines() if line.strip()] if file else [text]
+    if not asked["texts"]:
+        raise ValueError(f"{file} holds no text")
+    return Plan(**asked)
+
+
+def above(least: Number) -> Callable[[str], Number]:
+    """A reader of numbers of the same kind as `least` that refuses those not above it."""
+    kind = type(least)
+
+    def read(text: str) -> Number:
+        if not (number := kind(text)) > least:
+            raise argparse.ArgumentTypeError(f"above {least}, please")
+        return number
+
+    read.__name__ = kind.__name__  # argparse names it when the text is no number at all
+    return read
+
+
+def at_least_zero(text: str) -> float:
+    if not (number := float(text)) >= 0.0:
+        raise argparse.ArgumentTypeError("at least 0, please")
+    return number
+
+
+def fast_run(main: Coroutine[Any, Any, Returned]) -> Returned:
+    """Run it on uvloop where that is installed: half the client's own time."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when anything was answered."""
+    plan, file = read_plan(arguments)
+    try:
+        summary = fast_run(measure(plan, show_progress if sys.stderr.isatty() else None))
+    except OSError as error:
+        print(f"nothing listens at {plan.url} ({error}); start one: make serve, or jitney up", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if sys.stderr.isatty():
+        print(f"\r{'':<78}\r", end="", file=sys.stderr, flush=True)
+    print(f"{plan.title}\n{plan.url}{plan.path}, {plan.records} record(s) a request\n{text(summary)}")
+    if file:
+        file.write_text(json.dumps({"plan": asdict(plan), "summary": asdict(summary)}, indent=2) + "\n")
+    return 0 if summary.answered else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,208 @@
+"""The spine measured: throughput beside bare Starlette, the broker's work for a batch, a lone client's latency.
+
+    python -m benchmarks.serving.spine --json spine.json
+
+All of it runs on this machine in one go, two of each and interleaved: on a shared machine figures from two runs cannot
+be compared. `taskset -c 0,1 python -m benchmarks.serving.spine` holds it to two cores of a larger one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+if __name__ == "__main__":  # also as a file: its siblings are found from the root
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.lib import machine, wrk
+from benchmarks.lib.broker_calls import Reading, toll
+from benchmarks.lib.http_client import HttpClient, Reply
+from benchmarks.lib.stack import NAMESPACE, Child, House, NotReady, open_house
+from benchmarks.lib.summary import Spread, spread
+from benchmarks.serving.load import TEXT, Returned, above, fast_run
+from benchmarks.serving.spine_report import BARE, JITNEY, Around, Heap, Lone, Report, Saturated, markdown
+from broker.errors import BrokerUnavailable
+from broker.keys import Keys
+
+SPEC = "synthetic:10ms+0ms"
+NAME, FIXED = "synthetic", "fixed"  # the batchers, by the names they serve under
+SLEEPER = "sleeps-10"  # of the bare server
+BATCH_SIZES = (64, 16)
+RECORDS = 256  # in a request that is to cost few ADMITs
+WARM_UP = 20  # requests
+LIMITS_TAKEN_UP = 1.5  # seconds until a beat has surely brought the batcher its new limits
+ANSWER_LIMIT = 60.0  # seconds
+
+
+class NotMeasured(Exception):
+    """A server did not answer as it should; the message says what it said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How often, and how long."""
+
+    rounds: int
+    seconds: int  # of each run of wrk
+    connections: int
+    requests: int  # of the lone client in each round
+    batches: int  # that a heap makes
+
+
+def measure(plan: Plan, house: House) -> Report:
+    """All of it, in the order of the report. Raises `NotReady`, `NotMeasured`, `wrk.WrkFailed`."""
+    bare, front_end, batcher = house.start_bare(), house.start_front_end(), house.start_batcher(NAME, SPEC)
+    house.wait_until_it_answers(bare, NAME)
+    house.wait_until_it_answers(front_end, NAME)
+    saturated, heaps, lone = [], [], []
+    for _ in range(plan.rounds):
+        saturated.append(_saturate(plan, house, bare, BARE))
+        saturated.append(_saturate(plan, house, front_end, JITNEY, batcher))
+    for _ in range(plan.rounds):
+        heaps += [_work_off(plan, house, front_end, batcher, size) for size in BATCH_SIZES]
+    # Only now: while calls are counted, no other batcher may beat.
+    house.start_batcher(FIXED, SPEC, "--policy", "fixed", "--max-wait", "0.005")
+    house.wait_until_it_answers(front_end, FIXED)
+    for _ in range(plan.rounds):
+        lone.append(_ask_alone(plan, house, f"{BARE}, no model", bare, NAME))
+        lone.append(_ask_alone(plan, house, f"{BARE}, sleeping 10 ms in a thread", bare, SLEEPER))
+        lone.append(_ask_alone(plan, house, f"{JITNEY}, policy adaptive", front_end, NAME))
+        lone.append(_ask_alone(plan, house, f"{JITNEY}, policy fixed, max_wait 5 ms", front_end, FIXED))
+    about = {**machine.describe(), "broker": house.broker.kind, "wrk": f"-t1 -c{plan.connections} -d{plan.seconds}s"}
+    return Report(machine=about, saturated=saturated, heaps=heaps, lone=lone)
+
+
+def _saturate(plan: Plan, house: House, server: Child, name: str, batcher: Child | None = None) -> Saturated:
+    def post() -> wrk.Burst:
+        return wrk.run(f"{server.url}/models/{NAME}", body(1), connections=plan.connections, seconds=plan.seconds)
+
+    burst, spent = _counted(house, batcher, post)
+    if burst.requests <= burst.refused:
+        raise NotMeasured(f"{name} answered none of {burst.requests} requests with a 200\n{house.said()}")
+    micros = {title: 1e6 * seconds / burst.requests for title, seconds in spent.cpu.items()}
+    return Saturated(
+        server=name,
+        burst=burst,
+        cpu={title: used for title, used in micros.items() if used >= 1.0},
+        around=_around(spent),
+        toll=toll(spent, burst.requests) if batcher else None,
+    )
+
+
+def _work_off(plan: Plan, house: House, front_end: Child, batcher: Child, size: int) -> Heap:
+    house.redis.hset(Keys(NAMESPACE).limits(NAME), "max_batch_size", str(size))
+    time.sleep(LIMITS_TAKEN_UP)
+    requests = max(1, plan.batches * size // RECORDS)
+    _, spent = _counted(house, batcher, lambda: fast_run(_send_at_once(f"{front_end.url}/models/{NAME}", requests)))
+    return Heap(max_batch_size=size, toll=toll(spent, requests * RECORDS), around=_around(spent))
+
+
+def _ask_alone(plan: Plan, house: House, what: str, server: Child, name: str) -> Lone:
+    url = f"{server.url}/models/{name}"
+    latency, spent = _counted(house, None, lambda: fast_run(_one_by_one(url, plan.requests)))
+    return Lone(what=what, requests=plan.requests, latency=latency, around=_around(spent))
+
+
+def _counted(house: House, batcher: Child | None, act: Callable[[], Returned]) -> tuple[Returned, Reading]:
+    """What `act` returned, and what the house spent on it."""
+    # Admissions are asked for outside of the calls: what the measuring asks the broker is not to be counted.
+    admissions, calls = house.admissions(), house.calls()
+    before = _reading(house, batcher, admissions, calls)
+    returned = act()
+    calls, admissions = house.calls(), house.admissions()
+    return returned, _reading(house, batcher, admissions, calls) - before
+
+
+def _reading(house: House, batcher: Child | None, admissions: int, calls: Mapping[str, int]) -> Reading:
+    return Reading(
+        at=time.perf_counter(),
+        calls=calls,
+        admissions=admissions,
+        batches=house.batches(batcher) if batcher else 0,
+        cpu={**machine.cpu_seconds(house.pids()), "wrk": machine.ended_children_seconds()},
+        busy=machine.busy_seconds(),
+    )
+
+
+def _around(spent: Reading) -> Around:
+    return Around(load=machine.load(), others=spent.others)
+
+
+async def _send_at_once(url: str, requests: int) -> None:
+    with HttpClient(url) as client:
+        request = client.request("", body(RECORDS).encode())
+        async with asyncio.timeout(ANSWER_LIMIT):
+            replies = await asyncio.gather(*(client.send(request) for _ in range(requests)))
+    for reply in replies:
+        _expect_ok(url, reply)
+
+
+async def _one_by_one(url: str, requests: int) -> Spread:
+    took = []
+    with HttpClient(url) as client:
+        request = client.request("", body(1).encode())
+        for _ in range(WARM_UP + requests):
+            started = time.perf_counter()
+            async with asyncio.timeout(ANSWER_LIMIT):
+                reply = await client.send(request)
+            took.append(time.perf_counter() - started)
+            _expect_ok(url, reply)
+    found = spread(took[WARM_UP:])
+    assert found is not None  # there is at least one request
+    return found
+
+
+def _expect_ok(url: str, reply: Reply) -> None:
+    if reply.status != 200:
+        raise NotMeasured(f"{url} answered {reply.status}: {reply.body[:300].decode(errors='replace')}")
+
+
+def body(records: int) -> str:
+    """The envelope with so many records."""
+    return json.dumps({"payload": {"records": [{"id": str(at), "text": TEXT} for at in range(records)]}})
+
+
+def read_plan(arguments: Sequence[str] | None = None) -> tuple[Plan, Path | None]:
+    """The plan that the command line asks for, and where the report goes as JSON."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.serving.spine", description=(__doc__ or "").splitlines()[0]
+    )
+    add = parser.add_argument
+    add("--rounds", type=above(0), default=2, help="times that everything is measured [default: 2]")
+    add("--seconds", type=above(0), default=10, help="of each run of wrk [default: 10]")
+    add("--connections", type=above(0), default=256, help="of wrk [default: 256]")
+    add("--requests", type=above(0), default=500, help="of the lone client in each round [default: 500]")
+    add("--batches", type=above(0), default=128, help="in a heap whose calls to the broker are counted [default: 128]")
+    add("--json", type=Path, metavar="FILE", help="write the report there as well")
+    values = vars(parser.parse_args(arguments))
+    file = values.pop("json")
+    return Plan(**values), file
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when everything could be measured, whatever the figures are."""
+    plan, file = read_plan(arguments)
+    try:
+        wrk.find()
+        with open_house() as house:
+            report = measure(plan, house)
+    except (wrk.WrkFailed, NotReady, NotMeasured, BrokerUnavailable, OSError) as error:
+        print(f"python -m benchmarks.serving.spine: {error}", file=sys.stderr)
+        return 1
+    print(markdown(report))
+    if file:
+        file.write_text(json.dumps({**asdict(report), "share": report.share}, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)  # everything that was started has been ended on the way here

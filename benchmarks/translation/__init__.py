@@ -1,0 +1,1 @@
+"""Translation, beside HF generate and CTranslate2."""

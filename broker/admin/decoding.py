@@ -1,0 +1,163 @@
+"""What the scripts for people answer, read into an overview. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from broker.admin.overview import (
+    BatcherOverview,
+    Facts,
+    LaneOverview,
+    LeaseOverview,
+    Letter,
+    Letters,
+    ModelOverview,
+    Overview,
+)
+from broker.contract import PRESENCE_TTL
+from broker.errors import WireError
+from broker.messages import Lane, Limits, ModelCard
+from broker.wire import STAMP, decode_card, decode_limits, decode_presence, job_id, limits_entry, unknown_limits
+
+LAST_WRITES = ("aof_last_write_status", "rdb_last_bgsave_status")
+
+
+def _pairs(flat: Sequence[Any]) -> dict[Any, Any]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def facts(info: Mapping[str, Any]) -> Facts:
+    """Out of INFO."""
+    is_valkey = "valkey_version" in info
+    return Facts(
+        kind="valkey" if is_valkey else "redis",
+        version=str(info.get("valkey_version" if is_valkey else "redis_version", "0")),
+        role=str(info.get("role", "")),
+        mode=str(info.get("redis_mode") or info.get("server_mode", "")),
+        primary=_primary(info),
+        policy=str(info.get("maxmemory_policy", "")),
+        memory=int(info.get("used_memory", 0)),
+        max_memory=int(info.get("maxmemory", 0)),
+        is_durable=bool(info.get("aof_enabled", 0)),
+        is_writable=all(info.get(what, "ok") == "ok" for what in LAST_WRITES),
+        databases=[name for name in info if name.startswith("db") and name[2:].isdigit()],
+    )
+
+
+def _primary(info: Mapping[str, Any]) -> str:
+    """As a replica or a Sentinel tells it. A Sentinel may watch several: the first."""
+    if "master_host" in info:
+        return f"{info['master_host']}:{info.get('master_port', '')}"
+    watched = info.get("master0")
+    return str(watched.get("address", "")) if isinstance(watched, Mapping) else ""
+
+
+def overview(answer: Sequence[Any], *, is_complete: bool) -> Overview:
+    """Out of what LOOK returns."""
+    now, epoch, cards, batchers, there_are, wrong, limits, *rows = answer
+    now /= 1000
+    known, lost_cards = _known_cards(_pairs(cards))
+    seen, lost_batchers = _seen_batchers(_pairs(batchers), now)
+    live = [one.presence.model for one in seen if one.is_live]
+    models = [_model(row, now, known, live) for row in rows]
+    return Overview(
+        now=now,
+        epoch=epoch.decode("ascii", "replace"),
+        models=sorted(models, key=lambda model: model.key),
+        batchers=sorted(seen, key=lambda one: (one.presence.model, one.presence.batcher)),
+        unreadable=[*lost_cards, *lost_batchers],
+        wrong_type=[key.decode("utf-8", "replace") for key in wrong],
+        bad_limits={name.decode("utf-8", "replace"): why for name, entry in limits if (why := _why_ignored(entry))},
+        is_complete=is_complete,
+        left_out=there_are - len(rows),
+    )
+
+
+def _why_ignored(found: Sequence[Any]) -> str:
+    """What is wrong with these live limits; "" where nothing is."""
+    entry = limits_entry(found)
+    unknown = unknown_limits(entry)
+    try:
+        decode_limits(entry, Limits())
+    except WireError as error:
+        return str(error)
+    return f"there is no {', '.join(unknown)}" if unknown else ""
+
+
+def _known_cards(cards: Mapping[bytes, bytes]) -> tuple[dict[str, ModelCard], list[str]]:
+    known, lost = {}, []
+    for name, entry in cards.items():
+        try:
+            known[name.decode()] = decode_card(entry[STAMP:])
+        except (ValueError, WireError):
+            lost.append(f"card {name.decode('utf-8', 'replace')}")
+    return known, lost
+
+
+def _seen_batchers(batchers: Mapping[bytes, bytes], now: float) -> tuple[list[BatcherOverview], list[str]]:
+    seen, lost = [], []
+    for name, entry in batchers.items():
+        try:
+            age = now - int(entry[:STAMP]) / 1000
+            presence = decode_presence(entry.partition(b"\n")[2])
+        except (ValueError, WireError):
+            lost.append(f"batcher {name.decode('utf-8', 'replace')}")
+        else:
+            # As front ends count: nobody beats in the future.
+            seen.append(BatcherOverview(presence=presence, beat_age=age, is_live=abs(age) <= PRESENCE_TTL))
+    return seen, lost
+
+
+def _model(row: Sequence[Any], now: float, cards: Mapping[str, ModelCard], live: Sequence[str]) -> ModelOverview:
+    key = row[0].decode("utf-8", "replace")
+    suspects, dead, batches, looked_into, jobs, staged, expiry = row[7:]
+    return ModelOverview(
+        key=key,
+        lanes=[_lane(Lane.INTERACTIVE, row[1:4], now), _lane(Lane.BULK, row[4:7], now)],
+        suspects=suspects,
+        dead=dead,
+        leases=LeaseOverview(
+            batches=batches,
+            jobs=jobs,
+            staged=staged,
+            looked_into=looked_into,
+            soonest_expiry=expiry / 1000 - now if expiry else 0.0,
+        ),
+        card=cards.get(key),
+        batchers=live.count(key),
+    )
+
+
+def _lane(lane: Lane, row: Sequence[int], now: float) -> LaneOverview:
+    jobs, tokens, oldest = row
+    age = max(0.0, now - oldest / 1000) if oldest else 0.0
+    return LaneOverview(lane=lane, jobs=jobs, tokens=tokens, oldest_age=age)
+
+
+def letters(rows: Mapping[str, Sequence[Any]]) -> Letters:
+    """Out of what LETTERS returns for each ⟨m⟩."""
+    shown = [
+        _letter(model, header, size)
+        for model, (_, *found) in rows.items()
+        for header, size in zip(found[::2], found[1::2], strict=True)
+    ]
+    unreadable = [model for model, (count, *_) in rows.items() if count < 0]
+    return Letters(shown=shown, there_are=sum(max(0, row[0]) for row in rows.values()), unreadable=unreadable)
+
+
+def _letter(model: str, header: bytes, size: int) -> Letter:
+    """Garbage is a dead letter too: what cannot be read of it counts as zero."""
+
+    def number(first: int, last: int) -> int:
+        return int(header[first:last]) if header[first:last].isdigit() else 0
+
+    return Letter(
+        model=model,
+        job_id=job_id(header),
+        attempts=number(3, 4),
+        cost=number(4, 11),
+        admitted=number(11, 24) / 1000,
+        deadline=number(24, 37) / 1000,
+        size=size,
+    )

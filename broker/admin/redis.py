@@ -1,0 +1,164 @@
+"""The broker as an operator sees it, on Redis: steps of a bounded size, and dead letters forgotten when told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+from redis.exceptions import NoPermissionError
+
+from broker.admin.decoding import facts, letters, overview
+from broker.admin.overview import Facts, Letters, Overview
+from broker.errors import BrokerError
+from broker.keys import Keys
+from broker.messages import ModelCard
+from broker.redis import scripts
+from broker.redis.connection import make_sync_client, translated
+
+MODELS_SHOWN = 100
+LEASES_LOOKED_INTO = 100  # for each model
+SCANS, KEYS_A_SCAN = 20, 1000
+HOLDS_JOBS = ("q:", "suspect:", "leases:", "dead:")  # then ⟨m⟩
+
+
+def connect_overseer(url: str, namespace: str) -> RedisOverseer:
+    """It connects on first use. Raises `BrokerUnfit` for a URL that is none."""
+    return RedisOverseer(make_sync_client(url, name=None, socket_timeout=2.0), Keys(namespace))
+
+
+class RedisOverseer:
+    """For one thread. Every method may raise a `BrokerError`."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._client, self._keys = client, keys
+
+    def close(self) -> None:
+        self._client.close()
+
+    @property
+    def user(self) -> str:
+        """Whom the URL names."""
+        return self._client.connection_pool.connection_kwargs.get("username") or "default"
+
+    def ping(self) -> None:
+        """It answers, and be it with a no."""
+        with _no_is_an_answer(), translated():
+            self._client.ping()
+
+    def time(self) -> float | None:
+        """Seconds on the broker's clock; None where this user may not ask."""
+        with _no_is_an_answer(), translated():
+            seconds, micros = self._client.time()
+            return float(seconds) + float(micros) / 1e6
+        return None
+
+    def facts(self) -> Facts:
+        """What the server says of itself; nothing where this user may not ask."""
+        with _no_is_an_answer(), translated():
+            info: Any = self._client.info()
+            return facts(info)
+        return Facts()
+
+    def holds_namespace(self, seen: Facts) -> None:
+        """Raises what a node of a cluster says that does not hold our keys; a script would not say where they are."""
+        if seen.mode == "cluster":
+            with _no_is_an_answer(), translated():
+                self._client.get(self._keys.epoch)
+
+    def overview(self) -> Overview:
+        """What there is, in one consistent picture."""
+        names, is_complete = self._scan(f"{self._keys.prefix}*", SCANS)
+        models = dict.fromkeys(model for name in names if (model := self._model_of(name)))
+        args = [self._keys.prefix, LEASES_LOOKED_INTO, MODELS_SHOWN, *models]
+        return overview(scripts.LOOK.run_sync(self._client, [], args), is_complete=is_complete)
+
+    def missing_artifacts(self, card: ModelCard) -> list[str]:
+        """The names of its files that the broker does not hold."""
+        names = list(card.artifacts)
+        with translated(), self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.exists(self._keys.artifact(card.artifacts[name]))
+            found = pipe.execute()
+        return [name for name, there in zip(names, found, strict=True) if not there]
+
+    def dead_models(self) -> list[str]:
+        """Each ⟨m⟩ with a key for dead letters. However many keys there are, all of them are looked through."""
+        names, _ = self._scan(self._keys.dead("*"))
+        return sorted({self._model_of(name) for name in names})
+
+    def namespaces(self) -> list[str]:
+        """Those that hold keys in this database; where there are very many keys, some may be missing."""
+        names, _ = self._scan(Keys("*").prefix + "*", SCANS)
+        return sorted({name.decode("utf-8", "replace").partition("{")[2].partition("}")[0] for name in names})
+
+    def defaults(self) -> dict[str, str]:
+        """By task: the model that answers when a request names none."""
+        with translated():
+            found: Any = self._client.hgetall(self._keys.defaults)
+        return {task.decode("utf-8", "replace"): name.decode("utf-8", "replace") for task, name in found.items()}
+
+    def choose_default(self, task: str, name: str) -> None:
+        """From now on this model does; front ends see it within a second."""
+        with translated():
+            self._client.hset(self._keys.defaults, task, name)
+
+    def letters(self, models: Sequence[str], limit: int) -> Letters:
+        """The newest dead letters of each of these ⟨m⟩, at most `limit` each."""
+        keys = {model: self._keys.dead(model) for model in models}
+        return letters({model: scripts.LETTERS.run_sync(self._client, [key], [limit]) for model, key in keys.items()})
+
+    def drop(self, models: Sequence[str], job_ids: Sequence[str] = ()) -> list[str]:
+        """Forget these dead letters, or all of these ⟨m⟩ when no id is given; the ids of those that are gone."""
+        gone = [scripts.DROP.run_sync(self._client, [self._keys.dead(model)], job_ids) for model in models]
+        return [one.decode("ascii", "replace") for ids in gone for one in ids]
+
+    def denied(self, commands: Sequence[Sequence[str]]) -> list[int]:
+        """Which of these the server's access rules deny to this user, by their places. None is carried out.
+
+        A user that may run no script is told so: more cannot be found out.
+        """
+        with _no_is_an_answer():
+            return self._checked(commands)[0]
+        return [place for place, (name, *_) in enumerate(commands) if name in ("eval", "evalsha")]
+
+    def unknown(self, commands: Sequence[Sequence[str]]) -> list[int]:
+        """Which of these the server does not know, by their places: somebody has disabled or renamed them."""
+        with _no_is_an_answer():
+            return self._checked(commands)[1]
+        return []
+
+    def _checked(self, commands: Sequence[Sequence[str]]) -> tuple[list[int], list[int]]:
+        args = [word for command in commands for word in (str(len(command)), *command)]
+        denied, unknown = scripts.RIGHTS.run_sync(self._client, [], args)
+        return denied, unknown
+
+    def _scan(self, match: str, most: int | None = None) -> tuple[list[bytes], bool]:
+        """The keys that match, in at most so many steps; False where those were too few. A step is a short one."""
+        found: dict[bytes, None] = {}
+        cursor, steps = 0, 0
+        while steps == 0 or (cursor and steps != most):
+            with translated():
+                answer: Any = self._client.scan(cursor, match=match, count=KEYS_A_SCAN)
+            cursor, names = answer
+            found.update(dict.fromkeys(names))
+            steps += 1
+        return list(found), cursor == 0
+
+    def _model_of(self, name: bytes) -> str:
+        """The ⟨m⟩ whose jobs this key holds. A queue or a dead letter may outlive its card."""
+        rest = name.decode("utf-8", "replace").removeprefix(self._keys.prefix)
+        kind = next((kind for kind in HOLDS_JOBS if rest.startswith(kind)), None)
+        model = rest.removeprefix(kind) if kind else ""
+        return model.rpartition(":")[0] if kind == "q:" else model
+
+
+@contextmanager
+def _no_is_an_answer() -> Iterator[None]:
+    """A command that the access rules deny ends the block, and is no error."""
+    try:
+        yield
+    except BrokerError as error:
+        if not isinstance(error.__cause__, NoPermissionError):
+            raise

@@ -1,0 +1,103 @@
+"""`jitney doctor`: everything a broker must be and allow, looked at in order, each failure with its remedy."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from broker.admin.overview import Facts
+from broker.admin.rights import Right, Role, rights
+from broker.keys import Keys
+from broker.redis import RedisOverseer
+from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_facts, of_overview, of_rights
+from jitney.admin.snapshot import NotSeen, overseer
+from jitney.admin.tables import printable
+
+CLEAN, ILL = 0, 1
+
+
+def run_doctor(url: str, namespace: str, *, roles: Sequence[Role], as_json: bool) -> int:
+    """Exit code: 0, or 1 when something fails."""
+    findings = list(_examine(url, namespace, roles))
+    failed = sum(finding.mark is Mark.FAIL for finding in findings)
+    if as_json:
+        print(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        print("\n".join([*(line for finding in findings for line in _lines(finding)), "", _verdict(failed)]))
+    return ILL if failed else CLEAN
+
+
+def _lines(finding: Finding) -> list[str]:
+    lines = [f"{finding.mark:8} {finding.about}: {finding.said}"]
+    lines += [f"{'':8}   → {finding.remedy}"] if finding.remedy else []
+    return [printable(line) for line in lines]
+
+
+def _verdict(failed: int) -> str:
+    return f"{failed} to mend: see → above" if failed else "nothing to mend"
+
+
+def _examine(url: str, namespace: str, roles: Sequence[Role]) -> Iterator[Finding]:
+    try:
+        with overseer(url, namespace) as seer:
+            yield _answers(seer)
+            facts = seer.facts()
+            yield from of_facts(facts)
+            if facts.mode == "sentinel":  # nothing else can be asked of it
+                return
+            seer.holds_namespace(facts)
+            yield from _clocks(seer)
+            keys = Keys(namespace)
+            missing, unknown = _missing(seer, keys), _unknown(seer, keys)
+            yield from of_commands(unknown)
+            yield from of_rights(seer.user, keys.prefix, missing, roles)
+            may_look = not missing[Role.OPERATOR] and not _named(Role.OPERATOR).intersection(unknown)
+            yield from _looked(seer, facts, may_look=may_look)
+    except NotSeen as error:
+        said = f"{error.why.tried}: {error.why.cause}"
+        yield Finding(about="broker", mark=Mark.FAIL, said=said, remedy=error.why.remedy)
+
+
+def _answers(seer: RedisOverseer) -> Finding:
+    seer.ping()  # connects
+    started = time.perf_counter()
+    seer.ping()
+    return Finding(about="broker", mark=Mark.OK, said=f"answers in {(time.perf_counter() - started) * 1000:.1f} ms")
+
+
+def _clocks(seer: RedisOverseer) -> Iterator[Finding]:
+    before = time.time()
+    theirs = seer.time()
+    if theirs is not None:
+        yield of_clocks(theirs - (before + time.time()) / 2)
+
+
+def _missing(seer: RedisOverseer, keys: Keys) -> dict[Role, list[Right]]:
+    found = {}
+    for role in Role:
+        needed = rights(role)
+        denied = seer.denied([right.words(keys) for right in needed])
+        found[role] = [needed[place] for place in denied]
+    return found
+
+
+def _named(role: Role) -> set[str]:
+    return {right.command for right in rights(role)}
+
+
+def _unknown(seer: RedisOverseer, keys: Keys) -> list[str]:
+    needed = [right for role in Role for right in rights(role)]
+    places = seer.unknown([right.words(keys) for right in needed])
+    return sorted({needed[place].command for place in places})
+
+
+def _looked(seer: RedisOverseer, facts: Facts, *, may_look: bool) -> list[Finding]:
+    if not may_look:
+        said = "queues and leases were not looked at: that takes the operator's user, and all of its commands"
+        return [Finding(about="models", mark=Mark.SKIPPED, said=said)]
+    overview = seer.overview()
+    cards = [model.card for model in overview.models if model.card is not None]
+    missing_files = {card.key: seer.missing_artifacts(card) for card in cards}
+    return of_overview(overview, facts, missing_files, () if overview.models else seer.namespaces())

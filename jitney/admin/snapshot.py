@@ -1,0 +1,66 @@
+"""One look at a broker: what was seen, or why nothing could be."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from broker.admin.overview import Facts, Overview
+from broker.common.diagnosis import Diagnosis, diagnose
+from broker.common.masking import shown
+from broker.errors import BrokerError
+from broker.redis import RedisOverseer, connect_overseer
+from broker.settings import BrokerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What was seen."""
+
+    address: str  # without its password
+    namespace: str
+    facts: Facts
+    overview: Overview
+
+
+class NotSeen(Exception):
+    """The broker could not be asked; `why` says what was tried, the likely cause and what helps."""
+
+    def __init__(self, why: Diagnosis) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+
+@contextlib.contextmanager
+def overseer(url: str, namespace: str) -> Iterator[RedisOverseer]:
+    """A connection for the length of the block. Raises `NotSeen` for whatever goes wrong with it."""
+    with explained(url), contextlib.closing(connect_overseer(url, namespace)) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def explained(url: str) -> Iterator[None]:
+    """The broker's errors as `NotSeen`."""
+    try:
+        yield
+    except BrokerError as error:
+        raise NotSeen(_for_operators(diagnose(error, url), url)) from None
+
+
+def _for_operators(why: Diagnosis, url: str) -> Diagnosis:
+    """Whoever asks is an operator, and may have forgotten to say which broker."""
+    remedy = why.remedy.replace("--role …", "--role operator")
+    if url == BrokerSettings().redis_url and "start the broker" in remedy:
+        remedy += "; what `jitney up` shows when it is ready says how to ask its private one"
+    return replace(why, remedy=remedy)
+
+
+def glance(seer: RedisOverseer, url: str, namespace: str) -> Glance:
+    """One look. Raises `NotSeen`."""
+    with explained(url):
+        facts = seer.facts()
+        if facts.mode == "sentinel" and facts.misfit:
+            raise NotSeen(Diagnosis(tried=shown(url), cause=facts.misfit.said, remedy=facts.misfit.remedy))
+        seer.holds_namespace(facts)
+        return Glance(address=shown(url), namespace=namespace, facts=facts, overview=seer.overview())

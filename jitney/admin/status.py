@@ -1,0 +1,147 @@
+"""What `jitney status` shows of a glance: lines for people, a mapping for programs. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from typing import Any
+
+from broker.admin.overview import BatcherOverview, Facts, ModelOverview
+from broker.messages import Speed
+from jitney.admin.alerts import worries
+from jitney.admin.findings import Mark, of_facts
+from jitney.admin.snapshot import Glance
+from jitney.admin.tables import NONE, count, printable, seconds, size, table
+
+NO_MODEL = "No batcher has announced a model here. Start one: python -m batcher --model SPEC"
+NOTED = 8  # worries that are shown; serious ones come first
+QUEUES = ("MODEL", "LANE", "JOBS", "TOKENS", "OLDEST")
+CLAIMED = ("MODEL", "LIVE", "LEASES", "JOBS", "STAGED", "EXPIRY", "SUSPECTS", "DEAD")
+BATCHERS = ("HOST", "BATCHER", "MODEL", "BATCH OF n TAKES", "ROOM", "BEAT")
+
+
+def status_lines(seen: Glance, width: int | None) -> list[str]:
+    """For a terminal this wide; None is as wide as it takes. What somebody should look at stands first: it is seen even
+    where the window is low."""
+    models = seen.overview.models
+    lines = [part for line in [*_heading(seen), *_notes(seen)] for part in _wrap(line, width)]
+    if not models:
+        lines += ["", NO_MODEL]
+    else:
+        lines += ["", *table(QUEUES, [row for model in models for row in _queues(model)], names=2, width=width)]
+        lines += ["", *table(CLAIMED, [_claimed(model) for model in models], names=1, width=width)]
+    if seen.overview.batchers:
+        lines += ["", *table(BATCHERS, [_batcher(one) for one in seen.overview.batchers], names=3, width=width)]
+    return [printable(line[:width]) for line in lines]
+
+
+def _notes(seen: Glance) -> list[str]:
+    notes = [f"! {one.about}: {one.said}; {one.remedy}" for one in of_facts(seen.facts) if one.mark is Mark.FAIL]
+    notes += [f"! {worry.about}: {worry.said}" for worry in worries(seen.overview)]
+    more = len(notes) - NOTED
+    return [*notes[:NOTED], *([f"! and {more} more: jitney doctor shows all of them"] if more > 0 else [])]
+
+
+def _wrap(line: str, width: int | None) -> list[str]:
+    return [line] if width is None else textwrap.wrap(line, width, subsequent_indent="  ")
+
+
+def _heading(seen: Glance) -> list[str]:
+    facts, overview = seen.facts, seen.overview
+    kind = f"{facts.kind} {facts.version}" if facts.kind else "(INFO is denied)"
+    clock = time.strftime("%H:%M:%S UTC", time.gmtime(overview.now))
+    return [
+        f"broker     {seen.address} · {kind}{_memory(facts)}",
+        f"namespace  {seen.namespace} · epoch {overview.epoch or NONE} · {clock} on the broker's clock",
+    ]
+
+
+def _memory(facts: Facts) -> str:
+    if not facts.kind:
+        return ""
+    bound = f" of {size(facts.max_memory)}" if facts.max_memory else ""
+    return f" · {size(facts.memory)}{bound} · {facts.policy} · AOF {'on' if facts.is_durable else 'off'}"
+
+
+def _queues(model: ModelOverview) -> list[list[str]]:
+    rows = []
+    for at, lane in enumerate(model.lanes):
+        oldest = seconds(lane.oldest_age) if lane.jobs > 0 else NONE
+        rows.append([model.key if at == 0 else "", lane.lane.value, count(lane.jobs), count(lane.tokens), oldest])
+    return rows
+
+
+def _claimed(model: ModelOverview) -> list[str]:
+    leases = model.leases
+    jobs = f"{leases.jobs}+" if leases.looked_into < leases.batches else count(leases.jobs)
+    expiry = NONE if leases.batches <= 0 else seconds(leases.soonest_expiry)
+    numbers = [str(model.batchers), count(leases.batches), jobs, str(leases.staged), expiry]
+    return [model.key, *numbers, count(model.suspects), count(model.dead)]
+
+
+def _batcher(one: BatcherOverview) -> list[str]:
+    presence = one.presence
+    own = presence.batcher.removeprefix(f"{presence.host}-")
+    return [presence.host, own, presence.model, _speed(presence.speed), str(presence.room), seconds(one.beat_age)]
+
+
+def _speed(speed: Speed) -> str:
+    if not speed.fixed and not speed.per_job:
+        return "not measured yet"
+    return f"{speed.fixed * 1000:.1f} + {speed.per_job * 1000:.2f}·n ms"
+
+
+def status_facts(seen: Glance) -> dict[str, Any]:
+    """The same for `--json`; times in seconds."""
+    facts, overview = seen.facts, seen.overview
+    return {
+        "broker": {
+            "url": seen.address,
+            "kind": facts.kind,
+            "version": facts.version,
+            "memory_bytes": facts.memory,
+            "max_memory_bytes": facts.max_memory,
+            "policy": facts.policy,
+            "durable": facts.is_durable,
+        },
+        "namespace": seen.namespace,
+        "epoch": overview.epoch,
+        "now": overview.now,
+        "models": [_model_facts(model) for model in overview.models],
+        "batchers": [_batcher_facts(one) for one in overview.batchers],
+        "worries": [{"about": worry.about, "said": worry.said} for worry in worries(overview)],
+        "complete": overview.is_complete and not overview.left_out,
+    }
+
+
+def _model_facts(model: ModelOverview) -> dict[str, Any]:
+    return {
+        "model": model.key,
+        "task": model.card.task if model.card else None,
+        "batchers": model.batchers,
+        "lanes": {
+            lane.lane.value: {"jobs": lane.jobs, "tokens": lane.tokens, "oldest_age": lane.oldest_age}
+            for lane in model.lanes
+        },
+        "suspects": model.suspects,
+        "leases": {
+            "batches": model.leases.batches,
+            "jobs": model.leases.jobs,
+            "staged": model.leases.staged,
+            "soonest_expiry": model.leases.soonest_expiry if model.leases.batches > 0 else None,
+        },
+        "dead": model.dead,
+    }
+
+
+def _batcher_facts(one: BatcherOverview) -> dict[str, Any]:
+    presence = one.presence
+    return {
+        "batcher": presence.batcher,
+        "host": presence.host,
+        "model": presence.model,
+        "speed": {"fixed": presence.speed.fixed, "per_job": presence.speed.per_job},
+        "room": presence.room,
+        "beat_age": one.beat_age,
+        "live": one.is_live,
+    }

@@ -1,0 +1,1 @@
+"""`jitney up`: all of Jitney on one machine."""

@@ -1,0 +1,191 @@
+"""A child process that is kept running: started, listened to, started again when it dies, and ended when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from broker.common.parent_death import leash
+from jitney.up.plan import ChildSpec, Role
+from jitney.up.screen import plain
+
+NOT_TO_BE_HAD = 1  # the exit code that says: a port or a broker cannot be used; of a crash in Python too
+USAGE = 2  # the exit code that says: starting me again will not help
+OWN_WORDS = "python -m "  # begins the line in which our processes say why they end; a crash has a traceback instead
+LAST_LINES = 6
+LONGEST_LINE = 1 << 16  # bytes; a longer one is passed on in pieces
+
+
+@dataclass(slots=True, kw_only=True)
+class Backoff:
+    """How long to leave a dead child alone: doubling, and forgotten after a minute of health. Seconds."""
+
+    first: float = 0.5
+    longest: float = 30.0
+    forgiven_after: float = 60.0
+    deaths: int = 0
+
+    def after(self, lived: float) -> float:
+        """The pause that follows a death at this age."""
+        self.deaths = 1 if lived >= self.forgiven_after else self.deaths + 1
+        return min(self.longest, self.first * 2.0 ** (self.deaths - 1))
+
+
+class GaveUp(Exception):
+    """A child cannot ever start like this; the message is its own, and so is the exit code."""
+
+    def __init__(self, message: str, code: int = USAGE) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Child:
+    """One supervised process. `say` gets our lines about it, `relay` each line of its own."""
+
+    def __init__(
+        self,
+        spec: ChildSpec,
+        *,
+        say: Callable[[str], None],
+        relay: Callable[[str], None],
+        backoff: Backoff | None = None,
+        grace: float = 30.0,
+    ) -> None:
+        self.spec = spec
+        self.ready = False  # set by whoever looks; a child that was ready once is never given up
+        self.starts = 0
+        self._was_ready = False
+        self._say = say
+        self._relay = relay
+        self._backoff = backoff or Backoff()
+        self._grace = grace  # seconds between SIGTERM and SIGKILL
+        self._stopping = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._last: deque[str] = deque(maxlen=LAST_LINES)
+
+    @property
+    def pid(self) -> int | None:
+        """None while it is not running."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    def mark_ready(self) -> None:
+        """It answers."""
+        self.ready = self._was_ready = True
+
+    async def run(self) -> None:
+        """Keep it running until `stop` or `kill`. Raises `GaveUp` for one that never will."""
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            code = await self._live()
+            if self._stopping.is_set():
+                return
+            if self._is_hopeless(code):
+                raise GaveUp(f"{self.spec.title} cannot start: {reason(self._last)}", code)
+            await self._rest(code, self._backoff.after(time.monotonic() - started))
+
+    def _is_hopeless(self, code: int) -> bool:
+        """It has never been ready, and says itself that somebody has to change something; a crash, or a kill, may pass.
+        Without its broker nobody could ever start."""
+        says_why = code == NOT_TO_BE_HAD and bool(self._last) and self._last[-1].startswith(OWN_WORDS)
+        return not self._was_ready and (code == USAGE or says_why or self.spec.role is Role.BROKER)
+
+    def stop(self) -> None:
+        """End it: SIGTERM now, SIGKILL after its grace. `run` returns when it is gone."""
+        self._stopping.set()
+
+    def kill(self) -> None:
+        """End it and whatever it started, now."""
+        self._stopping.set()
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):  # it ended in this very moment
+                os.killpg(self.pid, signal.SIGKILL)
+
+    async def _live(self) -> int:
+        self.starts += 1
+        self._last.clear()
+        process = self._process = await asyncio.create_subprocess_exec(
+            *self.spec.command,
+            env=self._environ(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches only us: we end them in order
+        )
+        with leash(process.pid, grace=5, remove=self.spec.directory):
+            try:
+                return await self._follow(process)
+            finally:
+                self.ready = False
+
+    def _environ(self) -> dict[str, str]:
+        metrics = {"JITNEY_METRICS_PORT": str(self.spec.metrics_port)}
+        return {**self.spec.fallback, **os.environ, **self.spec.environ, **metrics}
+
+    async def _follow(self, process: asyncio.subprocess.Process) -> int:
+        listening = asyncio.create_task(self._listen(process))
+        ending = asyncio.create_task(self._end_when_asked(process))
+        try:
+            code = await process.wait()
+            await asyncio.wait([listening], timeout=2.0)  # its last words; a grandchild may hold the pipe open
+            return code
+        finally:
+            listening.cancel()
+            ending.cancel()
+            if process.returncode is None:  # we are cancelled: nobody would end it
+                self.kill()
+
+    async def _end_when_asked(self, process: asyncio.subprocess.Process) -> None:
+        await self._stopping.wait()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await asyncio.sleep(self._grace)
+        self._say(f"{self.spec.title} did not end within {self._grace:g} s: killed")
+        self.kill()
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        rest = b""
+        while chunk := await process.stdout.read(LONGEST_LINE):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > LONGEST_LINE:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._heard(line)
+        if rest:
+            self._heard(rest)
+
+    def _heard(self, line: bytes) -> None:
+        text = line.decode(errors="replace").rstrip()
+        self._last.append(text)
+        self._relay(text)
+
+    async def _rest(self, code: int, pause: float) -> None:
+        again = f" ({self._backoff.deaths} ends in a row)" if self._backoff.deaths > 1 else ""
+        self._say(f"{self.spec.title} {how_it_ended(code)}; it starts again in {pause:g} s{again}")
+        if code == -signal.SIGKILL:
+            self._say("    if nobody here killed it, the system did, for want of memory: dmesg says so")
+        for line in self._last:
+            self._say(f"    its last words: {plain(line)}")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), pause)
+
+
+def reason(lines: Iterable[str]) -> str:
+    """What matters in the last words of a command: its error, without the usage or the log that stands before it."""
+    said = [plain(line) for line in lines]
+    own = [at for at, line in enumerate(said) if line.startswith(OWN_WORDS)]
+    told = "\n".join(said[own[-1] :] if own else said)
+    return told.partition("error: ")[2] or (told.partition(": ")[2] if own else told)
+
+
+def how_it_ended(code: int) -> str:
+    """An exit code, for people."""
+    if code >= 0:
+        return f"ended with code {code}"
+    return f"was ended by {signal.Signals(-code).name}"

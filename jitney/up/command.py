@@ -1,0 +1,117 @@
+"""`jitney up`: the whole house on one machine, from the broker to the front ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from broker.common.masking import shown
+from broker.embedded import command, first_binary, free_port, named_server, private_directory, socket_url
+from broker.errors import BrokerError
+from jitney import __version__
+from jitney.up.child import GaveUp
+from jitney.up.plan import ChildSpec, ModelSpec, UsageError, broker_child, children, default_models, read_models
+from jitney.up.probe import Probe
+from jitney.up.screen import Screen
+from jitney.up.supervisor import House
+
+CLEAN, NOT_TO_BE_HAD, USAGE, KILLED = 0, 1, 2, 130
+
+
+class PortTaken(Exception):
+    """This port cannot be ours; the message says what to do."""
+
+
+def run_up(texts: Sequence[str], *, front_ends: int, host: str, port: int, is_verbose: bool = False) -> int:
+    """Serve until Ctrl-C or SIGTERM. The exit code: 0 clean, 1 port or broker not to be had, 2 something that was asked
+    for cannot be, 130 killed."""
+    screen = Screen()
+    try:
+        return _serve(screen, texts, front_ends, host, port, is_verbose)
+    except UsageError as error:
+        screen.complain(str(error))
+        return USAGE
+    except GaveUp as error:
+        screen.complain(f"{error}; nothing is left to serve")
+        return error.code if error.code in (NOT_TO_BE_HAD, USAGE) else NOT_TO_BE_HAD
+    except (PortTaken, BrokerError) as error:
+        screen.complain(str(error))
+        return NOT_TO_BE_HAD
+    except KeyboardInterrupt:  # before the house listened to signals
+        return CLEAN
+
+
+def _serve(screen: Screen, texts: Sequence[str], front_ends: int, host: str, port: int, is_verbose: bool) -> int:
+    screen.say(f"jitney {__version__}")
+    models = read_models(texts) or _default_models(screen)
+    port = take_port(host, port)
+    with _broker(screen) as (redis_url, table):
+        table += children(models, front_ends, host, port, redis_url, distinct(free_port), is_verbose=is_verbose)
+        screen.say(f"starting {', '.join(spec.title for spec in table)}")
+        code = asyncio.run(_house(table, Probe(host, port, redis_url), screen))
+    screen.say("ended" if code != KILLED else "killed")
+    return code
+
+
+@contextlib.contextmanager
+def _broker(screen: Screen) -> Iterator[tuple[str, list[ChildSpec]]]:
+    """The broker's URL, and the child that it is when it is ours."""
+    named = named_server()
+    if named:
+        screen.say(f"broker: {shown(named.url)}")
+        yield named.url, []
+        return
+    binary = first_binary()
+    screen.say(f"broker: a private {binary.kind}")
+    with private_directory() as directory:
+        yield socket_url(directory), [broker_child(command(binary, directory), directory)]
+
+
+async def _house(table: Sequence[ChildSpec], probe: Probe, screen: Screen) -> int:
+    house = House(table, probe, screen)
+    if not await house.run():
+        return KILLED
+    return USAGE if house.given_up else CLEAN
+
+
+def _default_models(screen: Screen) -> list[ModelSpec]:
+    models = default_models(Path.cwd())
+    screen.say(f"no --model given, so we take {' and '.join(model.spec for model in models)}")
+    return models
+
+
+def take_port(host: str, port: int) -> int:
+    """The port, or a free one for 0. Raises `PortTaken` where somebody else listens, or where we may not."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # yesterday's connections do not count
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(_why_not(host, port, error)) from error
+        return int(probe.getsockname()[1])
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        remedy = "end the program that listens there, or choose another with --port (or JITNEY_PORT)"
+        return f"port {port} on {host} is taken: {remedy}"
+    return f"port {port} on {host} cannot be had ({error.strerror}): choose another --port or --host"
+
+
+def distinct(free: Callable[[], int]) -> Callable[[], int]:
+    """The same, but never one port twice: nobody listens there yet when the next is asked for."""
+    given: set[int] = set()
+
+    def next_port() -> int:
+        port = free()
+        while port in given:
+            port = free()
+        given.add(port)
+        return port
+
+    return next_port

@@ -1,0 +1,90 @@
+"""Looks at a running stack from outside, as its clients do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import redis
+
+from broker.embedded import ping
+from jitney.up.plan import ChildSpec, Role
+
+TIMEOUT = 2.0  # seconds; a look that takes longer counts as no
+SELF = "127.0.0.1"
+MET_BROKER = b"\njitney_broker_up 1.0"  # on a front end's page: its tasks run and the broker answers them
+EVERYWHERE = {"0.0.0.0": SELF, "::": "::1", "": SELF}  # where they listen → where we find them
+
+
+class Probe:
+    """Asks the port that the front ends share, each child's metrics port, and the broker."""
+
+    def __init__(self, host: str, port: int, redis_url: str = "") -> None:
+        self._host = EVERYWHERE.get(host, host)
+        self._port = port
+        self.redis_url = redis_url
+
+    @property
+    def url(self) -> str:
+        """Where clients on this machine find the front ends."""
+        return address_url(self._host, self._port)
+
+    def metrics_url(self, spec: ChildSpec) -> str:
+        """Where Prometheus finds this child."""
+        return address_url(*self._metrics_address(spec)) + "/metrics"
+
+    async def is_ready(self, spec: ChildSpec) -> bool:
+        """A broker that answers; a front end that takes requests; a batcher whose model can be called."""
+        if spec.role is Role.BROKER:
+            return await asyncio.to_thread(answers, self.redis_url)
+        # Front ends share a port, so that only the metrics port tells one from another; and a killed batcher's model
+        # counts as live until its last beat is too old, so that here too its own port must answer.
+        page = await self._get(*self._metrics_address(spec), "/metrics")
+        if page is None:
+            return False
+        if spec.role is Role.FRONT_END:
+            return MET_BROKER in page
+        return spec.model in [live["name"] for live in await self.live_models()]
+
+    def _metrics_address(self, spec: ChildSpec) -> tuple[str, int]:
+        """Host and port. A batcher answers on every interface, a front end where it listens."""
+        return (self._host if spec.role is Role.FRONT_END else SELF), spec.metrics_port
+
+    async def live_models(self) -> Sequence[Mapping[str, Any]]:
+        """What `/v1/models` says of those that can be called now."""
+        if await self._get(self._host, self._port, "/readyz") is None:  # it would be refused, with a line in the log
+            return []
+        body = await self._get(self._host, self._port, "/v1/models")
+        listed = json.loads(body)["models"] if body is not None else []
+        return [model for model in listed if model["status"] == "live"]
+
+    async def _get(self, host: str, port: int, path: str) -> bytes | None:
+        return await asyncio.to_thread(get, host, port, path)
+
+
+def address_url(host: str, port: int) -> str:
+    """`http://[::1]:9527`"""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def get(host: str, port: int, path: str) -> bytes | None:
+    """The body of a 200; None for anything else."""
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", path)
+        reply = connection.getresponse()
+        body = reply.read()
+        return body if reply.status == 200 else None
+    return None
+
+
+def answers(redis_url: str) -> bool:
+    """Whether this broker answers a PING."""
+    with contextlib.suppress(redis.RedisError):
+        ping(redis_url)
+        return True
+    return False

@@ -1,0 +1,135 @@
+"""The children of one `jitney up`, from the first start to the last end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from jitney.up.child import Child, GaveUp
+from jitney.up.greeting import greeting
+from jitney.up.plan import ChildSpec, Role
+from jitney.up.probe import Probe
+from jitney.up.screen import Screen
+
+QUICK, SLOW = 0.05, 1.0  # seconds between looks: while something is not ready, and after
+PATIENCE = 10.0  # seconds between two lines that say what we still wait for
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class House:
+    """Starts what the table says, watches it, and ends it in order."""
+
+    def __init__(self, table: Sequence[ChildSpec], probe: Probe, screen: Screen) -> None:
+        self._probe = probe
+        self._screen = screen
+        self._children = [self._child(spec) for spec in table]
+        self._broker_ready = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._ending = False
+        self._killed = False
+        self.given_up: dict[Child, GaveUp] = {}  # those that cannot start, while others serve
+
+    def _child(self, spec: ChildSpec) -> Child:
+        # A server's banner and its advice on kernel settings are not for a private broker; its last words are.
+        relay = _nobody if spec.role is Role.BROKER else partial(self._screen.relay, spec.title)
+        return Child(spec, say=self._screen.say, relay=relay)
+
+    async def run(self) -> bool:
+        """Serve until asked to end; False if it took two askings. Raises `GaveUp` where nothing is left to serve."""
+        self._listen_to_signals()
+        running = {child: asyncio.create_task(self._run(child)) for child in self._children}
+        watching = asyncio.create_task(self._watch())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            # A child's task ends by itself only when it gave up, and the watch only by a fault of ours.
+            await asyncio.wait([stopping, watching, *running.values()], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            watching.cancel()
+            await self._end(running)
+        for task in (*running.values(), watching):
+            if task.done() and not task.cancelled():
+                task.result()
+        return not self._killed
+
+    def _listen_to_signals(self) -> None:
+        for number in SIGNALS:
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+                asyncio.get_running_loop().add_signal_handler(number, self.end)
+
+    async def _run(self, child: Child) -> None:
+        if child.spec.role is not Role.BROKER:
+            await self._broker_ready.wait()
+        if self._ending:
+            return
+        try:
+            await child.run()
+        except GaveUp as error:
+            self.given_up[child] = error
+            if all(other in self.given_up for other in self._children if other.spec.role is child.spec.role):
+                raise
+            self._screen.complain(f"{error}; the others go on without it")
+            await self._stopping.wait()
+
+    def end(self) -> None:
+        """Once: everything ends in order, and `run` returns. Twice: everything is killed."""
+        if not self._stopping.is_set():
+            self._screen.say("ending: front ends, then batchers, then the broker; Ctrl-C again kills")
+            self._stopping.set()
+            return
+        self._killed = True
+        for child in self._children:
+            child.kill()
+
+    async def _end(self, running: dict[Child, asyncio.Task[None]]) -> None:
+        self._ending = True
+        self._stopping.set()
+        self._broker_ready.set()  # whoever still waited for it need not start any more
+        for role in Role:
+            ending = [child for child in running if child.spec.role is role]
+            for child in ending:
+                child.stop()
+            await asyncio.gather(*(running[child] for child in ending), return_exceptions=True)
+
+    async def _watch(self) -> None:
+        greeted, patient_until = False, time.monotonic() + PATIENCE
+        while True:
+            waiting = await self._look()
+            if not waiting and not greeted:
+                await self._greet()
+                greeted = True
+            if waiting and time.monotonic() > patient_until:
+                self._screen.say(f"still waiting for {', '.join(waiting)}")
+                patient_until = time.monotonic() + PATIENCE
+            await asyncio.sleep(QUICK if waiting else SLOW)
+
+    async def _look(self) -> list[str]:
+        """Find out who has become ready; the titles of those who have not."""
+        for child in self._children:
+            starts = child.starts
+            if child.pid is None or child.ready or not await self._probe.is_ready(child.spec):
+                continue
+            if child.starts == starts:  # it has not died in the meantime
+                child.mark_ready()
+                self._screen.say(f"{child.spec.title} ready")
+        if all(child.ready for child in self._children if child.spec.role is Role.BROKER):
+            self._broker_ready.set()
+        return [child.spec.title for child in self._children if not (child.ready or child in self.given_up)]
+
+    async def _greet(self) -> None:
+        live = {model["name"]: model for model in await self._probe.live_models()}
+        ours = [live[name] for name in dict.fromkeys(child.spec.model for child in self._children) if name in live]
+        measured = [child.spec for child in self._children if child.spec.metrics_port]
+        metrics = {spec.title: self._probe.metrics_url(spec) for spec in measured}
+        is_private = any(child.spec.role is Role.BROKER for child in self._children)
+        broker = self._probe.redis_url if is_private else ""  # another's URL may hold a password
+        self._screen.show(greeting(self._probe.url, ours, metrics, broker))
+        for error in self.given_up.values():
+            self._screen.complain(f"not served: {error}")
+
+
+def _nobody(line: str) -> None:
+    """Listens to no line."""

@@ -1,0 +1,176 @@
+"""The OpenAPI document: the table of addresses, the bodies in `schema.py`, this front end's bounds, and its models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from broker.messages import Lane, ModelCard
+from broker.settings import NAME
+from server.api import schema
+from server.api.operations import CALL, OF_TASK, OPERATIONS, Operation
+from server.errors import ASKS_TO_COME_BACK, ENDS_THE_CONNECTION, KINDS, LONGEST_RETRY, SHORTEST_RETRY
+from server.http.body import SHORTEST_LIMIT
+from server.settings import ServerSettings
+
+Json = dict[str, Any]
+REF = "#/components/schemas/{name}"
+PROBLEM = {"application/problem+json": {"schema": {"$ref": REF.format(name="ProblemDocument")}}}
+LANGUAGES = ("fromLang", "toLang")
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The models that can be called now."""
+
+    cards: Sequence[ModelCard] = ()
+
+    def of(self, task: str) -> Sequence[ModelCard]:
+        return [card for card in self.cards if card.task == task]
+
+    def languages(self, task: str) -> list[str]:
+        return sorted({language for card in self.of(task) for language in card.languages})
+
+
+def document(version: str, settings: ServerSettings, live: Live) -> Json:
+    """OpenAPI 3.1, its schemas in the dialect of JSON Schema 2020-12."""
+    types = [kind for one in OPERATIONS for kind in (one.body, one.reply) if kind is not None]
+    _, schemas = msgspec.json.schema_components([*types, schema.ProblemDocument], ref_template=REF)
+    _bound(schemas, settings, live)
+    paths: Json = {}
+    for one in OPERATIONS:
+        paths.setdefault(one.path, {})[one.method] = _operation(one, _ref(one.body), live.languages(one.task), settings)
+    for card in live.cards:  # a model's own address, for there the body has the fields of its task and its languages
+        like = OF_TASK.get(card.task, CALL)
+        one = replace(like, path=f"/models/{card.name}", summary=f"{like.summary}, by the model {card.name}")
+        paths[one.path] = {one.method: _operation(one, _own_body(schemas, like, card), card.languages, settings)}
+    return {
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": {"title": "Jitney", "version": version, "description": "Requests leave for the GPU in batches."},
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def _bound(schemas: Json, settings: ServerSettings, live: Live) -> None:
+    """What this front end takes at most, and what its models know."""
+    schemas["Record"]["properties"]["text"]["maxLength"] = settings.max_body_bytes
+    for one in (*OF_TASK.values(), CALL):
+        assert one.body is not None
+        fields = schemas[one.body.__name__.replace("Request", "Payload")]["properties"]
+        fields["records"]["maxItems"] = settings.max_records
+        fields["model"]["examples"] = [card.name for card in live.of(one.task)]
+        if languages := live.languages(one.task):
+            for name in LANGUAGES:
+                fields[name] |= {"enum": languages, "examples": languages[:1]}
+
+
+def _own_body(schemas: Json, like: Operation, card: ModelCard) -> Json:
+    """The body at a model's own address. A model with languages has one of its own, beside that of its task."""
+    assert like.body is not None
+    request = like.body.__name__
+    if not card.languages or like is CALL:
+        return _ref(like.body)
+    payload = request.replace("Request", "Payload")
+    own, fields = f"{payload}_{card.name}", schemas[payload]["properties"]
+    spoken = {name: fields[name] | {"enum": sorted(card.languages)} for name in LANGUAGES}
+    schemas[own] = schemas[payload] | {"title": own, "properties": fields | spoken}
+    whole = f"{request}_{card.name}"
+    schemas[whole] = schemas[request] | {"title": whole, "properties": {"payload": {"$ref": REF.format(name=own)}}}
+    return {"$ref": REF.format(name=whole)}
+
+
+def _spoken(example: Json, languages: Sequence[str]) -> Json:
+    """The example in languages that there are."""
+    asked = {name: example["payload"].get(name) for name in LANGUAGES}
+    if not languages or None in asked.values() or {*asked.values()} <= {*languages}:
+        return example
+    return {"payload": example["payload"] | dict(zip(LANGUAGES, (languages[0], languages[-1]), strict=True))}
+
+
+def _operation(one: Operation, body: Json, languages: Sequence[str], settings: ServerSettings) -> Json:
+    found: Json = {
+        "operationId": "_".join([one.method, *re.findall(r"[A-Za-z0-9]+", one.path)]),
+        "summary": one.summary,
+        "parameters": _parameters(one, settings),
+        "responses": _responses(one),
+    }
+    if one.body is not None:
+        content = {"schema": body, "example": _spoken(one.example, languages)}
+        found["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return found
+
+
+def _parameters(one: Operation, settings: ServerSettings) -> list[Json]:
+    found = []
+    if "{name}" in one.path:
+        named = {"type": "string", "pattern": f"^{NAME}$"}
+        found.append({"name": "name", "in": "path", "required": True, "schema": named})
+    if one.body is not None:
+        told = _client_headers(settings)
+        found += [{"name": name, "in": "header", "description": said, "schema": kind} for name, said, kind in told]
+    return found
+
+
+def _client_headers(settings: ServerSettings) -> Sequence[tuple[str, str, Json]]:
+    limit = {"type": "number", "minimum": SHORTEST_LIMIT, "maximum": settings.max_timeout}
+    return (
+        ("X-Request-Timeout", "seconds this request may take", limit | {"default": settings.default_timeout}),
+        (
+            "Jitney-Lane",
+            "bulk: fills the room that interactive requests leave in the batches, and an eighth of them at least",
+            {"type": "string", "enum": [lane.value for lane in Lane], "default": Lane.INTERACTIVE.value},
+        ),
+        (
+            "X-Request-ID",
+            "an id of your own, echoed and logged: up to 128 of letters, digits and ._:/+=@-; another is replaced",
+            {"type": "string"},
+        ),
+        ("traceparent", "W3C Trace Context: its trace id is logged beside the request's", {"type": "string"}),
+    )
+
+
+def _responses(one: Operation) -> Json:
+    content = {one.media_type: {"schema": _ref(one.reply)}}
+    ok: Json = {"description": "The answer", "headers": _headers(one, 200), "content": content}
+    unwell = {"503": {"description": one.unwell, "headers": _headers(one, 200), "content": content}}
+    problems = {
+        str(status): {"description": _titles(status), "headers": _headers(one, status), "content": PROBLEM}
+        for status in one.problems
+    }
+    return {"200": ok} | (unwell if one.unwell else {}) | problems
+
+
+def _headers(one: Operation, status: int) -> Json:
+    """Which headers an answer has; `required` where it always has them."""
+    found = {"X-Request-ID": _header("this request's id", {"type": "string"}, required=True)}
+    if one.body is not None:
+        key = {"type": "string", "pattern": r"^[a-z0-9._-]+@[A-Za-z0-9._-]+(, [a-z0-9._-]+@[A-Za-z0-9._-]+)*$"}
+        said = "who answered, name@revision; errors name it where a model was chosen; two where one ended on the way"
+        found["Jitney-Model"] = _header(said, key, required=status == 200)
+    if one.body is not None and status == 200:
+        found["Server-Timing"] = _header("where the time went: queue, window, compute, return", {"type": "string"})
+    if status in ASKS_TO_COME_BACK:
+        seconds = {"type": "integer", "minimum": int(SHORTEST_RETRY), "maximum": int(LONGEST_RETRY)}
+        found["Retry-After"] = _header("seconds", seconds, required=True)
+    if status in ENDS_THE_CONNECTION:
+        found["Connection"] = _header("the connection ends", {"const": "close"}, required=True)
+    return found
+
+
+def _header(said: str, kind: Json, *, required: bool = False) -> Json:
+    return {"description": said, "schema": kind, "required": required}
+
+
+def _titles(status: int) -> str:
+    """Every way to this status, by code."""
+    return "; ".join(f"{kind.title} ({code})" for code, kind in KINDS.items() if kind.status == status)
+
+
+def _ref(kind: type[Any] | None) -> Json:
+    return {} if kind is None else {"$ref": REF.format(name=kind.__name__)}

@@ -1,0 +1,45 @@
+"""The further fields of a payload, which a model of one's own may read: bounded, for they may be anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
+
+from broker.messages import FailureCode
+from server.api import schema
+from server.errors import Problem
+
+MOST = 65_536  # bytes; what is a megabyte in JSON may be fifty when it is read
+BLANKS = b" \t\r\n"  # between the fields, where they mean nothing; in a text they become no more than they are
+NOT_OPTIONS = ("records", "model")
+
+
+class _Rows(Struct):
+    records: Raw
+
+
+class _WithRows(Struct):
+    payload: _Rows
+
+
+class _WithFields(Struct):
+    payload: dict[str, Raw]
+
+
+ROWS, FIELDS = Decoder(_WithRows), Decoder(_WithFields)
+ANYTHING: Decoder[Any] = Decoder()
+
+
+def _size(json: bytes) -> int:
+    return len(json.translate(None, BLANKS))
+
+
+def further_fields(body: bytes) -> Mapping[str, Any]:
+    """All but records and model. Raises `Problem`: too large, or a number out of range, which shows only now."""
+    if len(body) > MOST and _size(body) - _size(bytes(schema.read(ROWS, body).payload.records)) > MOST:
+        raise Problem(FailureCode.TOO_LARGE, f"All but the records may have at most {MOST} bytes.", limit=MOST)
+    fields = schema.read(FIELDS, body).payload
+    return {name: schema.read(ANYTHING, bytes(raw)) for name, raw in fields.items() if name not in NOT_OPTIONS}

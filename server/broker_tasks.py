@@ -1,0 +1,125 @@
+"""Owns the connections to the broker: four long-lived tasks, each with its own, each started again when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+import structlog
+
+from broker.common.backoff import Backoff
+from broker.contract import FrontEndBroker
+from broker.errors import BrokerError, BrokerUnfit
+from server.codecs.pool import CodecPool
+from server.fleet.codec_cache import Library, MakeCodec
+from server.fleet.discovery import Registry
+from server.requests.admission import Outbox
+from server.requests.pending import Door
+from server.requests.reader import Reader
+from server.requests.writer import Writer
+
+log = structlog.get_logger("server.broker_tasks")
+
+Connect = Callable[[], AbstractAsyncContextManager[FrontEndBroker]]  # a new connection, closed at the end of its `with`
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Task(Protocol):
+    """A loop over one connection; it returns only by an exception."""
+
+    ticked: float  # seconds, our clock: when it last got anywhere, well or not
+
+    async def run(self, broker: FrontEndBroker) -> None: ...
+
+
+class Link:
+    """The door, and the tasks behind it."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        front_end: str,
+        make_codec: MakeCodec,
+        *,
+        on_unfit: Callable[[BrokerUnfit], None] = lambda error: None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+        address: str = "",
+        defaults: Mapping[str, str] | None = None,
+    ) -> None:
+        outbox = Outbox()
+        self.pool = CodecPool()
+        self.door = Door(front_end, outbox, clock, self.pool.encode)
+        self.library = Library(make_codec, clock)
+        self.registry = Registry(self.door, self.library, clock, sleep, address, defaults)
+        self.reader = Reader(self.door, clock, sleep, address)
+        self.writer = Writer(self.door, outbox, clock, sleep)
+        self._connect = connect
+        self._on_unfit = on_unfit
+        self._clock = clock
+        self._sleep = sleep
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The tasks run while the `with` lasts."""
+        tasks: Mapping[str, Task] = {"writer": self.writer, "reader": self.reader, "registry": self.registry}
+        running = [asyncio.create_task(self.keep(name, task), name=name) for name, task in tasks.items()]
+        running.append(asyncio.create_task(self.keep_library(), name="library"))
+        try:
+            yield
+        finally:
+            await _end(running)
+            self.pool.close()
+
+    async def keep(self, name: str, task: Task) -> None:
+        """Connect and run this task, again after every error, for ever."""
+        absences, crashes = Backoff(), Backoff()
+        while True:
+            try:
+                async with self._connect() as broker:
+                    absences.reset()
+                    await task.run(broker)
+            except BrokerError as error:
+                task.ticked = self._clock()
+                self._not_connected(name, error, is_news=not absences.errors)
+                await self._sleep(absences.pause())
+            except Exception:
+                log.exception("task crashed", task=name)
+                await self._sleep(crashes.pause())
+
+    async def keep_library(self) -> None:
+        """Connect when the library wants something. Nothing else hangs on that connection, and it is a new one each
+        time: after a failover an idle one would lead to the old server."""
+        backoff = Backoff()
+        while True:
+            await self.library.wanted()
+            try:
+                async with self._connect() as broker:
+                    await self.library.run(broker)
+            except BrokerError:  # the other tasks tell of it
+                await self._sleep(backoff.pause())
+            except Exception:
+                log.exception("task crashed", task="library")
+                await self._sleep(backoff.pause())
+            else:
+                backoff.reset()
+
+    def _not_connected(self, name: str, error: BrokerError, *, is_news: bool) -> None:
+        if isinstance(error, BrokerUnfit) and not self.registry.has_met_broker:
+            self._on_unfit(error)
+            is_news = False  # whoever ends for it says why
+        why = self.registry.miss(error)
+        if is_news:
+            log.warning("broker not reached", task=name, reason=str(why))
+        self.door.close()
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel them until they have ended: opening a connection may swallow a cancellation, and each tries for ever."""
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=0.2)

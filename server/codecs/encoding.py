@@ -1,0 +1,83 @@
+"""Codecs applied to records: one record's mistake stays its own."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from broker.common.numbers import NOT_FINITE, is_finite
+from broker.common.panics import CONTROL, is_panic
+from broker.common.throttled_log import Seldom
+from broker.messages import FailureCode, Value
+from server.codecs.contract import Codec, CodecError, Plan
+from server.codecs.work import Abandoned, RequestTooLarge, Work
+from server.errors import INTERNAL_DETAIL, Problem, problem_of
+
+log = structlog.get_logger("server.codecs.encoding")
+# What one text brings about, the others of its request do as well.
+_tell_failed, _tell_not_finite = Seldom(log.error), Seldom(log.warning)
+
+# Beyond so many bytes of a body, or values of its outputs, the loop would stand still for milliseconds: a thread works.
+INLINE = 8192
+FLAT = frozenset((array, str, bytes))  # what almost every output is
+
+
+def encode_all(codec: Codec, texts: Iterable[str], options: Mapping[str, Any], work: Work) -> list[Plan | Problem]:
+    """A plan for each text, or why there is none. Raises `Problem` for what ends the whole request."""
+    try:
+        return [encode(codec, text, options, work) for text in texts]
+    except RequestTooLarge as error:
+        raise problem_of(error) from error
+    except Abandoned as error:
+        raise Problem(FailureCode.EXPIRED, "The time for this request was over before it could be queued.") from error
+
+
+def encode(codec: Codec, text: str, options: Mapping[str, Any], work: Work) -> Plan | Problem:
+    """The plan for one text, or why there is none. Raises what `work` raises."""
+    try:
+        return codec.encode(text, options, work)
+    except (RequestTooLarge, Abandoned, *CONTROL):
+        raise
+    except CodecError as error:
+        return problem_of(error)
+    except BaseException as error:
+        return _failed(error, step="encode", length=len(text))  # never the text itself
+
+
+def decode(codec: Codec, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any] | Problem:
+    """A record's fields, or why there are none."""
+    try:
+        fields = codec.decode(plan, outputs)
+        if is_finite(fields):
+            return fields
+    except CONTROL:
+        raise
+    except BaseException as error:
+        return _failed(error, step="decode", pieces=len(outputs))
+    # JSON would say null, and a client take it for an answer. Batchers look too; what they sent is not all that counts.
+    _tell_not_finite("answer not finite", pieces=len(outputs))
+    return Problem(FailureCode.MODEL_ERROR, NOT_FINITE)
+
+
+def _failed(error: BaseException, **what: Any) -> Problem:
+    where = {"panic": type(error).__name__} if is_panic(error) else {"exc_info": error}
+    _tell_failed("codec failed", **what, **where)
+    return Problem("internal", INTERNAL_DETAIL)
+
+
+def weight(values: Iterable[Value], most: int = INLINE) -> int:
+    """How many numbers, characters and the like there are in these, counted no further than beyond `most`."""
+    total, left = 0, [values]
+    while left and total <= most:
+        for value in left.pop():
+            if value.__class__ in FLAT:
+                total += len(value)
+            elif isinstance(value, list | tuple | Mapping):
+                total += len(value)
+                if total > most:
+                    break
+                left.append(value.values() if isinstance(value, Mapping) else value)
+    return total

@@ -1,0 +1,83 @@
+"""Codec work that would hold up the event loop: a few threads, a short line, and an end when nobody waits."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from server.codecs.contract import Codec, Plan
+from server.codecs.encoding import INLINE, encode_all
+from server.codecs.work import Work
+from server.errors import Problem
+
+THREADS = 2  # of each kind; most of tokenizing runs beside the interpreter, so more would only take more memory
+IN_LINE = 64  # requests that wait for a thread; more are told to come back
+LARGE = 65_536  # bytes or values: work beyond it has threads of its own, for it takes seconds where the rest takes none
+
+Made = TypeVar("Made")
+
+
+class CodecPool:
+    """Large work and work of middle size, each with its threads and its line."""
+
+    def __init__(self) -> None:
+        self._middle = _Line(ThreadPoolExecutor(THREADS, "codec"))
+        self._large = _Line(ThreadPoolExecutor(THREADS, "large codec"), gives_back=True)
+
+    async def run(self, do: Callable[[], Made], size: int, work: Work) -> Made:
+        """What `do` returns or raises, from a thread. Cancelled, it also stops `work`, so the thread ends soon.
+
+        Raises `Problem` (overloaded) at once where the line is long.
+        """
+        line = self._large if size > LARGE else self._middle
+        try:
+            return await line.run(do)
+        except asyncio.CancelledError:
+            work.stop()
+            raise
+
+    async def encode(
+        self, codec: Codec, texts: Sequence[str], options: Mapping[str, Any], work: Work
+    ) -> list[Plan | Problem]:
+        """`encode_all`, in a thread where these texts are large."""
+        size = sum(map(len, texts))
+        if size <= INLINE:
+            return encode_all(codec, texts, options, work)
+        return await self.run(partial(encode_all, codec, texts, options, work), size, work)
+
+    def close(self) -> None:
+        """Nothing more is begun."""
+        for line in (self._middle, self._large):
+            line.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def give_back_memory() -> None:
+    """To the system, what was used for a moment: errors hold their requests until the collector looks, which is rarely,
+    and glibc keeps what is free, for each thread."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # other systems have no such call
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+class _Line:
+    def __init__(self, threads: ThreadPoolExecutor, *, gives_back: bool = False) -> None:
+        self.threads = threads
+        self.gives_back = gives_back
+        self._length = 0  # those at work included
+
+    async def run(self, do: Callable[[], Made]) -> Made:
+        if self._length >= IN_LINE + THREADS:
+            raise Problem("overloaded", "Many large requests are being read here already.")
+        self._length += 1
+        try:
+            return await asyncio.wrap_future(self.threads.submit(do))
+        finally:
+            self._length -= 1
+            if self.gives_back and not self._length:
+                self.threads.submit(give_back_memory)

@@ -1,0 +1,1 @@
+"""Texts in many languages, to token ids and back."""

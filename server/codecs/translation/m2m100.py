@@ -1,0 +1,237 @@
+"""M2M100 translation: SentencePiece pieces and the model's own ids, without its tokenizer class.
+
+The class holds the source language as state, reads "</s>" in a user's text as the end of the sentence, and is several
+times slower. Ids and texts are the same (a test compares them).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.messages import ModelCard, Value
+from server.codecs.checks import file_of, refuse_lone_surrogates
+from server.codecs.contract import CodecError, Piece, Plan
+from server.codecs.translation.languages import by_tag, resolve
+from server.codecs.translation.readable import LETTER, has_letters, is_plain, only_read, surrounded, unread, visible
+from server.codecs.translation.segments import clause_stops, divide, joint, lines, lines_to_read, stretches, word_stops
+from server.codecs.translation.sentences import sentences
+from server.codecs.translation.vocabulary import Vocabulary
+from server.codecs.work import UNBOUNDED, Work
+
+READ_AT_ONCE = 4096  # characters at least: a text that is mostly blank has fewer tokens than its length says
+LOOKED_THROUGH = 1 << 16  # characters of a line for ends of sentences, before the deadline is looked at again
+FRAME = 2  # ids around a text's own: the source language before it, the end after it
+# So many times as many pieces a translation may have: of the demo's sentences, in all pairs of its languages, that have
+# ten pieces or more, one in a hundred grows to twice as many and none to more than 2.5. Short ones grow more, long ones
+# less, and a piece that is nearly as long as allowed is long.
+GROWTH = 2.5
+MARKS = ("degenerate", "truncated")  # of an answer that is not as it should be
+FEWEST = 16  # pieces of a source, however short its answers must be: less has no sense to translate
+
+
+class M2M100Codec:
+    """Options `fromLang` and `toLang`; a piece's input is `{"source": array("i"), "target": language id}`.
+
+    Its output is array("i"), or `{"pieces": array("i"), "degenerate"?: True, "truncated"?: True}` where the model's
+    loop guard found no good answer, or where the answer came to its limit before its end.
+
+    The card's `options`: `language_ids` (code → id), `eos` and `unk` where they are not M2M100's 2 and 3, `split`
+    (`sentence`, or `budget`: only what is too long), and `longest_answer`, the pieces an answer may have.
+    """
+
+    def __init__(self, card: ModelCard, files: Mapping[str, bytes]) -> None:
+        self._language_ids: dict[str, int] = dict(card.options.get("language_ids") or {})
+        codes = tuple(card.languages) or tuple(self._language_ids)
+        if not codes or not self._language_ids.keys() >= set(codes):
+            raise ValueError(f"model {card.name}: its card must give a language id for each of its languages")
+        if card.max_cost <= FRAME:
+            raise ValueError(f"model {card.name}: max_cost {card.max_cost} leaves no room for a text")
+        self._offered = by_tag(codes)
+        self._eos = int(card.options.get("eos", 2))
+        self._unk = int(card.options.get("unk", 3))
+        self._room = _room(card)
+        self._splits = card.options.get("split", "sentence") != "budget"
+        self._vocabulary = Vocabulary(
+            file_of(card, files, "sentencepiece.bpe.model"), file_of(card, files, "vocab.json"), unk=self._unk
+        )
+        # A longer text has more tokens than fit, and is not read whole.
+        self._longest = max(READ_AT_ONCE, self._room * self._vocabulary.longest)
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Raises `CodecError` (unknown_language) for a language that is missing or not offered."""
+        self._pair(options)
+
+    def encode(self, text: str, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
+        """One piece a sentence; for a sentence over the budget as few as it takes; none for what has no letters."""
+        source, target = self._pair(options)
+        refuse_lone_surrogates(text)
+        if source == target or not text or text.isspace():
+            return Plan(memo=(text,))
+        work.require(jobs=lines_to_read(work.jobs_left, text))
+        draft = _Draft(joint(source, target))
+        for line, gap in lines(text):
+            draft.add(self._read(line, source, work), line, gap)
+        pieces = [self._piece(ids, source, target) for ids in draft.pieces]
+        return Plan(pieces=pieces, memo=draft.gaps(), unknown=draft.unread)
+
+    def decode(self, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any]:
+        """`text`: the translations, with the gaps of the original between them.
+
+        `degenerate` and `truncated` where one of them is; `unread`: how many characters the vocabulary does not have.
+        """
+        first, *gaps = plan.memo
+        answers = [_answer(output) for output in outputs]
+        translated = [self._vocabulary.text(ids) + gap for (ids, _), gap in zip(answers, gaps, strict=True)]
+        marks: dict[str, Any] = {mark: True for mark in MARKS if any(mark in found for _, found in answers)}
+        if plan.unknown:
+            marks["unread"] = plan.unknown
+        return {"text": first + "".join(translated), **marks}
+
+    def _pair(self, options: Mapping[str, Any]) -> tuple[str, str]:
+        source = resolve(options.get("fromLang"), self._offered, "fromLang")
+        return source, resolve(options.get("toLang"), self._offered, "toLang")
+
+    def _read(self, text: str, source: str, work: Work) -> _Line:
+        line = _Line(work)
+        if not LETTER.search(text):  # a table of numbers, rows of dashes: as it is
+            line.unread = unread(visible(text), self._vocabulary.reads)
+            line.keep(text)
+            work.check()
+            return line
+        for sentence in self._sentences(visible(text), source):
+            words = sentence.rstrip()
+            if words:
+                self._read_sentence(words, line)
+            line.keep(sentence[len(words) :])
+            work.check()
+        return line
+
+    def _sentences(self, line: str, source: str) -> Iterator[str]:
+        if not self._splits and self._fits(line):
+            yield line
+            return
+        for stretch in stretches(line, max(LOOKED_THROUGH, self._longest), source):
+            for sentence in sentences(stretch, source):
+                yield from stretches(sentence, self._longest, source)
+
+    def _read_sentence(self, text: str, line: _Line) -> None:
+        """Its pieces, and what stands around them. What cannot be read is left out, unless nothing else is left."""
+        reads = self._vocabulary.reads
+        if not LETTER.search(text):
+            line.unread += unread(text, reads)
+            line.keep(text)
+            return
+        ids = self._ids(text)
+        if ids is not None and self._unk not in ids and is_plain(text):
+            line.add(ids)
+            return
+        line.unread += unread(text, reads)
+        found = surrounded(text, reads)
+        if not has_letters(found.core, reads):
+            line.keep(text)
+            return
+        line.keep(found.before)
+        self._divide(only_read(found.core, reads), line)
+        line.keep(found.after)
+
+    def _divide(self, text: str, line: _Line) -> None:
+        for part in divide(text, self._fits, [clause_stops(text), word_stops(text)]):
+            words = part.strip()
+            if not words:
+                line.keep(part)
+                continue
+            before, _, after = part.partition(words)
+            ids = self._vocabulary.ids(words)
+            if len(ids) > self._room:
+                raise CodecError(f"a single character is longer than the {self._room} tokens left", code="too_large")
+            if self._unk in ids:
+                line.unread += self._vocabulary.unread(words)
+            line.keep(before)
+            line.add(ids)
+            line.keep(after)
+
+    def _fits(self, text: str) -> bool:
+        return self._ids(text.strip()) is not None
+
+    def _ids(self, text: str) -> list[int] | None:
+        """None where they are more than there is room for, which a long text tells by its length alone."""
+        if len(text) > self._longest:
+            return None
+        ids = self._vocabulary.ids(text)
+        return ids if len(ids) <= self._room else None
+
+    def _piece(self, ids: list[int], source: str, target: str) -> Piece:
+        framed = array("i", [self._language_ids[source], *ids, self._eos])
+        return Piece(input={"source": framed, "target": self._language_ids[target]}, cost=len(framed))
+
+
+def _room(card: ModelCard) -> int:
+    """The most pieces of one source: what the model takes, and whose answer will have room."""
+    answer = card.options.get("longest_answer")
+    most = card.max_cost - FRAME
+    return most if answer is None else min(most, max(FEWEST, int(int(answer) / GROWTH)))
+
+
+@dataclass(slots=True)
+class _Line:
+    """A line as it is read: pieces, as their ids, and the text between them."""
+
+    work: Work
+    parts: list[list[int] | str] = field(default_factory=list)
+    unread: int = 0  # characters
+
+    def keep(self, text: str) -> None:
+        if text:
+            self.parts.append(text)
+
+    def add(self, ids: list[int]) -> None:
+        self.work.spend(1, len(ids) + FRAME)
+        self.parts.append(ids)
+
+
+class _Draft:
+    """The pieces of a text in order, and the gaps before, between and after them."""
+
+    def __init__(self, joint: Mapping[str, str]) -> None:
+        self.pieces: list[list[int]] = []
+        self.unread = 0
+        self._joint = joint
+        self._gaps: list[str] = []
+        self._kept: list[str] = []
+
+    def add(self, line: _Line, text: str, gap: str) -> None:
+        """What a line came to; the line as it was, where nothing of it is translated."""
+        self.unread += line.unread
+        if not any(isinstance(part, list) for part in line.parts):
+            self._kept += (text, gap)
+            return
+        joint: Mapping[str, str] = {}  # before the first piece everything stays
+        for part in line.parts:
+            if isinstance(part, str):
+                self._kept.append(part)
+                continue
+            between = self._flush()
+            self._gaps.append(joint.get(between, between))
+            self.pieces.append(part)
+            joint = self._joint
+        self._kept.append(gap)
+
+    def gaps(self) -> tuple[str, ...]:
+        return (*self._gaps, self._flush())
+
+    def _flush(self) -> str:
+        text, self._kept = "".join(self._kept), []
+        return text
+
+
+def _answer(output: Value) -> tuple[Sequence[int], frozenset[str]]:
+    """A piece's ids, and how they are marked. Raises `ValueError` for what is no translation."""
+    marked = output if isinstance(output, Mapping) else {}
+    ids: Any = marked.get("pieces") if marked else output
+    marks = [marked.get(mark, False) for mark in MARKS]
+    if not (isinstance(ids, array) and ids.typecode == "i" and all(isinstance(mark, bool) for mark in marks)):
+        raise ValueError("the model's output is no translation: array('i'), or its pieces with a mark")
+    return ids, frozenset(mark for mark in MARKS if marked.get(mark))

@@ -1,0 +1,1 @@
+"""Which models live, how fast they are, and with which codecs."""

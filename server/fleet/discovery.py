@@ -1,0 +1,167 @@
+"""The task that looks around: which models live, with which codecs, and whether the broker still remembers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from broker.common.diagnosis import Diagnosis, diagnose
+from broker.contract import FrontEndBroker
+from broker.errors import BrokerError, BrokerUnavailable
+from broker.messages import Fleet
+from server.fleet.codec_cache import Library
+from server.fleet.directory import Directory, Served
+from server.fleet.names import differences
+from server.requests.pending import Door
+from server.requests.request import Answer
+
+log = structlog.get_logger("server.fleet.discovery")
+
+PERIOD = 0.5  # seconds between looks
+GRACE = 0.1  # seconds that a look waits for codecs: most are made by then, and no caller meets half a model
+FAILURES = 2  # looks that fail in a row close the door
+ANOTHER_NAME = "two models need two names: start one of them with another --name"
+AT_ONCE = 32  # answers renewed before others get their turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """A broker that cannot be had."""
+
+    since: float  # seconds, our clock
+    why: Diagnosis
+
+
+class Registry:
+    """Keeps the directory; opens the door when the broker answers."""
+
+    def __init__(
+        self,
+        door: Door,
+        library: Library,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        address: str = "",
+        defaults: Mapping[str, str] | None = None,
+    ) -> None:
+        self._door = door
+        self._library = library
+        self._clock = clock
+        self._sleep = sleep
+        self._address = address  # the broker's, without a password
+        self._renewals: set[asyncio.Task[None]] = set()
+        self._epoch = ""
+        self._failures = 0
+        self.directory = Directory(fixed=defaults or {})
+        self.has_met_broker = False
+        self.absence: Absence | None = None
+        self.ticked = clock()  # when a look last ended, well or not
+
+    async def run(self, broker: FrontEndBroker) -> None:
+        """Look after look, for ever."""
+        try:
+            while True:
+                await self.try_to_look(broker)
+                self.ticked = self._clock()
+                await self._sleep(PERIOD)
+        finally:
+            for renewal in self._renewals:
+                renewal.cancel()
+
+    async def try_to_look(self, broker: FrontEndBroker) -> None:
+        """One look; when several fail in a row the door closes."""
+        try:
+            await self._look_again(broker)
+        except BrokerError as error:
+            self._failures += 1
+            why = self.miss(error)
+            if self._failures == 1:  # /readyz says so already, and not why
+                log.info("broker missed", task="registry", reason=str(why))
+            if self._failures >= FAILURES and self._door.is_open:
+                log.warning("broker lost", task="registry", reason=str(why))
+                self._door.close()
+
+    async def _look_again(self, broker: FrontEndBroker) -> None:
+        """A connection that broke says little of the broker: on a new one it may answer at once."""
+        began = self._clock()
+        try:
+            await self.look(broker)
+        except BrokerUnavailable:
+            if self._clock() - began > PERIOD:  # it did not break, it was silent
+                raise
+            await self.look(broker)
+
+    def miss(self, error: BrokerError) -> Diagnosis:
+        """The broker cannot be had; why that is, most likely."""
+        since = self.absence.since if self.absence else self._clock()
+        self.absence = Absence(since=since, why=diagnose(error, self._address))
+        return self.absence.why
+
+    async def look(self, broker: FrontEndBroker) -> None:
+        """See what there is, and act on it. Raises `BrokerError`."""
+        fleet = await broker.look()
+        live = [one.card for one in fleet.announcements if one.batchers]
+        self._library.want(live)
+        await self._library.settle(GRACE)
+        codecs = self._library.codecs
+        before, self.directory = self.directory, self.directory.updated(fleet, codecs, self._clock())
+        self._tell_of_names(before)
+        self._greet()
+        is_empty_again = self._remember(fleet.epoch)
+        await self._renew_orphans()
+        await self._settle_defaults(broker, before if is_empty_again else self.directory, fleet, again=is_empty_again)
+
+    def _greet(self) -> None:
+        if not self._door.is_open:
+            log.info("broker met" if not self.has_met_broker else "broker is back")
+        self._failures = 0
+        self.absence = None
+        self.has_met_broker = True
+        self._door.open()
+
+    def _remember(self, epoch: str) -> bool:
+        """Another epoch means that the broker came back empty: what waits has to be brought to it again."""
+        is_empty_again = bool(self._epoch) and epoch != self._epoch
+        if is_empty_again:
+            log.warning("broker came back empty", waiting=len(self._door))
+            self._door.push_again()
+        self._epoch = epoch
+        return is_empty_again
+
+    async def _settle_defaults(self, broker: FrontEndBroker, known: Directory, fleet: Fleet, *, again: bool) -> None:
+        """Have the broker keep which model answers for a task. To one that came back empty it is told over whatever a
+        front end that knows no better has written there meanwhile."""
+        for task, name in known.defaults.items():
+            if fleet.defaults.get(task) != name and task not in known.fixed:
+                await broker.settle_default(task, name, again=again)
+
+    def _tell_of_names(self, before: Directory) -> None:
+        """A name that two models claim is told once, when it is seen."""
+        now, known = self.directory, {card.key for card in before.turned_away}
+        for card in now.turned_away:
+            if card.key not in known:
+                log.error("name taken", name=card.name, task=card.task, revision=card.revision, remedy=ANOTHER_NAME)
+        for name, cards in now.rivals.items():
+            if differing := before.rivals.get(name) != cards and differences(cards):
+                revisions = [card.revision for card in cards]
+                log.warning("models differ", name=name, revisions=revisions, differ_in=differing, remedy=ANOTHER_NAME)
+
+    async def _renew_orphans(self) -> None:
+        """What waits for a revision that nobody serves any more is encoded for the one that lives."""
+        for number, answer in enumerate(self._door.waiting, start=1):
+            successor = self.directory.successor(answer.served.card)
+            if successor is not None:
+                self._begin_renewal(answer, successor)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if self._renewals:
+            await asyncio.wait(self._renewals, timeout=PERIOD)  # long texts take longer; looks go on meanwhile
+
+    def _begin_renewal(self, answer: Answer, successor: Served) -> None:
+        renewal = asyncio.create_task(self._door.renew(answer, successor))
+        self._renewals.add(renewal)
+        renewal.add_done_callback(self._renewals.discard)

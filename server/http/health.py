@@ -1,0 +1,101 @@
+"""What a front end says of its own health. Alive: its tasks turn. Ready: it can answer, if only with a quick 503.
+
+Anybody may read it, so it says that something is wrong and not where: hosts, addresses and errors stand in the log, and
+`jitney status` and `jitney doctor` tell them to operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from server.api.schema import Check, Health
+from server.fleet.directory import Directory
+from server.fleet.names import differences
+from server.front_end import FrontEnd
+from server.requests.reader import BLOCK
+
+READ_LATE = 3 * BLOCK  # seconds without a read that went well: worth a word
+READ_DEAD = 15.0  # seconds; a read on a dead connection ends by its time limits well before
+TRIP_DEAD = 15.0  # seconds; the same for a trip that is away
+LOOK_DEAD = 60.0  # seconds; making the codec of a large vocabulary counts as one look
+MISSED = 600.0  # seconds that a model may be gone before its absence is taken for meant
+
+
+def liveness(front_end: FrontEnd) -> tuple[bool, Health]:
+    """Never asks the broker: a restart would not bring it back."""
+    link = front_end.link
+    writer = _turns(front_end, "writer", link.writer.ticked if link.writer.is_away else front_end.clock(), TRIP_DEAD)
+    reader = _turns(front_end, "reader", link.reader.ticked, READ_DEAD)
+    checks = [writer, reader, _turns(front_end, "registry", link.registry.ticked, LOOK_DEAD)]
+    is_alive = all(check.ok for check in checks)
+    return is_alive, Health("ok" if is_alive else "failed", checks)
+
+
+def readiness(front_end: FrontEnd) -> tuple[bool, Health]:
+    """Unready only while draining, or before the broker was ever met; without broker or batcher it is degraded."""
+    met = front_end.link.registry.has_met_broker
+    checks = [
+        _broker(front_end),
+        _turns(front_end, "reader", front_end.link.reader.succeeded, READ_LATE, "read well"),
+        *_models(front_end),
+    ]
+    if front_end.is_draining:
+        return False, Health("draining", [*checks, Check("draining", False, "ending: send requests elsewhere")])
+    return met, Health("ok" if all(check.ok for check in checks) else "degraded", checks)
+
+
+def _turns(front_end: FrontEnd, task: str, ticked: float, limit: float, done: str = "turned") -> Check:
+    age = front_end.clock() - ticked
+    return Check(task, age <= limit, f"last {done} {age:.1f} s ago")
+
+
+def _broker(front_end: FrontEnd) -> Check:
+    """One failed look is enough to say so: the door waits for a second one, which on a link that is half open comes
+    seconds later."""
+    registry = front_end.link.registry
+    if front_end.door.is_open and registry.absence is None:
+        return Check("broker", True, "answers")
+    said = "does not answer" if registry.has_met_broker else "has not been met yet"
+    if registry.absence is None:
+        return Check("broker", False, said)
+    return Check("broker", False, f"{said}, for {front_end.clock() - registry.absence.since:.0f} s")
+
+
+def _models(front_end: FrontEnd) -> Sequence[Check]:
+    directory, now = front_end.link.registry.directory, front_end.clock()
+    if not directory.listed:
+        return [Check("models", False, "no batcher has announced one yet")]
+    models = [_model(directory, name, now) for name in sorted(directory.listed)]
+    return [*models, *_missing_defaults(directory), *_taken_names(directory)]
+
+
+def _model(directory: Directory, name: str, now: float) -> Check:
+    """Gone is trouble for a while. A model that was taken out of service would else be missed for ever; but a front
+    end without any live model cannot help anybody, so there it stays trouble."""
+    status = directory.listed[name].status
+    away = now - directory.missing_since.get(name, now)
+    is_missed = away < MISSED or not directory.served
+    if status == "gone" and not is_missed:
+        return Check(f"model {name}", True, f"gone for {away:.0f} s, missed no longer")
+    cards = directory.rivals.get(name, ())
+    differing = differences(cards)
+    if differing:
+        status = f"{status}, in {len(cards)} revisions that differ in {', '.join(differing)}: two models of one name?"
+    return Check(f"model {name}", status == "live", status)
+
+
+def _missing_defaults(directory: Directory) -> Sequence[Check]:
+    """Tasks with live models, none of which answers a request that names none."""
+    tasks = sorted({served.card.task for served in directory.served.values()})
+    return [
+        Check(f"default of {task}", False, f"{name} does not live: requests that name no model are refused")
+        for task in tasks
+        if (name := directory.default(task)) is not None and not directory.is_served(task, name)
+    ]
+
+
+def _taken_names(directory: Directory) -> Sequence[Check]:
+    return [
+        Check(f"name {card.name}", False, f"is taken: a second model, for {card.task}, needs another")
+        for card in directory.turned_away
+    ]

@@ -1,0 +1,115 @@
+"""What has gathered for the writer's next trip to the broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from broker.messages import AdmitRequest, Cancel, Job
+
+if TYPE_CHECKING:
+    from server.errors import Problem
+    from server.requests.request import Answer
+
+
+CANCELS_A_TRIP = 1_000
+
+
+class Parcel:
+    """The jobs of one answer that are to be admitted together, for the revision they were encoded for."""
+
+    __slots__ = ("_edition", "answer", "is_again", "jobs", "model")
+
+    def __init__(self, answer: Answer, jobs: Sequence[Job]) -> None:
+        self.answer = answer
+        self._edition = answer.edition
+        self.is_again = answer.may_be_queued  # it was taken once, so it is not too late now
+        self.jobs = jobs
+        self.model = answer.served.card.key
+
+    @property
+    def is_current(self) -> bool:
+        """False once its answer was encoded anew: that has a parcel of its own, and nobody waits for these jobs."""
+        return self._edition == self.answer.edition
+
+    def refuse(self, problem: Problem) -> None:
+        """The broker has not taken it, so its answer ends here."""
+        if self.is_current:
+            self.answer.may_be_queued = False
+            self.answer.refuse(problem)
+
+    def is_wanted(self, now: float) -> bool:
+        """Somebody waits for these jobs."""
+        return self.is_current and self.answer.is_awaited and self.answer.deadline > now
+
+    def request(self, now: float) -> AdmitRequest:
+        """As the broker wants it; the time left is counted when the trip begins."""
+        time_left, served = self.answer.deadline - now, self.answer.served
+        jobs, tokens = served.pace, served.token_pace
+        bounds = {} if self.is_again else self._bounds(time_left)
+        return AdmitRequest(
+            model=self.model,
+            jobs=self.jobs,
+            time_left=time_left,
+            lane=self.answer.lane,
+            room=jobs.room,
+            batch=jobs.batch,
+            room_tokens=tokens.room,
+            batch_tokens=tokens.batch,
+            **bounds,
+        )
+
+    def _bounds(self, time_left: float) -> dict[str, int | None]:
+        """What may be before it, by both counts."""
+        served, cost = self.answer.served, sum(job.cost for job in self.jobs)
+        return {
+            "most_ahead": served.pace.most_ahead(time_left, len(self.jobs)),
+            "most_tokens_ahead": served.token_pace.most_ahead(time_left, cost),
+        }
+
+
+class Outbox:
+    """Parcels and cancellations, oldest first, and an event that says there are some."""
+
+    def __init__(self) -> None:
+        self._parcels: list[Parcel] = []
+        self._cancelled: dict[Cancel, float] = {}  # and the deadline of its jobs
+        self._filled = asyncio.Event()
+
+    def put(self, parcel: Parcel) -> None:
+        self._parcels.append(parcel)
+        self._filled.set()
+
+    def put_back(self, parcels: Sequence[Parcel]) -> None:
+        """The last trip had no room for these: they go first in the next."""
+        if parcels:
+            self._parcels[:0] = parcels
+            self._filled.set()
+
+    def cancel(self, jobs: Cancel, deadline: float) -> None:
+        """Nobody waits for these any more; after their deadline the broker drops them by itself."""
+        self._cancelled[jobs] = deadline
+        self._filled.set()
+
+    def keep(self, cancelled: Mapping[Cancel, float]) -> None:
+        """These were not brought to the broker: they go with whatever goes next."""
+        self._cancelled |= cancelled
+
+    async def filled(self) -> None:
+        """Return once there is something to take."""
+        await self._filled.wait()
+
+    def take(self, now: float) -> tuple[list[Parcel], dict[Cancel, float]]:
+        """What is still wanted: parcels, and as many cancellations as a trip takes, with their jobs' deadlines."""
+        parcels = [parcel for parcel in self._parcels if parcel.is_wanted(now)]
+        live = [(jobs, deadline) for jobs, deadline in self._cancelled.items() if deadline > now]
+        self._parcels, self._cancelled = [], dict(live[CANCELS_A_TRIP:])
+        if not self._cancelled:
+            self._filled.clear()
+        return parcels, dict(live[:CANCELS_A_TRIP])
+
+    def withdraw(self) -> list[Parcel]:
+        """Take the parcels back out: no trip will be made for them."""
+        parcels, self._parcels = self._parcels, []
+        return parcels

@@ -1,0 +1,126 @@
+"""What one request waits for: the outcomes of all jobs of all its records."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from broker.messages import Lane, Result, Timing, Value
+from server.codecs.contract import Codec, Plan
+from server.codecs.work import Work
+from server.errors import Problem
+from server.fleet.directory import Served
+
+
+class Record:
+    """One text on its way: the plan that computes it, and what has come back of it."""
+
+    __slots__ = ("codec", "job_ids", "outputs", "plan", "problem", "text")
+
+    def __init__(self, text: str, codec: Codec, plan: Plan | Problem) -> None:
+        self.text = text
+        self.follow(codec, plan)
+
+    def follow(self, codec: Codec, plan: Plan | Problem) -> None:
+        """Be computed by this plan from now on, or not at all."""
+        self.codec = codec
+        self.problem = plan if isinstance(plan, Problem) else None
+        self.plan = Plan() if isinstance(plan, Problem) else plan
+        self.job_ids: Sequence[str] = ()
+        self.outputs: dict[str, Value] = {}
+
+    def in_order(self) -> list[Value]:
+        """The outputs of the pieces, in the order of the plan."""
+        return [self.outputs[job] for job in self.job_ids]
+
+
+class Answer:
+    """Counts down its jobs and wakes the one task that waits. `with` says when nobody does any more."""
+
+    __slots__ = (
+        "_arrived",
+        "_forget",
+        "deadline",
+        "edition",
+        "ids",
+        "lane",
+        "left",
+        "may_be_queued",
+        "options",
+        "records",
+        "served",
+        "timing",
+        "withdrawn",
+        "work",
+    )
+
+    def __init__(
+        self,
+        served: Served,
+        records: Sequence[Record],
+        options: Mapping[str, Any],
+        deadline: float,
+        lane: Lane,
+        forget: Callable[[Answer], None],
+        work: Work,
+    ) -> None:
+        self.served = served
+        self.records = records
+        self.options = options
+        self.deadline = deadline  # seconds, the front end's own clock
+        self.lane = lane
+        self.edition = 0  # grows when what is left is encoded for another revision
+        self.ids = ""  # what the ids of its jobs begin with, and nobody else's
+        self.left = 0  # jobs without an outcome
+        self.may_be_queued = False  # the broker may know its jobs
+        self.withdrawn: dict[Record, int] = {}  # jobs of records that are being encoded anew
+        self.timing: Timing | None = None  # of the job that took longest
+        self.work = work
+        self._forget = forget
+        self._arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def __enter__(self) -> Answer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._arrived.cancel()  # also when it is done: an exception that came too late to be raised is no news then
+        self._forget(self)
+
+    @property
+    def is_awaited(self) -> bool:
+        return not self._arrived.done()
+
+    @property
+    def cost(self) -> int:
+        """Tokens of all its jobs."""
+        return sum(piece.cost for record in self.records for piece in record.plan.pieces)
+
+    def take(self, record: Record, result: Result) -> None:
+        """One job is done."""
+        record.outputs[result.job_id] = result.output
+        if self.timing is None or _total(result.timing) > _total(self.timing):
+            self.timing = result.timing
+        self.count_down(1)
+
+    def count_down(self, jobs: int) -> None:
+        """So many jobs need no waiting for any more; after the last the waiting task goes on."""
+        self.left -= jobs
+        if self.left <= 0 and self.is_awaited:
+            self._arrived.set_result(None)
+
+    def refuse(self, problem: Problem) -> None:
+        """The whole request ends here."""
+        if self.is_awaited:
+            self._arrived.set_exception(problem)
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Until every job has its outcome. Raises `Problem` if the request was refused."""
+        return self._arrived.__await__()
+
+
+def _total(timing: Timing) -> float:
+    return timing.queue + timing.window + timing.compute

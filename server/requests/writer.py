@@ -1,0 +1,136 @@
+"""The task that admits: all requests that gathered while the last trip was away go in the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import structlog
+
+from broker.contract import FrontEndBroker
+from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
+from broker.messages import Cancel, FailureCode, Verdict
+from server.errors import INTERNAL_DETAIL, Problem, patience
+from server.requests.admission import Outbox, Parcel
+from server.requests.pending import Door
+
+log = structlog.get_logger("server.requests.writer")
+
+PAUSES = (0.05, 0.1, 0.2, 0.4)  # seconds between the repetitions of a trip that got no answer
+BRIEF = 1.0  # seconds; an outage that is not over by then is told to those who wait
+
+
+class Writer:
+    """Keeps the sequence: it only grows with new content, so a repeated trip admits nothing twice."""
+
+    def __init__(
+        self,
+        door: Door,
+        outbox: Outbox,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._door = door
+        self._outbox = outbox
+        self._clock = clock
+        self._sleep = sleep
+        self._sequence = 0
+        self._full_since: float | None = None
+        self.ticked = clock()  # when the last trip began
+        self.is_away = False
+
+    async def run(self, broker: FrontEndBroker) -> None:
+        """Trip after trip, for ever."""
+        while True:
+            await self._outbox.filled()
+            parcels, cancelled = self._outbox.take(self._clock())
+            if parcels or cancelled:
+                self.ticked, self.is_away = self._clock(), True
+                try:
+                    await self._deliver(broker, parcels, cancelled)
+                finally:
+                    self.is_away = False
+
+    async def _deliver(
+        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float]
+    ) -> None:
+        """One trip; whatever comes of it, every parcel's answer is told."""
+        try:
+            verdicts = await self._admit(broker, parcels, cancelled)
+        except BrokerFull:
+            self._outbox.keep(cancelled)
+            self._refuse_as_full(parcels)
+        except BrokerError as error:
+            self._outbox.keep(cancelled)
+            self._give_up(parcels, error)
+        except Exception:
+            await self._find_the_guilty(broker, parcels, cancelled)
+        else:
+            self._full_since = None
+            self._outbox.put_back(parcels[len(verdicts) :])
+            for parcel, verdict in zip(parcels, verdicts, strict=False):
+                if parcel.is_current:
+                    self._door.judge(parcel.answer, verdict)
+
+    async def _admit(
+        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float]
+    ) -> Sequence[Verdict]:
+        self._sequence += 1
+        for parcel in parcels:
+            parcel.answer.may_be_queued = True
+        began = self._clock()
+        try:
+            return await self._ask(broker, parcels, cancelled)
+        except BrokerUnavailable:
+            return await self._ask_again(broker, parcels, cancelled, began)
+
+    async def _ask_again(
+        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float], began: float
+    ) -> Sequence[Verdict]:
+        pauses = list(PAUSES)
+        while True:
+            is_last = self._clock() - began > BRIEF  # a link that was dead: a new one is well, or the broker is away
+            if not is_last:
+                await self._sleep(pauses.pop(0))
+            try:
+                return await self._ask(broker, parcels, cancelled)
+            except BrokerFull as error:
+                # A server says so before it looks whether it took these jobs: they may be queued, and are cancelled.
+                raise BrokerUnavailable("the broker's answer was lost, and its memory is spent") from error
+            except BrokerUnavailable:
+                if is_last or not pauses:
+                    raise
+
+    async def _ask(
+        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float]
+    ) -> Sequence[Verdict]:
+        # Counted anew each time: a trip that was lost takes seconds, and no job may outlive the one who waits for it.
+        now = self._clock()
+        return await broker.admit(self._sequence, [parcel.request(now) for parcel in parcels], cancelled)
+
+    def _refuse_as_full(self, parcels: Sequence[Parcel]) -> None:
+        if self._full_since is None:
+            self._full_since = self._clock()
+            log.error("broker full")
+        waits = patience(self._clock() - self._full_since)
+        for parcel in parcels:
+            detail = "The broker is out of memory and takes no new jobs."
+            parcel.refuse(Problem(FailureCode.BROKER_FULL, detail, retry_after=waits))
+
+    def _give_up(self, parcels: Sequence[Parcel], error: BrokerError) -> None:
+        log.warning("broker lost", task="writer", reason=str(error), refused=len(parcels))
+        self._door.close()
+        for parcel in parcels:
+            self._door.turn_away(parcel.answer)
+
+    async def _find_the_guilty(
+        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float]
+    ) -> None:
+        """Some parcel cannot travel: alone each harms nobody else."""
+        log.exception("admission failed", requests=len(parcels))
+        if len(parcels) == 1:
+            parcels[0].refuse(Problem("internal", INTERNAL_DETAIL))
+            return
+        for parcel in parcels:
+            await self._deliver(broker, [parcel], cancelled)

@@ -1,0 +1,71 @@
+"""The token budget: halved by what did not fit, grown back slowly."""
+
+from __future__ import annotations
+
+from batcher.policy.budget import CALM_BATCHES, STEPS, TokenBudget
+
+ALLOWED = 3200
+STEP = ALLOWED // STEPS
+
+
+def calm(budget: TokenBudget, batches: int) -> TokenBudget:
+    for _ in range(batches):
+        budget.did_fit(ALLOWED)
+    return budget
+
+
+def test_it_is_what_the_operator_allows_until_something_does_not_fit() -> None:
+    assert TokenBudget().within(ALLOWED) == ALLOWED
+
+
+def test_what_did_not_fit_is_halved() -> None:
+    budget = TokenBudget()
+
+    budget.did_not_fit(1000)
+
+    assert budget.within(ALLOWED) == 500
+
+
+def test_it_never_falls_to_nothing() -> None:
+    budget = TokenBudget()
+
+    budget.did_not_fit(1)
+
+    assert budget.within(ALLOWED) == 1
+
+
+def test_it_grows_one_step_after_enough_calm_batches_and_not_before() -> None:
+    budget = TokenBudget()
+    budget.did_not_fit(1000)
+
+    before = calm(budget, CALM_BATCHES - 1).within(ALLOWED)
+    after = calm(budget, 1).within(ALLOWED)
+
+    assert (before, after) == (500, 500 + STEP)
+
+
+def test_trouble_starts_the_calm_anew() -> None:
+    budget = TokenBudget()
+    budget.did_not_fit(1000)
+    calm(budget, CALM_BATCHES - 1)
+
+    budget.did_not_fit(1000)
+
+    assert calm(budget, CALM_BATCHES - 1).within(ALLOWED) == 500
+
+
+def test_it_grows_back_to_what_is_allowed_and_no_further() -> None:
+    budget = TokenBudget()
+    budget.did_not_fit(1000)
+
+    calm(budget, CALM_BATCHES * STEPS)
+
+    assert budget.within(ALLOWED) == ALLOWED
+    assert budget.within(2 * ALLOWED) == 2 * ALLOWED
+
+
+def test_a_lower_limit_of_the_operator_binds_at_once() -> None:
+    budget = TokenBudget()
+    budget.did_not_fit(1000)
+
+    assert budget.within(100) == 100

@@ -1,0 +1,63 @@
+"""What one more pass costs: learned from the passes that were seen."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from batcher.policy.packing import PASS_COST
+from batcher.policy.pass_cost import LEAST, MOST, PassCost
+
+
+def seen(passes: list[tuple[int, float]]) -> PassCost:
+    pass_cost = PassCost()
+    for padded_tokens, seconds in passes:
+        pass_cost.observe(padded_tokens, seconds)
+    return pass_cost
+
+
+def passes(fixed: float, per_token: float, *, count: int = 60, noise: float = 0.0) -> list[tuple[int, float]]:
+    rng = random.Random(3)
+    sizes = [rng.randint(20, 2000) for _ in range(count)]
+    return [(size, (fixed + per_token * size) * rng.uniform(1 - noise, 1 + noise)) for size in sizes]
+
+
+def test_before_anything_was_seen_it_is_a_guess() -> None:
+    assert PassCost().tokens == PASS_COST
+
+
+def test_it_is_the_fixed_part_of_a_pass_in_tokens_of_work() -> None:
+    pass_cost = seen(passes(fixed=0.005, per_token=0.00001))
+
+    assert pass_cost.tokens == pytest.approx(500, abs=2)
+
+
+def test_noise_blurs_it_and_no_more() -> None:
+    pass_cost = seen(passes(fixed=0.005, per_token=0.00001, noise=0.1))
+
+    assert 250 < pass_cost.tokens < 1000
+
+
+def test_it_follows_a_machine_that_changes() -> None:
+    before = passes(fixed=0.005, per_token=0.00001, count=300)
+    after = passes(fixed=0.001, per_token=0.00001, count=600)
+
+    pass_cost = seen(before + after)
+
+    assert pass_cost.tokens == pytest.approx(100, abs=20)
+
+
+def test_passes_of_one_size_teach_nothing() -> None:
+    assert seen([(640, 0.01)] * 200).tokens == PASS_COST
+
+
+def test_a_pass_that_takes_no_time_teaches_nothing() -> None:
+    assert seen([(size, 0.0) for size in range(1, 200)]).tokens == PASS_COST
+
+
+@pytest.mark.parametrize(
+    ("fixed", "bound"), [pytest.param(0.0, LEAST, id="never free"), pytest.param(9.0, MOST, id="never all that counts")]
+)
+def test_it_stays_within_reason(fixed: float, bound: int) -> None:
+    assert seen(passes(fixed=fixed, per_token=0.00001)).tokens == bound

@@ -1,0 +1,95 @@
+"""Greedy search: the likeliest token, until the end, a limit, or no hope."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+pytest.importorskip("torch")
+import torch
+
+from batcher.models.translation.search.degeneration import cycles
+from batcher.models.translation.search.greedy import GreedySearch
+
+END, PADDING, VOCABULARY = 2, 1, 10
+
+
+def says(search: GreedySearch, rows: Sequence[int], tokens: Sequence[int]) -> list[int]:
+    """One step in which these rows say these; the members that ended."""
+    turn = search.advance(torch.tensor(rows), torch.nn.functional.one_hot(torch.tensor(tokens), VOCABULARY).float())
+    assert turn.tokens.tolist() == list(tokens) and turn.parents is None
+    return list(turn.ended)
+
+
+def search_of(*limits: int) -> GreedySearch:
+    search = GreedySearch(end=END, padding=PADDING)
+    for row, limit in enumerate(limits):
+        search.join(row, language=9, limit=limit)
+    return search
+
+
+def test_a_row_ends_with_the_end_which_is_no_piece() -> None:
+    search = search_of(20, 20)
+
+    assert says(search, [0, 1], [5, 6]) == []
+    assert says(search, [0, 1], [7, END]) == [1]
+    assert (search.answer(0), search.answer(1)) == ([5, 7], [6])
+
+
+def test_a_row_ends_at_its_limit_which_counts_start_and_language() -> None:
+    search = search_of(3, 4)
+
+    assert says(search, [0, 1], [5, 5]) == [0]
+    assert says(search, [1], [6]) == [0]
+    assert (search.answer(0), search.answer(1)) == ([5], [5, 6])
+
+
+def test_padding_counts_and_is_no_piece() -> None:
+    search = search_of(4)
+
+    assert says(search, [0], [PADDING]) == []
+    assert says(search, [0], [6]) == [0]
+    assert search.answer(0) == [6]
+
+
+def test_a_row_that_moves_takes_its_words_along() -> None:
+    search = search_of(20, 20, 20)
+    says(search, [0, 1, 2], [5, 6, 7])
+
+    search.move(2, 0)
+    says(search, [1, 0], [8, 9])
+
+    assert (search.answer(0), search.answer(1)) == ([7, 9], [6, 8])
+
+
+def test_a_slot_that_is_taken_again_begins_with_nothing() -> None:
+    search = search_of(20)
+    says(search, [0], [5])
+
+    search.join(0, language=9, limit=20)
+
+    assert search.answer(0) == []
+
+
+def test_a_lost_row_ends_with_what_it_said() -> None:
+    search = GreedySearch(end=END, padding=PADDING, is_lost=lambda pieces: list(pieces[-2:]) == [5, 5])
+    search.join(0, language=9, limit=20)
+
+    assert says(search, [0], [5]) == []
+    assert says(search, [0], [5]) == [0]
+    assert search.answer(0) == [5, 5]
+
+
+def test_it_cannot_be_told_not_to_repeat() -> None:
+    with pytest.raises(ValueError, match="beams can be told not to"):
+        search_of().join(0, language=9, limit=20, no_repeat=3)
+
+
+def test_padding_between_the_words_of_a_cycle_hides_it_from_nobody() -> None:
+    search = GreedySearch(end=END, padding=PADDING, is_lost=cycles)
+    search.join(0, language=9, limit=200)
+
+    steps = next(step for step in range(100) if says(search, [0], [PADDING if step % 2 else 5]))
+
+    assert cycles(search.answer(0)), f"given up after {steps} steps"

@@ -1,0 +1,121 @@
+"""Who waits for a slot, and when they join: together, oldest first, and never long."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+import pytest
+
+from batcher.models.translation.inputs import Order
+from batcher.models.translation.sequence import PATIENCE, Flight, Waiting
+from broker.messages import Job
+
+
+def flights(*tokens: int, first: int = 0) -> list[Flight]:
+    """One for each number of source tokens."""
+    return [
+        Flight(
+            job=Job(id=str(first + place), front_end="f", input=None),
+            order=Order(source=array("i", [5] * count), target=64, limit=9),
+            beams=1,
+        )
+        for place, count in enumerate(tokens)
+    ]
+
+
+def waiting(*tokens: int) -> Waiting:
+    queue = Waiting()
+    queue.add(flights(*tokens))
+    return queue
+
+
+def ids(some: Sequence[Flight]) -> list[str]:
+    return [flight.job.id for flight in some]
+
+
+def due(queue: Waiting, *, running: int = 20, slots: int = 64, budget: int = 512) -> bool:
+    return queue.are_due(running=running, slots=slots, budget=budget)
+
+
+def take(queue: Waiting, *, room: int = 64, budget: int = 512) -> list[str]:
+    return ids(queue.take(room=room, budget=budget, fits=lambda flight: True))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "running", "is_due"),
+    [
+        pytest.param([], 0, False, id="nobody is never due"),
+        pytest.param([9], 0, True, id="one is due where nothing runs"),
+        pytest.param([9], 20, False, id="one waits for company while others run"),
+        pytest.param([9] * 7, 20, False, id="seven of 64 are no company"),
+        pytest.param([9] * 8, 20, True, id="an eighth of the slots is"),
+        pytest.param([511], 20, False, id="a text below the budget waits"),
+        pytest.param([256, 256], 20, True, id="texts that fill the budget do not"),
+    ],
+)
+def test_when_they_are_due(tokens: list[int], running: int, is_due: bool) -> None:
+    assert due(waiting(*tokens), running=running) is is_due
+
+
+def test_nobody_waits_for_company_for_long() -> None:
+    queue = waiting(9)
+
+    for _ in range(PATIENCE - 1):
+        queue.a_step_went_by()
+    assert not due(queue)
+    queue.a_step_went_by()
+    assert due(queue)
+
+
+def test_the_oldest_go_first_and_the_others_stay_in_order() -> None:
+    queue = waiting(9, 9, 9, 9)
+
+    assert take(queue, room=2) == ["0", "1"]
+    assert ids(list(queue)) == ["2", "3"]
+
+
+def test_texts_beyond_the_budget_wait_while_shorter_ones_may_go() -> None:
+    queue = waiting(300, 300, 200)
+
+    assert take(queue) == ["0", "2"]
+    assert take(queue) == ["1"]
+
+
+def test_a_text_larger_than_the_budget_goes_alone() -> None:
+    assert take(waiting(1000, 9)) == ["0"]
+
+
+@pytest.mark.parametrize("room", [0, -3])
+def test_without_room_nobody_goes(room: int) -> None:
+    queue = waiting(9)
+
+    assert take(queue, room=room) == []
+    assert len(queue) == 1
+
+
+def test_who_does_not_fit_lets_the_next_pass() -> None:
+    queue = waiting(9, 9, 9)
+
+    taken = queue.take(room=64, budget=512, fits=lambda flight: flight.job.id != "1")
+
+    assert (ids(taken), ids(list(queue))) == (["0", "2"], ["1"])
+
+
+def test_who_comes_back_stands_at_the_head_as_if_new() -> None:
+    queue = waiting(9, 9)
+    back = flights(9, 9, first=7)
+    back[0].steps = back[0].waited = 5
+
+    queue.put_back(back)
+
+    assert ids(list(queue)) == ["7", "8", "0", "1"]
+    assert (back[0].steps, back[0].waited) == (0, 0)
+
+
+def test_who_is_dropped_waits_no_more() -> None:
+    queue = waiting(9, 9, 9)
+
+    queue.drop({"1", "unknown"})
+
+    assert ids(list(queue)) == ["0", "2"] and len(queue) == 2

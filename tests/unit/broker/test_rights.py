@@ -1,0 +1,87 @@
+"""The table of rights knows every command that the scripts send; docs/acl/users.acl grants exactly the table's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from broker.admin.rights import TABLE, Role, rights
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPTS = ROOT / "broker" / "scripts"
+USERS = (ROOT / "docs" / "acl" / "users.acl").read_text().splitlines()
+RUN_BY = {
+    Role.FRONT_END: {"admit", "cancel"},
+    Role.BATCHER: {"announce", "beat", "drain", "fail", "finish", "reclaim", "release"},
+    Role.OPERATOR: {"look", "letters", "drop", "rights"},
+}
+READS = {"get", "getrange", "exists", "llen", "lindex", "lrange"}
+READS |= {"hlen", "hexists", "hgetall", "hmget", "zcard", "zrange", "zmscore"}
+WRITES = {"ltrim", "rpush", "pexpire"}  # and read nothing; so does SET, by itself
+
+
+def code(name: str) -> str:
+    """A script without its comments."""
+    return re.sub(r"--.*", "", (SCRIPTS / f"{name}.lua").read_text())
+
+
+def shared() -> dict[str, str]:
+    """The functions of common.lua: name → body."""
+    [_, *parts] = re.split(r"local function (\w+)", code("common"))
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def sent_by(source: str) -> set[str]:
+    """The commands in this piece of Lua, and in the shared functions that it calls."""
+    found = {name.lower() for name in re.findall(r"(?<!find)\('([A-Z]+)'", source)}
+    called = [body for name, body in shared().items() if re.search(rf"\b{name}\(", source) and body not in source]
+    return found.union(*(sent_by(body) for body in called))
+
+
+def line_of(role: Role) -> list[str]:
+    return next(line.split() for line in USERS if line.startswith(f"user jitney-{role} "))
+
+
+def test_every_script_is_run_by_somebody() -> None:
+    assert {path.stem for path in SCRIPTS.glob("*.lua")} - {"common"} == set().union(*RUN_BY.values())
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_table_knows_every_command_of_the_scripts(role: Role) -> None:
+    sent = set().union(*(sent_by(code(name)) for name in RUN_BY[role]))
+
+    assert sent - {right.command for right in rights(role)} == set()
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_shipped_user_may_send_the_commands_of_the_table_and_no_other(role: Role) -> None:
+    granted = {rule[1:] for rule in line_of(role) if rule.startswith("+")}
+
+    assert "-@all" in line_of(role)
+    assert granted == {right.command for right in rights(role)}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_shipped_user_reads_and_writes_the_keys_of_the_table_and_no_other(role: Role) -> None:
+    granted = [rule for rule in line_of(role) if "~" in rule]
+
+    whole = ("cards", "batchers", "defaults", "epoch")
+    expected = [
+        f"%{access(set(row.split()))}~jitney:{{default}}:{key}{'' if key in whole else '*'}"
+        for key, row in TABLE[role].items()
+        if key
+    ]
+    assert sorted(granted) == sorted(expected)
+
+
+def access(commands: set[str]) -> str:
+    if commands <= READS:
+        return "R"
+    return "W" if commands <= WRITES | {"set"} else "RW"
+
+
+def test_nobody_gets_in_without_a_name_and_a_password() -> None:
+    assert USERS[0] == "user default off"
+    assert all(any(word.startswith(">") for word in line.split()) for line in USERS[1:])

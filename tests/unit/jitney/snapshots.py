@@ -1,0 +1,40 @@
+"""Overviews to look at, as small as they can be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from broker.admin.overview import BatcherOverview, Facts, LaneOverview, LeaseOverview, ModelOverview, Overview
+from broker.messages import Lane, ModelCard, Presence, Speed
+from jitney.admin.snapshot import Glance
+
+FIT = {"kind": "valkey", "version": "9.1.2", "role": "master", "policy": "noeviction"}
+
+
+def facts(**more: Any) -> Facts:
+    return Facts(**({**FIT, "memory": 1 << 20, "max_memory": 1 << 30, "is_durable": True} | more))
+
+
+def model(key: str = "toy@r1", *, jobs: int = 0, bulk: int = 0, batchers: int = 1, **more: Any) -> ModelOverview:
+    lanes = [
+        LaneOverview(lane=Lane.INTERACTIVE, jobs=jobs, tokens=10 * jobs, oldest_age=1.5),
+        LaneOverview(lane=Lane.BULK, jobs=bulk, tokens=10 * bulk, oldest_age=300.0),
+    ]
+    name, _, revision = key.partition("@")
+    card = ModelCard(name=name, task="translation", codec="text", revision=revision)
+    fields = {"suspects": 0, "dead": 0, "leases": LeaseOverview(), "card": card} | more
+    return ModelOverview(key=key, lanes=lanes, batchers=batchers, **fields)
+
+
+def batcher(name: str = "host-7-ab", *, model: str = "toy@r1", beat_age: float = 0.2) -> BatcherOverview:
+    speed = Speed(fixed=0.012, per_job=0.0005)
+    presence = Presence(batcher=name, model=model, speed=speed, room=64, host="host")
+    return BatcherOverview(presence=presence, beat_age=beat_age, is_live=abs(beat_age) < 5.0)
+
+
+def overview(*models: ModelOverview, **more: Any) -> Overview:
+    return Overview(**({"now": 1000.0, "epoch": "e1", "models": models} | more))
+
+
+def glance(*models: ModelOverview, facts: Facts = facts(), **more: Any) -> Glance:  # noqa: B008
+    return Glance(address="redis://h:1/0", namespace="default", facts=facts, overview=overview(*models, **more))
