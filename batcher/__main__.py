@@ -36,7 +36,7 @@ from broker.common.diagnosis import diagnose
 from broker.common.logs import configure_logging
 from broker.common.masking import masked
 from broker.common.output import never_fail
-from broker.common.throttled_log import Seldom
+from broker.common.throttled_log import ThrottledLog
 from broker.errors import BrokerError, BrokerUnfit
 from broker.messages import Limits, ModelCard, Presence
 from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart, connect_starter
@@ -132,7 +132,7 @@ async def _met(
     stopping: asyncio.Event,
 ) -> bool:
     """Check the broker and announce; wait for a broker that is away. False when told to stop first."""
-    backoff, not_met = Backoff(FIRST_PAUSE, LONGEST_PAUSE), Seldom(log.warning)
+    backoff, not_met = Backoff(FIRST_PAUSE, LONGEST_PAUSE), ThrottledLog(log.warning)
     while not stopping.is_set():
         try:
             await link.check()

@@ -23,7 +23,7 @@ from redis.retry import Retry
 from broker.admin.overview import FLOOR
 from broker.common.diagnosis import diagnose
 from broker.common.masking import shown
-from broker.common.parent_death import leash
+from broker.common.parent_death import parent_death_guard
 from broker.errors import BrokerUnavailable
 
 URL_VARIABLE = "JITNEY_REDIS_URL"
@@ -192,7 +192,7 @@ def _running(binary: Binary, directory: Path, tcp: bool, port: int, options: Seq
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for us; the broker goes last
         )
-    with leash(process.pid, remove=directory):
+    with parent_death_guard(process.pid, remove=directory):
         try:
             _wait_for(process, url, output)
             yield Server(url=url, kind=binary.kind, pid=process.pid)

@@ -16,7 +16,7 @@ from broker.errors import BrokerUnfit
 from broker.redis import connect_front_end
 from broker.settings import BrokerSettings, parser_for, pick
 from server.app import create_app
-from server.broker_tasks import Connect, Link
+from server.broker_tasks import BrokerTasks, Connect
 from server.codecs import make_codec
 from server.fleet.defaults import parse
 from server.front_end import FrontEnd
@@ -75,7 +75,7 @@ def run(settings: ServerSettings, broker: BrokerSettings) -> None:
     """Serve until a signal. Raises `PortTaken`, and `BrokerUnfit` for a broker that would lose jobs."""
     identity = secrets.token_hex(8)
     connect = connector(broker, settings, identity)
-    link = Link(
+    tasks = BrokerTasks(
         connect,
         identity,
         make_codec,
@@ -83,7 +83,7 @@ def run(settings: ServerSettings, broker: BrokerSettings) -> None:
         address=shown(broker.redis_url),
         defaults=parse(settings.default_models),
     )
-    front_end = FrontEnd(settings=settings, link=link)
+    front_end = FrontEnd(settings=settings, tasks=tasks)
     server = Server(uvicorn_config(create_app(front_end), settings, front_end.metrics.refused), front_end)
     with listening(settings) as listener, metrics_served(front_end):
         server.run(sockets=[listener])

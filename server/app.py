@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from broker.common.throttled_log import Seldom
+from broker.common.throttled_log import ThrottledLog
 from server.api.classification import classification
 from server.api.docs import docs, openapi
 from server.api.embedding import embedding
@@ -23,7 +23,7 @@ from server.api.ops import livez, readyz
 from server.api.translation import translation
 from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem, document, headers
 from server.front_end import FrontEnd
-from server.http.context import Reception, identity, route_of
+from server.http.context import RequestMiddleware, identity, route_of
 
 log = structlog.get_logger("server")
 
@@ -35,7 +35,7 @@ def create_app(front_end: FrontEnd) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with front_end.link.running():
+        async with front_end.tasks.running():
             yield
 
     tell = _teller(front_end.clock)
@@ -48,7 +48,7 @@ def create_app(front_end: FrontEnd) -> Starlette:
 
     app = Starlette(
         routes=[endpoint(front_end) for endpoint in ENDPOINTS],
-        middleware=[Middleware(Reception, front_end=front_end)],
+        middleware=[Middleware(RequestMiddleware, front_end=front_end)],
         exception_handlers={Problem: refuse, HTTPException: refuse},
         lifespan=lifespan,
     )
@@ -67,19 +67,19 @@ def _translated(error: Exception) -> Problem:
 def _teller(clock: Callable[[], float]) -> Callable[[Scope, Problem], None]:
     """Writes a line about each refused request. Overload and outages, though, refuse hundreds a second for one reason:
     of these a line comes seldom, with a count."""
-    seldom: dict[str, Seldom] = {}  # by code
+    seldom: dict[str, ThrottledLog] = {}  # by code
 
     def tell(scope: Scope, problem: Problem) -> None:
         write: Callable[..., Any] = log.warning if problem.status >= 500 else log.info
         if problem.status in ASKS_TO_COME_BACK:
-            write = seldom.setdefault(problem.code, Seldom(write, clock))
+            write = seldom.setdefault(problem.code, ThrottledLog(write, clock))
         write("refused", **identity(scope), route=route_of(scope), status=problem.status, code=problem.code)
 
     return tell
 
 
 def _refusal(request: Request, problem: Problem, extra: Mapping[str, str]) -> Response:
-    body = document(problem, request.scope["visit"].request_id.decode("ascii"))
+    body = document(problem, request.scope["context"].request_id.decode("ascii"))
     response = Response(body, status_code=problem.status)
     response.raw_headers = headers(problem, len(body)) + [(k.lower().encode(), v.encode()) for k, v in extra.items()]
     return response

@@ -14,10 +14,10 @@ from broker.common.backoff import Backoff
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerUnfit
 from server.codecs.pool import CodecPool
-from server.fleet.codec_cache import Library, MakeCodec
-from server.fleet.discovery import Registry
+from server.fleet.codec_cache import CodecCache, MakeCodec
+from server.fleet.discovery import Discovery
 from server.requests.admission import Outbox
-from server.requests.pending import Door
+from server.requests.pending import PendingRequests
 from server.requests.reader import Reader
 from server.requests.writer import Writer
 
@@ -35,7 +35,7 @@ class Task(Protocol):
     async def run(self, broker: FrontEndBroker) -> None: ...
 
 
-class Link:
+class BrokerTasks:
     """The door, and the tasks behind it."""
 
     def __init__(
@@ -52,11 +52,11 @@ class Link:
     ) -> None:
         outbox = Outbox()
         self.pool = CodecPool()
-        self.door = Door(front_end, outbox, clock, self.pool.encode)
-        self.library = Library(make_codec, clock)
-        self.registry = Registry(self.door, self.library, clock, sleep, address, defaults)
-        self.reader = Reader(self.door, clock, sleep, address)
-        self.writer = Writer(self.door, outbox, clock, sleep)
+        self.pending = PendingRequests(front_end, outbox, clock, self.pool.encode)
+        self.codec_cache = CodecCache(make_codec, clock)
+        self.discovery = Discovery(self.pending, self.codec_cache, clock, sleep, address, defaults)
+        self.reader = Reader(self.pending, clock, sleep, address)
+        self.writer = Writer(self.pending, outbox, clock, sleep)
         self._connect = connect
         self._on_unfit = on_unfit
         self._clock = clock
@@ -65,9 +65,9 @@ class Link:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The tasks run while the `with` lasts."""
-        tasks: Mapping[str, Task] = {"writer": self.writer, "reader": self.reader, "registry": self.registry}
+        tasks: Mapping[str, Task] = {"writer": self.writer, "reader": self.reader, "registry": self.discovery}
         running = [asyncio.create_task(self.keep(name, task), name=name) for name, task in tasks.items()]
-        running.append(asyncio.create_task(self.keep_library(), name="library"))
+        running.append(asyncio.create_task(self.keep_codec_cache(), name="library"))
         try:
             yield
         finally:
@@ -90,15 +90,15 @@ class Link:
                 log.exception("task crashed", task=name)
                 await self._sleep(crashes.pause())
 
-    async def keep_library(self) -> None:
+    async def keep_codec_cache(self) -> None:
         """Connect when the library wants something. Nothing else hangs on that connection, and it is a new one each
         time: after a failover an idle one would lead to the old server."""
         backoff = Backoff()
         while True:
-            await self.library.wanted()
+            await self.codec_cache.wanted()
             try:
                 async with self._connect() as broker:
-                    await self.library.run(broker)
+                    await self.codec_cache.run(broker)
             except BrokerError:  # the other tasks tell of it
                 await self._sleep(backoff.pause())
             except Exception:
@@ -108,13 +108,13 @@ class Link:
                 backoff.reset()
 
     def _not_connected(self, name: str, error: BrokerError, *, is_news: bool) -> None:
-        if isinstance(error, BrokerUnfit) and not self.registry.has_met_broker:
+        if isinstance(error, BrokerUnfit) and not self.discovery.has_met_broker:
             self._on_unfit(error)
             is_news = False  # whoever ends for it says why
-        why = self.registry.miss(error)
+        why = self.discovery.miss(error)
         if is_news:
             log.warning("broker not reached", task=name, reason=str(why))
-        self.door.close()
+        self.pending.close()
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import structlog
 
-from batcher.engines.bisection import Inquiry, halves
+from batcher.engines.bisection import Bisection, halves
 from batcher.engines.engine import Done, StepStats
-from batcher.engines.failures import NOT_TRIED, Kind, Trouble
+from batcher.engines.failures import NOT_TRIED, ComputeFailure, Kind
 from batcher.models.contract import Input, Model, Output
 from batcher.policy.budget import TokenBudget
 from batcher.policy.packing import fill, pack, padded
@@ -115,7 +115,7 @@ class _Batch:
     def __init__(self, engine: BatchEngine, rows: Sequence[_Row]) -> None:
         self.stats = StepStats()
         self._engine = engine
-        self._inquiry = Inquiry(len(rows))
+        self._inquiry = Bisection(len(rows))
         self._waiting: deque[Sequence[_Row]] = deque(engine.packed(rows))
         self._done: list[Done] = []
 
@@ -128,7 +128,7 @@ class _Batch:
 
     def _compute_group(self, group: Sequence[_Row]) -> None:
         outcome = self._forward(group)
-        if isinstance(outcome, Trouble):
+        if isinstance(outcome, ComputeFailure):
             self._meet(outcome, group)
         elif not _is_list(outcome):
             self._reject(group, f"{_kind(outcome)} in place of a list of outputs")
@@ -140,17 +140,17 @@ class _Batch:
                 self._answer(row, output)
 
     def _answer(self, row: _Row, output: Output) -> None:
-        if trouble := Trouble.of_output(output):
+        if trouble := ComputeFailure.of_output(output):
             self._fail([row], trouble)
         else:
             self._done.append(Done(job_id=row.job.id, output=output, seconds=row.seconds))
 
-    def _forward(self, group: Sequence[_Row]) -> Any | Trouble:
+    def _forward(self, group: Sequence[_Row]) -> Any | ComputeFailure:
         started = self._engine.clock()
         try:
             outputs: Any = self._engine.model.forward([row.job.input for row in group])
         except BaseException as error:  # SystemExit too: in this thread it is nobody's but the model's
-            return Trouble.of(error)
+            return ComputeFailure.of(error)
         finally:
             seconds = self._engine.clock() - started
             self._note(group, seconds)
@@ -166,7 +166,7 @@ class _Batch:
         self.stats.padded_tokens += self._engine.size(group)
         self.stats.forward_seconds += seconds
 
-    def _meet(self, trouble: Trouble, group: Sequence[_Row]) -> None:
+    def _meet(self, trouble: ComputeFailure, group: Sequence[_Row]) -> None:
         if trouble.kind is not Kind.INVALID:
             # An invalid input is an answer from a model in good health; a thousand of them say nothing about it.
             self._inquiry.failed()
@@ -188,13 +188,13 @@ class _Batch:
     def _reject(self, group: Sequence[_Row], answered: str) -> None:
         # Which output belongs to which input can no longer be told, and a smaller group would guess again.
         message = f"the model answered with {answered}"
-        self._fail(group, Trouble(kind=Kind.ERROR, message=message, error=message))
+        self._fail(group, ComputeFailure(kind=Kind.ERROR, message=message, error=message))
 
     def _give_up(self) -> None:
         for group in self._waiting:
             self._fail(group, NOT_TRIED)
 
-    def _fail(self, group: Sequence[_Row], trouble: Trouble) -> None:
+    def _fail(self, group: Sequence[_Row], trouble: ComputeFailure) -> None:
         for row in group:
             failure = trouble.failure(row.job.id)
             self._done.append(Done(job_id=row.job.id, failure=failure, seconds=row.seconds))

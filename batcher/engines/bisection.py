@@ -8,7 +8,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-class Inquiry:
+class Bisection:
     """One batch's search.
 
     A guilty job among n is alone after ⌈log₂ n⌉ halvings, and by then another half has been answered. Twice that and

@@ -28,7 +28,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class ComputeFailure:
     """Not the exception itself: its frames would keep the tensors alive."""
 
     kind: Kind
@@ -36,7 +36,7 @@ class Trouble:
     error: str = ""  # type and place, for the log; no text of a message, which may quote an input
 
     @classmethod
-    def of(cls, error: BaseException) -> Trouble:
+    def of(cls, error: BaseException) -> ComputeFailure:
         """What an exception of the model means. Raises `DeviceLost` where it is not about its inputs at all."""
         refuse_lost(error)
         if isinstance(error, InvalidInput):
@@ -46,7 +46,7 @@ class Trouble:
         return cls(kind=Kind.ERROR, message=FAILED, error=_describe(error))
 
     @classmethod
-    def of_output(cls, output: Output) -> Trouble | None:
+    def of_output(cls, output: Output) -> ComputeFailure | None:
         """Why this output cannot be handed out; None where it can."""
         if reason := obstacle(output):
             return cls(kind=Kind.ERROR, message=reason, error=f"an output of type {type(output).__name__}: {reason}")
@@ -57,11 +57,11 @@ class Trouble:
         return Failure(job_id=job_id, code=code, message=self.message)
 
 
-NOT_TRIED = Trouble(kind=Kind.ERROR, message=BROKEN, error="not tried: all forwards so far failed")
-OVERFLOWN = Trouble(
+NOT_TRIED = ComputeFailure(kind=Kind.ERROR, message=BROKEN, error="not tried: all forwards so far failed")
+OVERFLOWN = ComputeFailure(
     kind=Kind.ERROR, message=NOT_FINITE, error="NaN or infinity; where dtype=fp16 overflows, say bf16 or fp32"
 )
-GONE = Trouble(kind=Kind.ERROR, message=LOST, error="the engine has lost it")
+GONE = ComputeFailure(kind=Kind.ERROR, message=LOST, error="the engine has lost it")
 
 
 def _shown(error: InvalidInput) -> str:

@@ -9,7 +9,7 @@ MEMORY = 0.9  # how much of what was believed stays with each sleep: about the l
 MOST = 0.001  # seconds: beyond this it is not the timer that was late, but the machine that was busy
 
 
-class PunctualSleep:
+class PreciseSleep:
     """Learns how late it is woken, and asks to be woken so much earlier."""
 
     def __init__(

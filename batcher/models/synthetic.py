@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from batcher.models.contract import About, InvalidInput, OutOfMemory
-from batcher.models.sleep import PunctualSleep
+from batcher.models.sleep import PreciseSleep
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s)|0")
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -51,7 +51,7 @@ class Synthetic:
     def __init__(self, pace: Pace, *, faults: bool = False, sleep: Callable[[float], None] | None = None) -> None:
         self._pace = pace
         self._faults = faults
-        self._sleep = sleep or PunctualSleep()
+        self._sleep = sleep or PreciseSleep()
         self.example = "example" if pace.of(1) < PROBED else None
         self.about = About(
             task="synthetic",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True, kw_only=True)
-class FadingLine:
+class DecayedRegression:
     """Fits y = intercept + slope · x. `memory` is the weight that a point keeps when the next one comes."""
 
     memory: float
@@ -24,7 +24,7 @@ class FadingLine:
         self.xx = self.memory * self.xx + x * x
         self.xy = self.memory * self.xy + x * y
 
-    def include(self, other: FadingLine) -> None:
+    def include(self, other: DecayedRegression) -> None:
         """All points of another line as well, each with the weight it has there."""
         self.weight += other.weight
         self.x += other.x

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from batcher.policy.decayed_regression import FadingLine
+from batcher.policy.decayed_regression import DecayedRegression
 from batcher.policy.speed import SpeedFit
 from broker.messages import Speed
 
@@ -18,7 +18,7 @@ STEPS_REMEMBERED = 0.99  # weight that a report on steps keeps with each newer o
 JOBS_REMEMBERED = 0.996  # the same for each job that lands: about the last 250 count
 
 
-class FlightSpeed(SpeedFit):
+class InFlightSpeed(SpeedFit):
     """Fitted to steps; `speed` and `predict` are those of the whole stay. Nothing is known until a job has landed."""
 
     def __init__(self) -> None:
@@ -30,13 +30,13 @@ class FlightSpeed(SpeedFit):
         self._steps = JOBS_REMEMBERED * self._steps + steps
         self._jobs = JOBS_REMEMBERED * self._jobs + 1.0
 
-    def _through(self, sizes: Collection[FadingLine]) -> Speed:
+    def _through(self, sizes: Collection[DecayedRegression]) -> Speed:
         step, stay = super()._through(sizes), self._steps / self._jobs if self._jobs else 0.0
         return Speed(fixed=stay * step.fixed, per_job=stay * step.per_job)
 
-    def _line(self, sizes: Collection[FadingLine]) -> FadingLine:
+    def _line(self, sizes: Collection[DecayedRegression]) -> DecayedRegression:
         # By weight: steps beside few are seldom, and the first of them may be cold, or encode for many that join.
-        line = FadingLine(memory=1.0)
+        line = DecayedRegression(memory=1.0)
         for size in sizes:
             line.include(size)
         return line

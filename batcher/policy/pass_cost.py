@@ -5,7 +5,7 @@ Fits `seconds = fixed + per_token * padded_tokens` to the passes seen lately; th
 
 from __future__ import annotations
 
-from batcher.policy.decayed_regression import FadingLine
+from batcher.policy.decayed_regression import DecayedRegression
 from batcher.policy.packing import PASS_COST
 
 MEMORY = 0.99  # weight that an older pass keeps with each newer one: about the last hundred count
@@ -18,7 +18,7 @@ class PassCost:
     """What `pack` wants to know, from the passes seen so far."""
 
     def __init__(self) -> None:
-        self._line = FadingLine(memory=MEMORY)
+        self._line = DecayedRegression(memory=MEMORY)
         self._tokens = PASS_COST
 
     @property

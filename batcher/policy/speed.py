@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from batcher.policy.decayed_regression import FadingLine
+from batcher.policy.decayed_regression import DecayedRegression
 from broker.messages import Speed
 
 MEMORY = 0.97  # about the last 30 batches of a size count
@@ -24,7 +24,7 @@ class SpeedFit:
 
     def __init__(self, memory: float = MEMORY) -> None:
         self._memory = memory  # weight that an observation keeps when the next one of its size comes
-        self._sizes: dict[int, FadingLine] = {}
+        self._sizes: dict[int, DecayedRegression] = {}
         self._seen: dict[int, int] = {}  # batches of each size
 
     def observe(self, jobs: int, seconds: float) -> None:
@@ -32,7 +32,7 @@ class SpeedFit:
         size = jobs.bit_length()
         seen = self._seen[size] = self._seen.get(size, 0) + 1
         if seen <= self.counts_from or (seen <= YOUNG and seconds * COLD < self._sizes[size].mean_y):
-            self._sizes[size] = FadingLine(memory=self._memory)
+            self._sizes[size] = DecayedRegression(memory=self._memory)
         self._sizes[size].observe(jobs, seconds)
 
     @property
@@ -51,15 +51,15 @@ class SpeedFit:
         """Seconds for a batch of this size; 0.0 when nothing was observed yet."""
         return self.speed.fixed + self.speed.per_job * jobs
 
-    def _through(self, sizes: Collection[FadingLine]) -> Speed:
+    def _through(self, sizes: Collection[DecayedRegression]) -> Speed:
         if not sizes:
             return Speed()
         line = self._line(sizes)
         per_job = min(max(line.slope, 0.0), line.mean_y / line.mean_x) if len(sizes) > 1 else 0.0
         return Speed(fixed=line.mean_y - per_job * line.mean_x, per_job=per_job)
 
-    def _line(self, sizes: Collection[FadingLine]) -> FadingLine:
-        line = FadingLine(memory=1.0)
+    def _line(self, sizes: Collection[DecayedRegression]) -> DecayedRegression:
+        line = DecayedRegression(memory=1.0)
         for size in sizes:
             line.observe(size.mean_x, size.mean_y)
         return line

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from batcher.engines.engine import Done, StepStats
-from batcher.engines.failures import Trouble
+from batcher.engines.failures import ComputeFailure
 from broker.messages import Claim, Failure, FailureCode, Job, Result, Timing
 
 SPOILED = "this job could not be read"
@@ -59,7 +59,7 @@ class Batch:
                 self.done.append(one)
         return len(self.done) > before
 
-    def lose(self, trouble: Trouble) -> list[str]:
+    def lose(self, trouble: ComputeFailure) -> list[str]:
         """No outcome will come for the rest: they fail. Returns their ids."""
         lost = self.left
         self.done += [Done(job_id=id, failure=trouble.failure(id)) for id in lost]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from batcher.policy.window import Window, closing_reason, time_to_stage
 from batcher.serving.batch import Batch
-from batcher.serving.retry import Patience
+from batcher.serving.retry import Retry
 from broker.contract import NEVER, BatcherBroker
 from broker.errors import TripFailed
 from broker.messages import Claim, Lane, Limits
@@ -27,7 +27,7 @@ class Claims:
         limits: Limits,
         *,
         batcher: str,
-        patience: Patience,
+        patience: Retry,
         stopping: asyncio.Event,
         clock: Callable[[], float],
         predict: Callable[[int], float] = lambda jobs: 0.0,

@@ -10,7 +10,7 @@ from time import monotonic
 
 import structlog
 
-from broker.common.throttled_log import Seldom
+from broker.common.throttled_log import ThrottledLog
 from broker.contract import Heart
 from broker.errors import BrokerError
 from broker.messages import Presence, Pulse
@@ -56,7 +56,7 @@ class Heartbeat:
         self._heart, self._vitals, self._presence, self._on_pulse = heart, vitals, presence, on_pulse
         self._interval, self._max_step = lease / 4, max_step
         self._stopping = threading.Event()
-        self._missed, self._crashed = Seldom(log.warning), Seldom(log.exception)
+        self._missed, self._crashed = ThrottledLog(log.warning), ThrottledLog(log.exception)
         # Not a task of the event loop, and a daemon: a model that holds the interpreter up must not hold up this.
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 

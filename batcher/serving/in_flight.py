@@ -14,7 +14,7 @@ import structlog
 from batcher.engines.engine import Engine
 from batcher.metrics import BatcherMetrics
 from batcher.policy.admission import are_enough, is_worth_a_trip, pause_after_claim, pause_before_finish, room_beside
-from batcher.policy.in_flight_speed import FlightSpeed
+from batcher.policy.in_flight_speed import InFlightSpeed
 from batcher.serving.batch import Batch
 from batcher.serving.heartbeat import Vitals
 from batcher.serving.leases import Ended, Lease, Leases
@@ -41,7 +41,7 @@ class InFlightLoop(Service):
         tell_start: Callable[[str], None] = lambda batch: None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._stay = FlightSpeed()
+        self._stay = InFlightSpeed()
         super().__init__(broker, limits, batcher=batcher, vitals=vitals, fit=self._stay, clock=clock)
         self._metrics = metrics
         self._leases = Leases()

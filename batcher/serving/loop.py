@@ -171,7 +171,7 @@ class Loop(Service):
             unwanted=len(batch.claim.jobs) - len(batch.jobs),
         )
 
-    # Trouble and the end
+    # ComputeFailure and the end
 
     def _abandon(self) -> None:
         kept = [batch for batch in (self._staged, self._computed) if batch is not None]

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 import structlog
 
 from batcher.engines.engine import Done, Engine, LiveLimits
-from batcher.engines.failures import GONE, Trouble
+from batcher.engines.failures import GONE, ComputeFailure
 from batcher.metrics import BatcherMetrics
 from batcher.serving.batch import Batch
 from batcher.serving.lost_device import ending_with_device
@@ -213,7 +213,7 @@ class ModelThread:
 
 def _sendable(done: Done) -> Done:
     """Itself, or a failure: one output that cannot travel would keep all others of its trip from being told."""
-    trouble = None if done.failure is not None else Trouble.of_output(done.output)
+    trouble = None if done.failure is not None else ComputeFailure.of_output(done.output)
     if trouble is None:
         return done
     log.warning("job failed", job=done.job_id, error=trouble.error)

@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 
 from broker.common.backoff import Backoff
-from broker.common.throttled_log import Seldom
+from broker.common.throttled_log import ThrottledLog
 from broker.errors import BrokerUnavailable, TripFailed
 
 PAUSE = 1.0  # seconds after something went wrong that nobody expected
@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 log = structlog.get_logger("batcher")
 
 
-class Patience:
+class Retry:
     """Asks until it is answered; once `stopping` is set, only for a grace period.
 
     While the broker is away it waits for ever. A trip that fails while the broker answers others is given up.
@@ -35,7 +35,7 @@ class Patience:
         hears_broker: Callable[[], bool] = lambda: False,  # by another connection
     ) -> None:
         self._stopping, self._on_wait, self._hears_broker = stopping, on_wait, hears_broker
-        self._away = Seldom(log.warning)
+        self._away = ThrottledLog(log.warning)
 
     async def ask(self, act: Callable[[], Awaitable[Answer]]) -> Answer:
         """What `act` answers in the end. Raises `BrokerUnavailable` only while stopping, and `TripFailed`."""

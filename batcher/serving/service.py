@@ -17,8 +17,8 @@ from batcher.policy.speed import SpeedFit
 from batcher.serving.batch import Batch
 from batcher.serving.claims import Claims
 from batcher.serving.heartbeat import Vitals
-from batcher.serving.retry import Patience
-from broker.common.throttled_log import Seldom
+from batcher.serving.retry import Retry
+from broker.common.throttled_log import ThrottledLog
 from broker.contract import BatcherBroker
 from broker.errors import BrokerError, BrokerUnavailable, TripFailed
 from broker.messages import Failure, FailureCode, Finish, Limits, Pulse, Speed
@@ -44,8 +44,8 @@ class Service(ABC):
         self._broker, self._configured = broker, limits
         self._vitals, self._fit, self._clock = vitals, fit, clock
         self._stopping = asyncio.Event()
-        self._refused, self._not_reclaimed = Seldom(log.error), Seldom(log.warning)
-        self._patience = Patience(self._stopping, on_wait=self._on_wait, hears_broker=lambda: vitals.hears_broker)
+        self._refused, self._not_reclaimed = ThrottledLog(log.error), ThrottledLog(log.warning)
+        self._patience = Retry(self._stopping, on_wait=self._on_wait, hears_broker=lambda: vitals.hears_broker)
         self._claims = Claims(
             broker,
             limits,
@@ -127,7 +127,7 @@ class Service(ABC):
             bare = [replace(one, results=()) for one in ended]
             await self._patience.ask(lambda: self._broker.finish(bare, starts=starts))
 
-    # Trouble
+    # ComputeFailure
 
     def _on_wait(self) -> None:
         """The broker is away: that is not the engine's fault. A trip that fails beside a broker that answers is no

@@ -19,7 +19,7 @@ from pathlib import Path
 import redis
 
 from benchmarks.lib.broker_calls import by_command
-from broker.common.parent_death import leash
+from broker.common.parent_death import parent_death_guard
 from broker.embedded import Server, embedded_server, free_port
 from broker.keys import Keys
 
@@ -122,7 +122,7 @@ class House:
                 start_new_session=True,  # Ctrl-C is for us: we end it
             )
         self.cleanup.callback(_end, popen)
-        self.cleanup.enter_context(leash(popen.pid))
+        self.cleanup.enter_context(parent_death_guard(popen.pid))
         child = Child(title=title, pid=popen.pid, port=port, output=output)
         self.children.append(child)
         return child

@@ -23,12 +23,12 @@ SCANS, KEYS_A_SCAN = 20, 1000
 HOLDS_JOBS = ("q:", "suspect:", "leases:", "dead:")  # then ⟨m⟩
 
 
-def connect_overseer(url: str, namespace: str) -> RedisOverseer:
+def connect_admin(url: str, namespace: str) -> RedisAdmin:
     """It connects on first use. Raises `BrokerUnfit` for a URL that is none."""
-    return RedisOverseer(make_sync_client(url, name=None, socket_timeout=2.0), Keys(namespace))
+    return RedisAdmin(make_sync_client(url, name=None, socket_timeout=2.0), Keys(namespace))
 
 
-class RedisOverseer:
+class RedisAdmin:
     """For one thread. Every method may raise a `BrokerError`."""
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:

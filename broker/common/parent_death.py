@@ -21,7 +21,7 @@ kill -KILL "$1"
 
 
 @contextlib.contextmanager
-def leash(pid: int, *, grace: int = 2, remove: Path | None = None) -> Iterator[None]:
+def parent_death_guard(pid: int, *, grace: int = 2, remove: Path | None = None) -> Iterator[None]:
     """Within the block: should this process vanish, `pid` gets SIGTERM, `grace` seconds later SIGKILL.
 
     The directory `remove` goes with it. Leaving the block takes the leash off and touches nothing.

@@ -9,7 +9,7 @@ from typing import Any
 EVERY = 30.0  # seconds between two lines about the same trouble
 
 
-class Seldom:
+class ThrottledLog:
     """Wraps a logger's method. Each line says how many times it stands for."""
 
     def __init__(self, tell: Callable[..., Any], clock: Callable[[], float] = monotonic) -> None:

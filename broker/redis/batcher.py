@@ -15,7 +15,7 @@ from broker.keys import Keys
 from broker.messages import Claim, DeadLetter, Depth, Failure, Finish, Job, Lane, Limits
 from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
-from broker.redis.finish import Landing
+from broker.redis.finish import Publication
 from broker.trips import TRIP_BYTES
 from broker.wire import decode_job, encode_failures, encode_result, front_end_of, job_id
 
@@ -139,9 +139,9 @@ class RedisBatcher:
             del self._addresses[oldest]
             self._told.pop(oldest, None)
 
-    def _landings(self, ended: Sequence[Finish]) -> Iterator[Landing]:
+    def _landings(self, ended: Sequence[Finish]) -> Iterator[Publication]:
         """What ended, a trip at a time; the last one takes the leases of the batches that are done."""
-        landing = Landing()
+        landing = Publication()
         for one in ended:
             told = self._told.get(one.batch, ())
             for result in one.results:
@@ -153,17 +153,17 @@ class RedisBatcher:
                 row = encode_result(result) if address else b""
                 if not landing.has_room_for(row):
                     yield landing
-                    landing = Landing()
+                    landing = Publication()
                 landing.add(one.batch, result.job_id, address, row)
         landing.done = [one.batch for one in ended if one.done]
         yield landing
 
-    def _note_told(self, landing: Landing) -> None:
+    def _note_told(self, landing: Publication) -> None:
         for batch, ids in landing.ids.items():
             self._told.setdefault(batch, set()).update(ids)
 
     # Result bodies do not pass through Lua: MULTI costs the server a tenth of it.
-    async def _finish(self, landing: Landing, starts: str | None) -> None:
+    async def _finish(self, landing: Publication, starts: str | None) -> None:
         keys, args = self._leaving(landing, starts)
         with translated():
             async with self._client.pipeline(transaction=True) as pipe:
@@ -180,7 +180,7 @@ class RedisBatcher:
                 except NoScriptError:  # all else is done
                     await scripts.FINISH.run(self._client, keys, args)
 
-    async def _finish_when_full(self, landing: Landing, starts: str | None) -> None:
+    async def _finish_when_full(self, landing: Publication, starts: str | None) -> None:
         keys, args = self._leaving(landing, starts)
         for address, frames in landing.frames():
             for frame in frames:
@@ -188,7 +188,7 @@ class RedisBatcher:
                 args.append(frame)
         await scripts.FINISH.run(self._client, keys, args)
 
-    def _leaving(self, landing: Landing, starts: str | None) -> tuple[list[str], list[Any]]:
+    def _leaving(self, landing: Publication, starts: str | None) -> tuple[list[str], list[Any]]:
         """What FINISH takes out of which leases."""
         leases = self._keys.leases(self._model)
         keys = [leases, self._keys.held(self._model), self._keys.lease(starts) if starts is not None else leases]

@@ -10,7 +10,7 @@ from broker.wire import frame_of
 
 
 @dataclass(slots=True)
-class Landing:
+class Publication:
     """Some of the results that ended."""
 
     ids: dict[str, list[str]] = field(default_factory=dict)  # batch → jobs that leave its lease

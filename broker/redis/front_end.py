@@ -13,7 +13,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 
-from broker.common.throttled_log import Seldom
+from broker.common.throttled_log import ThrottledLog
 from broker.contract import CHUNK, PRESENCE_TTL, Frames
 from broker.errors import BrokerFull, WireError
 from broker.keys import Keys
@@ -62,8 +62,8 @@ class RedisFrontEnd:
         self._bounds = (max_queue_jobs, max_queue_tokens)
         self._presence_ttl = presence_ttl
         self._frames_at_once = FRAMES_AT_ONCE[0]
-        self._no_queue, self._no_frame, self._no_row = Seldom(log.error), Seldom(log.error), Seldom(log.error)
-        self._no_entry = Seldom(log.warning)
+        self._no_queue, self._no_frame, self._no_row = (ThrottledLog(log.error) for _ in range(3))
+        self._no_entry = ThrottledLog(log.warning)
 
     async def check(self) -> None:
         """Raise `BrokerUnfit` for a server that would lose jobs."""

@@ -12,7 +12,7 @@ START = "start a batcher for it: python -m batcher --model SPEC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Worry:
+class Alert:
     """One thing, and what helps. A serious one leaves callers without an answer."""
 
     about: str
@@ -21,60 +21,60 @@ class Worry:
     is_serious: bool = True
 
 
-def worries(overview: Overview) -> list[Worry]:
+def alerts(overview: Overview) -> list[Alert]:
     """None when all is well; serious ones first."""
-    found = [worry for model in overview.models for worry in _of_model(model)]
+    found = [alert for model in overview.models for alert in _of_model(model)]
     found += [_unreadable(entry) for entry in overview.unreadable]
     found += [_wrong_type(key) for key in overview.wrong_type]
     found += [_bad_limits(name, why) for name, why in overview.bad_limits.items()]
     found += _called_alike(overview.models)
     found += [_silent(one) for one in overview.batchers if not one.is_live]
     found += _unseen(overview)
-    return sorted(found, key=lambda worry: not worry.is_serious)
+    return sorted(found, key=lambda alert: not alert.is_serious)
 
 
-def _silent(one: BatcherOverview) -> Worry:
+def _silent(one: BatcherOverview) -> Alert:
     said, remedy = f"its last beat was {one.beat_age:.1f} s ago", "see whether it runs; it is forgotten after 30 s"
     if one.beat_age < 0:
         said = f"its last beat is stamped {-one.beat_age:.1f} s in the future, so front ends do not count on it"
         remedy = "its next beat mends this if the broker's clock was set back; else find what writes to the registry"
-    return Worry(about=f"batcher {one.presence.batcher}", said=said, remedy=remedy, is_serious=False)
+    return Alert(about=f"batcher {one.presence.batcher}", said=said, remedy=remedy, is_serious=False)
 
 
-def _unseen(overview: Overview) -> Iterator[Worry]:
+def _unseen(overview: Overview) -> Iterator[Alert]:
     if overview.left_out:
         said = f"{overview.left_out} more have keys here and are not shown"
         remedy = "these are very many: find what writes to this namespace"
-        yield Worry(about="models", said=said, remedy=remedy, is_serious=False)
+        yield Alert(about="models", said=said, remedy=remedy, is_serious=False)
     if not overview.is_complete:
         said = "this server holds very many keys: models that nobody announces may be missing here"
         remedy = "give Jitney a server of its own; jitney dead list looks through all keys"
-        yield Worry(about="models", said=said, remedy=remedy, is_serious=False)
+        yield Alert(about="models", said=said, remedy=remedy, is_serious=False)
 
 
-def _unreadable(entry: str) -> Worry:
-    return Worry(
+def _unreadable(entry: str) -> Alert:
+    return Alert(
         about=entry,
         said="its entry in the registry cannot be read",
         remedy="restart its batcher; an entry of nobody's is removed after 30 s",
     )
 
 
-def _wrong_type(key: str) -> Worry:
-    return Worry(
+def _wrong_type(key: str) -> Alert:
+    return Alert(
         about=f"key {key}",
         said="it holds something else than Jitney keeps there",
         remedy=f"find what writes to this namespace, then delete the key: redis-cli DEL '{key}'",
     )
 
 
-def _bad_limits(name: str, why: str) -> Worry:
+def _bad_limits(name: str, why: str) -> Alert:
     said = f"its live limits are ignored, or a part of them: {why}"
     remedy = f"HSET the key limits:{name} anew, or DEL it: batchers then go by their configuration"
-    return Worry(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
+    return Alert(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
 
 
-def _called_alike(models: Sequence[ModelOverview]) -> Iterator[Worry]:
+def _called_alike(models: Sequence[ModelOverview]) -> Iterator[Alert]:
     """Live models of one name: of two tasks only one is served; two revisions may be a rollout."""
     named: dict[str, list[ModelOverview]] = {}
     for model in models:
@@ -84,24 +84,24 @@ def _called_alike(models: Sequence[ModelOverview]) -> Iterator[Worry]:
         tasks = sorted({model.card.task for model in alike if model.card})
         if len(tasks) > 1:
             said = f"batchers of two tasks are called so ({' and '.join(tasks)}): front ends serve one of them only"
-            yield Worry(about=f"model {name}", said=said, remedy="start the others with a --name of their own")
+            yield Alert(about=f"model {name}", said=said, remedy="start the others with a --name of their own")
         elif len(alike) > 1:
             said = f"{len(alike)} revisions of it live: {', '.join(model.key for model in alike)}"
             remedy = "nothing, in a rollout; two different models want a --name each"
-            yield Worry(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
+            yield Alert(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
 
 
-def _of_model(model: ModelOverview) -> Iterator[Worry]:
+def _of_model(model: ModelOverview) -> Iterator[Alert]:
     about = f"model {model.key}"
     if model.waiting and not model.batchers:
-        yield Worry(about=about, said=f"{model.waiting} jobs wait and no batcher serves them", remedy=START)
+        yield Alert(about=about, said=f"{model.waiting} jobs wait and no batcher serves them", remedy=START)
     elif model.card is not None and not model.batchers:
         said = "no batcher serves it; front ends answer 503"
-        yield Worry(about=about, said=said, remedy=START, is_serious=False)
+        yield Alert(about=about, said=said, remedy=START, is_serious=False)
     if model.leases.batches and model.leases.soonest_expiry < -STALE:
         said = f"a lease ended {-model.leases.soonest_expiry:.0f} s ago and nobody has taken its jobs back"
-        yield Worry(about=about, said=said, remedy=START + "; it does so within two seconds")
+        yield Alert(about=about, said=said, remedy=START + "; it does so within two seconds")
     if model.dead > 0:
         said = f"{model.dead} dead letter{'s' if model.dead > 1 else ''}: jobs that crashed a batcher three times"
         remedy = "jitney dead list shows them, jitney dead drop forgets them"
-        yield Worry(about=about, said=said, remedy=remedy, is_serious=False)
+        yield Alert(about=about, said=said, remedy=remedy, is_serious=False)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from broker.admin.overview import Letter, Letters
-from broker.redis import RedisOverseer
-from jitney.admin.snapshot import NotSeen, overseer
+from broker.redis import RedisAdmin
+from jitney.admin.snapshot import NotSeen, admin
 from jitney.admin.tables import printable, size, table
 from jitney.admin.watch import CLEAN, NOT_TO_BE_HAD, complain
 
@@ -21,7 +21,7 @@ HEADINGS = ("MODEL", "JOB", "ATTEMPTS", "ADMITTED", "DEADLINE", "COST", "SIZE")
 def run_list(url: str, namespace: str, *, model: str, limit: int, as_json: bool) -> int:
     """Exit code: 0, or 1 when the broker cannot be asked."""
     try:
-        with overseer(url, namespace) as seer:
+        with admin(url, namespace) as seer:
             found = seer.letters(_models(seer, model), limit)
     except NotSeen as error:
         return complain(error.why, as_json=as_json)
@@ -34,7 +34,7 @@ def run_drop(
 ) -> int:
     """Without ids all of them, once `is_sure` of so many. Exit code: 1 also where an id is not there."""
     try:
-        with overseer(url, namespace) as seer:
+        with admin(url, namespace) as seer:
             found = seer.letters(_models(seer, model), 1)
             if not job_ids and not is_sure(found.there_are):
                 return CLEAN
@@ -57,7 +57,7 @@ def _tell_unreadable(found: Letters) -> bool:
     return bool(found.unreadable)
 
 
-def _models(seer: RedisOverseer, wanted: str) -> list[str]:
+def _models(seer: RedisAdmin, wanted: str) -> list[str]:
     """Each ⟨m⟩ with dead letters; `wanted` is a name, or name@revision."""
     return [key for key in seer.dead_models() if not wanted or wanted in (key, key.rpartition("@")[0])]
 

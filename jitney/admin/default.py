@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from jitney.admin.snapshot import NotSeen, overseer
+from jitney.admin.snapshot import NotSeen, admin
 from jitney.admin.tables import printable, table
 from jitney.admin.watch import CLEAN, complain
 
@@ -13,7 +13,7 @@ from jitney.admin.watch import CLEAN, complain
 def run_default(url: str, namespace: str, task: str, name: str, *, as_json: bool) -> int:
     """Without a task: show them. Exit code: 0, or 1 when the broker cannot be asked."""
     try:
-        with overseer(url, namespace) as seer:
+        with admin(url, namespace) as seer:
             if task:
                 seer.choose_default(task, name)
                 models = [model.card for model in seer.overview().models if model.card is not None]

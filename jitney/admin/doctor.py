@@ -10,9 +10,9 @@ from dataclasses import asdict
 from broker.admin.overview import Facts
 from broker.admin.rights import Right, Role, rights
 from broker.keys import Keys
-from broker.redis import RedisOverseer
+from broker.redis import RedisAdmin
 from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_facts, of_overview, of_rights
-from jitney.admin.snapshot import NotSeen, overseer
+from jitney.admin.snapshot import NotSeen, admin
 from jitney.admin.tables import printable
 
 CLEAN, ILL = 0, 1
@@ -41,7 +41,7 @@ def _verdict(failed: int) -> str:
 
 def _examine(url: str, namespace: str, roles: Sequence[Role]) -> Iterator[Finding]:
     try:
-        with overseer(url, namespace) as seer:
+        with admin(url, namespace) as seer:
             yield _answers(seer)
             facts = seer.facts()
             yield from of_facts(facts)
@@ -60,21 +60,21 @@ def _examine(url: str, namespace: str, roles: Sequence[Role]) -> Iterator[Findin
         yield Finding(about="broker", mark=Mark.FAIL, said=said, remedy=error.why.remedy)
 
 
-def _answers(seer: RedisOverseer) -> Finding:
+def _answers(seer: RedisAdmin) -> Finding:
     seer.ping()  # connects
     started = time.perf_counter()
     seer.ping()
     return Finding(about="broker", mark=Mark.OK, said=f"answers in {(time.perf_counter() - started) * 1000:.1f} ms")
 
 
-def _clocks(seer: RedisOverseer) -> Iterator[Finding]:
+def _clocks(seer: RedisAdmin) -> Iterator[Finding]:
     before = time.time()
     theirs = seer.time()
     if theirs is not None:
         yield of_clocks(theirs - (before + time.time()) / 2)
 
 
-def _missing(seer: RedisOverseer, keys: Keys) -> dict[Role, list[Right]]:
+def _missing(seer: RedisAdmin, keys: Keys) -> dict[Role, list[Right]]:
     found = {}
     for role in Role:
         needed = rights(role)
@@ -87,13 +87,13 @@ def _named(role: Role) -> set[str]:
     return {right.command for right in rights(role)}
 
 
-def _unknown(seer: RedisOverseer, keys: Keys) -> list[str]:
+def _unknown(seer: RedisAdmin, keys: Keys) -> list[str]:
     needed = [right for role in Role for right in rights(role)]
     places = seer.unknown([right.words(keys) for right in needed])
     return sorted({needed[place].command for place in places})
 
 
-def _looked(seer: RedisOverseer, facts: Facts, *, may_look: bool) -> list[Finding]:
+def _looked(seer: RedisAdmin, facts: Facts, *, may_look: bool) -> list[Finding]:
     if not may_look:
         said = "queues and leases were not looked at: that takes the operator's user, and all of its commands"
         return [Finding(about="models", mark=Mark.SKIPPED, said=said)]

@@ -9,7 +9,7 @@ from enum import StrEnum
 from broker.admin.overview import NEWER, NO_EVICTION, Facts, ModelOverview, Overview
 from broker.admin.rights import Right, Role
 from broker.common.diagnosis import RENAMED
-from jitney.admin.alerts import START, worries
+from jitney.admin.alerts import START, alerts
 from jitney.admin.tables import size
 
 NEARLY_FULL, FULL = 0.8, 0.95  # of maxmemory
@@ -158,9 +158,9 @@ def of_overview(
     found += [
         _model(model, missing_files.get(model.key, ())) for model in overview.models if model.card and model.batchers
     ]
-    for worry in worries(overview):
-        mark = Mark.FAIL if worry.is_serious else Mark.WARN
-        found.append(Finding(about=worry.about, mark=mark, said=worry.said, remedy=worry.remedy))
+    for alert in alerts(overview):
+        mark = Mark.FAIL if alert.is_serious else Mark.WARN
+        found.append(Finding(about=alert.about, mark=mark, said=alert.said, remedy=alert.remedy))
     return found
 
 

@@ -10,12 +10,12 @@ from broker.admin.overview import Facts, Overview
 from broker.common.diagnosis import Diagnosis, diagnose
 from broker.common.masking import shown
 from broker.errors import BrokerError
-from broker.redis import RedisOverseer, connect_overseer
+from broker.redis import RedisAdmin, connect_admin
 from broker.settings import BrokerSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glance:
+class Snapshot:
     """What was seen."""
 
     address: str  # without its password
@@ -33,9 +33,9 @@ class NotSeen(Exception):
 
 
 @contextlib.contextmanager
-def overseer(url: str, namespace: str) -> Iterator[RedisOverseer]:
+def admin(url: str, namespace: str) -> Iterator[RedisAdmin]:
     """A connection for the length of the block. Raises `NotSeen` for whatever goes wrong with it."""
-    with explained(url), contextlib.closing(connect_overseer(url, namespace)) as made:
+    with explained(url), contextlib.closing(connect_admin(url, namespace)) as made:
         yield made
 
 
@@ -56,11 +56,11 @@ def _for_operators(why: Diagnosis, url: str) -> Diagnosis:
     return replace(why, remedy=remedy)
 
 
-def glance(seer: RedisOverseer, url: str, namespace: str) -> Glance:
+def snapshot(seer: RedisAdmin, url: str, namespace: str) -> Snapshot:
     """One look. Raises `NotSeen`."""
     with explained(url):
         facts = seer.facts()
         if facts.mode == "sentinel" and facts.misfit:
             raise NotSeen(Diagnosis(tried=shown(url), cause=facts.misfit.said, remedy=facts.misfit.remedy))
         seer.holds_namespace(facts)
-        return Glance(address=shown(url), namespace=namespace, facts=facts, overview=seer.overview())
+        return Snapshot(address=shown(url), namespace=namespace, facts=facts, overview=seer.overview())

@@ -8,9 +8,9 @@ from typing import Any
 
 from broker.admin.overview import BatcherOverview, Facts, ModelOverview
 from broker.messages import Speed
-from jitney.admin.alerts import worries
+from jitney.admin.alerts import alerts
 from jitney.admin.findings import Mark, of_facts
-from jitney.admin.snapshot import Glance
+from jitney.admin.snapshot import Snapshot
 from jitney.admin.tables import NONE, count, printable, seconds, size, table
 
 NO_MODEL = "No batcher has announced a model here. Start one: python -m batcher --model SPEC"
@@ -20,7 +20,7 @@ CLAIMED = ("MODEL", "LIVE", "LEASES", "JOBS", "STAGED", "EXPIRY", "SUSPECTS", "D
 BATCHERS = ("HOST", "BATCHER", "MODEL", "BATCH OF n TAKES", "ROOM", "BEAT")
 
 
-def status_lines(seen: Glance, width: int | None) -> list[str]:
+def status_lines(seen: Snapshot, width: int | None) -> list[str]:
     """For a terminal this wide; None is as wide as it takes. What somebody should look at stands first: it is seen even
     where the window is low."""
     models = seen.overview.models
@@ -35,9 +35,9 @@ def status_lines(seen: Glance, width: int | None) -> list[str]:
     return [printable(line[:width]) for line in lines]
 
 
-def _notes(seen: Glance) -> list[str]:
+def _notes(seen: Snapshot) -> list[str]:
     notes = [f"! {one.about}: {one.said}; {one.remedy}" for one in of_facts(seen.facts) if one.mark is Mark.FAIL]
-    notes += [f"! {worry.about}: {worry.said}" for worry in worries(seen.overview)]
+    notes += [f"! {alert.about}: {alert.said}" for alert in alerts(seen.overview)]
     more = len(notes) - NOTED
     return [*notes[:NOTED], *([f"! and {more} more: jitney doctor shows all of them"] if more > 0 else [])]
 
@@ -46,7 +46,7 @@ def _wrap(line: str, width: int | None) -> list[str]:
     return [line] if width is None else textwrap.wrap(line, width, subsequent_indent="  ")
 
 
-def _heading(seen: Glance) -> list[str]:
+def _heading(seen: Snapshot) -> list[str]:
     facts, overview = seen.facts, seen.overview
     kind = f"{facts.kind} {facts.version}" if facts.kind else "(INFO is denied)"
     clock = time.strftime("%H:%M:%S UTC", time.gmtime(overview.now))
@@ -91,7 +91,7 @@ def _speed(speed: Speed) -> str:
     return f"{speed.fixed * 1000:.1f} + {speed.per_job * 1000:.2f}·n ms"
 
 
-def status_facts(seen: Glance) -> dict[str, Any]:
+def status_facts(seen: Snapshot) -> dict[str, Any]:
     """The same for `--json`; times in seconds."""
     facts, overview = seen.facts, seen.overview
     return {
@@ -109,7 +109,7 @@ def status_facts(seen: Glance) -> dict[str, Any]:
         "now": overview.now,
         "models": [_model_facts(model) for model in overview.models],
         "batchers": [_batcher_facts(one) for one in overview.batchers],
-        "worries": [{"about": worry.about, "said": worry.said} for worry in worries(overview)],
+        "worries": [{"about": alert.about, "said": alert.said} for alert in alerts(overview)],
         "complete": overview.is_complete and not overview.left_out,
     }
 

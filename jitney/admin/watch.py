@@ -13,7 +13,7 @@ from dataclasses import asdict
 from functools import partial
 
 from broker.common.diagnosis import Diagnosis
-from jitney.admin.snapshot import Glance, NotSeen, glance, overseer
+from jitney.admin.snapshot import NotSeen, Snapshot, admin, snapshot
 from jitney.admin.status import status_facts, status_lines
 from jitney.admin.tables import printable
 
@@ -26,21 +26,21 @@ def run_status(url: str, namespace: str, *, every: float | None, as_json: bool) 
     """Exit code: 0, or 1 when the broker cannot be asked. `every`: seconds between looks; None is one look."""
     with contextlib.suppress(KeyboardInterrupt):
         try:
-            with overseer(url, namespace) as seer:
-                look = partial(glance, seer, url, namespace)
+            with admin(url, namespace) as seer:
+                look = partial(snapshot, seer, url, namespace)
                 return _once(look, as_json) if every is None else _watch(look, every, as_json)
         except NotSeen as error:  # a URL that is none
             return complain(error.why, as_json=as_json)
     return CLEAN
 
 
-def _once(look: Callable[[], Glance], as_json: bool) -> int:
+def _once(look: Callable[[], Snapshot], as_json: bool) -> int:
     seen = look()
     print(json.dumps(status_facts(seen)) if as_json else "\n".join(_painted(status_lines(seen, _width()))), flush=True)
     return CLEAN
 
 
-def _watch(look: Callable[[], Glance], every: float, as_json: bool) -> int:
+def _watch(look: Callable[[], Snapshot], every: float, as_json: bool) -> int:
     """Until Ctrl-C. A broker that goes away is waited for."""
     lost_at: float | None = None
     is_first = True

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from broker.common.parent_death import leash
+from broker.common.parent_death import parent_death_guard
 from jitney.up.plan import ChildSpec, Role
 from jitney.up.screen import plain
 
@@ -117,7 +117,7 @@ class Child:
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches only us: we end them in order
         )
-        with leash(process.pid, grace=5, remove=self.spec.directory):
+        with parent_death_guard(process.pid, grace=5, remove=self.spec.directory):
             try:
                 return await self._follow(process)
             finally:

@@ -17,7 +17,7 @@ from jitney.up.child import GaveUp
 from jitney.up.plan import ChildSpec, ModelSpec, UsageError, broker_child, children, default_models, read_models
 from jitney.up.probe import Probe
 from jitney.up.screen import Screen
-from jitney.up.supervisor import House
+from jitney.up.supervisor import Supervisor
 
 CLEAN, NOT_TO_BE_HAD, USAGE, KILLED = 0, 1, 2, 130
 
@@ -72,7 +72,7 @@ def _broker(screen: Screen) -> Iterator[tuple[str, list[ChildSpec]]]:
 
 
 async def _house(table: Sequence[ChildSpec], probe: Probe, screen: Screen) -> int:
-    house = House(table, probe, screen)
+    house = Supervisor(table, probe, screen)
     if not await house.run():
         return KILLED
     return USAGE if house.given_up else CLEAN

@@ -19,7 +19,7 @@ PATIENCE = 10.0  # seconds between two lines that say what we still wait for
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class House:
+class Supervisor:
     """Starts what the table says, watches it, and ends it in order."""
 
     def __init__(self, table: Sequence[ChildSpec], probe: Probe, screen: Screen) -> None:

@@ -35,7 +35,7 @@ def openapi(front_end: FrontEnd) -> Route:
     written = _Written(front_end.settings)
 
     async def described(request: Request) -> Response:
-        served = front_end.link.registry.directory.served
+        served = front_end.tasks.discovery.directory.served
         live = Live(tuple(served[name].card for name in sorted(served)))
         return Response(written.document(live), media_type="application/json")
 

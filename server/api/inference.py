@@ -61,7 +61,7 @@ class Inference:
         headers = dict(scope["headers"])
         seconds = time_limit(headers, settings.default_timeout, settings.max_timeout)
         with self._front_end.bytes_in_hand.hold() as held:
-            with self._front_end.watch.over(receive, scope["visit"].started, seconds) as vigil:
+            with self._front_end.deadlines.over(receive, scope["context"].started, seconds) as vigil:
                 lane = lane_of(headers)
                 require_json(headers, scope["headers"])
                 body = await read_body(headers, receive, settings.max_body_bytes, held)
@@ -103,13 +103,13 @@ class Inference:
         self, call: Call, records: Sequence[Record], deadline: float, lane: Lane, scope: Scope, work: Work
     ) -> Stages | None:
         """Every record then has its outputs or its problem. Returns where the time went; None: nothing was computed."""
-        door, clock = self._front_end.door, self._front_end.clock
+        pending, clock = self._front_end.pending, self._front_end.clock
         started = clock()
-        with door.expect(call.served, records, call.options, deadline, lane, work) as answer:
-            door.admit(answer)
+        with pending.expect(call.served, records, call.options, deadline, lane, work) as answer:
+            pending.admit(answer)
             await answer
-        if answer.edition:
-            scope["visit"].model = _renewed(call, records, answer.served)
+        if answer.generation:
+            scope["context"].model = _who_answered(call, records, answer.served)
         if answer.timing is None:
             return None
         spent = stages(answer.timing, clock() - started)
@@ -163,10 +163,10 @@ def _answer(call: Call, records: Sequence[Record]) -> tuple[list[Row | Problem],
 
 def choose(scope: Scope, served: Served) -> None:
     """This model answers, with a result or with an error: whatever is sent names it (`Jitney-Model`)."""
-    scope["visit"].model = served.card.key.encode("ascii")
+    scope["context"].model = served.card.key.encode("ascii")
 
 
-def _renewed(call: Call, records: Sequence[Record], last: Served) -> bytes:
+def _who_answered(call: Call, records: Sequence[Record], last: Served) -> bytes:
     """Who answered a request whose model's revision ended on the way: the one after it, and it, if some were done."""
     is_mixed = any(record.codec is call.served.codec for record in records)
     return ", ".join([call.served.card.key] * is_mixed + [last.card.key]).encode("ascii")

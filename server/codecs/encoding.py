@@ -10,7 +10,7 @@ import structlog
 
 from broker.common.numbers import NOT_FINITE, is_finite
 from broker.common.panics import CONTROL, is_panic
-from broker.common.throttled_log import Seldom
+from broker.common.throttled_log import ThrottledLog
 from broker.messages import FailureCode, Value
 from server.codecs.contract import Codec, CodecError, Plan
 from server.codecs.work import Abandoned, RequestTooLarge, Work
@@ -18,7 +18,7 @@ from server.errors import INTERNAL_DETAIL, Problem, problem_of
 
 log = structlog.get_logger("server.codecs.encoding")
 # What one text brings about, the others of its request do as well.
-_tell_failed, _tell_not_finite = Seldom(log.error), Seldom(log.warning)
+_tell_failed, _tell_not_finite = ThrottledLog(log.error), ThrottledLog(log.warning)
 
 # Beyond so many bytes of a body, or values of its outputs, the loop would stand still for milliseconds: a thread works.
 INLINE = 8192

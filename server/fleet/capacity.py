@@ -16,7 +16,7 @@ SHORTEST = 1e-6  # seconds of a batch: less was not measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Capacity:
     """All batchers of a model together: of n jobs each takes its part, as one would whose batches of `room` jobs take
     `fixed + per_job * room` seconds."""
 
@@ -26,7 +26,7 @@ class Pace:
     batch: int = 0  # jobs that the smallest of them takes
 
     @classmethod
-    def of(cls, batchers: Sequence[Presence]) -> Pace:
+    def of(cls, batchers: Sequence[Presence]) -> Capacity:
         """Rates add. A slow batcher beside a fast one does few of the jobs, so its times weigh little. One that has not
         measured itself yet counts as the mean of the others."""
         takers = [one for one in batchers if one.room]
@@ -41,7 +41,7 @@ class Pace:
         return cls(fixed=mean.fixed, per_job=max(0.0, full - mean.fixed) / room, room=room, batch=batch)
 
     @classmethod
-    def in_tokens(cls, batchers: Sequence[Presence]) -> Pace:
+    def in_tokens(cls, batchers: Sequence[Presence]) -> Capacity:
         """The same, counted in tokens wherever it says jobs. It is the narrower bound where batches are full by tokens
         before they are by jobs."""
         return cls.of([_in_tokens(one) for one in batchers])
@@ -91,4 +91,4 @@ def _mean(batchers: Sequence[tuple[int, Speed]]) -> Speed:
     )
 
 
-UNKNOWN = Pace()
+UNKNOWN = Capacity()

@@ -12,7 +12,7 @@ from contextlib import suppress
 import structlog
 
 from broker.common.panics import CONTROL
-from broker.common.throttled_log import Seldom
+from broker.common.throttled_log import ThrottledLog
 from broker.contract import MAX_ARTIFACT, FrontEndBroker
 from broker.errors import BrokerError
 from broker.messages import ModelCard
@@ -26,7 +26,7 @@ AGAIN = 0.5  # seconds until files that the broker did not give are asked for ag
 KEEP = 300.0  # seconds a codec outlives its card: a broker that came back empty is told of it again within these
 
 
-class Library:
+class CodecCache:
     """Codecs by card key, each made once, in a thread: a large vocabulary takes a second.
 
     Its task has a connection of its own, while there is something to fetch: a file that takes minutes on a slow link
@@ -45,7 +45,7 @@ class Library:
         self._turn = asyncio.Lock()
         self._changed, self._quiet = asyncio.Event(), asyncio.Event()
         self._quiet.set()
-        self._not_given = Seldom(log.warning)
+        self._not_given = ThrottledLog(log.warning)
 
     def want(self, cards: Iterable[ModelCard]) -> None:
         """These live: have their codecs made. Those of cards that live no more are forgotten after a while."""

@@ -9,7 +9,7 @@ from itertools import count
 from broker.messages import Announcement, Fleet, ModelCard
 from server.codecs.contract import Codec
 from server.errors import Problem, patience
-from server.fleet.capacity import UNKNOWN, Pace
+from server.fleet.capacity import UNKNOWN, Capacity
 from server.fleet.defaults import chosen
 from server.fleet.names import rivals, sorted_out
 from server.fleet.shares import whose_turn
@@ -23,8 +23,8 @@ class Served:
 
     card: ModelCard
     codec: Codec
-    pace: Pace = UNKNOWN
-    token_pace: Pace = UNKNOWN  # the same, in tokens
+    capacity: Capacity = UNKNOWN
+    token_capacity: Capacity = UNKNOWN  # the same, in tokens
     room: int = 1  # jobs that its batchers take at once
 
 
@@ -149,9 +149,10 @@ def _callable(one: Announcement, codecs: Mapping[str, Codec]) -> bool:
 
 
 def _served(one: Announcement, codecs: Mapping[str, Codec]) -> Served:
-    tokens = Pace.in_tokens(one.batchers)
+    tokens = Capacity.in_tokens(one.batchers)
     room = sum(max(batcher.room, 1) for batcher in one.batchers)
-    return Served(card=one.card, codec=codecs[one.card.key], pace=Pace.of(one.batchers), token_pace=tokens, room=room)
+    codec, capacity = codecs[one.card.key], Capacity.of(one.batchers)
+    return Served(card=one.card, codec=codec, capacity=capacity, token_capacity=tokens, room=room)
 
 
 def _listed(one: Announcement, codecs: Mapping[str, Codec]) -> Listed:

@@ -13,11 +13,11 @@ from broker.common.diagnosis import Diagnosis, diagnose
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.messages import Fleet
-from server.fleet.codec_cache import Library
+from server.fleet.codec_cache import CodecCache
 from server.fleet.directory import Directory, Served
 from server.fleet.names import differences
-from server.requests.pending import Door
-from server.requests.request import Answer
+from server.requests.pending import PendingRequests
+from server.requests.request import PendingRequest
 
 log = structlog.get_logger("server.fleet.discovery")
 
@@ -36,24 +36,24 @@ class Absence:
     why: Diagnosis
 
 
-class Registry:
+class Discovery:
     """Keeps the directory; opens the door when the broker answers."""
 
     def __init__(
         self,
-        door: Door,
-        library: Library,
+        pending: PendingRequests,
+        codec_cache: CodecCache,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         address: str = "",
         defaults: Mapping[str, str] | None = None,
     ) -> None:
-        self._door = door
-        self._library = library
+        self._pending = pending
+        self._codec_cache = codec_cache
         self._clock = clock
         self._sleep = sleep
         self._address = address  # the broker's, without a password
-        self._renewals: set[asyncio.Task[None]] = set()
+        self._reencodings: set[asyncio.Task[None]] = set()
         self._epoch = ""
         self._failures = 0
         self.directory = Directory(fixed=defaults or {})
@@ -69,7 +69,7 @@ class Registry:
                 self.ticked = self._clock()
                 await self._sleep(PERIOD)
         finally:
-            for renewal in self._renewals:
+            for renewal in self._reencodings:
                 renewal.cancel()
 
     async def try_to_look(self, broker: FrontEndBroker) -> None:
@@ -81,9 +81,9 @@ class Registry:
             why = self.miss(error)
             if self._failures == 1:  # /readyz says so already, and not why
                 log.info("broker missed", task="registry", reason=str(why))
-            if self._failures >= FAILURES and self._door.is_open:
+            if self._failures >= FAILURES and self._pending.is_open:
                 log.warning("broker lost", task="registry", reason=str(why))
-                self._door.close()
+                self._pending.close()
 
     async def _look_again(self, broker: FrontEndBroker) -> None:
         """A connection that broke says little of the broker: on a new one it may answer at once."""
@@ -105,30 +105,30 @@ class Registry:
         """See what there is, and act on it. Raises `BrokerError`."""
         fleet = await broker.look()
         live = [one.card for one in fleet.announcements if one.batchers]
-        self._library.want(live)
-        await self._library.settle(GRACE)
-        codecs = self._library.codecs
+        self._codec_cache.want(live)
+        await self._codec_cache.settle(GRACE)
+        codecs = self._codec_cache.codecs
         before, self.directory = self.directory, self.directory.updated(fleet, codecs, self._clock())
         self._tell_of_names(before)
         self._greet()
         is_empty_again = self._remember(fleet.epoch)
-        await self._renew_orphans()
+        await self._reencode_orphans()
         await self._settle_defaults(broker, before if is_empty_again else self.directory, fleet, again=is_empty_again)
 
     def _greet(self) -> None:
-        if not self._door.is_open:
+        if not self._pending.is_open:
             log.info("broker met" if not self.has_met_broker else "broker is back")
         self._failures = 0
         self.absence = None
         self.has_met_broker = True
-        self._door.open()
+        self._pending.open()
 
     def _remember(self, epoch: str) -> bool:
         """Another epoch means that the broker came back empty: what waits has to be brought to it again."""
         is_empty_again = bool(self._epoch) and epoch != self._epoch
         if is_empty_again:
-            log.warning("broker came back empty", waiting=len(self._door))
-            self._door.push_again()
+            log.warning("broker came back empty", waiting=len(self._pending))
+            self._pending.push_again()
         self._epoch = epoch
         return is_empty_again
 
@@ -150,18 +150,18 @@ class Registry:
                 revisions = [card.revision for card in cards]
                 log.warning("models differ", name=name, revisions=revisions, differ_in=differing, remedy=ANOTHER_NAME)
 
-    async def _renew_orphans(self) -> None:
+    async def _reencode_orphans(self) -> None:
         """What waits for a revision that nobody serves any more is encoded for the one that lives."""
-        for number, answer in enumerate(self._door.waiting, start=1):
+        for number, answer in enumerate(self._pending.waiting, start=1):
             successor = self.directory.successor(answer.served.card)
             if successor is not None:
-                self._begin_renewal(answer, successor)
+                self._begin_reencoding(answer, successor)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-        if self._renewals:
-            await asyncio.wait(self._renewals, timeout=PERIOD)  # long texts take longer; looks go on meanwhile
+        if self._reencodings:
+            await asyncio.wait(self._reencodings, timeout=PERIOD)  # long texts take longer; looks go on meanwhile
 
-    def _begin_renewal(self, answer: Answer, successor: Served) -> None:
-        renewal = asyncio.create_task(self._door.renew(answer, successor))
-        self._renewals.add(renewal)
-        renewal.add_done_callback(self._renewals.discard)
+    def _begin_reencoding(self, answer: PendingRequest, successor: Served) -> None:
+        renewal = asyncio.create_task(self._pending.reencode(answer, successor))
+        self._reencodings.add(renewal)
+        renewal.add_done_callback(self._reencodings.discard)

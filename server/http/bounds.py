@@ -19,7 +19,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from server.errors import Problem, document, headers
-from server.http.half_closed import LastWord
+from server.http.half_closed import HalfClosed
 
 log = structlog.get_logger("server")
 
@@ -82,14 +82,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._has_ended = True
             self.cycle.keep_alive = False
             if self._active is not None:
-                LastWord(self._active, self.loop)
+                HalfClosed(self._active, self.loop)
         return True
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle
         super()._start_asgi_task(cycle, app)
         if self._has_ended:
-            LastWord(cycle, self.loop)
+            HalfClosed(cycle, self.loop)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -208,7 +208,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer, where an answer would be taken for that of this request, and close."""
+        """PendingRequest, where an answer would be taken for that of this request, and close."""
         self._stop_timer()
         self._is_deaf = True
         self._on_refusal(problem.code)

@@ -20,8 +20,8 @@ CLIENT_GONE = 499  # no answer was sent: nobody was there; only metrics see this
 UNMATCHED = "unmatched"  # never the raw path: anyone could make it a label
 
 
-class Visit:
-    """What the layers within know of a request, under `scope["visit"]`."""
+class RequestContext:
+    """What the layers within know of a request, under `scope["context"]`."""
 
     __slots__ = ("model", "request_id", "started")
 
@@ -38,26 +38,26 @@ class Outgoing:
     the collector finds, for a tenth of a second at a time under load.
     """
 
-    __slots__ = ("headers", "status", "to_client", "visit")
+    __slots__ = ("context", "headers", "status", "to_client")
 
-    def __init__(self, to_client: Send, visit: Visit, *, is_last: bool) -> None:
+    def __init__(self, to_client: Send, context: RequestContext, *, is_last: bool) -> None:
         self.to_client = to_client
-        self.visit = visit
-        self.headers = [(b"x-request-id", visit.request_id)]
+        self.context = context
+        self.headers = [(b"x-request-id", context.request_id)]
         if is_last:
             self.headers.append((b"connection", b"close"))
         self.status = 0  # until an answer begins
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            if self.visit.model:
-                self.headers.append((b"jitney-model", self.visit.model))
+            if self.context.model:
+                self.headers.append((b"jitney-model", self.context.model))
             message["headers"] = [*message["headers"], *self.headers]
             self.status = message["status"]
         await self.to_client(message)
 
 
-class Reception:
+class RequestMiddleware:
     """Gives every request an id and a clock, counts its answer, and turns whatever nobody expected into a 500."""
 
     def __init__(self, app: ASGIApp, front_end: FrontEnd) -> None:
@@ -71,19 +71,19 @@ class Reception:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope["visit"] = visit = Visit(self._request_id(scope), self._clock())
+        scope["context"] = context = RequestContext(self._request_id(scope), self._clock())
         # While draining, clients are asked to open their next connection elsewhere: this one will be closed on them.
-        outgoing = Outgoing(send, visit, is_last=self._front_end.is_draining)
+        outgoing = Outgoing(send, context, is_last=self._front_end.is_draining)
         try:
             await self._app(scope, receive, outgoing.send)
         except ClientGone:
             outgoing.status = CLIENT_GONE
         except Exception:
             log.exception("request crashed", **identity(scope), route=route_of(scope))
-            await self._apologise(visit, outgoing)
+            await self._apologise(context, outgoing)
         finally:
             method = scope["method"] if scope["method"] in METHODS else "OTHER"
-            self._metrics.answered(route_of(scope), method, outgoing.status, self._clock() - visit.started)
+            self._metrics.answered(route_of(scope), method, outgoing.status, self._clock() - context.started)
 
     def _request_id(self, scope: Scope) -> bytes:
         """The client's id if it is a plain one, else a new one."""
@@ -94,12 +94,12 @@ class Reception:
                 break
         return self._ids.take().encode("ascii")
 
-    async def _apologise(self, visit: Visit, outgoing: Outgoing) -> None:
+    async def _apologise(self, context: RequestContext, outgoing: Outgoing) -> None:
         """A 500 without internals, unless an answer has begun already: then the connection just ends."""
         self._metrics.refused("internal")
         if not outgoing.status:
             problem = Problem("internal", INTERNAL_DETAIL)
-            body = document(problem, visit.request_id.decode("ascii"))
+            body = document(problem, context.request_id.decode("ascii"))
             start = {"status": problem.status, "headers": headers(problem, len(body))}
             await outgoing.send({"type": "http.response.start", **start})
             await outgoing.send({"type": "http.response.body", "body": body})
@@ -112,6 +112,6 @@ def route_of(scope: Scope) -> str:
 
 def identity(scope: Scope) -> dict[str, str]:
     """What names a request in the log: its id, and the trace it belongs to if its client said so."""
-    found = {"request_id": scope["visit"].request_id.decode("ascii")}
+    found = {"request_id": scope["context"].request_id.decode("ascii")}
     traced = TRACEPARENT.fullmatch(dict(scope["headers"]).get(b"traceparent", b""))
     return found | {"trace_id": traced[1].decode("ascii")} if traced else found

@@ -21,7 +21,7 @@ LATE = 0.1  # seconds until a request is watched
 ROUND = 0.05  # seconds between looks for late ones
 
 
-class Vigil:
+class RequestDeadline:
     """Around the work for one request: the `with` raises `Problem` at its deadline and `ClientGone` when that is so."""
 
     __slots__ = (
@@ -37,7 +37,7 @@ class Vigil:
         "started",
     )
 
-    def __init__(self, watch: Watch, receive: Receive, started: float, seconds: float) -> None:
+    def __init__(self, watch: DeadlineSweeper, receive: Receive, started: float, seconds: float) -> None:
         self._watch = watch
         self._receive = receive
         self.started = started
@@ -51,7 +51,7 @@ class Vigil:
     def deadline(self) -> float:
         return self.started + self.seconds
 
-    def __enter__(self) -> Vigil:
+    def __enter__(self) -> RequestDeadline:
         task = asyncio.current_task()
         assert task is not None, "a request is served by a task"
         self._task = task
@@ -106,19 +106,19 @@ class Vigil:
             self._task.cancel()
 
 
-class Watch:
+class DeadlineSweeper:
     """Makes its rounds while there are requests, and begins the vigil of those that have become late."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._young: dict[Vigil, None] = {}  # in the order of arrival
+        self._young: dict[RequestDeadline, None] = {}  # in the order of arrival
         self._round: asyncio.TimerHandle | None = None
 
-    def over(self, receive: Receive, started: float, seconds: float) -> Vigil:
+    def over(self, receive: Receive, started: float, seconds: float) -> RequestDeadline:
         """A vigil for a request that started then (our clock) and may take so many seconds."""
-        return Vigil(self, receive, started, seconds)
+        return RequestDeadline(self, receive, started, seconds)
 
-    def add(self, vigil: Vigil) -> None:
+    def add(self, vigil: RequestDeadline) -> None:
         if vigil.seconds <= LATE + ROUND:
             vigil.begin(self._clock())  # the next round may be too late
             return
@@ -126,7 +126,7 @@ class Watch:
         if self._round is None:
             self._plan_round()
 
-    def remove(self, vigil: Vigil) -> None:
+    def remove(self, vigil: RequestDeadline) -> None:
         self._young.pop(vigil, None)
 
     def _plan_round(self) -> None:

@@ -15,7 +15,7 @@ BEGINNING = b"HTTP/1.1 "
 FIRST = 0.05  # seconds until the first is written: most answers are there by then; each later one waits twice as long
 
 
-class LastWord:
+class HalfClosed:
     """The transport of one request whose client sends no more."""
 
     def __init__(self, cycle: RequestResponseCycle, loop: asyncio.AbstractEventLoop) -> None:

@@ -23,20 +23,20 @@ MISSED = 600.0  # seconds that a model may be gone before its absence is taken f
 
 def liveness(front_end: FrontEnd) -> tuple[bool, Health]:
     """Never asks the broker: a restart would not bring it back."""
-    link = front_end.link
-    writer = _turns(front_end, "writer", link.writer.ticked if link.writer.is_away else front_end.clock(), TRIP_DEAD)
-    reader = _turns(front_end, "reader", link.reader.ticked, READ_DEAD)
-    checks = [writer, reader, _turns(front_end, "registry", link.registry.ticked, LOOK_DEAD)]
+    tasks = front_end.tasks
+    writer = _turns(front_end, "writer", tasks.writer.ticked if tasks.writer.is_away else front_end.clock(), TRIP_DEAD)
+    reader = _turns(front_end, "reader", tasks.reader.ticked, READ_DEAD)
+    checks = [writer, reader, _turns(front_end, "registry", tasks.discovery.ticked, LOOK_DEAD)]
     is_alive = all(check.ok for check in checks)
     return is_alive, Health("ok" if is_alive else "failed", checks)
 
 
 def readiness(front_end: FrontEnd) -> tuple[bool, Health]:
     """Unready only while draining, or before the broker was ever met; without broker or batcher it is degraded."""
-    met = front_end.link.registry.has_met_broker
+    met = front_end.tasks.discovery.has_met_broker
     checks = [
         _broker(front_end),
-        _turns(front_end, "reader", front_end.link.reader.succeeded, READ_LATE, "read well"),
+        _turns(front_end, "reader", front_end.tasks.reader.succeeded, READ_LATE, "read well"),
         *_models(front_end),
     ]
     if front_end.is_draining:
@@ -52,8 +52,8 @@ def _turns(front_end: FrontEnd, task: str, ticked: float, limit: float, done: st
 def _broker(front_end: FrontEnd) -> Check:
     """One failed look is enough to say so: the door waits for a second one, which on a link that is half open comes
     seconds later."""
-    registry = front_end.link.registry
-    if front_end.door.is_open and registry.absence is None:
+    registry = front_end.tasks.discovery
+    if front_end.pending.is_open and registry.absence is None:
         return Check("broker", True, "answers")
     said = "does not answer" if registry.has_met_broker else "has not been met yet"
     if registry.absence is None:
@@ -62,7 +62,7 @@ def _broker(front_end: FrontEnd) -> Check:
 
 
 def _models(front_end: FrontEnd) -> Sequence[Check]:
-    directory, now = front_end.link.registry.directory, front_end.clock()
+    directory, now = front_end.tasks.discovery.directory, front_end.clock()
     if not directory.listed:
         return [Check("models", False, "no batcher has announced one yet")]
     models = [_model(directory, name, now) for name in sorted(directory.listed)]

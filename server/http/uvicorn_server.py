@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
             return
         self._front_end.is_draining = True
         seconds = self._front_end.settings.drain_seconds
-        log.info("draining", seconds=seconds, waiting=len(self._front_end.door))
+        log.info("draining", seconds=seconds, waiting=len(self._front_end.pending))
         asyncio.get_running_loop().call_later(seconds, self._close)
 
     def stop(self) -> None:

@@ -10,28 +10,28 @@ from broker.messages import AdmitRequest, Cancel, Job
 
 if TYPE_CHECKING:
     from server.errors import Problem
-    from server.requests.request import Answer
+    from server.requests.request import PendingRequest
 
 
 CANCELS_A_TRIP = 1_000
 
 
-class Parcel:
+class Admission:
     """The jobs of one answer that are to be admitted together, for the revision they were encoded for."""
 
-    __slots__ = ("_edition", "answer", "is_again", "jobs", "model")
+    __slots__ = ("_generation", "answer", "is_again", "jobs", "model")
 
-    def __init__(self, answer: Answer, jobs: Sequence[Job]) -> None:
+    def __init__(self, answer: PendingRequest, jobs: Sequence[Job]) -> None:
         self.answer = answer
-        self._edition = answer.edition
+        self._generation = answer.generation
         self.is_again = answer.may_be_queued  # it was taken once, so it is not too late now
         self.jobs = jobs
         self.model = answer.served.card.key
 
     @property
     def is_current(self) -> bool:
-        """False once its answer was encoded anew: that has a parcel of its own, and nobody waits for these jobs."""
-        return self._edition == self.answer.edition
+        """False once its answer was encoded anew: that has a admission of its own, and nobody waits for these jobs."""
+        return self._generation == self.answer.generation
 
     def refuse(self, problem: Problem) -> None:
         """The broker has not taken it, so its answer ends here."""
@@ -46,7 +46,7 @@ class Parcel:
     def request(self, now: float) -> AdmitRequest:
         """As the broker wants it; the time left is counted when the trip begins."""
         time_left, served = self.answer.deadline - now, self.answer.served
-        jobs, tokens = served.pace, served.token_pace
+        jobs, tokens = served.capacity, served.token_capacity
         bounds = {} if self.is_again else self._bounds(time_left)
         return AdmitRequest(
             model=self.model,
@@ -64,8 +64,8 @@ class Parcel:
         """What may be before it, by both counts."""
         served, cost = self.answer.served, sum(job.cost for job in self.jobs)
         return {
-            "most_ahead": served.pace.most_ahead(time_left, len(self.jobs)),
-            "most_tokens_ahead": served.token_pace.most_ahead(time_left, cost),
+            "most_ahead": served.capacity.most_ahead(time_left, len(self.jobs)),
+            "most_tokens_ahead": served.token_capacity.most_ahead(time_left, cost),
         }
 
 
@@ -73,18 +73,18 @@ class Outbox:
     """Parcels and cancellations, oldest first, and an event that says there are some."""
 
     def __init__(self) -> None:
-        self._parcels: list[Parcel] = []
+        self._admissions: list[Admission] = []
         self._cancelled: dict[Cancel, float] = {}  # and the deadline of its jobs
         self._filled = asyncio.Event()
 
-    def put(self, parcel: Parcel) -> None:
-        self._parcels.append(parcel)
+    def put(self, admission: Admission) -> None:
+        self._admissions.append(admission)
         self._filled.set()
 
-    def put_back(self, parcels: Sequence[Parcel]) -> None:
+    def put_back(self, admissions: Sequence[Admission]) -> None:
         """The last trip had no room for these: they go first in the next."""
-        if parcels:
-            self._parcels[:0] = parcels
+        if admissions:
+            self._admissions[:0] = admissions
             self._filled.set()
 
     def cancel(self, jobs: Cancel, deadline: float) -> None:
@@ -100,16 +100,16 @@ class Outbox:
         """Return once there is something to take."""
         await self._filled.wait()
 
-    def take(self, now: float) -> tuple[list[Parcel], dict[Cancel, float]]:
-        """What is still wanted: parcels, and as many cancellations as a trip takes, with their jobs' deadlines."""
-        parcels = [parcel for parcel in self._parcels if parcel.is_wanted(now)]
+    def take(self, now: float) -> tuple[list[Admission], dict[Cancel, float]]:
+        """What is still wanted: admissions, and as many cancellations as a trip takes, with their jobs' deadlines."""
+        admissions = [admission for admission in self._admissions if admission.is_wanted(now)]
         live = [(jobs, deadline) for jobs, deadline in self._cancelled.items() if deadline > now]
-        self._parcels, self._cancelled = [], dict(live[CANCELS_A_TRIP:])
+        self._admissions, self._cancelled = [], dict(live[CANCELS_A_TRIP:])
         if not self._cancelled:
             self._filled.clear()
-        return parcels, dict(live[:CANCELS_A_TRIP])
+        return admissions, dict(live[:CANCELS_A_TRIP])
 
-    def withdraw(self) -> list[Parcel]:
-        """Take the parcels back out: no trip will be made for them."""
-        parcels, self._parcels = self._parcels, []
-        return parcels
+    def withdraw(self) -> list[Admission]:
+        """Take the admissions back out: no trip will be made for them."""
+        admissions, self._admissions = self._admissions, []
+        return admissions

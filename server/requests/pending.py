@@ -20,8 +20,8 @@ from server.codecs.work import Work
 from server.errors import Problem, patience, problem_of
 from server.fleet.directory import Served
 from server.ids import Ids
-from server.requests.admission import Outbox, Parcel
-from server.requests.request import Answer, Record
+from server.requests.admission import Admission, Outbox
+from server.requests.request import PendingRequest, Record
 
 NOBODY = (None, None)
 Encode = Callable[[Codec, Sequence[str], Mapping[str, Any], Work], Awaitable[list[Plan | Problem]]]
@@ -34,7 +34,7 @@ async def encode_here(
     return encode_all(codec, texts, options, work)
 
 
-class Door:
+class PendingRequests:
     """Knows who waits for which job. Closed while the broker is away: new requests are then refused at once."""
 
     def __init__(
@@ -51,8 +51,8 @@ class Door:
         self._ids = Ids(REQUEST)
         # Job id → who waits for it, and for which record. Kept here and not in the record: without a cycle between the
         # two, a finished request is gone at once, and the garbage collector (a third of the time, once) finds nothing.
-        self._expected: dict[str, tuple[Answer, Record]] = {}
-        self._answers: dict[Answer, None] = {}  # in the order of arrival
+        self._expected: dict[str, tuple[PendingRequest, Record]] = {}
+        self._answers: dict[PendingRequest, None] = {}  # in the order of arrival
         self._closed_since: float | None = clock()
         self.unclaimed = 0  # outcomes nobody waited for, ever
 
@@ -64,15 +64,15 @@ class Door:
         deadline: float,
         lane: Lane = Lane.INTERACTIVE,
         work: Work | None = None,
-    ) -> Answer:
+    ) -> PendingRequest:
         """Register whoever waits for these records, until the `with` of the answer ends."""
-        answer = Answer(served, records, options, deadline, lane, self._forget, work or Work())
+        answer = PendingRequest(served, records, options, deadline, lane, self._forget, work or Work())
         self._register_all(answer, records)
         self._answers[answer] = None
         answer.count_down(0)  # there may be none: empty texts answer themselves
         return answer
 
-    def admit(self, answer: Answer) -> None:
+    def admit(self, answer: PendingRequest) -> None:
         """Hand the answer's jobs to the writer. Raises `Problem` (broker_unavailable) while the door is closed."""
         if answer.left:
             if self._closed_since is not None:
@@ -90,7 +90,7 @@ class Door:
             else:
                 answer.take(record, outcome)
 
-    def judge(self, answer: Answer, verdict: Verdict) -> None:
+    def judge(self, answer: PendingRequest, verdict: Verdict) -> None:
         """What the broker said to a request."""
         if verdict.refusal is not None:
             answer.may_be_queued = False
@@ -100,8 +100,8 @@ class Door:
         """The broker does not answer: nothing is admitted until `open`."""
         if self._closed_since is None:
             self._closed_since = self._clock()
-        for parcel in self._outbox.withdraw():
-            self.turn_away(parcel.answer)
+        for admission in self._outbox.withdraw():
+            self.turn_away(admission.answer)
 
     def open(self) -> None:
         """The broker answers."""
@@ -111,12 +111,12 @@ class Door:
     def is_open(self) -> bool:
         return self._closed_since is None
 
-    def turn_away(self, answer: Answer) -> None:
+    def turn_away(self, answer: PendingRequest) -> None:
         """This request could not be brought to the broker."""
         answer.refuse(self.broker_is_away())
 
     @property
-    def waiting(self) -> Sequence[Answer]:
+    def waiting(self) -> Sequence[PendingRequest]:
         """Who waits, oldest first."""
         return list(self._answers)
 
@@ -129,12 +129,12 @@ class Door:
             if answer.may_be_queued and answer.is_awaited:
                 self._push(answer)
 
-    async def renew(self, answer: Answer, served: Served) -> None:
+    async def reencode(self, answer: PendingRequest, served: Served) -> None:
         """Encode what still waits for another revision: ids must never meet the wrong vocabulary."""
         self._cancel(answer, answer.ids)
         answer.served = served
-        answer.edition += 1  # the parcel of the last one, if it is still under way, means nothing any more
-        edition, answer.work = answer.edition, answer.work.again()
+        answer.generation += 1  # the admission of the last one, if it is still under way, means nothing any more
+        generation, answer.work = answer.generation, answer.work.again()
         answer.withdrawn |= {record: jobs for record in answer.records if (jobs := self._withdraw(record))}
         texts = [record.text for record in answer.withdrawn]
         try:
@@ -142,10 +142,10 @@ class Door:
         except Problem as problem:
             answer.refuse(problem)
             return
-        if answer.is_awaited and answer.edition == edition:  # else nobody waits, or for yet another revision
+        if answer.is_awaited and answer.generation == generation:  # else nobody waits, or for yet another revision
             self._go_on(answer, plans)
 
-    def _go_on(self, answer: Answer, plans: Iterable[Plan | Problem]) -> None:
+    def _go_on(self, answer: PendingRequest, plans: Iterable[Plan | Problem]) -> None:
         withdrawn, answer.withdrawn = answer.withdrawn, {}
         for record, plan in zip(withdrawn, plans, strict=True):
             record.follow(answer.served.codec, plan)
@@ -154,7 +154,7 @@ class Door:
         if answer.left:
             self._push(answer)
 
-    def _register_all(self, answer: Answer, records: Iterable[Record]) -> None:
+    def _register_all(self, answer: PendingRequest, records: Iterable[Record]) -> None:
         """Under an id of its own each time: what is cancelled is named by it."""
         answer.ids = self._ids.take()
         for number, record in enumerate(records):
@@ -163,7 +163,7 @@ class Door:
                 self._expected[job] = (answer, record)
             answer.left += len(record.job_ids)
 
-    def _push(self, answer: Answer) -> None:
+    def _push(self, answer: PendingRequest) -> None:
         jobs = [
             Job(id=job, front_end=self._front_end, input=piece.input, cost=piece.cost)
             for record in answer.records
@@ -171,9 +171,9 @@ class Door:
             if job in self._expected
         ]
         if jobs:
-            self._outbox.put(Parcel(answer, jobs))
+            self._outbox.put(Admission(answer, jobs))
 
-    def _fail(self, answer: Answer, record: Record, problem: Problem) -> None:
+    def _fail(self, answer: PendingRequest, record: Record, problem: Problem) -> None:
         """One piece has failed, so the record has: its other pieces are of no use."""
         record.problem = problem
         others = self._withdraw(record)
@@ -185,11 +185,11 @@ class Door:
         """Expect nothing more for this record; how many jobs were still out."""
         return sum(self._expected.pop(job, None) is not None for job in record.job_ids)
 
-    def _cancel(self, answer: Answer, ids: str) -> None:
+    def _cancel(self, answer: PendingRequest, ids: str) -> None:
         if answer.may_be_queued:
             self._outbox.cancel(Cancel(model=answer.served.card.key, ids=ids), answer.deadline)
 
-    def _forget(self, answer: Answer) -> None:
+    def _forget(self, answer: PendingRequest) -> None:
         answer.work.stop()
         del self._answers[answer]
         if answer.left:
@@ -203,20 +203,20 @@ class Door:
         return Problem(FailureCode.BROKER_UNAVAILABLE, detail, retry_after=patience(away))
 
 
-def _refusal(answer: Answer, verdict: Verdict, time_left: float) -> Problem:
+def _refusal(answer: PendingRequest, verdict: Verdict, time_left: float) -> Problem:
     """Why the broker did not take these jobs, and when it may: once the lane is served, or enough of it."""
     assert verdict.refusal is not None
-    name, pace = answer.served.card.name, answer.served.pace
+    name, capacity = answer.served.card.name, answer.served.capacity
     if verdict.refusal is FailureCode.EXPIRED:
         return Problem(verdict.refusal, "The time for this request was over before it could be queued.")
     if verdict.refusal is FailureCode.BROKER_UNAVAILABLE:
         return Problem(verdict.refusal, f"The broker cannot queue anything for {name!r} at the moment.")
     if verdict.ahead is None:
         detail = f"{verdict.waiting} jobs wait for {name!r} already."
-        return Problem(verdict.refusal, detail, retry_after=pace.seconds_for(verdict.waiting))
-    wait, before = pace.expected(verdict.ahead + answer.left), f"{verdict.ahead} jobs"
+        return Problem(verdict.refusal, detail, retry_after=capacity.seconds_for(verdict.waiting))
+    wait, before = capacity.expected(verdict.ahead + answer.left), f"{verdict.ahead} jobs"
     if verdict.tokens_ahead is not None:
-        wait = answer.served.token_pace.expected(verdict.tokens_ahead + answer.cost)
+        wait = answer.served.token_capacity.expected(verdict.tokens_ahead + answer.cost)
         before = f"{before} of {verdict.tokens_ahead} tokens"
     detail = f"With {before} before it at {name!r} this may take {wait:.2f} s; it has {time_left:.2f} s."
     return Problem(verdict.refusal, detail, retry_after=wait - time_left)

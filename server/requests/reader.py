@@ -12,7 +12,7 @@ from broker.common.backoff import Backoff
 from broker.common.diagnosis import diagnose
 from broker.contract import Frames, FrontEndBroker
 from broker.errors import BrokerError
-from server.requests.pending import Door
+from server.requests.pending import PendingRequests
 
 log = structlog.get_logger("server.requests.reader")
 
@@ -26,12 +26,12 @@ class Reader:
 
     def __init__(
         self,
-        door: Door,
+        pending: PendingRequests,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         address: str = "",
     ) -> None:
-        self._door = door
+        self._pending = pending
         self._address = address  # the broker's, without a password
         self._clock = clock
         self._sleep = sleep
@@ -55,7 +55,7 @@ class Reader:
         finally:
             self.ticked = self._clock()
         self.succeeded = self.ticked
-        self._door.settle(frames.outcomes)
+        self._pending.settle(frames.outcomes)
         self._backoff.reset()
         await asyncio.sleep(0)  # those who were just answered go first; the next read can wait
         return frames

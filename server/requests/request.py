@@ -36,14 +36,14 @@ class Record:
         return [self.outputs[job] for job in self.job_ids]
 
 
-class Answer:
+class PendingRequest:
     """Counts down its jobs and wakes the one task that waits. `with` says when nobody does any more."""
 
     __slots__ = (
         "_arrived",
         "_forget",
         "deadline",
-        "edition",
+        "generation",
         "ids",
         "lane",
         "left",
@@ -63,7 +63,7 @@ class Answer:
         options: Mapping[str, Any],
         deadline: float,
         lane: Lane,
-        forget: Callable[[Answer], None],
+        forget: Callable[[PendingRequest], None],
         work: Work,
     ) -> None:
         self.served = served
@@ -71,7 +71,7 @@ class Answer:
         self.options = options
         self.deadline = deadline  # seconds, the front end's own clock
         self.lane = lane
-        self.edition = 0  # grows when what is left is encoded for another revision
+        self.generation = 0  # grows when what is left is encoded for another revision
         self.ids = ""  # what the ids of its jobs begin with, and nobody else's
         self.left = 0  # jobs without an outcome
         self.may_be_queued = False  # the broker may know its jobs
@@ -81,7 +81,7 @@ class Answer:
         self._forget = forget
         self._arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def __enter__(self) -> Answer:
+    def __enter__(self) -> PendingRequest:
         return self
 
     def __exit__(

@@ -12,8 +12,8 @@ from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
 from broker.messages import Cancel, FailureCode, Verdict
 from server.errors import INTERNAL_DETAIL, Problem, patience
-from server.requests.admission import Outbox, Parcel
-from server.requests.pending import Door
+from server.requests.admission import Admission, Outbox
+from server.requests.pending import PendingRequests
 
 log = structlog.get_logger("server.requests.writer")
 
@@ -26,12 +26,12 @@ class Writer:
 
     def __init__(
         self,
-        door: Door,
+        pending: PendingRequests,
         outbox: Outbox,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._door = door
+        self._pending = pending
         self._outbox = outbox
         self._clock = clock
         self._sleep = sleep
@@ -44,49 +44,49 @@ class Writer:
         """Trip after trip, for ever."""
         while True:
             await self._outbox.filled()
-            parcels, cancelled = self._outbox.take(self._clock())
-            if parcels or cancelled:
+            admissions, cancelled = self._outbox.take(self._clock())
+            if admissions or cancelled:
                 self.ticked, self.is_away = self._clock(), True
                 try:
-                    await self._deliver(broker, parcels, cancelled)
+                    await self._deliver(broker, admissions, cancelled)
                 finally:
                     self.is_away = False
 
     async def _deliver(
-        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float]
+        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
     ) -> None:
-        """One trip; whatever comes of it, every parcel's answer is told."""
+        """One trip; whatever comes of it, every admission's answer is told."""
         try:
-            verdicts = await self._admit(broker, parcels, cancelled)
+            verdicts = await self._admit(broker, admissions, cancelled)
         except BrokerFull:
             self._outbox.keep(cancelled)
-            self._refuse_as_full(parcels)
+            self._refuse_as_full(admissions)
         except BrokerError as error:
             self._outbox.keep(cancelled)
-            self._give_up(parcels, error)
+            self._give_up(admissions, error)
         except Exception:
-            await self._find_the_guilty(broker, parcels, cancelled)
+            await self._find_the_guilty(broker, admissions, cancelled)
         else:
             self._full_since = None
-            self._outbox.put_back(parcels[len(verdicts) :])
-            for parcel, verdict in zip(parcels, verdicts, strict=False):
-                if parcel.is_current:
-                    self._door.judge(parcel.answer, verdict)
+            self._outbox.put_back(admissions[len(verdicts) :])
+            for admission, verdict in zip(admissions, verdicts, strict=False):
+                if admission.is_current:
+                    self._pending.judge(admission.answer, verdict)
 
     async def _admit(
-        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float]
+        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
     ) -> Sequence[Verdict]:
         self._sequence += 1
-        for parcel in parcels:
-            parcel.answer.may_be_queued = True
+        for admission in admissions:
+            admission.answer.may_be_queued = True
         began = self._clock()
         try:
-            return await self._ask(broker, parcels, cancelled)
+            return await self._ask(broker, admissions, cancelled)
         except BrokerUnavailable:
-            return await self._ask_again(broker, parcels, cancelled, began)
+            return await self._ask_again(broker, admissions, cancelled, began)
 
     async def _ask_again(
-        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float], began: float
+        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float], began: float
     ) -> Sequence[Verdict]:
         pauses = list(PAUSES)
         while True:
@@ -94,7 +94,7 @@ class Writer:
             if not is_last:
                 await self._sleep(pauses.pop(0))
             try:
-                return await self._ask(broker, parcels, cancelled)
+                return await self._ask(broker, admissions, cancelled)
             except BrokerFull as error:
                 # A server says so before it looks whether it took these jobs: they may be queued, and are cancelled.
                 raise BrokerUnavailable("the broker's answer was lost, and its memory is spent") from error
@@ -103,34 +103,34 @@ class Writer:
                     raise
 
     async def _ask(
-        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float]
+        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
     ) -> Sequence[Verdict]:
         # Counted anew each time: a trip that was lost takes seconds, and no job may outlive the one who waits for it.
         now = self._clock()
-        return await broker.admit(self._sequence, [parcel.request(now) for parcel in parcels], cancelled)
+        return await broker.admit(self._sequence, [admission.request(now) for admission in admissions], cancelled)
 
-    def _refuse_as_full(self, parcels: Sequence[Parcel]) -> None:
+    def _refuse_as_full(self, admissions: Sequence[Admission]) -> None:
         if self._full_since is None:
             self._full_since = self._clock()
             log.error("broker full")
         waits = patience(self._clock() - self._full_since)
-        for parcel in parcels:
+        for admission in admissions:
             detail = "The broker is out of memory and takes no new jobs."
-            parcel.refuse(Problem(FailureCode.BROKER_FULL, detail, retry_after=waits))
+            admission.refuse(Problem(FailureCode.BROKER_FULL, detail, retry_after=waits))
 
-    def _give_up(self, parcels: Sequence[Parcel], error: BrokerError) -> None:
-        log.warning("broker lost", task="writer", reason=str(error), refused=len(parcels))
-        self._door.close()
-        for parcel in parcels:
-            self._door.turn_away(parcel.answer)
+    def _give_up(self, admissions: Sequence[Admission], error: BrokerError) -> None:
+        log.warning("broker lost", task="writer", reason=str(error), refused=len(admissions))
+        self._pending.close()
+        for admission in admissions:
+            self._pending.turn_away(admission.answer)
 
     async def _find_the_guilty(
-        self, broker: FrontEndBroker, parcels: Sequence[Parcel], cancelled: Mapping[Cancel, float]
+        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
     ) -> None:
-        """Some parcel cannot travel: alone each harms nobody else."""
-        log.exception("admission failed", requests=len(parcels))
-        if len(parcels) == 1:
-            parcels[0].refuse(Problem("internal", INTERNAL_DETAIL))
+        """Some admission cannot travel: alone each harms nobody else."""
+        log.exception("admission failed", requests=len(admissions))
+        if len(admissions) == 1:
+            admissions[0].refuse(Problem("internal", INTERNAL_DETAIL))
             return
-        for parcel in parcels:
-            await self._deliver(broker, [parcel], cancelled)
+        for admission in admissions:
+            await self._deliver(broker, [admission], cancelled)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from broker.admin.rights import Role
-from broker.redis import RedisOverseer, connect_overseer
+from broker.redis import RedisAdmin, connect_admin
 from tests.contract.servers import FINDERS, Server, running
 from tests.contract.users import rules, url_as
 from tests.contract.worlds import MemoryWorld, RedisWorld, World
@@ -67,7 +67,7 @@ async def world(
 
 
 @pytest.fixture
-def overseer(world: RedisWorld) -> Iterator[RedisOverseer]:
+def admin(world: RedisWorld) -> Iterator[RedisAdmin]:
     """What an operator's commands look through, as the operator's user. For worlds on a real server."""
-    with closing(connect_overseer(url_as(Role.OPERATOR, world.url), world.namespace)) as made:
+    with closing(connect_admin(url_as(Role.OPERATOR, world.url), world.namespace)) as made:
         yield made

@@ -1,4 +1,4 @@
-"""What operators see through the overseer is what there is, on real servers and as the operator's user."""
+"""What operators see through the admin is what there is, on real servers and as the operator's user."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from broker.admin.rights import Role
 from broker.common.diagnosis import diagnose
 from broker.errors import BrokerError
 from broker.messages import Lane
-from broker.redis import RedisOverseer, connect_overseer
+from broker.redis import RedisAdmin, connect_admin
 from tests.contract.users import rules, url_as
 from tests.contract.worlds import LIMITS, LONG, MODEL, SHORT, RedisWorld, card, job, presence
 
@@ -40,25 +40,25 @@ def fill(world: RedisWorld, count: int) -> None:
     world.server.mset({f"{world.keys.prefix}other:{at}": "1" for at in range(count)})
 
 
-async def test_nothing_is_an_overview_too(overseer: RedisOverseer) -> None:
-    seen = overseer.overview()
+async def test_nothing_is_an_overview_too(admin: RedisAdmin) -> None:
+    seen = admin.overview()
 
     assert (seen.models, seen.batchers, seen.is_complete) == ([], [], True)
 
 
-async def test_waiting_jobs_are_counted_by_lane_with_tokens_and_age(world: RedisWorld, overseer: RedisOverseer) -> None:
+async def test_waiting_jobs_are_counted_by_lane_with_tokens_and_age(world: RedisWorld, admin: RedisAdmin) -> None:
     await world.admit(job(cost=3), job(cost=4))
     await world.admit(job(cost=5), lane=Lane.BULK)
     await world.pass_time(SHORT)
 
-    interactive, bulk = only(overseer.overview()).lanes
+    interactive, bulk = only(admin.overview()).lanes
 
     assert (interactive.jobs, interactive.tokens, bulk.jobs, bulk.tokens) == (2, 7, 1, 5)
     assert SHORT <= interactive.oldest_age < LONG
 
 
 async def test_a_claimed_batch_is_a_lease_with_its_jobs_and_its_expiry(
-    world: RedisWorld, overseer: RedisOverseer
+    world: RedisWorld, admin: RedisAdmin
 ) -> None:
     await world.admit(job(), job(), job())
     batcher = await world.batcher()
@@ -66,16 +66,16 @@ async def test_a_claimed_batch_is_a_lease_with_its_jobs_and_its_expiry(
     await world.admit(job())
     await batcher.drain("staged", LIMITS, staged=True, suspects=False)
 
-    leases = only(overseer.overview()).leases
+    leases = only(admin.overview()).leases
 
     assert (leases.batches, leases.jobs, leases.staged) == (2, 4, 1)
     assert 0.0 < leases.soonest_expiry <= LONG
 
 
-async def test_a_live_batcher_is_seen_with_the_model_that_it_serves(world: RedisWorld, overseer: RedisOverseer) -> None:
+async def test_a_live_batcher_is_seen_with_the_model_that_it_serves(world: RedisWorld, admin: RedisAdmin) -> None:
     await announce(world)
 
-    seen = overseer.overview()
+    seen = admin.overview()
 
     [one] = seen.batchers
     assert (one.presence.room, one.is_live, only(seen).batchers) == (64, True, 1)
@@ -83,28 +83,28 @@ async def test_a_live_batcher_is_seen_with_the_model_that_it_serves(world: Redis
     assert found is not None and found.key == MODEL and seen.epoch
 
 
-async def test_files_that_the_broker_lost_are_named(world: RedisWorld, overseer: RedisOverseer) -> None:
+async def test_files_that_the_broker_lost_are_named(world: RedisWorld, admin: RedisAdmin) -> None:
     await announce(world, vocab="0" * 64, rules="1" * 64)
     world.server.delete(world.keys.artifact("1" * 64))
 
-    assert overseer.missing_artifacts(card(artifacts={"vocab": "0" * 64, "rules": "1" * 64})) == ["rules"]
+    assert admin.missing_artifacts(card(artifacts={"vocab": "0" * 64, "rules": "1" * 64})) == ["rules"]
 
 
-async def test_the_namespaces_of_a_server_are_named(world: RedisWorld, overseer: RedisOverseer) -> None:
+async def test_the_namespaces_of_a_server_are_named(world: RedisWorld, admin: RedisAdmin) -> None:
     await world.admit(job())
     world.server.set("session:1", "1")
 
-    found = overseer.namespaces()
+    found = admin.namespaces()
 
     assert world.namespace in found and "" not in found
 
 
-async def test_a_beat_in_the_future_does_not_count(world: RedisWorld, overseer: RedisOverseer) -> None:
+async def test_a_beat_in_the_future_does_not_count(world: RedisWorld, admin: RedisAdmin) -> None:
     await announce(world)
     [(name, entry)] = world.server.hgetall(world.keys.batchers).items()
     world.server.hset(world.keys.batchers, name, b"%013d" % (int(entry[:13]) + 3_600_000) + entry[13:])
 
-    seen = overseer.overview()
+    seen = admin.overview()
 
     [one] = seen.batchers
     assert (one.is_live, only(seen).batchers) == (False, 0)
@@ -112,25 +112,25 @@ async def test_a_beat_in_the_future_does_not_count(world: RedisWorld, overseer: 
 
 
 async def test_a_look_shows_so_many_models_and_counts_the_others(
-    world: RedisWorld, overseer: RedisOverseer, monkeypatch: pytest.MonkeyPatch
+    world: RedisWorld, admin: RedisAdmin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("broker.admin.redis.MODELS_SHOWN", 2)
     await announce(world)
     for at in range(9):
         world.server.rpush(world.keys.queue(f"m{at}@1", "bulk"), "x")
 
-    seen = overseer.overview()
+    seen = admin.overview()
 
     assert (len(seen.models), seen.left_out) == (2, 8)
     assert MODEL in [model.key for model in seen.models]
 
 
 async def test_a_command_that_the_server_does_not_know_is_told_from_one_that_is_denied(
-    world: RedisWorld, overseer: RedisOverseer
+    world: RedisWorld, admin: RedisAdmin
 ) -> None:
     commands = [["ping"], ["nosuchcommand", "x"], ["config", "get", "dir"]]
 
-    assert (overseer.unknown(commands), overseer.denied(commands)) == ([1], [2])
+    assert (admin.unknown(commands), admin.denied(commands)) == ([1], [2])
 
 
 @pytest.mark.parametrize(
@@ -142,21 +142,21 @@ async def test_a_command_that_the_server_does_not_know_is_told_from_one_that_is_
     ],
 )
 async def test_the_user_is_the_one_that_the_url_names(url: str, user: str) -> None:
-    with closing(connect_overseer(url, "default")) as made:
+    with closing(connect_admin(url, "default")) as made:
         assert made.user == user
 
 
-async def test_jobs_of_a_model_whose_card_is_gone_are_still_seen(world: RedisWorld, overseer: RedisOverseer) -> None:
+async def test_jobs_of_a_model_whose_card_is_gone_are_still_seen(world: RedisWorld, admin: RedisAdmin) -> None:
     await world.admit(job())
     world.server.delete(world.keys.cards, world.keys.batchers)
 
-    seen = only(overseer.overview())
+    seen = only(admin.overview())
 
     assert (seen.key, seen.card, seen.waiting) == (MODEL, None, 1)
 
 
 async def test_keys_of_a_wrong_type_and_unreadable_entries_hide_nothing_else(
-    world: RedisWorld, overseer: RedisOverseer
+    world: RedisWorld, admin: RedisAdmin
 ) -> None:
     await announce(world)
     await world.admit(job(), lane=Lane.BULK)
@@ -164,7 +164,7 @@ async def test_keys_of_a_wrong_type_and_unreadable_entries_hide_nothing_else(
     world.server.hset(world.keys.cards, "x@y", b"rubbish")
     world.server.hset(world.keys.batchers, "b9", b"\xff")
 
-    seen = overseer.overview()
+    seen = admin.overview()
 
     found = next(model for model in seen.models if model.key == MODEL)
     assert [lane.jobs for lane in found.lanes] == [-1, 1]
@@ -178,7 +178,7 @@ async def test_a_user_who_may_not_look_is_told_so_and_sees_no_false_zeros(world:
     line = next(line for line in rules().splitlines() if "jitney-operator" in line)
     granted = [rule for rule in line.split()[2:] if rule != lacking]
     world.server.execute_command("ACL", "SETUSER", "half", "reset", *granted)
-    half = connect_overseer(url_as(Role.OPERATOR, world.url).replace("jitney-operator", "half"), world.namespace)
+    half = connect_admin(url_as(Role.OPERATOR, world.url).replace("jitney-operator", "half"), world.namespace)
 
     with closing(half), pytest.raises(BrokerError) as raised:
         half.overview()
@@ -187,24 +187,24 @@ async def test_a_user_who_may_not_look_is_told_so_and_sees_no_false_zeros(world:
 
 
 async def test_in_a_server_full_of_other_keys_a_look_stays_bounded(
-    world: RedisWorld, overseer: RedisOverseer, monkeypatch: pytest.MonkeyPatch
+    world: RedisWorld, admin: RedisAdmin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("broker.admin.redis.SCANS", 2)
     monkeypatch.setattr("broker.admin.redis.KEYS_A_SCAN", 10)
     await announce(world)
     fill(world, 500)
 
-    seen = overseer.overview()
+    seen = admin.overview()
 
     assert not seen.is_complete
     assert only(seen).batchers == 1
 
 
-async def test_an_operator_sees_and_chooses_the_default_of_a_task(world: RedisWorld, overseer: RedisOverseer) -> None:
+async def test_an_operator_sees_and_chooses_the_default_of_a_task(world: RedisWorld, admin: RedisAdmin) -> None:
     front_end = await world.front_end()
     await front_end.settle_default("translation", "toy")
 
-    before = overseer.defaults()
-    overseer.choose_default("translation", "other")
+    before = admin.defaults()
+    admin.choose_default("translation", "other")
 
     assert (before, dict((await front_end.look()).defaults)) == ({"translation": "toy"}, {"translation": "other"})

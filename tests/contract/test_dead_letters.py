@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.redis import RedisOverseer
+from broker.redis import RedisAdmin
 from jitney.admin.dead import run_drop, run_list
 from tests.contract.worlds import LONG, MODEL, RedisWorld, job
 
@@ -22,52 +22,52 @@ async def crash_three_times(world: RedisWorld, *jobs: str) -> None:
         await world.crash(f"crash {at}")
 
 
-async def test_a_dead_letter_is_read_by_its_header_alone(world: RedisWorld, overseer: RedisOverseer) -> None:
+async def test_a_dead_letter_is_read_by_its_header_alone(world: RedisWorld, admin: RedisAdmin) -> None:
     await crash_three_times(world, "a" * 32)
 
-    found = overseer.letters([MODEL], 10)
+    found = admin.letters([MODEL], 10)
 
     [letter] = found.shown
     assert (letter.job_id, letter.attempts, letter.cost, found.there_are) == ("a" * 32, 3, 7, 1)
     assert letter.deadline - letter.admitted == pytest.approx(LONG)
-    assert [model.dead for model in overseer.overview().models] == [1]
+    assert [model.dead for model in admin.overview().models] == [1]
 
 
-async def test_the_newest_letters_are_shown_and_the_others_counted(world: RedisWorld, overseer: RedisOverseer) -> None:
+async def test_the_newest_letters_are_shown_and_the_others_counted(world: RedisWorld, admin: RedisAdmin) -> None:
     world.server.rpush(world.keys.dead(MODEL), *(f"1si30000001{at:026d}" for at in range(5)))
 
-    found = overseer.letters([MODEL], 2)
+    found = admin.letters([MODEL], 2)
 
     assert (len(found.shown), found.there_are) == (2, 5)
 
 
-async def test_dropping_by_id_takes_those_and_no_other(world: RedisWorld, overseer: RedisOverseer) -> None:
+async def test_dropping_by_id_takes_those_and_no_other(world: RedisWorld, admin: RedisAdmin) -> None:
     await crash_three_times(world, "a" * 32, "b" * 32)
 
-    gone = overseer.drop([MODEL], ["a" * 32, "f" * 32])
+    gone = admin.drop([MODEL], ["a" * 32, "f" * 32])
 
     assert gone == ["a" * 32]
-    assert [letter.job_id for letter in overseer.letters([MODEL], 10).shown] == ["b" * 32]
+    assert [letter.job_id for letter in admin.letters([MODEL], 10).shown] == ["b" * 32]
 
 
-async def test_dropping_without_ids_takes_all(world: RedisWorld, overseer: RedisOverseer) -> None:
+async def test_dropping_without_ids_takes_all(world: RedisWorld, admin: RedisAdmin) -> None:
     await crash_three_times(world, "a" * 32, "b" * 32)
 
-    assert len(overseer.drop([MODEL])) == 2
-    assert overseer.letters([MODEL], 10).there_are == 0
+    assert len(admin.drop([MODEL])) == 2
+    assert admin.letters([MODEL], 10).there_are == 0
 
 
 async def test_garbage_among_the_dead_letters_is_listed_and_can_be_dropped(
-    world: RedisWorld, overseer: RedisOverseer
+    world: RedisWorld, admin: RedisAdmin
 ) -> None:
     world.server.rpush(world.keys.dead(MODEL), b"\xff\x00rubbish", b"")
 
-    assert [letter.size for letter in overseer.letters([MODEL], 10).shown] == [9, 0]
-    assert len(overseer.drop([MODEL])) == 2
+    assert [letter.size for letter in admin.letters([MODEL], 10).shown] == [9, 0]
+    assert len(admin.drop([MODEL])) == 2
 
 
 async def test_a_dead_letter_is_found_among_any_number_of_other_keys(
-    world: RedisWorld, overseer: RedisOverseer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    world: RedisWorld, admin: RedisAdmin, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("broker.admin.redis.SCANS", 1)
     monkeypatch.setattr("broker.admin.redis.KEYS_A_SCAN", 10)
@@ -77,7 +77,7 @@ async def test_a_dead_letter_is_found_among_any_number_of_other_keys(
     code = run_list(world.url, world.namespace, model="x", limit=10, as_json=False)
 
     assert code == 0 and "a" * 32 in capsys.readouterr().out
-    assert overseer.dead_models() == ["x@1"]
+    assert admin.dead_models() == ["x@1"]
 
 
 async def test_where_dead_letters_cannot_be_read_nobody_says_that_there_are_none(

@@ -10,7 +10,7 @@ import structlog
 from broker.errors import BrokerError
 from broker.keys import Keys
 from broker.messages import Lane
-from broker.redis import RedisOverseer
+from broker.redis import RedisAdmin
 from tests.contract.worlds import LIMITS, MODEL, RedisWorld, card, job, presence
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
@@ -39,7 +39,7 @@ def spoil(world: RedisWorld, key: str) -> None:
 
 
 @pytest.mark.parametrize("what", KEYS)
-async def test_people_are_told_which_key_it_is(world: RedisWorld, overseer: RedisOverseer, what: str) -> None:
+async def test_people_are_told_which_key_it_is(world: RedisWorld, admin: RedisAdmin, what: str) -> None:
     heart = world.heart()
     heart.announce(card(), {})
     heart.beat(presence(), {})
@@ -48,15 +48,15 @@ async def test_people_are_told_which_key_it_is(world: RedisWorld, overseer: Redi
     key = KEYS[what](world.keys)
     spoil(world, key)
 
-    assert overseer.overview().wrong_type == [key]
+    assert admin.overview().wrong_type == [key]
 
 
-async def test_a_counter_that_is_no_number_is_told_too(world: RedisWorld, overseer: RedisOverseer) -> None:
+async def test_a_counter_that_is_no_number_is_told_too(world: RedisWorld, admin: RedisAdmin) -> None:
     await world.admit(job())
     key = world.keys.tokens(MODEL, Lane.INTERACTIVE)
     world.server.set(key, "many")
 
-    assert overseer.overview().wrong_type == [key]
+    assert admin.overview().wrong_type == [key]
 
 
 @pytest.mark.parametrize("what", ["cards", "batchers", "epoch"])
@@ -130,7 +130,7 @@ def misspelled(world: RedisWorld, key: str) -> None:
 
 @pytest.mark.parametrize("how", [spoiled_by_type, spoiled_by_value, spoiled_by_bounds, misspelled])
 async def test_live_limits_that_make_no_sense_stop_no_heart_and_are_told_once_with_their_key(
-    world: RedisWorld, overseer: RedisOverseer, how: Callable[[RedisWorld, str], None]
+    world: RedisWorld, admin: RedisAdmin, how: Callable[[RedisWorld, str], None]
 ) -> None:
     heart, key = world.heart(), world.keys.limits(NAME)
     heart.announce(card(), {})
@@ -142,7 +142,7 @@ async def test_live_limits_that_make_no_sense_stop_no_heart_and_are_told_once_wi
 
     [line] = lines
     assert line["key"] == key and key in line["remedy"] and line["reason"]
-    seen = overseer.overview()
+    seen = admin.overview()
     assert seen.wrong_type == [key] or seen.bad_limits.keys() == {NAME}
 
 

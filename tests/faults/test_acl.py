@@ -12,7 +12,7 @@ import redis
 from broker.admin.rights import Role, rights
 from broker.embedded import Server, embedded_server, inspect_binary
 from broker.keys import Keys
-from broker.redis import connect_overseer
+from broker.redis import connect_admin
 from tests.contract.servers import FINDERS
 from tests.contract.users import SHIPPED, rules, url_as
 from tests.faults.kit.command import jitney
@@ -164,7 +164,7 @@ def test_each_has_all_that_it_needs_and_nothing_that_it_does_not(
 
     def denied(rules: Sequence[str]) -> list[int]:
         anybody.execute_command("ACL", "SETUSER", "trial", "reset", "on", ">word", *rules)
-        with closing(connect_overseer(server.url.replace("//", "//trial:word@"), "default")) as trial:
+        with closing(connect_admin(server.url.replace("//", "//trial:word@"), "default")) as trial:
             return trial.denied(needed)
 
     assert denied(granted) == []

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from broker.common.parent_death import leash
+from broker.common.parent_death import parent_death_guard
 from broker.embedded import Server, binaries, free_port
 from tests.contract.servers import running
 from tests.faults.kit.broker_process import NO_VARIABLES
@@ -53,7 +53,7 @@ def a_sentinel(directory: Path) -> Iterator[tuple[int, str]]:
             "--dir",
             str(directory),
         ]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process, leash(process.pid):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process, parent_death_guard(process.pid):
             until(lambda: _answers(port), "the sentinel answers")
             yield port, f"name the primary it watches, 127.0.0.1:{port_of(primary.url)}"
             process.kill()

@@ -23,7 +23,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from broker.admin.rights import Role
-from broker.common.parent_death import leash
+from broker.common.parent_death import parent_death_guard
 from broker.embedded import Binary, Server, embedded_server, free_port
 from broker.keys import Keys
 from tests.contract.users import rules, url_as
@@ -137,7 +137,7 @@ class Stack:
         return {"title": title, "popen": popen, "output": output, "metrics_port": metrics_port}
 
     def _adopt(self, child: Process) -> None:
-        self.cleanup.enter_context(leash(child.pid))
+        self.cleanup.enter_context(parent_death_guard(child.pid))
         self.cleanup.callback(child.kill)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from batcher.models.encoders.packed_sequences import Texts
+from batcher.models.encoders.packed_sequences import PackedSequences
 from batcher.models.layers.part import Part, State
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -91,11 +91,11 @@ class Bert:
         """For each row of ids, none empty, its last hidden states [tokens, width]."""
         order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
         pieces = _pieces([rows[number] for number in order])
-        states = [state for piece in pieces for state in self._states(Texts(piece))]
+        states = [state for piece in pieces for state in self._states(PackedSequences(piece))]
         placed = dict(zip(order, states, strict=True))
         return [placed[number] for number in range(len(rows))]
 
-    def _states(self, texts: Texts) -> Sequence[torch.Tensor]:
+    def _states(self, texts: PackedSequences) -> Sequence[torch.Tensor]:
         x = self._embed(texts)
         for layer in self._layers:
             x = layer(x, texts)
@@ -112,10 +112,10 @@ class _Embedding:
         self._norm = part.norm("LayerNorm", epsilon)
         self._padding: int | None = config.pad_token_id if config.model_type in COUNT_FROM_PADDING else None
 
-    def __call__(self, texts: Texts) -> torch.Tensor:
+    def __call__(self, texts: PackedSequences) -> torch.Tensor:
         return self._norm(self._words[texts.ids] + self._positions[self._places(texts)])
 
-    def _places(self, texts: Texts) -> torch.Tensor:
+    def _places(self, texts: PackedSequences) -> torch.Tensor:
         if self._padding is None:
             return texts.places()
         counts = (texts.ids != self._padding).long()  # RoBERTa's way: padding inside a text has its own row
@@ -131,7 +131,7 @@ class _Layer:
         self._activate = ACTIVATIONS[_activation(config)]
         self._norm = part.norm(names.norm, epsilon)
 
-    def __call__(self, x: torch.Tensor, texts: Texts) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, texts: PackedSequences) -> torch.Tensor:
         x = self._attention_norm(x + self._attended(texts.attend(self._qkv(x), self._heads)))
         return self._norm(x + self._narrow(self._activated(self._widen(x))))
 

@@ -1,4 +1,4 @@
-"""Texts to scores, one for each label: any `AutoModelForSequenceClassification`."""
+"""PackedSequences to scores, one for each label: any `AutoModelForSequenceClassification`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts to vectors: any encoder, and after it the modules that a sentence-transformers directory names."""
+"""PackedSequences to vectors: any encoder, and after it the modules that a sentence-transformers directory names."""
 
 from __future__ import annotations
 

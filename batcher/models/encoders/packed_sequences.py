@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 
-class Texts:
+class PackedSequences:
     """Attention alone must know where a text ends. The shortest come first, so that those of one length are neighbours.
 
     These are computed together, as a view: nothing is copied, padded or masked. A text with a length of its own costs

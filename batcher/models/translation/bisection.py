@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Sequence
 
-from batcher.engines.bisection import Inquiry, halves
+from batcher.engines.bisection import Bisection, halves
 from batcher.models.translation.sequence import Flight
 
 
@@ -14,7 +14,7 @@ class Trials:
 
     def __init__(self) -> None:
         self._groups: deque[Sequence[Flight]] = deque()
-        self._inquiry: Inquiry | None = None
+        self._inquiry: Bisection | None = None
         self._running: set[str] = set()  # ids of the group that runs
 
     def __bool__(self) -> bool:
@@ -30,7 +30,7 @@ class Trials:
         nothing but failures has come of so many tries.
         """
         if self._inquiry is None:
-            self._inquiry = Inquiry(len(suspects))
+            self._inquiry = Bisection(len(suspects))
         self._inquiry.failed()
         self._running.clear()
         for flight in suspects:

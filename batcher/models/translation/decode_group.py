@@ -25,7 +25,7 @@ class Ended:
     is_cut: bool
 
 
-class Cohort:
+class DecodeGroup:
     """Jobs of the same number of beams whose sources fit the same length. At most `room` of them."""
 
     def __init__(self, network: Network, pool: Pool, search: Search, *, start: int) -> None:

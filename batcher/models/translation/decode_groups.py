@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import torch
 
-from batcher.models.translation.decode_group import Cohort, Ended
+from batcher.models.translation.decode_group import DecodeGroup, Ended
 from batcher.models.translation.decoding import Decoding
 from batcher.models.translation.kv_cache import Pool
 from batcher.models.translation.network import Network
@@ -26,12 +26,12 @@ SOURCES = (
 Key = tuple[int, int, bool]  # beams, the longest text, and whether greedy rows may cycle
 
 
-class Cohorts:
+class DecodeGroups:
     """Made when first needed. What they hold stays theirs until `clear`."""
 
     def __init__(self, network: Network, decoding: Decoding) -> None:
         self._network, self._decoding = network, decoding
-        self._cohorts: dict[Key, Cohort] = {}
+        self._cohorts: dict[Key, DecodeGroup] = {}
 
     @property
     def jobs(self) -> int:
@@ -45,7 +45,7 @@ class Cohorts:
     def room(self, tokens: int) -> Callable[[Flight], bool]:
         """Tells of one job after the other whether it may join, and counts it in.
 
-        Texts of each size have as many slots as hold so many `tokens`, one at least: that bounds the memory.
+        PackedSequences of each size have as many slots as hold so many `tokens`, one at least: that bounds the memory.
         """
         taken = {key: len(cohort.flights) for key, cohort in self._cohorts.items()}
 
@@ -91,9 +91,9 @@ class Cohorts:
         longest = min(longest, next((size for size in SOURCES if flight.tokens <= size), longest))
         return flight.beams, longest, flight.beams > 1 or flight.may_cycle
 
-    def _made(self, beams: int, longest_source: int, may_cycle: bool) -> Cohort:
+    def _made(self, beams: int, longest_source: int, may_cycle: bool) -> DecodeGroup:
         pool = Pool(self._network, beams=beams, longest_source=longest_source, longest=self._decoding.longest)
-        return Cohort(self._network, pool, self._search(beams, may_cycle), start=self._decoding.start)
+        return DecodeGroup(self._network, pool, self._search(beams, may_cycle), start=self._decoding.start)
 
     def _search(self, beams: int, may_cycle: bool) -> Search:
         how = self._decoding

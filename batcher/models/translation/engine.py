@@ -9,18 +9,18 @@ import structlog
 import torch
 
 from batcher.engines.engine import Done, StepStats
-from batcher.engines.failures import NOT_TRIED, OVERFLOWN, Kind, Trouble
+from batcher.engines.failures import NOT_TRIED, OVERFLOWN, ComputeFailure, Kind
 from batcher.models.contract import InvalidInput, Output
 from batcher.models.layers.tensors import memory_errors
 from batcher.models.translation.bisection import Trials
 from batcher.models.translation.decode_group import Ended
-from batcher.models.translation.decode_groups import Cohorts
+from batcher.models.translation.decode_groups import DecodeGroups
 from batcher.models.translation.decoding import Decoding
 from batcher.models.translation.inputs import Reader
 from batcher.models.translation.marks import marked
 from batcher.models.translation.network import Network
 from batcher.models.translation.search.degeneration import cycles, is_degenerate
-from batcher.models.translation.sequence import Flight, Waiting
+from batcher.models.translation.sequence import Flight, Scheduler
 from batcher.policy.budget import TokenBudget
 from batcher.policy.packing import fill
 from broker.messages import Job
@@ -55,10 +55,10 @@ class InFlight:
         self.last = StepStats()
         self._network, self._decoding, self._reader, self._guard = network, decoding, reader, guard
         self._progress, self._clock = progress, clock
-        self._waiting = Waiting()
+        self._waiting = Scheduler()
         self._trials = Trials()  # of rows that could not be decoded together: each group is alone in the card
         self._apart = Trials()  # of texts that could not be encoded together, beside the rows under way
-        self._cohorts = Cohorts(network, decoding)
+        self._cohorts = DecodeGroups(network, decoding)
         self._slots, self._budget = TokenBudget(), TokenBudget()  # what the memory has taught of rows, and of encoding
         self._done: list[Done] = []
         self._held = 0  # jobs that are not back yet; `room` reads it from other threads
@@ -105,7 +105,7 @@ class InFlight:
         try:
             order = self._reader.read(job.input)
         except InvalidInput as error:
-            self._fail(job.id, Trouble.of(error), tokens=0)
+            self._fail(job.id, ComputeFailure.of(error), tokens=0)
             return None
         may_cycle = not self._guard or cycles(order.source[1:-1])
         decoding = self._decoding
@@ -122,7 +122,7 @@ class InFlight:
             with memory_errors():
                 self._encode(flights)
         except BaseException as error:
-            self._meet(Trouble.of(error), flights, self._trials or self._apart, while_encoding=True)
+            self._meet(ComputeFailure.of(error), flights, self._trials or self._apart, while_encoding=True)
         else:
             self._apart.ended({flight.job.id for flight in flights})
         self._note(started, sum(flight.tokens for flight in flights))
@@ -160,7 +160,7 @@ class InFlight:
                     self._answer(ended)  # at once: what follows may raise, and this one has left
                     has_answers = True
         except BaseException as error:
-            self._meet(Trouble.of(error), self._cohorts.clear(), self._trials)
+            self._meet(ComputeFailure.of(error), self._cohorts.clear(), self._trials)
         if has_answers:
             self._grow_back()
         if not self._cohorts.jobs:
@@ -184,10 +184,10 @@ class InFlight:
     def _tell(self, flight: Flight, output: Output) -> None:
         self._done.append(Done(job_id=flight.job.id, output=output, seconds=self._clock() - flight.began))
 
-    # Trouble
+    # ComputeFailure
 
     def _meet(
-        self, trouble: Trouble, flights: Sequence[Flight], trials: Trials, *, while_encoding: bool = False
+        self, trouble: ComputeFailure, flights: Sequence[Flight], trials: Trials, *, while_encoding: bool = False
     ) -> None:
         self.last.out_of_memory += trouble.kind is Kind.MEMORY
         self.last.failed += trouble.kind is Kind.ERROR
@@ -201,7 +201,7 @@ class InFlight:
         for flight in lost:
             self._fail(flight.job.id, trouble if len(lost) == 1 else NOT_TRIED, tokens=flight.tokens)
 
-    def _make_smaller(self, flights: Sequence[Flight], trouble: Trouble, *, while_encoding: bool) -> None:
+    def _make_smaller(self, flights: Sequence[Flight], trouble: ComputeFailure, *, while_encoding: bool) -> None:
         # Buffers that grew are given back with their rows; what was decoded so far is decoded again.
         ids = {flight.job.id for flight in flights}
         struck = [*(flight for flight in self._cohorts.clear() if flight.job.id not in ids), *flights]
@@ -223,7 +223,7 @@ class InFlight:
         self._slots.did_fit(self.max_size)
         self._budget.did_fit(self._allowed())
 
-    def _fail(self, job_id: str, trouble: Trouble, *, tokens: int) -> None:
+    def _fail(self, job_id: str, trouble: ComputeFailure, *, tokens: int) -> None:
         failure = trouble.failure(job_id)
         self._done.append(Done(job_id=job_id, failure=failure))
         code = str(failure.code)

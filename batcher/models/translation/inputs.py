@@ -13,7 +13,7 @@ PROMPT = 2  # tokens of a sequence before the answer: the start, and the languag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class TranslationInput:
     """A text to translate."""
 
     source: array[int]  # language, pieces, end
@@ -30,7 +30,7 @@ class Reader:
     longest_answer: int  # tokens, start and language included
     languages: Collection[int]  # their ids
 
-    def read(self, input: Input) -> Order:
+    def read(self, input: Input) -> TranslationInput:
         """Raises `InvalidInput` for what can never be translated."""
         if not isinstance(input, Mapping):
             raise InvalidInput("this model takes a source and a target")
@@ -38,7 +38,7 @@ class Reader:
         target = input.get("target")
         if not isinstance(target, int) or target not in self.languages:
             raise InvalidInput("the target is not a language of this model")
-        return Order(source=source, target=target, limit=self._limit(input.get("max_new_tokens")))
+        return TranslationInput(source=source, target=target, limit=self._limit(input.get("max_new_tokens")))
 
     def _limit(self, asked: object) -> int:
         if asked is None:

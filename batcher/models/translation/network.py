@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch.nn import functional
 
-from batcher.models.encoders.packed_sequences import Texts
+from batcher.models.encoders.packed_sequences import PackedSequences
 from batcher.models.layers.linear import pack
 from batcher.models.layers.part import Part, State
 
@@ -94,7 +94,7 @@ class Network:
     def encode(self, sources: Sequence[array[int]]) -> list[torch.Tensor]:
         """For each text [tokens, decoder layers, key and value, width]: what the decoder will attend to."""
         order = sorted(range(len(sources)), key=lambda number: len(sources[number]))
-        texts = Texts([sources[number] for number in order])
+        texts = PackedSequences([sources[number] for number in order])
         ids = texts.ids.to(self.device)
         x = self._embedding[ids] * self._scale + self._positions[self._source_positions(ids, texts)]
         for layer in self._encoder:
@@ -103,7 +103,7 @@ class Network:
         parts = torch.split(projected.view(len(ids), self.shape.layers, 2, self.shape.width), texts.lengths)
         return [part for _, part in sorted(zip(order, parts, strict=True), key=lambda pair: pair[0])]
 
-    def _source_positions(self, ids: torch.Tensor, texts: Texts) -> torch.Tensor:
+    def _source_positions(self, ids: torch.Tensor, texts: PackedSequences) -> torch.Tensor:
         """The family's way: padding inside a text has the row of zeros, and is not counted."""
         counted = (ids != self._padding).long()
         return texts.counted(counted) * counted + self._padding
@@ -131,7 +131,7 @@ class _EncoderLayer:
         self._before_ffn = part.norm("final_layer_norm")
         self._widen, self._narrow = part.linear("fc1", relu=True), part.linear("fc2")
 
-    def __call__(self, x: torch.Tensor, texts: Texts) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, texts: PackedSequences) -> torch.Tensor:
         x = x + self._out(texts.attend(self._qkv(self._before_attention(x)), self._heads))
         x = x + self._narrow(self._widen(self._before_ffn(x)))
         return _finite(x) if x.dtype == torch.float16 else x

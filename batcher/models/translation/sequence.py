@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from batcher.models.translation.inputs import Order
+from batcher.models.translation.inputs import TranslationInput
 from broker.messages import Job
 
 PATIENCE = 2  # steps that a job waits for company while others are decoded
@@ -18,7 +18,7 @@ class Flight:
     """One job, how it is searched for, and how far it has come."""
 
     job: Job
-    order: Order
+    order: TranslationInput
     beams: int  # 1: greedy
     no_repeat: int = 0  # no n-gram of so many tokens twice
     may_cycle: bool = True  # False: a greedy search gives up where it says one phrase over and over
@@ -42,7 +42,7 @@ class Flight:
         self.steps = self.waited = 0
 
 
-class Waiting:
+class Scheduler:
     """Jobs that wait for a slot, oldest first. They join together: encoding one text costs nearly what eight cost."""
 
     def __init__(self) -> None:

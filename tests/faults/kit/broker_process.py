@@ -14,7 +14,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from broker.common.parent_death import leash
+from broker.common.parent_death import parent_death_guard
 from broker.embedded import Binary, Server, command, first_binary, free_port, private_directory
 from tests.waiting import until
 
@@ -48,7 +48,7 @@ class BrokerProcess:
         self._process = subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
-        self._leashes.enter_context(leash(self._process.pid))
+        self._leashes.enter_context(parent_death_guard(self._process.pid))
         if wait:
             until(self.answers, "the broker answers", within=15.0)
 

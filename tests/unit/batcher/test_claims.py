@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from batcher.serving.claims import Claims, bulk_lead
-from batcher.serving.retry import Patience
+from batcher.serving.retry import Retry
 from broker.contract import NEVER
 from broker.errors import BrokerUnavailable
 from broker.messages import Claim, Depth, Job, Lane, Limits
@@ -73,7 +73,7 @@ class ScriptedBroker:
 
 def claims(broker: ScriptedBroker, limits: Limits, predict: Callable[[int], float] = lambda jobs: 0.0) -> Claims:
     stopping = asyncio.Event()
-    patience = Patience(stopping, on_wait=lambda: None)
+    patience = Retry(stopping, on_wait=lambda: None)
     made = Claims(
         broker,  # type: ignore[arg-type]
         limits,

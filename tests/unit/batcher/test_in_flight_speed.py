@@ -7,15 +7,15 @@ from collections import deque
 
 import pytest
 
-from batcher.policy.in_flight_speed import FlightSpeed
+from batcher.policy.in_flight_speed import InFlightSpeed
 from broker.messages import Presence, Speed
-from server.fleet.capacity import Pace
+from server.fleet.capacity import Capacity
 
 ROOM = 64
 
 
 def test_a_stay_is_the_steps_of_a_job_times_what_a_step_costs() -> None:
-    speed = FlightSpeed()
+    speed = InFlightSpeed()
     for rows in (1, 64):
         speed.observe(rows, 0.010 + 0.001 * rows)
     for steps in (10, 30):
@@ -26,7 +26,7 @@ def test_a_stay_is_the_steps_of_a_job_times_what_a_step_costs() -> None:
 
 
 def test_nothing_is_known_until_a_job_has_landed() -> None:
-    speed = FlightSpeed()
+    speed = InFlightSpeed()
     speed.observe(1, 0.010)
 
     assert speed.speed == Speed()
@@ -34,7 +34,7 @@ def test_nothing_is_known_until_a_job_has_landed() -> None:
 
 # Once it counted as much as all others, and front ends were told twice the time.
 def test_one_cold_step_among_many_counts_as_one() -> None:
-    speed = FlightSpeed()
+    speed = InFlightSpeed()
     speed.landed(1)
 
     speed.observe(2, 0.500)
@@ -54,14 +54,14 @@ def test_an_engine_that_empties_is_not_taken_for_a_slow_one() -> None:
 def test_a_front_end_counts_ten_engines_full_of_jobs_for_as_long_as_they_take() -> None:
     speed, seconds = flown(jobs=10 * ROOM)
 
-    pace = Pace.of([Presence(batcher="b", model="m@1", speed=speed.speed, room=ROOM)])
+    pace = Capacity.of([Presence(batcher="b", model="m@1", speed=speed.speed, room=ROOM)])
 
     assert pace.seconds_for(10 * ROOM) == pytest.approx(seconds, rel=0.1)
 
 
 def test_jobs_that_are_let_in_are_answered_in_time_however_many_are_in_flight() -> None:
     speed, _ = flown(jobs=10 * ROOM)
-    pace = Pace.of([Presence(batcher="b", model="m@1", speed=speed.speed, room=ROOM)])
+    pace = Capacity.of([Presence(batcher="b", model="m@1", speed=speed.speed, room=ROOM)])
 
     for ahead in (0, 1, 32, 64, 65, 128, 300):
         _, seconds = flown(jobs=ahead + 1)
@@ -77,9 +77,9 @@ def mean_steps() -> float:
     return (5 + 60) / 2
 
 
-def flown(jobs: int) -> tuple[FlightSpeed, float]:
+def flown(jobs: int) -> tuple[InFlightSpeed, float]:
     """So many jobs of 5 to 60 steps, all waiting at the start: what is known afterwards, and the seconds they took."""
-    dice, speed, clock = random.Random(1), FlightSpeed(), 0.0
+    dice, speed, clock = random.Random(1), InFlightSpeed(), 0.0
     waiting = deque([dice.randint(5, 60) for _ in range(jobs)])
     rows: list[tuple[int, int]] = []  # steps to take, steps taken
     while waiting or rows:

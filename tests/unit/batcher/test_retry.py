@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from batcher.serving.retry import TRIES, Patience
+from batcher.serving.retry import TRIES, Retry
 from broker.errors import BrokerUnavailable, TripFailed
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +23,7 @@ async def test_an_outage_is_told_once_however_often_is_asked_and_so_is_its_end(m
         return "answer"
 
     with capture_logs() as lines:
-        patience = Patience(asyncio.Event(), on_wait=lambda: None)
+        patience = Retry(asyncio.Event(), on_wait=lambda: None)
         answers = [await patience.ask(act), await patience.ask(act)]
 
     assert answers == ["answer", "answer"]
@@ -33,7 +33,7 @@ async def test_an_outage_is_told_once_however_often_is_asked_and_so_is_its_end(m
 async def test_a_trip_that_fails_while_the_broker_answers_others_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("broker.common.backoff.Backoff.pause", lambda self: 0.0)
     monkeypatch.setattr("batcher.serving.retry.ENOUGH", 0.0)
-    patience = Patience(asyncio.Event(), on_wait=lambda: None, hears_broker=lambda: True)
+    patience = Retry(asyncio.Event(), on_wait=lambda: None, hears_broker=lambda: True)
     asked = []
 
     async def act() -> None:
@@ -51,7 +51,7 @@ async def test_a_trip_is_asked_for_as_long_as_the_broker_is_away(monkeypatch: py
     monkeypatch.setattr("batcher.serving.retry.ENOUGH", 0.0)
     # Heard between two silences of the broker: what failed before says nothing of this trip.
     heard = [False] * 20 + [True] * (TRIES - 1) + [False] + [True] * (TRIES - 1)
-    patience = Patience(asyncio.Event(), on_wait=lambda: None, hears_broker=lambda: heard.pop())
+    patience = Retry(asyncio.Event(), on_wait=lambda: None, hears_broker=lambda: heard.pop())
 
     async def act() -> str:
         if heard:

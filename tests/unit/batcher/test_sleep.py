@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batcher.models.sleep import MOST, PunctualSleep
+from batcher.models.sleep import MOST, PreciseSleep
 from tests.conftest import FakeClock
 
 
@@ -18,7 +18,7 @@ class LateMachine:
         self._clock.tick(seconds + self.lateness)
 
 
-def slept(sleep: PunctualSleep, clock: FakeClock, seconds: float) -> float:
+def slept(sleep: PreciseSleep, clock: FakeClock, seconds: float) -> float:
     before = clock.now
     sleep(seconds)
     return clock.now - before
@@ -26,7 +26,7 @@ def slept(sleep: PunctualSleep, clock: FakeClock, seconds: float) -> float:
 
 def test_after_some_sleeps_it_wakes_on_time(clock: FakeClock) -> None:
     machine = LateMachine(clock, lateness=0.0004)
-    sleep = PunctualSleep(machine.sleep, clock)
+    sleep = PreciseSleep(machine.sleep, clock)
 
     for _ in range(50):
         slept(sleep, clock, 0.010)
@@ -36,7 +36,7 @@ def test_after_some_sleeps_it_wakes_on_time(clock: FakeClock) -> None:
 
 def test_a_machine_that_was_busy_once_teaches_little(clock: FakeClock) -> None:
     machine = LateMachine(clock, lateness=5.0)
-    sleep = PunctualSleep(machine.sleep, clock)
+    sleep = PreciseSleep(machine.sleep, clock)
     slept(sleep, clock, 0.010)
     machine.lateness = 0.0
 
@@ -45,7 +45,7 @@ def test_a_machine_that_was_busy_once_teaches_little(clock: FakeClock) -> None:
 
 def test_no_sleep_is_shorter_than_nothing(clock: FakeClock) -> None:
     machine = LateMachine(clock, lateness=0.0005)
-    sleep = PunctualSleep(machine.sleep, clock)
+    sleep = PreciseSleep(machine.sleep, clock)
 
     for _ in range(50):
         slept(sleep, clock, 0.0)

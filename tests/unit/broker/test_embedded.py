@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from broker import embedded
-from broker.common.parent_death import leash
+from broker.common.parent_death import parent_death_guard
 from broker.embedded import BrokerUnavailable, Server, binaries, embedded_server, first_binary
 from broker.settings import shown
 
@@ -219,7 +219,7 @@ def test_when_its_parent_is_killed_the_server_ends_too() -> None:
 
 def test_a_leash_that_is_taken_off_leaves_the_child_alone() -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
-        with leash(child.pid):
+        with parent_death_guard(child.pid):
             pass
 
         assert child.poll() is None

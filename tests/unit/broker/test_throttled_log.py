@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from broker.common.throttled_log import EVERY, Seldom
+from broker.common.throttled_log import EVERY, ThrottledLog
 
 
 class Ear:
     def __init__(self) -> None:
         self.now = 0.0
         self.heard: list[tuple[str, int]] = []
-        self.seldom = Seldom(lambda event, times, **fields: self.heard.append((event, times)), clock=lambda: self.now)
+        tell = lambda event, times, **fields: self.heard.append((event, times))  # noqa: E731
+        self.seldom = ThrottledLog(tell, clock=lambda: self.now)
 
 
 def test_the_first_time_is_told_at_once() -> None:

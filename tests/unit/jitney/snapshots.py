@@ -6,7 +6,7 @@ from typing import Any
 
 from broker.admin.overview import BatcherOverview, Facts, LaneOverview, LeaseOverview, ModelOverview, Overview
 from broker.messages import Lane, ModelCard, Presence, Speed
-from jitney.admin.snapshot import Glance
+from jitney.admin.snapshot import Snapshot
 
 FIT = {"kind": "valkey", "version": "9.1.2", "role": "master", "policy": "noeviction"}
 
@@ -36,5 +36,5 @@ def overview(*models: ModelOverview, **more: Any) -> Overview:
     return Overview(**({"now": 1000.0, "epoch": "e1", "models": models} | more))
 
 
-def glance(*models: ModelOverview, facts: Facts = facts(), **more: Any) -> Glance:  # noqa: B008
-    return Glance(address="redis://h:1/0", namespace="default", facts=facts, overview=overview(*models, **more))
+def snapshot(*models: ModelOverview, facts: Facts = facts(), **more: Any) -> Snapshot:  # noqa: B008
+    return Snapshot(address="redis://h:1/0", namespace="default", facts=facts, overview=overview(*models, **more))

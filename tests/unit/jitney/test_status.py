@@ -11,7 +11,7 @@ from broker.common.diagnosis import Diagnosis
 from jitney.admin.status import status_facts, status_lines
 from jitney.admin.tables import count, printable, seconds, size, table
 from jitney.admin.watch import complaint
-from tests.unit.jitney.snapshots import batcher, glance, model
+from tests.unit.jitney.snapshots import batcher, model, snapshot
 
 
 def row(lines: list[str], *words: str) -> str:
@@ -21,20 +21,20 @@ def row(lines: list[str], *words: str) -> str:
 
 
 def test_each_lane_of_a_model_has_a_row() -> None:
-    lines = status_lines(glance(model(jobs=12, bulk=3), batchers=[batcher()]), None)
+    lines = status_lines(snapshot(model(jobs=12, bulk=3), batchers=[batcher()]), None)
 
     assert row(lines, "interactive").split() == ["toy@r1", "interactive", "12", "120", "1.5", "s"]
     assert row(lines, "bulk").split() == ["bulk", "3", "30", "5", "min"]
 
 
 def test_an_empty_lane_has_no_oldest_job() -> None:
-    assert row(status_lines(glance(model()), None), "interactive").endswith("–")
+    assert row(status_lines(snapshot(model()), None), "interactive").endswith("–")
 
 
 def test_leases_are_shown_with_their_jobs_and_the_next_expiry() -> None:
     leases = LeaseOverview(batches=2, jobs=9, staged=1, looked_into=2, soonest_expiry=1.25)
 
-    [_, line] = [line for line in status_lines(glance(model(leases=leases)), None) if line.startswith("toy")]
+    [_, line] = [line for line in status_lines(snapshot(model(leases=leases)), None) if line.startswith("toy")]
 
     assert line.split()[1:] == ["1", "2", "9", "1", "1.2", "s", "0", "0"]
 
@@ -42,23 +42,23 @@ def test_leases_are_shown_with_their_jobs_and_the_next_expiry() -> None:
 def test_more_leases_than_were_looked_into_hold_at_least_so_many_jobs() -> None:
     leases = LeaseOverview(batches=200, jobs=900, looked_into=100)
 
-    assert "900+" in "\n".join(status_lines(glance(model(leases=leases)), None))
+    assert "900+" in "\n".join(status_lines(snapshot(model(leases=leases)), None))
 
 
 def test_a_batcher_is_shown_with_its_speed_and_its_last_beat() -> None:
-    line = row(status_lines(glance(model(), batchers=[batcher()]), None), "7-ab")
+    line = row(status_lines(snapshot(model(), batchers=[batcher()]), None), "7-ab")
 
     assert "12.0 + 0.50·n ms" in line and line.startswith("host  7-ab") and line.endswith("0.2 s")
 
 
 def test_without_models_it_says_how_to_start_one() -> None:
-    assert "python -m batcher --model" in status_lines(glance(), None)[-1]
+    assert "python -m batcher --model" in status_lines(snapshot(), None)[-1]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     key = "a-model-with-a-very-long-name-indeed@0123456789ab"
-    seen = glance(model(key, jobs=3, batchers=0, dead=2), batchers=[batcher("host-7-ab", model=key, beat_age=9.0)])
+    seen = snapshot(model(key, jobs=3, batchers=0, dead=2), batchers=[batcher("host-7-ab", model=key, beat_age=9.0)])
 
     lines = status_lines(seen, width)
 
@@ -77,14 +77,14 @@ def test_columns_without_room_are_left_out_whole_and_named() -> None:
 
 @pytest.mark.parametrize("seen", [{"suspects": 2}, {"dead": 1, "batchers": 0}])
 def test_what_somebody_should_look_at_stands_above_the_tables(seen) -> None:
-    lines = status_lines(glance(model(**seen), is_complete=False), 80)
+    lines = status_lines(snapshot(model(**seen), is_complete=False), 80)
 
     noted = [at for at, line in enumerate(lines) if line.startswith("!")]
     assert noted and max(noted) < lines.index("")
 
 
 def test_of_very_many_worries_the_first_are_shown_and_serious_ones_stand_before_others() -> None:
-    seen = glance(model("m@r", dead=1), *[model(f"m{at}@r", jobs=1, batchers=0) for at in range(20)])
+    seen = snapshot(model("m@r", dead=1), *[model(f"m{at}@r", jobs=1, batchers=0) for at in range(20)])
 
     noted = [line for line in status_lines(seen, None) if line.startswith("!")]
     assert len(noted) == 9 and "no batcher serves" in noted[0] and "and 13 more" in noted[-1]
@@ -92,7 +92,7 @@ def test_of_very_many_worries_the_first_are_shown_and_serious_ones_stand_before_
 
 def test_no_name_in_the_registry_gives_orders_to_a_terminal() -> None:
     key = "a\x1b[2J\x07\n@r"
-    seen = glance(
+    seen = snapshot(
         model(key, dead=1), batchers=[batcher("b\x1b]0;x", model=key, beat_age=9.0)], unreadable=["card \x9b"]
     )
 
@@ -109,11 +109,11 @@ def test_long_names_lose_their_middle_and_numbers_stay() -> None:
 
 
 def test_where_info_is_denied_it_says_so() -> None:
-    assert "INFO is denied" in status_lines(glance(facts=Facts()), None)[0]
+    assert "INFO is denied" in status_lines(snapshot(facts=Facts()), None)[0]
 
 
 def test_an_incomplete_look_says_so() -> None:
-    seen = glance(is_complete=False, left_out=7)
+    seen = snapshot(is_complete=False, left_out=7)
 
     assert "may be missing" in row(status_lines(seen, None), "very many keys")
     assert row(status_lines(seen, None), "7 more") and status_facts(seen)["complete"] is False
@@ -122,7 +122,7 @@ def test_an_incomplete_look_says_so() -> None:
 def test_programs_get_the_same_as_people() -> None:
     leases = LeaseOverview(batches=1, jobs=2, looked_into=1, soonest_expiry=0.5)
 
-    told = json.loads(json.dumps(status_facts(glance(model(jobs=1, leases=leases, dead=4), batchers=[batcher()]))))
+    told = json.loads(json.dumps(status_facts(snapshot(model(jobs=1, leases=leases, dead=4), batchers=[batcher()]))))
 
     [seen], [who] = told["models"], told["batchers"]
     assert seen["lanes"]["interactive"] == {"jobs": 1, "tokens": 10, "oldest_age": 1.5}

@@ -12,7 +12,7 @@ from jitney.up.child import GaveUp
 from jitney.up.plan import ChildSpec, Role
 from jitney.up.probe import Probe
 from jitney.up.screen import Screen
-from jitney.up.supervisor import House
+from jitney.up.supervisor import Supervisor
 from tests.unit.jitney.ears import POLITE, STUBBORN, Ear, tiny
 
 pytestmark = pytest.mark.anyio
@@ -74,8 +74,8 @@ class Quiet(Screen):
         self._ear(f"{title}: {line}")
 
 
-def _house(ear: Ear, *table: ChildSpec) -> House:
-    return House(table, Eager("127.0.0.1", 1), Quiet(ear))
+def _house(ear: Ear, *table: ChildSpec) -> Supervisor:
+    return Supervisor(table, Eager("127.0.0.1", 1), Quiet(ear))
 
 
 def _impossible(role: Role) -> ChildSpec:
@@ -111,7 +111,7 @@ async def test_asked_twice_everything_is_killed(ear: Ear) -> None:
 
 async def test_a_child_that_gives_up_ends_the_others(ear: Ear) -> None:
     table = [tiny("raise SystemExit(2)", "batcher"), tiny(POLITE, "front end", Role.FRONT_END)]
-    house = House(table, Shy(), Quiet(ear))
+    house = Supervisor(table, Shy(), Quiet(ear))
 
     with pytest.raises(GaveUp):
         await house.run()
@@ -129,7 +129,7 @@ async def test_when_all_are_ready_the_greeting_is_shown(ear: Ear) -> None:
 
 @pytest.mark.parametrize("role", [Role.BROKER, Role.BATCHER])
 async def test_only_a_private_brokers_url_is_shown(ear: Ear, role: Role) -> None:
-    house = House([tiny(POLITE, role=role)], Eager("127.0.0.1", 1, "redis://:secret@h"), Quiet(ear))
+    house = Supervisor([tiny(POLITE, role=role)], Eager("127.0.0.1", 1, "redis://:secret@h"), Quiet(ear))
     running = asyncio.create_task(house.run())
 
     await ear.hears("greeting")
@@ -142,7 +142,7 @@ async def test_only_a_private_brokers_url_is_shown(ear: Ear, role: Role) -> None
 async def test_nobody_is_started_before_the_broker_is_ready(ear: Ear) -> None:
     probe = Shy()
     table = [tiny(POLITE, role=Role.BROKER), _impossible(Role.BATCHER), _impossible(Role.FRONT_END)]
-    house = House(table, probe, Quiet(ear))
+    house = Supervisor(table, probe, Quiet(ear))
     running = asyncio.create_task(house.run())
     await probe.looked.wait()
 
@@ -156,7 +156,7 @@ HOPELESS = "print('error: no such model'); raise SystemExit(2)"
 
 async def test_one_that_cannot_start_is_said_and_the_others_go_on(ear: Ear) -> None:
     table = [tiny(HOPELESS, "bad"), tiny(POLITE, "good"), tiny(POLITE, "front end", Role.FRONT_END)]
-    house = House(table, Slow("bad"), Quiet(ear))
+    house = Supervisor(table, Slow("bad"), Quiet(ear))
     running = asyncio.create_task(house.run())
 
     await ear.hears("complaint: bad cannot start: no such model; the others go on without it")
@@ -175,4 +175,4 @@ async def test_when_nothing_is_left_to_serve_it_ends(ear: Ear) -> None:
     table = [tiny(HOPELESS, "one"), tiny(HOPELESS, "two"), tiny(POLITE, "front end", Role.FRONT_END)]
 
     with pytest.raises(GaveUp, match="no such model"):
-        await House(table, Slow("one", "two"), Quiet(ear)).run()
+        await Supervisor(table, Slow("one", "two"), Quiet(ear)).run()

@@ -12,20 +12,20 @@ from broker.common.diagnosis import Diagnosis
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.settings import BrokerSettings
 from jitney.admin import watch
-from jitney.admin.snapshot import Glance, NotSeen, explained
-from tests.unit.jitney.snapshots import glance, model
+from jitney.admin.snapshot import NotSeen, Snapshot, explained
+from tests.unit.jitney.snapshots import model, snapshot
 
 WHY = Diagnosis(tried="redis://h:1/0", cause="nothing listens there", remedy="start the broker")
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callable[[], Glance]]:
+def looks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callable[[], Snapshot]]:
     """Answers in this order, then Ctrl-C."""
 
-    def make(*answers: Glance | NotSeen) -> Callable[[], Glance]:
+    def make(*answers: Snapshot | NotSeen) -> Callable[[], Snapshot]:
         left = list(answers)
 
-        def look() -> Glance:
+        def look() -> Snapshot:
             answer = left.pop(0)
             if isinstance(answer, NotSeen):
                 raise answer
@@ -41,13 +41,13 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callable[[], Glance]
     return make
 
 
-def run(look: Callable[[], Glance], *, as_json: bool = False) -> None:
+def run(look: Callable[[], Snapshot], *, as_json: bool = False) -> None:
     with pytest.raises(KeyboardInterrupt):
         watch._watch(look, 2.0, as_json)
 
 
 def test_a_broker_that_goes_away_and_comes_back_is_followed(looks, capsys: pytest.CaptureFixture[str]) -> None:
-    run(looks(glance(model()), NotSeen(WHY), glance(model())), as_json=True)
+    run(looks(snapshot(model()), NotSeen(WHY), snapshot(model())), as_json=True)
 
     seen = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert ["models" in look for look in seen] == [True, False, True]
@@ -68,7 +68,7 @@ def test_on_a_terminal_each_look_overwrites_the_last_and_fits_in(
     monkeypatch.setattr("jitney.admin.watch.shutil.get_terminal_size", lambda: os.terminal_size((50, 12)))
     many = [model(f"m{at}@r", dead=at // 39) for at in range(40)]
 
-    run(looks(glance(*many), glance(*many)))
+    run(looks(snapshot(*many), snapshot(*many)))
 
     first, second = capsys.readouterr().out.split(watch.HOME)[1:]
     assert first.count("\n") == second.count("\n") == 11

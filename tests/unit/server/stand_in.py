@@ -30,7 +30,7 @@ from broker.messages import (
     Verdict,
 )
 from server.app import create_app
-from server.broker_tasks import Link
+from server.broker_tasks import BrokerTasks
 from server.codecs.contract import CodecError, Piece, Plan
 from server.codecs.work import UNBOUNDED, Work
 from server.fleet import discovery as registry
@@ -219,7 +219,7 @@ class House:
 
     async def look(self) -> None:
         """What the registry task does every half second, now."""
-        await self.front_end.link.registry.look(self.broker)
+        await self.front_end.tasks.discovery.look(self.broker)
 
     async def until(self, is_true: Callable[[], Any]) -> None:
         """Let the tasks run until this holds."""
@@ -268,8 +268,8 @@ async def house(
 
     clocks = {"clock": clock} if clock else {}
     sleep = patient if quick else never
-    link = Link(connect, "f" * 16, make_codec, sleep=sleep, address=address, defaults=defaults, **clocks)
-    front_end = FrontEnd(settings=ServerSettings(**settings), link=link, **clocks)
+    tasks = BrokerTasks(connect, "f" * 16, make_codec, sleep=sleep, address=address, defaults=defaults, **clocks)
+    front_end = FrontEnd(settings=ServerSettings(**settings), tasks=tasks, **clocks)
     app = create_app(front_end)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
@@ -278,5 +278,5 @@ async def house(
     ):
         built = House(front_end, broker, client, app)
         if met:
-            await built.until(lambda: front_end.link.registry.has_met_broker)
+            await built.until(lambda: front_end.tasks.discovery.has_met_broker)
         yield built

@@ -65,17 +65,17 @@ class Porter:
 
 @asynccontextmanager
 async def porter():
-    door = Porter()
-    config, state = uvicorn.Config(door, log_config=None, access_log=False, lifespan="off"), ServerState()
+    pending = Porter()
+    config, state = uvicorn.Config(pending, log_config=None, access_log=False, lifespan="off"), ServerState()
 
     def made():
-        door.made.append(BoundedProtocol(config, state, {}, on_refusal=door.refused.append))
-        return door.made[-1]
+        pending.made.append(BoundedProtocol(config, state, {}, on_refusal=pending.refused.append))
+        return pending.made[-1]
 
     server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
-    door.port = server.sockets[0].getsockname()[1]
+    pending.port = server.sockets[0].getsockname()[1]
     try:
-        yield door
+        yield pending
     finally:
         server.close()
         for connection in list(state.connections):
@@ -113,9 +113,9 @@ def told(answer):
     ],
 )
 async def test_what_is_no_http_is_told_so_and_the_connection_ends(said):
-    async with porter() as door:
-        assert told(await door.say(said)) == (400, "malformed")
-        assert door.refused == ["malformed"]
+    async with porter() as pending:
+        assert told(await pending.say(said)) == (400, "malformed")
+        assert pending.refused == ["malformed"]
 
 
 @pytest.mark.parametrize(
@@ -129,105 +129,105 @@ async def test_what_is_no_http_is_told_so_and_the_connection_ends(said):
     ],
 )
 async def test_a_head_beyond_its_bounds_is_431(parts):
-    async with porter() as door:
-        assert told(await door.say(*parts)) == (431, "headers_too_large")
-        assert door.requests.empty()
+    async with porter() as pending:
+        assert told(await pending.say(*parts)) == (431, "headers_too_large")
+        assert pending.requests.empty()
 
 
 async def test_a_head_within_its_bounds_is_served_in_whatever_pieces_it_comes():
     head = GET + b"x: " + b"y" * (MAX_HEAD - 200) + b"\r\nConnection: close\r\n\r\n"
-    async with porter() as door:
-        answer = await door.say(*[head[at : at + 10_000] for at in range(0, len(head), 10_000)])
+    async with porter() as pending:
+        answer = await pending.say(*[head[at : at + 10_000] for at in range(0, len(head), 10_000)])
 
         assert answer.endswith(b"hello")
 
 
 async def test_what_was_before_a_head_does_not_count_as_part_of_it():
     body = b"z" * 150_000
-    async with porter() as door:
+    async with porter() as pending:
         first = POST + b"Content-Length: %d\r\n\r\n" % len(body) + body
-        answer = await door.say(first + GET, b"Connection: close\r\n\r\n")
+        answer = await pending.say(first + GET, b"Connection: close\r\n\r\n")
 
         assert answer.count(b"hello") == 2
 
 
 async def test_headers_are_not_even_kept_beyond_their_number():
-    async with porter() as door:
-        await door.say(GET + b"x:\r\n" * 40_000 + b"\r\n")
+    async with porter() as pending:
+        await pending.say(GET + b"x:\r\n" * 40_000 + b"\r\n")
 
-        assert len(door.made[0].headers) == MAX_HEADERS + 1
+        assert len(pending.made[0].headers) == MAX_HEADERS + 1
 
 
 async def test_a_client_that_takes_nothing_of_its_answer_is_left(monkeypatch):
     monkeypatch.setattr(protocol, "STALLED_SECONDS", 0.05)
-    async with porter() as door:
-        door.answer = b"x" * 30_000_000
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.port, limit=1024)
+    async with porter() as pending:
+        pending.answer = b"x" * 30_000_000
+        reader, writer = await asyncio.open_connection("127.0.0.1", pending.port, limit=1024)
         writer.write(GET + b"\r\n")
-        await asyncio.wait_for(door.requests.get(), PATIENCE)
-        while door.made[0].parser is not None:  # until its connection is lost
+        await asyncio.wait_for(pending.requests.get(), PATIENCE)
+        while pending.made[0].parser is not None:  # until its connection is lost
             await asyncio.sleep(0.01)
 
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-            await reader.readexactly(len(door.answer))
+            await reader.readexactly(len(pending.answer))
         writer.close()
 
 
 async def test_a_client_that_takes_its_answer_slowly_has_all_of_it(monkeypatch):
     monkeypatch.setattr(protocol, "STALLED_SECONDS", 0.3)
-    async with porter() as door:
-        door.answer = b"x" * 30_000_000
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.port, limit=65_536)
+    async with porter() as pending:
+        pending.answer = b"x" * 30_000_000
+        reader, writer = await asyncio.open_connection("127.0.0.1", pending.port, limit=65_536)
         writer.write(GET + b"\r\n")
         await reader.readuntil(b"\r\n\r\n")
         taken = 0
-        while taken < len(door.answer):
+        while taken < len(pending.answer):
             taken += len(await reader.read(2_000_000))
             await asyncio.sleep(0.03)
 
-        assert taken == len(door.answer)
+        assert taken == len(pending.answer)
         writer.close()
 
 
 async def test_headers_that_dawdle_are_408(monkeypatch):
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
-    async with porter() as door:
-        assert told(await door.say(GET + b"x: y")) == (408, "request_timeout")
+    async with porter() as pending:
+        assert told(await pending.say(GET + b"x: y")) == (408, "request_timeout")
 
 
 async def test_headers_that_dawdle_behind_requests_under_way_end_the_connection_after_their_answers(monkeypatch):
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
-    async with porter() as door:
-        door.may_answer.clear()
-        asking = asyncio.create_task(door.say(GET + b"\r\n" + GET + b"\r\n" + GET))
-        while not door.refused:
+    async with porter() as pending:
+        pending.may_answer.clear()
+        asking = asyncio.create_task(pending.say(GET + b"\r\n" + GET + b"\r\n" + GET))
+        while not pending.refused:
             await asyncio.sleep(0.001)
-        door.may_answer.set()
+        pending.may_answer.set()
         answer = await asyncio.wait_for(asking, PATIENCE)
 
         assert (answer.count(b"HTTP/1.1"), answer.count(b"hello")) == (2, 2)
 
 
 async def test_a_connection_that_never_asks_is_closed_like_an_idle_one():
-    async with porter() as door:
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-        await asyncio.wait_for(_made(door), PATIENCE)
+    async with porter() as pending:
+        reader, writer = await asyncio.open_connection("127.0.0.1", pending.port)
+        await asyncio.wait_for(_made(pending), PATIENCE)
 
-        door.made[0].timeout_keep_alive = 0.0
+        pending.made[0].timeout_keep_alive = 0.0
         writer.write(b"\r\n")
 
         assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
         writer.close()
 
 
-async def _made(door):
-    while not door.made or door.made[0].timeout_keep_alive_task is None:
+async def _made(pending):
+    while not pending.made or pending.made[0].timeout_keep_alive_task is None:
         await asyncio.sleep(0.001)
 
 
 async def test_garbage_behind_a_good_request_does_not_spoil_its_answer():
-    async with porter() as door:
-        answer = await door.say(GET + b"\r\n" + b"\x00\x01 garbage")
+    async with porter() as pending:
+        answer = await pending.say(GET + b"\r\n" + b"\x00\x01 garbage")
 
         assert answer.count(b"HTTP/1.1") == 1
         assert answer.endswith(b"hello")
@@ -235,10 +235,10 @@ async def test_garbage_behind_a_good_request_does_not_spoil_its_answer():
 
 async def test_whoever_waits_for_a_body_that_breaks_is_told_at_once_that_its_client_has_gone(monkeypatch):
     monkeypatch.setattr(protocol, "LINGER", 10 * PATIENCE)
-    async with porter() as door:
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    async with porter() as pending:
+        reader, writer = await asyncio.open_connection("127.0.0.1", pending.port)
         writer.write(POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzzz\r\n")
-        seen = [await asyncio.wait_for(door.requests.get(), PATIENCE) for _ in range(2)]
+        seen = [await asyncio.wait_for(pending.requests.get(), PATIENCE) for _ in range(2)]
 
         assert seen == ["/", "gone"]
         assert told(await asyncio.wait_for(reader.read(), PATIENCE)) == (400, "malformed")
@@ -247,18 +247,18 @@ async def test_whoever_waits_for_a_body_that_breaks_is_told_at_once_that_its_cli
 
 # "100 Continue" was written behind the refusal: an exception, and a traceback for whoever cared to send this.
 async def test_whoever_waits_to_be_told_to_go_on_is_not_when_its_body_is_broken_already():
-    async with porter() as door:
+    async with porter() as pending:
         broken = b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n"
 
-        assert told(await door.say(POST + broken)) == (400, "malformed")
-        seen = [await asyncio.wait_for(door.requests.get(), PATIENCE) for _ in range(2)]
+        assert told(await pending.say(POST + broken)) == (400, "malformed")
+        seen = [await asyncio.wait_for(pending.requests.get(), PATIENCE) for _ in range(2)]
         assert seen == ["/", "gone"]
 
 
 async def test_whoever_asks_to_go_on_in_another_protocol_is_answered_in_this_one():
-    async with porter() as door:
+    async with porter() as pending:
         asked = GET + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-        answer = await door.say(asked + GET + b"Connection: close\r\n\r\n")
+        answer = await pending.say(asked + GET + b"Connection: close\r\n\r\n")
 
         assert answer.count(b"hello") == 2
 
@@ -280,11 +280,11 @@ LAST = GET + b"Connection: close\r\n\r\n"
     ],
 )
 async def test_a_wish_for_another_protocol_does_not_lose_the_body(parts):
-    async with porter() as door:
-        answer = await door.say(*parts)
+    async with porter() as pending:
+        answer = await pending.say(*parts)
 
         assert (answer.count(b"200 OK"), answer.count(b"hello")) == (2, 2)
-        assert door.bodies == [b"0123456789", b""]
+        assert pending.bodies == [b"0123456789", b""]
 
 
 @pytest.mark.parametrize(
@@ -295,15 +295,15 @@ async def test_a_wish_for_another_protocol_does_not_lose_the_body(parts):
     ],
 )
 async def test_a_body_that_comes_later_than_the_wish_is_read_too(head, body):
-    async with porter() as door:
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    async with porter() as pending:
+        reader, writer = await asyncio.open_connection("127.0.0.1", pending.port)
         writer.write(head)
-        await asyncio.wait_for(door.requests.get(), PATIENCE)
+        await asyncio.wait_for(pending.requests.get(), PATIENCE)
         writer.write(body + LAST)
         answer = await asyncio.wait_for(reader.read(), PATIENCE)
 
         assert answer.count(b"hello") == 2
-        assert door.bodies == [b"0123456789", b""]
+        assert pending.bodies == [b"0123456789", b""]
         writer.close()
 
 
@@ -315,43 +315,43 @@ async def test_a_body_that_comes_later_than_the_wish_is_read_too(head, body):
     ],
 )
 async def test_a_wish_on_a_connection_that_ends_with_it_is_answered(head):
-    async with porter() as door:
-        answer = await door.say(head + b"Upgrade: h2c\r\nContent-Length: 3\r\n\r\none")
+    async with porter() as pending:
+        answer = await pending.say(head + b"Upgrade: h2c\r\nContent-Length: 3\r\n\r\none")
 
         assert answer.endswith(b"hello")
-        assert door.bodies == [b"one"]
+        assert pending.bodies == [b"one"]
 
 
 async def test_pipelined_wishes_are_answered_one_after_the_other():
-    async with porter() as door:
+    async with porter() as pending:
         first = GET + b"\r\n" + CHUNKED + b"3\r\none\r\n0\r\n\r\n"
-        answer = await door.say(first + LENGTH + b"0123456789" + GET + WISH + b"\r\n" + LAST)
+        answer = await pending.say(first + LENGTH + b"0123456789" + GET + WISH + b"\r\n" + LAST)
 
         assert answer.count(b"hello") == 5
-        assert door.bodies == [b"", b"one", b"0123456789", b"", b""]
+        assert pending.bodies == [b"", b"one", b"0123456789", b"", b""]
 
 
 async def test_more_wishes_at_once_than_python_nests_calls_are_all_answered():
-    async with porter() as door:
-        answer = await door.say((GET + WISH + b"\r\n") * 1_200 + LAST)
+    async with porter() as pending:
+        answer = await pending.say((GET + WISH + b"\r\n") * 1_200 + LAST)
 
         assert answer.count(b"hello") == 1_201
 
 
 async def test_a_broken_body_behind_a_wish_is_malformed_like_any_other():
-    async with porter() as door:
-        assert told(await door.say(CHUNKED + b"xyz\r\n")) == (400, "malformed")
+    async with porter() as pending:
+        assert told(await pending.say(CHUNKED + b"xyz\r\n")) == (400, "malformed")
 
 
 async def test_a_head_beyond_its_bounds_is_431_also_with_a_wish():
-    async with porter() as door:
+    async with porter() as pending:
         head = GET + WISH + b"x: " + b"y" * MAX_HEAD + b"\r\n\r\n"
 
-        assert told(await door.say(head)) == (431, "headers_too_large")
-        assert door.requests.empty()
+        assert told(await pending.say(head)) == (431, "headers_too_large")
+        assert pending.requests.empty()
 
 
 async def test_a_tunnel_is_malformed_and_never_opened():
-    async with porter() as door:
-        assert told(await door.say(b"CONNECT jitney:80 HTTP/1.1\r\n" + WISH + b"\r\n")) == (400, "malformed")
-        assert door.requests.empty()
+    async with porter() as pending:
+        assert told(await pending.say(b"CONNECT jitney:80 HTTP/1.1\r\n" + WISH + b"\r\n")) == (400, "malformed")
+        assert pending.requests.empty()

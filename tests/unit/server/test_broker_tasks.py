@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from broker.errors import BrokerUnavailable
-from server.broker_tasks import Link
+from server.broker_tasks import BrokerTasks
 from tests.unit.server.stand_in import WordCodec
 
 pytestmark = pytest.mark.anyio
@@ -30,10 +30,10 @@ async def test_tasks_end_though_opening_a_connection_swallows_the_first_cancella
         raise BrokerUnavailable
         yield
 
-    link = Link(connect, "f" * 16, WordCodec)
+    tasks = BrokerTasks(connect, "f" * 16, WordCodec)
 
     async with asyncio.timeout(10.0):
-        async with link.running():
+        async with tasks.running():
             await asyncio.sleep(0)
 
     assert len(set(swallowed)) == 3

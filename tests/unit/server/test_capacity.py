@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker.messages import Presence, Speed
-from server.fleet.capacity import CAUTION, UNKNOWN, Pace
+from server.fleet.capacity import CAUTION, UNKNOWN, Capacity
 
 
 def batcher(room: int = 64, fixed: float = 0.0, per_job: float = 0.0) -> Presence:
@@ -18,21 +18,21 @@ NEW = batcher(room=31)
 
 
 @pytest.mark.parametrize(
-    ("batchers", "pace"),
+    ("batchers", "whole"),
     [
         pytest.param([], UNKNOWN, id="nobody"),
         pytest.param([NEW, NEW], UNKNOWN, id="nobody who knows"),
-        pytest.param([FAST], Pace(fixed=0.1, per_job=0.008, room=50), id="one"),
-        pytest.param([FAST, FAST], Pace(fixed=0.1, per_job=0.004, room=100), id="two share the jobs"),
-        pytest.param([FAST, NEW], Pace(fixed=0.1, per_job=0.00405, room=81), id="a new one is as fast as the others"),
+        pytest.param([FAST], Capacity(fixed=0.1, per_job=0.008, room=50), id="one"),
+        pytest.param([FAST, FAST], Capacity(fixed=0.1, per_job=0.004, room=100), id="two share the jobs"),
+        pytest.param([FAST, NEW], Capacity(fixed=0.1, per_job=0.00405, room=81), id="a new one is as fast"),
         pytest.param([batcher(room=0, fixed=0.1)], UNKNOWN, id="one that takes no jobs"),
         pytest.param([batcher(fixed=1e-300), batcher(per_job=1e308)], UNKNOWN, id="speeds that nobody can have"),
     ],
 )
-def test_a_pace_is_that_of_all_batchers_together(batchers, pace):
-    found = Pace.of(batchers)
+def test_a_pace_is_that_of_all_batchers_together(batchers, whole):
+    found = Capacity.of(batchers)
 
-    assert (found.fixed, found.per_job, found.room) == pytest.approx((pace.fixed, pace.per_job, pace.room), rel=0.01)
+    assert (found.fixed, found.per_job, found.room) == pytest.approx((whole.fixed, whole.per_job, whole.room), rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -47,29 +47,29 @@ def test_a_pace_is_that_of_all_batchers_together(batchers, pace):
     ],
 )
 def test_so_many_jobs_may_be_before_a_request(time_left, jobs, most):
-    assert Pace.of([FAST]).most_ahead(time_left, jobs) == most
+    assert Capacity.of([FAST]).most_ahead(time_left, jobs) == most
 
 
 # Three seconds of a slow card once counted for every batch of a fast one beside it: 845 were refused for nothing.
 def test_the_rates_of_a_slow_batcher_and_a_fast_one_add():
     fast, slow = batcher(room=64, fixed=0.010, per_job=0.0005), batcher(room=64, fixed=3.0)
 
-    both = Pace.of([fast, slow])
+    both = Capacity.of([fast, slow])
 
     assert both.seconds_for(15_450) == pytest.approx(10.0, rel=0.05)  # 1,524 + 21 a second
-    assert both.most_ahead(1.0, 1) >= Pace.of([fast]).most_ahead(1.0, 1) * 0.9
+    assert both.most_ahead(1.0, 1) >= Capacity.of([fast]).most_ahead(1.0, 1) * 0.9
 
 
 def test_a_batcher_that_is_stuck_takes_its_rate_with_it():
     stuck = batcher(room=50, fixed=60.0, per_job=0.008)
 
-    assert Pace.of([FAST, stuck]).seconds_for(1_000) == pytest.approx(10.0, rel=0.05)
+    assert Capacity.of([FAST, stuck]).seconds_for(1_000) == pytest.approx(10.0, rel=0.05)
 
 
 def test_a_new_batcher_beside_a_slow_one_and_a_fast_one_is_taken_for_what_most_jobs_meet():
-    both = Pace.of([FAST, SLOW])
+    both = Capacity.of([FAST, SLOW])
 
-    assert Pace.of([FAST, SLOW, NEW]).seconds_for(10_000) < both.seconds_for(10_000) / 1.4
+    assert Capacity.of([FAST, SLOW, NEW]).seconds_for(10_000) < both.seconds_for(10_000) / 1.4
 
 
 def test_nobody_is_refused_while_no_batcher_knows_its_speed():
@@ -77,16 +77,18 @@ def test_nobody_is_refused_while_no_batcher_knows_its_speed():
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 48, 49, 50, 249, 5_000])
-@pytest.mark.parametrize("pace", [Pace.of([FAST]), Pace.of([FAST, FAST]), Pace(fixed=0.0, per_job=0.01, room=8)])
-def test_the_bound_is_where_the_expected_wait_meets_the_time_left(ahead, pace):
-    just_enough = pace.expected(ahead + 1)
+@pytest.mark.parametrize(
+    "capacity", [Capacity.of([FAST]), Capacity.of([FAST, FAST]), Capacity(fixed=0.0, per_job=0.01, room=8)]
+)
+def test_the_bound_is_where_the_expected_wait_meets_the_time_left(ahead, capacity):
+    just_enough = capacity.expected(ahead + 1)
 
-    assert pace.most_ahead(just_enough + 1e-6, 1) == ahead
-    assert pace.most_ahead(just_enough - 1e-6, 1) == ahead - 1
+    assert capacity.most_ahead(just_enough + 1e-6, 1) == ahead
+    assert capacity.most_ahead(just_enough - 1e-6, 1) == ahead - 1
 
 
 def test_the_expected_wait_is_generous():
-    assert Pace.of([FAST]).expected(100) == pytest.approx(0.1 + CAUTION * 2 * 0.5)
+    assert Capacity.of([FAST]).expected(100) == pytest.approx(0.1 + CAUTION * 2 * 0.5)
 
 
 def of_tokens(cost: float, room: int = 64, room_tokens: int = 100, fixed: float = 0.040, per_job: float = 0.002):
@@ -95,7 +97,7 @@ def of_tokens(cost: float, room: int = 64, room_tokens: int = 100, fixed: float 
 
 
 def test_where_tokens_bind_a_batch_holds_fewer_jobs():
-    by_jobs, by_tokens = (count([of_tokens(cost=10.0)]) for count in (Pace.of, Pace.in_tokens))
+    by_jobs, by_tokens = (count([of_tokens(cost=10.0)]) for count in (Capacity.of, Capacity.in_tokens))
 
     assert by_jobs.seconds_for(640) == pytest.approx(10 * 0.168)
     assert by_tokens.seconds_for(6_400) == pytest.approx(64 * 0.060)
@@ -103,22 +105,23 @@ def test_where_tokens_bind_a_batch_holds_fewer_jobs():
 
 
 def test_where_they_do_not_bind_jobs_are_the_narrower_bound():
-    by_jobs, by_tokens = (count([of_tokens(cost=10.0, room_tokens=16_384)]) for count in (Pace.of, Pace.in_tokens))
+    batchers = [of_tokens(cost=10.0, room_tokens=16_384)]
+    by_jobs, by_tokens = Capacity.of(batchers), Capacity.in_tokens(batchers)
 
     assert by_tokens.seconds_for(6_400) < by_jobs.seconds_for(640)
 
 
 def test_a_long_job_among_short_ones_is_not_taken_to_last_longer_than_a_full_batch():
-    by_tokens = Pace.in_tokens([of_tokens(cost=2.0, room_tokens=16_384)])
+    by_tokens = Capacity.in_tokens([of_tokens(cost=2.0, room_tokens=16_384)])
 
     assert by_tokens.seconds_for(16_384) <= 0.168 + 1e-9
 
 
 @pytest.mark.parametrize("batcher", [of_tokens(cost=0.0), of_tokens(cost=10.0, room_tokens=0)], ids=["no job", "old"])
 def test_nobody_is_refused_by_tokens_while_nobody_knows_how_many_a_job_has(batcher):
-    assert Pace.in_tokens([batcher]).most_ahead(0.001, 10**6) is None
+    assert Capacity.in_tokens([batcher]).most_ahead(0.001, 10**6) is None
 
 
 def test_the_smallest_batch_of_all_is_known_though_no_speed_is():
-    assert Pace.of([NEW, batcher(room=8), FAST]).batch == 8
-    assert Pace.of([NEW, batcher(room=8)]).batch == 8
+    assert Capacity.of([NEW, batcher(room=8), FAST]).batch == 8
+    assert Capacity.of([NEW, batcher(room=8)]).batch == 8

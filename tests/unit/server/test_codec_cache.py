@@ -11,7 +11,7 @@ import pytest
 
 from broker.contract import CHUNK
 from broker.errors import BrokerUnavailable
-from server.fleet.codec_cache import AGAIN, KEEP, RETRY, Library
+from server.fleet.codec_cache import AGAIN, KEEP, RETRY, CodecCache
 from tests.conftest import FakeClock
 from tests.unit.server.stand_in import ScriptedBroker, card
 
@@ -47,30 +47,30 @@ def with_words(**fields):
 class Shelf:
     """A library at work."""
 
-    library: Library
+    codec_cache: CodecCache
     clock: FakeClock
 
     async def codecs(self, *cards, after: float = 0.0):
         """What is ready once all that is wanted now is done with."""
         self.clock.tick(after)
-        self.library.want(cards)
-        await self.library.settle(5.0)
-        return set(self.library.codecs)
+        self.codec_cache.want(cards)
+        await self.codec_cache.settle(5.0)
+        return set(self.codec_cache.codecs)
 
 
-async def work(library, broker):
+async def work(codec_cache, broker):
     while True:
-        await library.wanted()
-        await library.run(broker)
+        await codec_cache.wanted()
+        await codec_cache.run(broker)
 
 
 @asynccontextmanager
 async def shelf(make, broker=None):
     clock = FakeClock()
-    library = Library(make, clock)
-    running = asyncio.create_task(work(library, broker or ScriptedBroker(files={SHA: WORDS})))
+    codec_cache = CodecCache(make, clock)
+    running = asyncio.create_task(work(codec_cache, broker or ScriptedBroker(files={SHA: WORDS})))
     try:
-        yield Shelf(library, clock)
+        yield Shelf(codec_cache, clock)
     finally:
         running.cancel()
         await asyncio.wait([running])
@@ -172,15 +172,15 @@ async def test_a_large_file_comes_in_chunks_and_others_by_turns():
 async def test_a_file_that_does_not_come_holds_up_no_look():
     broker = Slow(files={LARGE_SHA: LARGE})
     async with shelf(Maker(), broker) as here:
-        here.library.want([LARGE_CARD])
-        await here.library.settle(0.01)
-        here.library.want([LARGE_CARD])
-        await here.library.settle(0.01)
+        here.codec_cache.want([LARGE_CARD])
+        await here.codec_cache.settle(0.01)
+        here.codec_cache.want([LARGE_CARD])
+        await here.codec_cache.settle(0.01)
 
-        assert (here.library.codecs, broker.asked) == ({}, [(LARGE_SHA, 0)])
+        assert (here.codec_cache.codecs, broker.asked) == ({}, [(LARGE_SHA, 0)])
         broker.open.set()
-        await here.library.settle(5.0)
-        assert set(here.library.codecs) == {"large@r1"}
+        await here.codec_cache.settle(5.0)
+        assert set(here.codec_cache.codecs) == {"large@r1"}
 
 
 async def test_a_broker_that_breaks_off_is_asked_for_the_rest():
@@ -216,12 +216,12 @@ async def test_a_file_that_is_too_large_costs_its_model_alone(monkeypatch):
 
 async def test_what_comes_to_be_wanted_meanwhile_is_made_too_and_then_the_connection_is_given_back():
     broker, make = Slow(files={SHA: WORDS, LARGE_SHA: LARGE}), Maker()
-    library = Library(make, FakeClock())
-    library.want([LARGE_CARD])
-    running = asyncio.create_task(library.run(broker))
+    codec_cache = CodecCache(make, FakeClock())
+    codec_cache.want([LARGE_CARD])
+    running = asyncio.create_task(codec_cache.run(broker))
     await asyncio.sleep(0)
 
-    library.want([LARGE_CARD, with_words()])
+    codec_cache.want([LARGE_CARD, with_words()])
     broker.open.set()
     await asyncio.wait_for(running, 5.0)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from server.errors import ClientGone, Problem
-from server.http.deadline import LATE, ROUND, Watch
+from server.http.deadline import LATE, ROUND, DeadlineSweeper
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,7 @@ def at_once(monkeypatch):
 
 
 async def test_work_that_is_done_in_time_is_not_disturbed(client, clock):
-    with Watch(clock).over(client.receive, clock(), 60.0) as vigil:
+    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
         vigil.listen()
         await a_few_turns()
 
@@ -53,7 +53,7 @@ async def test_work_that_is_done_in_time_is_not_disturbed(client, clock):
 
 
 async def test_at_the_deadline_the_request_has_expired(client, clock):
-    with pytest.raises(Problem) as caught, Watch(clock).over(client.receive, clock(), 0.01) as vigil:
+    with pytest.raises(Problem) as caught, DeadlineSweeper(clock).over(client.receive, clock(), 0.01) as vigil:
         vigil.listen()
         await for_ever()
 
@@ -61,7 +61,7 @@ async def test_at_the_deadline_the_request_has_expired(client, clock):
 
 
 async def test_a_body_that_is_not_there_at_the_deadline_is_its_client_s_fault(client, clock):
-    with pytest.raises(Problem) as caught, Watch(clock).over(client.receive, clock(), 0.01):
+    with pytest.raises(Problem) as caught, DeadlineSweeper(clock).over(client.receive, clock(), 0.01):
         await for_ever()
 
     assert caught.value.code == "request_timeout"
@@ -71,12 +71,12 @@ async def test_the_deadline_counts_from_the_start_of_the_request(client, clock):
     started = clock()
     clock.tick(0.11)  # another layer took that long
 
-    with pytest.raises(Problem), Watch(clock).over(client.receive, started, 0.1):
+    with pytest.raises(Problem), DeadlineSweeper(clock).over(client.receive, started, 0.1):
         await for_ever()
 
 
 async def test_a_deadline_before_the_next_round_is_kept_exactly(client, clock):
-    vigil = Watch(clock).over(client.receive, clock(), LATE + ROUND)
+    vigil = DeadlineSweeper(clock).over(client.receive, clock(), LATE + ROUND)
 
     with vigil:
         assert vigil._timer is not None
@@ -84,7 +84,7 @@ async def test_a_deadline_before_the_next_round_is_kept_exactly(client, clock):
 
 @pytest.mark.usefixtures("at_once")
 async def test_a_late_request_is_watched_for_its_deadline(client, clock):
-    with pytest.raises(Problem), Watch(clock).over(client.receive, clock(), 600.0):
+    with pytest.raises(Problem), DeadlineSweeper(clock).over(client.receive, clock(), 600.0):
         clock.tick(600.0)
         await for_ever()
 
@@ -93,7 +93,7 @@ async def test_a_late_request_is_watched_for_its_deadline(client, clock):
 async def test_a_late_request_ends_when_its_client_hangs_up(client, clock):
     client.messages.put_nowait("http.disconnect")
 
-    with pytest.raises(ClientGone), Watch(clock).over(client.receive, clock(), 60.0) as vigil:
+    with pytest.raises(ClientGone), DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
         vigil.listen()
         clock.tick(LATE)
         await for_ever()
@@ -103,7 +103,7 @@ async def test_a_late_request_ends_when_its_client_hangs_up(client, clock):
 async def test_what_else_a_client_says_ends_nothing(client, clock):
     client.messages.put_nowait("http.request")
 
-    with Watch(clock).over(client.receive, clock(), 60.0) as vigil:
+    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
         vigil.listen()
         clock.tick(LATE)
         await a_few_turns()
@@ -113,7 +113,7 @@ async def test_what_else_a_client_says_ends_nothing(client, clock):
 
 @pytest.mark.usefixtures("at_once")
 async def test_nobody_listens_before_the_body_is_read_because_that_would_swallow_it(client, clock):
-    with Watch(clock).over(client.receive, clock(), 60.0):
+    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0):
         clock.tick(LATE)
         await a_few_turns()
 
@@ -122,7 +122,7 @@ async def test_nobody_listens_before_the_body_is_read_because_that_would_swallow
 
 @pytest.mark.usefixtures("at_once")
 async def test_a_request_that_was_late_before_its_body_was_read_is_listened_to_from_then_on(client, clock):
-    with Watch(clock).over(client.receive, clock(), 60.0) as vigil:
+    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
         clock.tick(LATE)
         await a_few_turns()
         vigil.listen()
@@ -135,7 +135,7 @@ async def test_a_request_that_was_late_before_its_body_was_read_is_listened_to_f
 async def test_a_request_that_is_over_leaves_no_task_behind(client, clock):
     before = asyncio.all_tasks()
 
-    with Watch(clock).over(client.receive, clock(), 60.0) as vigil:
+    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
         vigil.listen()
         clock.tick(LATE)
         await a_few_turns()
@@ -146,7 +146,7 @@ async def test_a_request_that_is_over_leaves_no_task_behind(client, clock):
 
 
 async def test_a_request_that_is_over_does_not_expire_later(client, clock):
-    with Watch(clock).over(client.receive, clock(), 0.001):
+    with DeadlineSweeper(clock).over(client.receive, clock(), 0.001):
         pass
 
     await asyncio.sleep(0.005)  # the loop's own timer is what this is about
@@ -154,7 +154,7 @@ async def test_a_request_that_is_over_does_not_expire_later(client, clock):
 
 @pytest.mark.usefixtures("at_once")
 async def test_only_late_requests_are_watched(client, clock):
-    watch = Watch(clock)
+    watch = DeadlineSweeper(clock)
 
     with watch.over(client.receive, clock(), 60.0) as late, watch.over(client.receive, clock() + LATE, 60.0) as young:
         late.listen()
@@ -167,7 +167,7 @@ async def test_only_late_requests_are_watched(client, clock):
 
 @pytest.mark.usefixtures("at_once")
 async def test_rounds_end_with_the_last_request_and_begin_with_the_next(client, clock):
-    watch = Watch(clock)
+    watch = DeadlineSweeper(clock)
     with watch.over(client.receive, clock(), 60.0):
         pass
     await a_few_turns()
@@ -178,7 +178,7 @@ async def test_rounds_end_with_the_last_request_and_begin_with_the_next(client, 
 
 
 async def test_one_round_is_for_all(client, clock):
-    watch = Watch(clock)
+    watch = DeadlineSweeper(clock)
 
     with watch.over(client.receive, clock(), 60.0):
         planned = watch._round
@@ -187,7 +187,7 @@ async def test_one_round_is_for_all(client, clock):
 
 
 async def test_the_first_reason_to_end_is_the_one_that_is_told(client, clock):
-    with pytest.raises(ClientGone), Watch(clock).over(client.receive, clock(), 60.0) as vigil:
+    with pytest.raises(ClientGone), DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
         vigil._interrupt(ClientGone())
         vigil._expire()
         await for_ever()
@@ -195,7 +195,7 @@ async def test_the_first_reason_to_end_is_the_one_that_is_told(client, clock):
 
 async def test_a_shutdown_stays_a_cancellation(client, clock):
     async def request():
-        with Watch(clock).over(client.receive, clock(), 60.0):
+        with DeadlineSweeper(clock).over(client.receive, clock(), 60.0):
             await for_ever()
 
     serving = asyncio.create_task(request())
@@ -208,7 +208,7 @@ async def test_a_shutdown_stays_a_cancellation(client, clock):
 
 async def test_a_shutdown_during_an_expiry_stays_a_cancellation(client, clock):
     async def request():
-        with Watch(clock).over(client.receive, clock(), 60.0) as vigil:
+        with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
             vigil._expire()
             serving.cancel()
             await for_ever()
@@ -220,6 +220,6 @@ async def test_a_shutdown_during_an_expiry_stays_a_cancellation(client, clock):
 
 
 async def test_an_error_of_the_work_itself_is_not_hidden(client, clock):
-    with pytest.raises(ZeroDivisionError), Watch(clock).over(client.receive, clock(), 60.0) as vigil:
+    with pytest.raises(ZeroDivisionError), DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
         vigil._reason = ClientGone()
         raise ZeroDivisionError

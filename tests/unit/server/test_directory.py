@@ -315,7 +315,7 @@ def test_full_batches_say_how_many_jobs_a_second_a_model_does():
 
     directory = seen(announced(card(), batchers=2, speed=speed, room=64))
 
-    assert directory.named("echo", NOW).pace.seconds_for(6_400) == pytest.approx(5.0)
+    assert directory.named("echo", NOW).capacity.seconds_for(6_400) == pytest.approx(5.0)
 
 
 def test_a_revision_with_a_batcher_has_no_successor():

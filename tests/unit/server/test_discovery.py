@@ -10,7 +10,7 @@ import structlog
 
 from broker.errors import BrokerUnavailable, BrokerUnfit
 from broker.messages import FailureCode, Result, Verdict
-from server.broker_tasks import Link
+from server.broker_tasks import BrokerTasks
 from tests.unit.server.stand_in import ScriptedBroker, WordCodec, announced, at_once, card, house
 
 pytestmark = pytest.mark.anyio
@@ -203,18 +203,18 @@ async def test_while_many_answers_are_renewed_others_get_their_turn():
 async def test_one_failed_look_changes_nothing():
     async with house() as jitney:
         jitney.broker.look_error = BrokerUnavailable()
-        await jitney.front_end.link.registry.try_to_look(jitney.broker)
+        await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
 
-        assert jitney.front_end.door.is_open
+        assert jitney.front_end.pending.is_open
 
 
 async def test_failed_looks_that_are_not_in_a_row_change_nothing():
     async with house() as jitney:
         for error in (BrokerUnavailable(), None, BrokerUnavailable()):
             jitney.broker.look_error = error
-            await jitney.front_end.link.registry.try_to_look(jitney.broker)
+            await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
 
-        assert jitney.front_end.door.is_open
+        assert jitney.front_end.pending.is_open
 
 
 # Connections that were killed twice a second met every look in the middle, and the door closed.
@@ -230,17 +230,17 @@ async def test_looks_whose_connections_break_close_nothing_while_a_new_one_is_we
 
     async with house(Breaking()) as jitney:
         for _ in range(3):
-            await jitney.front_end.link.registry.try_to_look(jitney.broker)
+            await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
 
         assert jitney.broker.looks == 7
-        assert jitney.front_end.door.is_open
+        assert jitney.front_end.pending.is_open
 
 
 async def test_two_failed_looks_in_a_row_close_the_door():
     async with house() as jitney:
         jitney.broker.look_error = BrokerUnavailable()
         for _ in range(2):
-            await jitney.front_end.link.registry.try_to_look(jitney.broker)
+            await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
 
         answer = await jitney.ask("life")
 
@@ -251,7 +251,7 @@ async def test_models_stay_known_while_the_broker_is_away():
     async with house() as jitney:
         jitney.broker.look_error = BrokerUnavailable()
         for _ in range(2):
-            await jitney.front_end.link.registry.try_to_look(jitney.broker)
+            await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
 
         answer = await jitney.client.get("/v1/models")
 
@@ -267,7 +267,7 @@ class Job:
 
 
 async def kept(connect, run, rounds, *, met=False, clock=time.monotonic):
-    """`Link.keep` for so many rounds: its link, its task, the pauses, and what was unfit."""
+    """`BrokerTasks.keep` for so many rounds: its link, its task, the pauses, and what was unfit."""
     pauses, unfit, task = [], [], Job(run)
 
     async def sleep(seconds):
@@ -275,11 +275,11 @@ async def kept(connect, run, rounds, *, met=False, clock=time.monotonic):
         if len(pauses) == rounds:
             raise asyncio.CancelledError
 
-    link = Link(connect, "f" * 16, WordCodec, on_unfit=unfit.append, clock=clock, sleep=sleep)
-    link.registry.has_met_broker = met
+    tasks = BrokerTasks(connect, "f" * 16, WordCodec, on_unfit=unfit.append, clock=clock, sleep=sleep)
+    tasks.discovery.has_met_broker = met
     with pytest.raises(asyncio.CancelledError):
-        await link.keep("reader", task)
-    return link, task, pauses, unfit
+        await tasks.keep("reader", task)
+    return tasks, task, pauses, unfit
 
 
 class Connection:
@@ -315,9 +315,9 @@ async def test_a_broker_that_cannot_be_reached_closes_the_door():
     async def run(broker):
         raise AssertionError("never connected")
 
-    link, _, _, unfit = await kept(Connection(BrokerUnavailable()), run, rounds=2)
+    tasks, _, _, unfit = await kept(Connection(BrokerUnavailable()), run, rounds=2)
 
-    assert (link.door.is_open, unfit) == (False, [])
+    assert (tasks.pending.is_open, unfit) == (False, [])
 
 
 async def test_a_task_that_cannot_connect_is_alive_all_the_same(clock):
@@ -333,19 +333,19 @@ async def test_a_broker_that_is_lost_when_reconnecting_closes_the_door_again():
     connection = Connection()
 
     async def run(broker):
-        link.door.open()
+        tasks.pending.open()
         connection.error = BrokerUnavailable()
         raise BrokerUnavailable
 
     async def sleep(seconds):
-        if connection.opened and not link.door.is_open:
+        if connection.opened and not tasks.pending.is_open:
             raise asyncio.CancelledError
 
-    link = Link(connection, "f" * 16, WordCodec, sleep=sleep)
+    tasks = BrokerTasks(connection, "f" * 16, WordCodec, sleep=sleep)
     with pytest.raises(asyncio.CancelledError):
-        await link.keep("reader", Job(run))
+        await tasks.keep("reader", Job(run))
 
-    assert not link.door.is_open
+    assert not tasks.pending.is_open
 
 
 async def test_each_outage_is_told_once():
@@ -363,9 +363,9 @@ async def test_each_outage_is_told_once():
         if len(pauses) == 5:
             raise asyncio.CancelledError
 
-    link = Link(connection, "f" * 16, WordCodec, sleep=sleep)
+    tasks = BrokerTasks(connection, "f" * 16, WordCodec, sleep=sleep)
     with structlog.testing.capture_logs() as lines, pytest.raises(asyncio.CancelledError):
-        await link.keep("reader", Job(run))
+        await tasks.keep("reader", Job(run))
 
     assert [line["event"] for line in lines] == ["broker not reached"] * 2
 

@@ -261,7 +261,7 @@ async def test_an_answer_that_two_revisions_gave_names_both():
     async with house(ScriptedBroker(answers=False)) as jitney, jitney.asked("one", "two") as asking:
         first, _ = jitney.broker.jobs
         jitney.broker.publish(answered(first))
-        await jitney.until(lambda: jitney.front_end.door.waiting[0].left == 1)
+        await jitney.until(lambda: jitney.front_end.pending.waiting[0].left == 1)
         jitney.broker.answers = True
         jitney.broker.announcements = [announced(card(revision="r2"), since=2.0), announced(card(), batchers=0)]
         await jitney.look()

@@ -32,12 +32,12 @@ async def check(jitney, name: str):
 async def test_a_broker_that_cannot_be_had_is_told_without_its_address_which_stands_in_the_log():
     with structlog.testing.capture_logs() as lines:
         async with house(ScriptedBroker(look_error=refused()), met=False, address="redis://u:…@h:6379/0") as jitney:
-            await jitney.until(lambda: jitney.front_end.link.registry.absence)
+            await jitney.until(lambda: jitney.front_end.tasks.discovery.absence)
             for _ in range(FAILURES):
-                await jitney.front_end.link.registry.try_to_look(jitney.broker)
+                await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
 
             said = (await jitney.client.get("/readyz")).text
-            absence = jitney.front_end.link.registry.absence
+            absence = jitney.front_end.tasks.discovery.absence
 
     assert "has not been met yet, for 0 s" in said
     assert not re.search(r"redis|:6379|@|Errno|listens|JITNEY", said)
@@ -47,10 +47,10 @@ async def test_a_broker_that_cannot_be_had_is_told_without_its_address_which_sta
 async def test_a_broker_that_is_lost_is_told_since_when(clock: FakeClock):
     async with house(clock=clock) as jitney:
         jitney.broker.look_error = refused()
-        await jitney.front_end.link.registry.try_to_look(jitney.broker)
+        await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
         clock.tick(12.0)
         for _ in range(FAILURES):
-            await jitney.front_end.link.registry.try_to_look(jitney.broker)
+            await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
 
         _, told = await check(jitney, "broker")
 
@@ -62,20 +62,20 @@ async def test_a_broker_that_missed_one_look_is_told_at_once_although_the_door_i
     async with house() as jitney:
         jitney.broker.look_error = refused()
         with structlog.testing.capture_logs() as lines:
-            await jitney.front_end.link.registry.try_to_look(jitney.broker)
+            await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
 
         assert [line["event"] for line in lines] == ["broker missed"]
         assert "nothing listens there" in lines[0]["reason"]
         status, told = await check(jitney, "broker")
 
-        assert (status, told["ok"], jitney.front_end.door.is_open) == ("degraded", False, True)
+        assert (status, told["ok"], jitney.front_end.pending.is_open) == ("degraded", False, True)
 
 
 async def test_reads_that_only_fail_are_no_good_reads(clock: FakeClock):
     async with house(clock=clock) as jitney:
         clock.tick(READ_LATE + 1.0)
         with pytest.raises(BrokerUnavailable):
-            await jitney.front_end.link.reader.read(ScriptedBroker(receive_errors=[refused()]), Frames())
+            await jitney.front_end.tasks.reader.read(ScriptedBroker(receive_errors=[refused()]), Frames())
         status, told = await check(jitney, "reader")
         is_alive, _ = liveness(jitney.front_end)
 
@@ -87,12 +87,12 @@ async def test_when_the_broker_is_back_its_absence_is_forgotten():
     async with house() as jitney:
         jitney.broker.look_error = refused()
         for _ in range(FAILURES):
-            await jitney.front_end.link.registry.try_to_look(jitney.broker)
+            await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
         jitney.broker.look_error = None
         await jitney.look()
 
         assert await check(jitney, "broker") == ("ok", {"name": "broker", "ok": True, "detail": "answers"})
-        assert jitney.front_end.link.registry.absence is None
+        assert jitney.front_end.tasks.discovery.absence is None
 
 
 async def test_a_model_that_was_taken_out_of_service_is_missed_for_a_while_and_then_no_longer(clock: FakeClock):

@@ -86,7 +86,7 @@ async def test_a_crash_is_counted_as_internal(monkeypatch):
         raise RuntimeError
 
     async with house() as jitney:
-        monkeypatch.setattr(jitney.front_end.door, "expect", explode)
+        monkeypatch.setattr(jitney.front_end.pending, "expect", explode)
         await jitney.ask("life")
 
         assert samples(jitney)['jitney_requests_rejected_total{reason="internal"}'] == 1
@@ -122,7 +122,7 @@ async def test_those_who_wait_are_a_gauge():
 
 async def test_outcomes_nobody_waited_for_are_counted():
     async with house() as jitney:
-        jitney.front_end.door.settle([Result(job_id="0" * 32, output="late")])
+        jitney.front_end.pending.settle([Result(job_id="0" * 32, output="late")])
 
         assert samples(jitney)["jitney_outcomes_unclaimed_total"] == 1
 
@@ -131,7 +131,7 @@ async def test_outcomes_nobody_waited_for_are_counted():
 async def test_the_broker_is_up_or_not(is_open, value):
     async with house() as jitney:
         if not is_open:
-            jitney.front_end.door.close()
+            jitney.front_end.pending.close()
 
         assert samples(jitney)["jitney_broker_up"] == value
 

@@ -34,7 +34,7 @@ async def test_a_front_end_that_never_met_the_broker_is_not_ready():
 
 async def test_a_front_end_that_lost_the_broker_is_ready_and_degraded():
     async with house() as jitney:
-        jitney.front_end.door.close()
+        jitney.front_end.pending.close()
 
         assert await health(jitney) == (200, "degraded")
 
@@ -97,15 +97,15 @@ async def test_a_front_end_whose_tasks_stand_still_is_not_alive(clock, seconds):
 
 async def test_a_trip_that_never_comes_back_ends_the_process(clock):
     async with house(clock=clock) as jitney:
-        jitney.front_end.link.writer.is_away = True
-        jitney.front_end.link.writer.ticked = clock() - 16.0
+        jitney.front_end.tasks.writer.is_away = True
+        jitney.front_end.tasks.writer.ticked = clock() - 16.0
 
         assert await health(jitney, "/livez") == (503, "failed")
 
 
 async def test_a_writer_without_work_is_no_trouble(clock):
     async with house(clock=clock) as jitney:
-        jitney.front_end.link.writer.ticked = clock() - 3_600.0
+        jitney.front_end.tasks.writer.ticked = clock() - 3_600.0
 
         assert await health(jitney, "/livez") == (200, "ok")
 
@@ -113,14 +113,14 @@ async def test_a_writer_without_work_is_no_trouble(clock):
 async def test_a_writer_is_away_only_while_its_trip_is():
     class Watching(ScriptedBroker):
         async def admit(self, sequence, requests, cancelled):
-            away.append(jitney.front_end.link.writer.is_away)
+            away.append(jitney.front_end.tasks.writer.is_away)
             return await super().admit(sequence, requests, cancelled)
 
     away = []
     async with house(Watching()) as jitney:
         await jitney.ask("life")
 
-        assert (away, jitney.front_end.link.writer.is_away) == ([True], False)
+        assert (away, jitney.front_end.tasks.writer.is_away) == ([True], False)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ async def test_refusals_for_different_reasons_are_counted_apart():
     async with house(ScriptedBroker(verdict=Verdict(refusal=FailureCode.CONTENDED, waiting=7))) as jitney:
         with structlog.testing.capture_logs() as lines:
             await jitney.ask("life")
-            jitney.front_end.door.close()
+            jitney.front_end.pending.close()
             await jitney.ask("life")
 
     assert [line["code"] for line in refusals(lines)] == ["contended", "broker_unavailable"]

@@ -11,7 +11,7 @@ from server.api.schema import ProblemDocument
 from server.codecs.contract import CodecError
 from server.codecs.work import UNBOUNDED
 from server.errors import KINDS, Problem, document, headers, patience, problem_of, retry_after
-from server.http.context import Reception
+from server.http.context import RequestMiddleware
 from tests.unit.server.stand_in import ScriptedBroker, WordCodec, announced, card, house
 
 pytestmark = pytest.mark.anyio
@@ -472,7 +472,7 @@ async def test_a_crash_after_the_answer_has_begun_adds_nothing_to_it():
 
     async with house() as jitney:
         scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-        await Reception(begin_and_crash, jitney.front_end)(scope, None, send)
+        await RequestMiddleware(begin_and_crash, jitney.front_end)(scope, None, send)
 
         assert sent == ["http.response.start"]
 
@@ -483,7 +483,7 @@ async def test_what_nobody_expected_is_500_without_internals_and_the_next_reques
 
     async with house() as jitney:
         with monkeypatch.context() as patched:
-            patched.setattr(jitney.front_end.door, "expect", explode)
+            patched.setattr(jitney.front_end.pending, "expect", explode)
             crashed = await jitney.ask("life")
         fine = await jitney.ask("life")
 

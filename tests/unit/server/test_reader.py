@@ -11,7 +11,7 @@ from broker.contract import Frames
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.messages import Result
 from server.requests.admission import Outbox
-from server.requests.pending import Door
+from server.requests.pending import PendingRequests
 from server.requests.reader import BLOCK, Reader
 from tests.unit.server.stand_in import ScriptedBroker, at_once, house
 
@@ -41,11 +41,11 @@ async def read(*steps, clock=None, pauses=None):
             pauses.append(seconds)
 
     script = Script(*steps)
-    door = Door("f" * 16, Outbox())
-    reader = Reader(door, *([clock] if clock else []), sleep=sleep)
+    pending = PendingRequests("f" * 16, Outbox())
+    reader = Reader(pending, *([clock] if clock else []), sleep=sleep)
     with pytest.raises(asyncio.CancelledError):
         await reader.run(script)
-    return script, door, reader
+    return script, pending, reader
 
 
 async def test_frames_are_named_as_handled_in_the_next_read():
@@ -76,9 +76,9 @@ async def test_the_first_read_and_one_after_an_error_do_not_wait_because_the_bel
 async def test_frames_that_are_read_twice_are_delivered_once():
     twice = Frames(count=1, outcomes=[Result(job_id="a", output=1)])
 
-    _, door, _ = await read(twice, BrokerUnavailable(), twice)
+    _, pending, _ = await read(twice, BrokerUnavailable(), twice)
 
-    assert door.unclaimed == 2  # nobody waits in this test; with somebody the second would count, alone
+    assert pending.unclaimed == 2  # nobody waits in this test; with somebody the second would count, alone
 
 
 async def test_pauses_after_errors_grow_to_a_second_and_no_further():
@@ -97,7 +97,7 @@ async def test_a_read_that_ends_ticks_however_it_ends(clock, step):
             clock.tick(1.0)
             return await super().receive(handled, wait)
 
-    reader = Reader(Door("f" * 16, Outbox()), clock, at_once)
+    reader = Reader(PendingRequests("f" * 16, Outbox()), clock, at_once)
     born = reader.ticked
 
     with pytest.raises(asyncio.CancelledError):

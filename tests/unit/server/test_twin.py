@@ -12,7 +12,7 @@ import pytest
 from broker.memory.twin import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
 from broker.messages import Finish, Limits, Presence, Result
 from server.app import create_app
-from server.broker_tasks import Link
+from server.broker_tasks import BrokerTasks
 from server.front_end import FrontEnd
 from server.settings import ServerSettings
 from tests.unit.server.stand_in import WordCodec, card, never
@@ -48,11 +48,11 @@ async def front_end(store: MemoryStore, clock):
     async def connect():
         yield MemoryFrontEnd(store, "f" * 16)
 
-    link = Link(connect, "f" * 16, WordCodec, clock=clock, sleep=never)
-    app = create_app(FrontEnd(settings=ServerSettings(), link=link, clock=clock))
+    tasks = BrokerTasks(connect, "f" * 16, WordCodec, clock=clock, sleep=never)
+    app = create_app(FrontEnd(settings=ServerSettings(), tasks=tasks, clock=clock))
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://jitney")
     async with app.router.lifespan_context(app), client:
-        yield link, client
+        yield tasks, client
 
 
 async def asked(client, batcher):
@@ -66,16 +66,16 @@ async def asked(client, batcher):
     return asking.result()
 
 
-async def met(link, store):
-    await link.registry.look(MemoryFrontEnd(store, "f" * 16))
+async def met(tasks, store):
+    await tasks.discovery.look(MemoryFrontEnd(store, "f" * 16))
 
 
 async def test_a_text_travels_there_and_back(clock):
     store = MemoryStore(clock)
     batcher = Batcher(store, "r1")
     batcher.appear()
-    async with front_end(store, clock) as (link, client):
-        await met(link, store)
+    async with front_end(store, clock) as (tasks, client):
+        await met(tasks, store)
 
         answer = await asked(client, batcher)
 
@@ -87,15 +87,15 @@ async def test_a_broker_that_came_back_empty_gets_what_waits_again(clock, monkey
     store = MemoryStore(clock)
     batcher = Batcher(store, "r1")
     batcher.appear()
-    async with front_end(store, clock) as (link, client):
-        await met(link, store)
+    async with front_end(store, clock) as (tasks, client):
+        await met(tasks, store)
         body = {"payload": {"records": [{"id": 1, "text": "one"}]}}
         asking = asyncio.create_task(client.post("/models/echo", json=body))
         while not (await batcher.queue.depth()).jobs:
             await asyncio.sleep(0)
         store.lose_everything()
         batcher.appear()
-        await met(link, store)
+        await met(tasks, store)
         while not (await batcher.queue.depth()).jobs:
             await asyncio.sleep(0)
         await batcher.compute()

@@ -45,7 +45,7 @@ async def test_all_that_gathered_while_a_trip_was_away_goes_in_the_next():
         asking = [asyncio.create_task(jitney.ask("a"))]
         await jitney.until(lambda: broker.trips)
         asking += [asyncio.create_task(jitney.ask("b")) for _ in range(5)]
-        await jitney.until(lambda: len(jitney.front_end.door) == 5)
+        await jitney.until(lambda: len(jitney.front_end.pending) == 5)
         broker.gate.release()
         broker.gate.release()
         await asyncio.gather(*asking)
@@ -114,7 +114,7 @@ async def test_a_trip_that_never_gets_a_reply_is_503_and_closes_the_door(errors)
         answer = await jitney.ask("a")
 
         assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
-        assert not jitney.front_end.door.is_open
+        assert not jitney.front_end.pending.is_open
 
 
 async def test_after_that_requests_are_503_without_a_trip():
@@ -228,7 +228,7 @@ async def test_a_request_that_cannot_travel_harms_nobody_else():
         asking = [asyncio.create_task(jitney.ask("first"))]
         await jitney.until(lambda: broker.trips)
         asking += [asyncio.create_task(jitney.ask(text)) for text in ("a", "strange", "b")]
-        await jitney.until(lambda: len(jitney.front_end.door) == 3)
+        await jitney.until(lambda: len(jitney.front_end.pending) == 3)
         for _ in range(5):
             broker.gate.release()
 
@@ -243,7 +243,7 @@ async def test_the_time_left_is_counted_when_the_trip_begins(clock):
         asking = [asyncio.create_task(jitney.ask("a"))]
         await jitney.until(lambda: asking[0].done())  # outcomes may be faster than verdicts
         asking.append(asyncio.create_task(jitney.ask("b")))
-        await jitney.until(lambda: len(jitney.front_end.door) == 1)
+        await jitney.until(lambda: len(jitney.front_end.pending) == 1)
         clock.tick(15.0)
         broker.gate.release()
         broker.gate.release()
@@ -260,7 +260,7 @@ async def test_a_client_that_hangs_up_cancels_its_jobs(monkeypatch):
         await jitney.until(lambda: broker.cancelled)
 
         assert set(broker.cancelled) == {job.id for job in broker.jobs}
-        assert len(jitney.front_end.door) == 0
+        assert len(jitney.front_end.pending) == 0
 
 
 async def test_a_request_past_its_deadline_is_not_cancelled_in_the_broker():

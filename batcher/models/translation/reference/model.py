@@ -18,7 +18,7 @@ from batcher.models.layers.tensors import load_network, memory_errors, pad
 from batcher.models.settings import ModelSettings
 from batcher.models.translation.checkpoint import check_family, read_checkpoint
 from batcher.models.translation.decoding import pieces, revision, with_settings
-from batcher.models.translation.inputs import PROMPT, Order, Reader
+from batcher.models.translation.inputs import PROMPT, Reader, TranslationInput
 from batcher.models.translation.marks import marked
 from batcher.models.translation.reference.processors import NoteNoise, SpeakLanguages, StopAtLimits, TellEachStep
 
@@ -30,7 +30,7 @@ NOISE = float("nan")  # in place of an answer that was made of no numbers: no su
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
     number: int  # its place among the inputs
-    order: Order
+    order: TranslationInput
 
 
 class ReferenceTranslation:

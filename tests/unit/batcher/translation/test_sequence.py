@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from batcher.models.translation.inputs import Order
-from batcher.models.translation.sequence import PATIENCE, Flight, Waiting
+from batcher.models.translation.inputs import TranslationInput
+from batcher.models.translation.sequence import PATIENCE, Flight, Scheduler
 from broker.messages import Job
 
 
@@ -17,15 +17,15 @@ def flights(*tokens: int, first: int = 0) -> list[Flight]:
     return [
         Flight(
             job=Job(id=str(first + place), front_end="f", input=None),
-            order=Order(source=array("i", [5] * count), target=64, limit=9),
+            order=TranslationInput(source=array("i", [5] * count), target=64, limit=9),
             beams=1,
         )
         for place, count in enumerate(tokens)
     ]
 
 
-def waiting(*tokens: int) -> Waiting:
-    queue = Waiting()
+def waiting(*tokens: int) -> Scheduler:
+    queue = Scheduler()
     queue.add(flights(*tokens))
     return queue
 
@@ -34,11 +34,11 @@ def ids(some: Sequence[Flight]) -> list[str]:
     return [flight.job.id for flight in some]
 
 
-def due(queue: Waiting, *, running: int = 20, slots: int = 64, budget: int = 512) -> bool:
+def due(queue: Scheduler, *, running: int = 20, slots: int = 64, budget: int = 512) -> bool:
     return queue.are_due(running=running, slots=slots, budget=budget)
 
 
-def take(queue: Waiting, *, room: int = 64, budget: int = 512) -> list[str]:
+def take(queue: Scheduler, *, room: int = 64, budget: int = 512) -> list[str]:
     return ids(queue.take(room=room, budget=budget, fits=lambda flight: True))
 
 
