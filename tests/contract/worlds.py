@@ -19,9 +19,11 @@ from broker.memory.twin import MemoryBatcher, MemoryFrontEnd, MemoryHeart, Memor
 from broker.messages import (
     RECORD,
     AdmitRequest,
+    Announcement,
     Cancel,
     Claim,
     DeadLetter,
+    Fleet,
     Job,
     Limits,
     ModelCard,
@@ -35,6 +37,7 @@ MODEL = "toy@r1"
 FRONT_END = "f" * 16
 LONG = 60.0  # seconds: a lease that outlives every test
 SHORT = 0.05  # seconds: a lease that a test waits for
+SILENCE = 0.25  # seconds until a batcher is forgotten; long enough for a slow machine to look in time
 LIMITS = Limits()
 
 
@@ -124,6 +127,14 @@ class World(ABC):
         while frames.more:  # it takes more the next time
             frames = await front_end.receive(0, 0.0)
         return list(frames.outcomes)
+
+    async def look(self) -> Fleet:
+        """What the default front end sees."""
+        return await (await self.front_end()).look()
+
+    async def announced(self) -> dict[str, Announcement]:
+        """By ⟨m⟩."""
+        return {one.card.key: one for one in (await self.look()).announcements}
 
     async def crash(self, batch: str, limits: Limits = LIMITS, *, suspects: bool = True) -> list[DeadLetter]:
         """A batcher claims, starts and is never heard of again; returns what was set aside."""

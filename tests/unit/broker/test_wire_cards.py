@@ -1,0 +1,68 @@
+"""Cards and presences: a field of another kind, or a name that would not fit a header, is a `WireError`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import msgpack
+import pytest
+
+from broker import wire
+from broker.errors import WireError
+from broker.messages import ModelCard
+
+CARD = {"name": "toy", "task": "t", "codec": "text", "revision": "r"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": 5},
+        {"task": []},
+        {"revision": None},
+        {"max_cost": "many"},
+        {"max_cost": -1},
+        {"max_cost": True},
+        {"languages": 3},
+        {"languages": "en"},
+        {"labels": [1]},
+        {"artifacts": ["a"]},
+        {"artifacts": {"a": 1}},
+        {"options": []},
+        {"options": {1: 2}},
+        {"description": b"x"},
+    ],
+)
+def test_a_card_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, Any]) -> None:
+    assert wire.decode_card(msgpack.packb(CARD)).name == "toy"
+
+    with pytest.raises(WireError):
+        wire.decode_card(msgpack.packb(CARD | change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"room": -1}, {"room": "big"}, {"model": {}}, {"speed": {"fixed": float("inf")}}, {"speed": {"per_job": "1"}}],
+)
+def test_a_presence_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, Any]) -> None:
+    with pytest.raises(WireError):
+        wire.decode_presence(msgpack.packb({"batcher": "b", "model": "m@r"} | change))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"name": "Toy"}, {"name": "a b"}, {"name": ""}, {"revision": "r\r\nSet-Cookie: x=1"}, {"revision": "é"}],
+    ids=str,
+)
+def test_a_card_whose_name_or_revision_would_not_fit_a_header_is_refused(fields: dict[str, str]) -> None:
+    card = ModelCard(**({"name": "toy", "task": "t", "codec": "text", "revision": "r"} | fields))
+
+    with pytest.raises(WireError, match="plain characters"):
+        wire.decode_card(wire.encode_card(card))
+
+
+@pytest.mark.parametrize("speed", [{"colour": 1}, {"fixed": 1.0, "per_job": 2.0, "x": 3}, {1: 2}, [1], "fast"])
+def test_a_presence_whose_speed_is_something_else_is_a_wire_error_or_goes_unseen(speed: Any) -> None:
+    with suppress(WireError):
+        wire.decode_presence(msgpack.packb({"batcher": "b", "model": "m@r", "speed": speed}))
