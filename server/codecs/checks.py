@@ -1,20 +1,24 @@
-"""What every codec asks of a text, and of a card, before it starts."""
+"""What codecs check before they start: that an input is a text, and that a card came with its files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from broker.messages import ModelCard
-from server.codecs.contract import CodecError
+from server.codecs.contract import CodecError, Input
 
 
-def refuse_lone_surrogates(text: str) -> None:
-    """JSON may spell half a surrogate pair, which is no character and could not be sent on or back."""
+def text_of(input: Input) -> str:
+    """The input, where it is a text. Raises `CodecError` for bytes, and for half a surrogate pair: JSON may spell one,
+    but it is no character and could not be sent on or back."""
+    if not isinstance(input, str):
+        raise CodecError("this model reads text, not bytes")
     try:
-        text.encode()
+        input.encode()
     except UnicodeEncodeError as error:
         where = f"at position {error.start}"
         raise CodecError(f"text holds half of a surrogate pair {where}, which is not a character") from error
+    return input
 
 
 def file_of(card: ModelCard, files: Mapping[str, bytes], name: str) -> bytes:

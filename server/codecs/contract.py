@@ -11,6 +11,8 @@ from broker.messages import Value
 if TYPE_CHECKING:
     from server.codecs.work import Work
 
+Input = str | bytes  # of a record: a text, or the bytes of what is none
+
 
 class CodecError(ValueError):
     """This record cannot be encoded; `message` may be shown to the client.
@@ -57,12 +59,13 @@ class Codec(Protocol):
         """Raises `CodecError` for options that no record of the request could be computed with."""
         ...
 
-    def encode(self, text: str, options: Mapping[str, Any], work: Work = ...) -> Plan:
-        """The plan for one record's text; `options` are the payload's fields (fromLang, toLang, topK …).
+    def encode(self, input: Input, options: Mapping[str, Any], work: Work = ...) -> Plan:
+        """The plan for one record's input; `options` are the payload's fields (fromLang, toLang, topK …).
 
-        Every piece is spent of `work` before it is made, and between slices of a long text `work` is asked whether
-        anybody still waits: nothing is done in proportion to a text before its bound was checked. Raises what `work`
-        raises, and `CodecError` for a record that can never be computed, whatever the others are.
+        Every piece is spent of `work` before it is made, and between slices of a long input `work` is asked whether
+        anybody still waits: nothing is done in proportion to an input before its bound was checked. Raises what `work`
+        raises, and `CodecError` for a record that can never be computed, whatever the others are: a text where this
+        codec reads bytes, or bytes where it reads texts, is one.
         """
         ...
 

@@ -12,12 +12,12 @@ from broker.common.numbers import NOT_FINITE, is_finite
 from broker.common.panics import CONTROL, is_panic
 from broker.common.throttled_log import ThrottledLog
 from broker.messages import FailureCode, Value
-from server.codecs.contract import Codec, CodecError, Plan
+from server.codecs.contract import Codec, CodecError, Input, Plan
 from server.codecs.work import Abandoned, RequestTooLarge, Work
 from server.errors import INTERNAL_DETAIL, Problem, problem_of
 
 log = structlog.get_logger("server.codecs.encoding")
-# What one text brings about, the others of its request do as well.
+# What one input brings about, the others of its request do as well.
 _tell_failed, _tell_not_finite = ThrottledLog(log.error), ThrottledLog(log.warning)
 
 # Beyond so many bytes of a body, or values of its outputs, the loop would stand still for milliseconds: a thread works.
@@ -25,26 +25,26 @@ INLINE = 8192
 FLAT = frozenset((array, str, bytes))  # what almost every output is
 
 
-def encode_all(codec: Codec, texts: Iterable[str], options: Mapping[str, Any], work: Work) -> list[Plan | Problem]:
-    """A plan for each text, or why there is none. Raises `Problem` for what ends the whole request."""
+def encode_all(codec: Codec, inputs: Iterable[Input], options: Mapping[str, Any], work: Work) -> list[Plan | Problem]:
+    """A plan for each input, or why there is none. Raises `Problem` for what ends the whole request."""
     try:
-        return [encode(codec, text, options, work) for text in texts]
+        return [encode(codec, input, options, work) for input in inputs]
     except RequestTooLarge as error:
         raise problem_of(error) from error
     except Abandoned as error:
         raise Problem(FailureCode.EXPIRED, "The time for this request was over before it could be queued.") from error
 
 
-def encode(codec: Codec, text: str, options: Mapping[str, Any], work: Work) -> Plan | Problem:
-    """The plan for one text, or why there is none. Raises what `work` raises."""
+def encode(codec: Codec, input: Input, options: Mapping[str, Any], work: Work) -> Plan | Problem:
+    """The plan for one input, or why there is none. Raises what `work` raises."""
     try:
-        return codec.encode(text, options, work)
+        return codec.encode(input, options, work)
     except (RequestTooLarge, Abandoned, *CONTROL):
         raise
     except CodecError as error:
         return problem_of(error)
     except BaseException as error:
-        return _failed(error, step="encode", length=len(text))  # never the text itself
+        return _failed(error, step="encode", length=len(input))  # never the input itself
 
 
 def decode(codec: Codec, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any] | Problem:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from broker.messages import ModelCard, Value
-from server.codecs.checks import refuse_lone_surrogates
-from server.codecs.contract import CodecError, Piece, Plan
+from server.codecs.checks import text_of
+from server.codecs.contract import CodecError, Input, Piece, Plan
 from server.codecs.work import UNBOUNDED, Work
 
 
@@ -24,9 +24,10 @@ class PassthroughCodec:
     def check(self, options: Mapping[str, Any]) -> None:
         """Every option is fine: a model that wants some reads none of them here."""
 
-    def encode(self, text: str, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
-        """One piece, an empty text too. Raises `CodecError` (too_large): who cannot read it must not cut it."""
-        refuse_lone_surrogates(text)
+    def encode(self, input: Input, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
+        """One piece, also for an empty text. Raises `CodecError` for bytes, which have no words to count, and
+        (too_large) for a long text: without a tokenizer nobody knows where to cut it."""
+        text = text_of(input)
         cost = max(1, len(text.split()))
         if cost > self._max_cost:
             raise CodecError(f"text has {cost} words; this model takes {self._max_cost}", code="too_large")

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from server.codecs.contract import Codec, Plan
+from server.codecs.contract import Codec, Input, Plan
 from server.codecs.encoding import INLINE, encode_all
 from server.codecs.work import Work
 from server.errors import Problem
@@ -43,13 +43,13 @@ class CodecPool:
             raise
 
     async def encode(
-        self, codec: Codec, texts: Sequence[str], options: Mapping[str, Any], work: Work
+        self, codec: Codec, inputs: Sequence[Input], options: Mapping[str, Any], work: Work
     ) -> list[Plan | Problem]:
-        """`encode_all`, in a thread where these texts are large."""
-        size = sum(map(len, texts))
+        """`encode_all`, in a thread where these inputs are large."""
+        size = sum(map(len, inputs))
         if size <= INLINE:
-            return encode_all(codec, texts, options, work)
-        return await self.run(partial(encode_all, codec, texts, options, work), size, work)
+            return encode_all(codec, inputs, options, work)
+        return await self.run(partial(encode_all, codec, inputs, options, work), size, work)
 
     def close(self) -> None:
         """Nothing more is begun."""

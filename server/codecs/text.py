@@ -10,8 +10,8 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from broker.messages import ModelCard, Value
-from server.codecs.checks import file_of, refuse_lone_surrogates
-from server.codecs.contract import CodecError, Piece, Plan
+from server.codecs.checks import file_of, text_of
+from server.codecs.contract import CodecError, Input, Piece, Plan
 from server.codecs.passthrough import fields
 from server.codecs.translation.segments import clause_stops, divide, sentence_stops, stretches, word_stops
 from server.codecs.vectors import mean, shortest, unit
@@ -61,11 +61,11 @@ class TextCodec:
         self._top(options)
         self._prompt(options)
 
-    def encode(self, text: str, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
+    def encode(self, input: Input, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
         """Raises `CodecError` for a text without any words, and for one too long for a task that cannot be averaged."""
         top = self._top(options)
         prompt = self._prompt(options)
-        refuse_lone_surrogates(text)
+        text = text_of(input)
         pieces: list[Piece] = []
         for ids in [self._truncated(text, prompt, work)] if self._truncates else self._parts(text, prompt, work):
             if ids != prompt.ids:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from broker.messages import RECORD, REQUEST, Cancel, Failure, FailureCode, Job, Lane, Outcome, Verdict, job_id_of
-from server.codecs.contract import Codec, Plan
+from server.codecs.contract import Codec, Input, Plan
 from server.codecs.encoding import encode_all
 from server.codecs.work import Work
 from server.errors import Problem, patience, problem_of
@@ -24,14 +24,14 @@ from server.requests.admission import Admission, Outbox
 from server.requests.request import PendingRequest, Record
 
 NOBODY = (None, None)
-Encode = Callable[[Codec, Sequence[str], Mapping[str, Any], Work], Awaitable[list[Plan | Problem]]]
+Encode = Callable[[Codec, Sequence[Input], Mapping[str, Any], Work], Awaitable[list[Plan | Problem]]]
 
 
 async def encode_here(
-    codec: Codec, texts: Sequence[str], options: Mapping[str, Any], work: Work
+    codec: Codec, inputs: Sequence[Input], options: Mapping[str, Any], work: Work
 ) -> list[Plan | Problem]:
     """Whatever the size; a front end hands in a way that knows of threads."""
-    return encode_all(codec, texts, options, work)
+    return encode_all(codec, inputs, options, work)
 
 
 class PendingRequests:
@@ -136,9 +136,9 @@ class PendingRequests:
         answer.generation += 1  # the admission of the last one, if it is still under way, means nothing any more
         generation, answer.work = answer.generation, answer.work.again()
         answer.withdrawn |= {record: jobs for record in answer.records if (jobs := self._withdraw(record))}
-        texts = [record.text for record in answer.withdrawn]
+        inputs = [record.input for record in answer.withdrawn]
         try:
-            plans = await self._encode(served.codec, texts, answer.options, answer.work)
+            plans = await self._encode(served.codec, inputs, answer.options, answer.work)
         except Problem as problem:
             answer.refuse(problem)
             return

@@ -8,19 +8,19 @@ from types import TracebackType
 from typing import Any
 
 from broker.messages import Lane, Result, Timing, Value
-from server.codecs.contract import Codec, Plan
+from server.codecs.contract import Codec, Input, Plan
 from server.codecs.work import Work
 from server.errors import Problem
 from server.fleet.directory import Served
 
 
 class Record:
-    """One text on its way: the plan that computes it, and what has come back of it."""
+    """One input on its way: the plan that computes it, and what has come back of it."""
 
-    __slots__ = ("codec", "job_ids", "outputs", "plan", "problem", "text")
+    __slots__ = ("codec", "input", "job_ids", "outputs", "plan", "problem")
 
-    def __init__(self, text: str, codec: Codec, plan: Plan | Problem) -> None:
-        self.text = text
+    def __init__(self, input: Input, codec: Codec, plan: Plan | Problem) -> None:
+        self.input = input
         self.follow(codec, plan)
 
     def follow(self, codec: Codec, plan: Plan | Problem) -> None:

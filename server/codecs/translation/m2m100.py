@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.messages import ModelCard, Value
-from server.codecs.checks import file_of, refuse_lone_surrogates
-from server.codecs.contract import CodecError, Piece, Plan
+from server.codecs.checks import file_of, text_of
+from server.codecs.contract import CodecError, Input, Piece, Plan
 from server.codecs.translation.languages import by_tag, resolve
 from server.codecs.translation.readable import LETTER, has_letters, is_plain, only_read, surrounded, unread, visible
 from server.codecs.translation.segments import clause_stops, divide, joint, lines, lines_to_read, stretches, word_stops
@@ -64,10 +64,10 @@ class M2M100Codec:
         """Raises `CodecError` (unknown_language) for a language that is missing or not offered."""
         self._pair(options)
 
-    def encode(self, text: str, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
+    def encode(self, input: Input, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
         """One piece a sentence; for a sentence over the budget as few as it takes; none for what has no letters."""
         source, target = self._pair(options)
-        refuse_lone_surrogates(text)
+        text = text_of(input)
         if source == target or not text or text.isspace():
             return Plan(memo=(text,))
         work.require(jobs=lines_to_read(work.jobs_left, text))

@@ -9,8 +9,10 @@ import pytest
 
 from broker.messages import ModelCard
 from server.codecs import CODECS, make_codec
+from server.codecs.contract import CodecError
 from server.codecs.translation.m2m100 import M2M100Codec
 from tests.unit.server.codecs.samples import tokenizer_files, translation_card
+from tests.unit.server.codecs.test_text import tokenizer_json
 
 SERVE_PASSTHROUGH = """
 import sys
@@ -18,6 +20,12 @@ from broker.messages import ModelCard
 from server.codecs import make_codec
 make_codec(ModelCard(name="synthetic", task="custom", codec="passthrough", revision="1"), {})
 print(*sorted({"sentencepiece", "tokenizers", "sentencex", "numpy", "torch", "transformers"} & sys.modules.keys()))
+"""
+DISCOVER = """
+import sys
+import server.fleet.codec_cache, server.fleet.discovery, server.fleet.directory
+print(*sorted(name for name in sys.modules if name in ("server.codecs.text", "server.codecs.passthrough", "tokenizers")
+              or name.startswith("server.codecs.translation")))
 """
 SERVE_ALL = """
 import sys
@@ -52,3 +60,18 @@ def test_a_front_end_of_custom_models_loads_no_tokenizer() -> None:
 
 def test_no_codec_loads_a_model_library() -> None:
     assert loaded_by(SERVE_ALL) == ""
+
+
+def test_discovery_loads_no_codec() -> None:
+    assert loaded_by(DISCOVER) == ""
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_a_codec_of_texts_says_so_when_it_is_given_bytes(name: str) -> None:
+    files = {**tokenizer_files(), "tokenizer.json": tokenizer_json()}
+    codec = make_codec(translation_card(codec=name), files)
+
+    with pytest.raises(CodecError, match="text, not bytes") as refused:
+        codec.encode(b"\x89PNG", {"fromLang": "en", "toLang": "ja"})
+
+    assert refused.value.code == "invalid_input"
