@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 SAYS = (
-    "import sys, time; from broker.output import lost, never_fail; never_fail();"
+    "import sys, time; from broker.common.output import lost, never_fail; never_fail();"
     "print('out → …'); sys.stdout.flush();"
     "[print('x' * 5000, file=sys.stderr) for _ in range(40)];"
     "open(sys.argv[1], 'w').write(str(lost()))"
@@ -86,7 +86,7 @@ def test_a_full_disk_ends_nothing(told: Path) -> None:
 
 def test_started_with_closed_outputs_no_socket_of_ours_takes_their_place(told: Path) -> None:
     program = (
-        "import socket, sys; from broker.output import never_fail; never_fail(); print('out');"
+        "import socket, sys; from broker.common.output import never_fail; never_fail(); print('out');"
         "print('err', file=sys.stderr); open(sys.argv[1], 'w').write(str(socket.socket().fileno()))"
     )
     closed = ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", program, str(told)]
@@ -98,7 +98,7 @@ def test_started_with_closed_outputs_no_socket_of_ours_takes_their_place(told: P
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
 def test_letters_that_an_encoding_lacks_are_replaced(encoding: str) -> None:
-    program = "from broker.output import never_fail; never_fail(); print('a → b – … 日 \\ud800')"
+    program = "from broker.common.output import never_fail; never_fail(); print('a → b – … 日 \\ud800')"
     ended = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
@@ -113,8 +113,8 @@ def test_letters_that_an_encoding_lacks_are_replaced(encoding: str) -> None:
 
 def test_the_next_line_says_how_many_were_lost_before_it() -> None:
     program = (
-        "import sys, structlog; from broker.logs import configure_logging; from broker.output import never_fail;"
-        "never_fail(); configure_logging('info'); log = structlog.get_logger();"
+        "import sys, structlog; from broker.common.logs import configure_logging;"
+        "from broker.common.output import never_fail; never_fail(); configure_logging('info'); log = structlog.get_logger();"
         "[log.info('x' * 3000) for _ in range(60)]; print('said', flush=True); sys.stdin.readline(); log.info('again')"
     )
     with subprocess.Popen(
