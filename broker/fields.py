@@ -29,13 +29,17 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, Mapping) and all(map(is_text, value))
 
 
+def is_table_of_texts(value: Any) -> bool:
+    return _is_table(value) and _are_texts(list(value.values()))
+
+
 # By how the field is annotated.
 KEEPS_ITS_PROMISE: Mapping[str, Callable[[Any], bool]] = {
     "str": is_text,
     "int": is_count,
     "float": is_number,
     "Sequence[str]": _are_texts,
-    "Mapping[str, str]": lambda value: _is_table(value) and _are_texts(list(value.values())),
+    "Mapping[str, str]": is_table_of_texts,
     "Mapping[str, Value]": _is_table,
     "Speed": _is_table,  # as it travels
 }

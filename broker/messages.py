@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
+NO_META: Mapping[str, str] = MappingProxyType({})  # shared by all jobs that bring none
 Value = Any  # what msgpack carries, and arrays: "i" (int32 token ids) and "f" (float32 vectors)
 
 
@@ -46,6 +48,7 @@ class Job:
     attempts: int = 0  # how many batches crashed with this job in them
     admitted: float = 0.0
     deadline: float = 0.0
+    meta: Mapping[str, str] = field(default_factory=lambda: NO_META)  # trace context, caller: travels untouched
 
 
 REQUEST, RECORD = 16, 24  # digits of a job's id that name its request, and its record in that

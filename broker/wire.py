@@ -12,8 +12,21 @@ import msgpack
 
 from broker.body import pack, unpack
 from broker.errors import WireError
-from broker.fields import is_count, is_text, misfits
-from broker.messages import Failure, FailureCode, Job, Lane, Limits, ModelCard, Outcome, Presence, Result, Speed, Timing
+from broker.fields import is_count, is_table_of_texts, is_text, misfits
+from broker.messages import (
+    NO_META,
+    Failure,
+    FailureCode,
+    Job,
+    Lane,
+    Limits,
+    ModelCard,
+    Outcome,
+    Presence,
+    Result,
+    Speed,
+    Timing,
+)
 
 VERSION = b"1"
 KIND_SYNC = b"s"  # room for asynchronous jobs, and for bodies by reference
@@ -24,6 +37,7 @@ LANE_OF = {mark: lane for lane, mark in LANES.items()}
 #   0 version(1)  1 kind(1)  2 lane(1)  3 attempts(1)  4 cost(7)  11 admitted ms(13)  24 deadline ms(13)
 #  37 front end(16)  53 id(32)  85 body
 HEADER = 85
+ONLY_INPUT = b"\x81\xa5input"  # msgpack: a map of one entry, and its name
 MAX_COST = 9_999_999
 
 FRAME_RESULTS = b"O"  # each output is packed by itself
@@ -48,7 +62,14 @@ def encode_job(job: Job) -> bytes:
         f"{cost:07d}{int(job.admitted * 1000):013d}{int(job.deadline * 1000):013d}{job.front_end:<16.16}{job.id:<32.32}"
     )
     marks = VERSION + KIND_SYNC + LANES[job.lane] + b"%d" % min(job.attempts, 9)
-    return marks + header.encode("ascii") + pack(job.input)
+    return marks + header.encode("ascii") + _body_of(job)
+
+
+def _body_of(job: Job) -> bytes:
+    """A map of `input` and `meta`; this is left out where there is none."""
+    if job.meta:
+        return pack({"input": job.input, "meta": dict(job.meta)})
+    return ONLY_INPUT + pack(job.input)
 
 
 def decode_job(data: bytes) -> Job:
@@ -57,6 +78,10 @@ def decode_job(data: bytes) -> Job:
     if len(data) <= HEADER or data[:1] != VERSION or not data[3:37].isdigit():
         raise WireError
     try:
+        body = unpack(data[HEADER:])
+        meta = body.get("meta", NO_META)
+        if meta is not NO_META and not is_table_of_texts(meta):
+            raise WireError
         return Job(
             lane=LANE_OF[data[2:3]],
             attempts=int(data[3:4]),
@@ -65,9 +90,10 @@ def decode_job(data: bytes) -> Job:
             deadline=int(data[24:37]) / 1000,
             front_end=data[37:53].decode("ascii").rstrip(),
             id=data[53:85].decode("ascii").rstrip(),
-            input=unpack(data[HEADER:]),
+            input=body["input"],
+            meta=meta,
         )
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, AttributeError) as error:
         raise WireError from error
 
 

@@ -38,7 +38,7 @@ GOLDEN_JOB = Job(
     deadline=1700000060.5,
 )
 GOLDEN_HEADER = b"1sb2000001717000000001231700000060500fedcba9876543210" + GOLDEN_JOB.id.encode()
-GOLDEN_BODY = b"\x82\xa3ids\xd7\x01\x05\x00\x00\x00\xff\xff\xff\xff\xa4lang\xa2ja"
+GOLDEN_BODY = b"\x81\xa5input\x82\xa3ids\xd7\x01\x05\x00\x00\x00\xff\xff\xff\xff\xa4lang\xa2ja"
 
 ids = st.text(HEX, min_size=32, max_size=32)
 times = st.integers(0, 9_999_999_999_999).map(lambda ms: ms / 1000)
@@ -62,6 +62,7 @@ jobs = st.builds(
     attempts=st.integers(0, 9),
     admitted=times,
     deadline=times,
+    meta=st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
 )
 timings = st.builds(Timing, queue=seconds, window=seconds, compute=seconds, batch_size=st.integers(1, 256))
 results = st.builds(Result, job_id=ids, output=values, timing=timings)
@@ -96,7 +97,7 @@ presences = st.builds(
 def test_a_job_survives_the_journey(job: Job) -> None:
     there_and_back = wire.decode_job(wire.encode_job(job))
 
-    assert there_and_back.input == job.input
+    assert (there_and_back.input, there_and_back.meta) == (job.input, job.meta)
     assert (there_and_back.id, there_and_back.front_end, there_and_back.lane) == (job.id, job.front_end, job.lane)
     assert (there_and_back.cost, there_and_back.attempts) == (job.cost, job.attempts)
     assert there_and_back.admitted == pytest.approx(job.admitted, abs=0.0011)
@@ -106,7 +107,21 @@ def test_a_job_survives_the_journey(job: Job) -> None:
 @patient
 @given(jobs)
 def test_every_header_has_the_same_width(job: Job) -> None:
-    assert wire.encode_job(job)[wire.HEADER :] == pack(job.input)
+    body = {"input": job.input} | ({"meta": job.meta} if job.meta else {})
+
+    assert wire.encode_job(job)[wire.HEADER :] == pack(body)
+
+
+def test_a_field_of_a_job_that_is_unknown_is_ignored() -> None:
+    data = GOLDEN_HEADER + pack({"colour": "red", "input": GOLDEN_JOB.input, 1: 2})
+
+    assert wire.decode_job(data) == GOLDEN_JOB
+
+
+@pytest.mark.parametrize("body", [{"meta": {}}, {"input": 1, "meta": {"a": 1}}, {"input": 1, "meta": ["a"]}, [1], 1])
+def test_a_body_without_input_or_with_meta_of_another_kind_is_a_wire_error(body: Any) -> None:
+    with pytest.raises(errors.WireError):
+        wire.decode_job(GOLDEN_HEADER + pack(body))
 
 
 def test_the_bytes_of_a_job_stay_as_they_are() -> None:
