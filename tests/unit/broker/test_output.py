@@ -114,7 +114,8 @@ def test_letters_that_an_encoding_lacks_are_replaced(encoding: str) -> None:
 def test_the_next_line_says_how_many_were_lost_before_it() -> None:
     program = (
         "import sys, structlog; from broker.common.logs import configure_logging;"
-        "from broker.common.output import never_fail; never_fail(); configure_logging('info'); log = structlog.get_logger();"
+        "from broker.common.output import never_fail;"
+        "never_fail(); configure_logging('info'); log = structlog.get_logger();"
         "[log.info('x' * 3000) for _ in range(60)]; print('said', flush=True); sys.stdin.readline(); log.info('again')"
     )
     with subprocess.Popen(
