@@ -1,6 +1,6 @@
 """How near the forward groups of one mixed batch come to sentences that were sorted by length beforehand.
 
-    python benchmarks/serving/packing.py [--model DIRECTORY] [--sentences 2000] [--batch 64] [--rounds 3] [--threads 1]
+    python benchmarks/encoders/packing.py [--model DIRECTORY] [--sentences 2000] [--batch 64] [--rounds 3] [--threads 1]
 
 Three ways through the same sentences (3 to 60 words) and the same embedding model, in turns:
     offline    all of them sorted by length, then cut into batches: what a file of known content allows

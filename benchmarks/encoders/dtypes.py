@@ -1,6 +1,6 @@
 """Sentence embeddings without padding, in fp32, bf16 and int8, against transformers on sentences sorted by length.
 
-    python -m benchmarks.encoders.run [--model DIRECTORY] [--sentences 2000] [--batch 64] [--rounds 2]
+    python -m benchmarks.encoders.dtypes [--model DIRECTORY] [--sentences 2000] [--batch 64] [--rounds 2]
 
 One thread, the same sentences (3 to 60 words) and batches for every way, in turns, batch by batch:
     before                 transformers' network in fp32, each batch padded to its longest sentence
@@ -26,7 +26,7 @@ from batcher.models.encoders.padded import Padded
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
 from benchmarks.lib.machine import describe
-from benchmarks.serving.packing import LONGEST, SHORTEST, WORDS
+from benchmarks.encoders.packing import LONGEST, SHORTEST, WORDS
 from demo.messages import SEED, Message, handwritten_messages, template_messages
 
 DTYPES = ("fp32", "bf16", "int8")

@@ -1,7 +1,7 @@
 """How fast translation is, beside HF generate and CTranslate2: the same weights, sentences and decoding, one thread.
 
-    python -m benchmarks.translation.run                     # everything, in about 25 minutes
-    python -m benchmarks.translation.run --part offline --part ceiling --json FILE
+    python -m benchmarks.translation.comparison                     # everything, in about 25 minutes
+    python -m benchmarks.translation.comparison --part offline --part ceiling --json FILE
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             found = PARTS[name](asked)
         except (WrongAnswers, NotReady, translation_large.NotMeasured) as error:
-            print(f"python -m benchmarks.translation.run: {name}: {error}", file=sys.stderr)
+            print(f"python -m benchmarks.translation.comparison: {name}: {error}", file=sys.stderr)
             return 1
         results[name] = {**found, "seconds": round(time.monotonic() - started), "load_before": others}
         asked.json.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def _large(asked: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def _encoders(asked: argparse.Namespace) -> Mapping[str, Any]:
-    from benchmarks.encoders import run as encoders
+    from benchmarks.encoders import dtypes as encoders
 
     directory = encoders.packaged_model()
     if directory is None:
@@ -168,7 +168,7 @@ def _say(line: str) -> None:
 
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.translation.run",
+        prog="python -m benchmarks.translation.comparison",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
