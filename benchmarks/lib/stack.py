@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 import redis
 
 from benchmarks.lib.broker_calls import by_command
+from benchmarks.lib.envelope import TEXT, envelope
 from broker.common.parent_death import parent_death_guard
 from broker.embedded import Server, embedded_server, free_port
 from broker.keys import Keys
@@ -64,9 +64,9 @@ class House:
         return self._start("front end", port, "server", "--port", str(port), "--metrics-port", "0")
 
     def start_bare(self) -> Child:
-        """`python -m benchmarks.lib.bare`."""
+        """`python -m benchmarks bare`."""
         port = free_port()
-        return self._start("bare", port, "benchmarks.lib.bare", "--port", str(port))
+        return self._start("bare", port, "benchmarks", "bare", "--port", str(port))
 
     def start_batcher(self, name: str, spec: str, *options: str) -> Child:
         """`python -m batcher`, serving under this name."""
@@ -76,8 +76,8 @@ class House:
 
     def wait_until_it_answers(self, server: Child, name: str) -> None:
         """`POST /models/NAME` is a 200. Raises `NotReady`."""
-        body = json.dumps({"payload": {"records": [{"id": "1", "text": "ready"}]}}).encode()
-        request = urllib.request.Request(f"{server.url}/models/{name}", body, {"Content-Type": "application/json"})
+        json = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{server.url}/models/{name}", envelope([TEXT]), json)
         give_up = time.monotonic() + READY_LIMIT
         while time.monotonic() < give_up:
             with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5.0):

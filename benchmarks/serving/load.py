@@ -1,7 +1,7 @@
 """Load for a Jitney that runs: how many requests it answers in a second, and how soon.
 
-    python -m benchmarks.serving.load --rate 200 --arrivals poisson --duration 30
-    python -m benchmarks.serving.load --concurrency 64
+    python -m benchmarks load --rate 200 --arrivals poisson --duration 30
+    python -m benchmarks load --concurrency 64
 """
 
 from __future__ import annotations
@@ -13,21 +13,18 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-if __name__ == "__main__":  # also as a file: its siblings are found from the root
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
+from benchmarks.lib.arguments import above, at_least, parser
 from benchmarks.lib.arrivals import KINDS, schedule
-from benchmarks.lib.http_client import HttpClient
+from benchmarks.lib.envelope import TEXT, envelope
+from benchmarks.lib.http_client import HttpClient, fast_run
 from benchmarks.lib.loops import Answer, Send, Sender
 from benchmarks.lib.summary import ANSWERED, Summary, summarise, text
 
-TEXT = "Life is like a box of chocolates."
 FAILED_RECORD = b'"error":{'  # cannot stand within a JSON string: its quotes would be escaped there
-Number = TypeVar("Number", int, float)
-Returned = TypeVar("Returned")
 Watch = Callable[[Sender], Coroutine[Any, Any, None]]
 
 
@@ -61,13 +58,9 @@ class Plan:
 
 def bodies(plan: Plan) -> list[bytes]:
     """The bodies to send in turn: every text is used, and the last body is filled up with the first ones."""
-    languages = dict(zip(("fromLang", "toLang"), plan.languages, strict=True)) if plan.languages else {}
-    filled = []
-    for first in range(0, len(plan.texts), plan.records):
-        numbers = [(first + offset) % len(plan.texts) for offset in range(plan.records)]
-        records = [{"id": str(at), "text": plan.texts[number]} for at, number in enumerate(numbers)]
-        filled.append(json.dumps({"payload": {**languages, "records": records}}, ensure_ascii=False).encode())
-    return filled
+    starts = range(0, len(plan.texts), plan.records)
+    filled = [*plan.texts, *islice(cycle(plan.texts), plan.records)]
+    return [envelope(filled[start : start + plan.records], plan.languages) for start in starts]
 
 
 def sending(client: HttpClient, path: str, bodies: Sequence[bytes]) -> Send:
@@ -133,13 +126,11 @@ async def show_progress(sender: Sender) -> None:
         print(f"\r{line:<78}", end="", file=sys.stderr, flush=True)
 
 
-def read_plan(arguments: Sequence[str] | None = None) -> tuple[Plan, Path | None]:
+def read_plan(arguments: Sequence[str]) -> tuple[Plan, Path | None]:
     """The plan that the command line asks for, and where its summary goes as JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.serving.load", description=(__doc__ or "").splitlines()[0]
-    )
-    add = parser.add_argument
-    loop = parser.add_mutually_exclusive_group(required=True)
+    command = parser("load", __doc__)
+    add = command.add_argument
+    loop = command.add_mutually_exclusive_group(required=True)
     loop.add_argument("--concurrency", type=above(0), help="closed loop: clients that each wait for their answer")
     loop.add_argument("--rate", type=above(0.0), help="open loop: requests a second, whatever comes back")
     add("--arrivals", choices=KINDS, default="poisson", help="of the open loop [default: poisson]")
@@ -151,16 +142,16 @@ def read_plan(arguments: Sequence[str] | None = None) -> tuple[Plan, Path | None
     add("--from-lang", help="language to translate from; goes with --to-lang")
     add("--to-lang", help="language to translate to")
     add("--duration", type=above(0.0), default=10.0, help="seconds to measure [default: 10]")
-    add("--warm-up", type=at_least_zero, default=2.0, help="seconds before that, not measured [default: 2]")
+    add("--warm-up", type=at_least(0.0), default=2.0, help="seconds before that, not measured [default: 2]")
     add("--timeout", type=above(0.0), default=10.0, help="seconds for a request from when it was due [default: 10]")
     add("--max-in-flight", type=above(0), default=512, help="of the open loop; more wait, and it counts [default: 512]")
     add("--seed", type=int, default=0, help="of the arrivals [default: 0]")
     add("--json", type=Path, metavar="FILE", help="write the plan and the summary there as well")
-    values = parser.parse_args(arguments)
+    values = command.parse_args(arguments)
     try:
         return _plan(values), values.json
     except (OSError, ValueError) as error:
-        parser.error(str(error))
+        command.error(str(error))
 
 
 def _plan(values: argparse.Namespace) -> Plan:
@@ -177,35 +168,7 @@ def _plan(values: argparse.Namespace) -> Plan:
     return Plan(**asked)
 
 
-def above(least: Number) -> Callable[[str], Number]:
-    """A reader of numbers of the same kind as `least` that refuses those not above it."""
-    kind = type(least)
-
-    def read(text: str) -> Number:
-        if not (number := kind(text)) > least:
-            raise argparse.ArgumentTypeError(f"above {least}, please")
-        return number
-
-    read.__name__ = kind.__name__  # argparse names it when the text is no number at all
-    return read
-
-
-def at_least_zero(text: str) -> float:
-    if not (number := float(text)) >= 0.0:
-        raise argparse.ArgumentTypeError("at least 0, please")
-    return number
-
-
-def fast_run(main: Coroutine[Any, Any, Returned]) -> Returned:
-    """Run it on uvloop where that is installed: half the client's own time."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main)
-    return uvloop.run(main)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """0 when anything was answered."""
     plan, file = read_plan(arguments)
     try:
@@ -222,10 +185,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if file:
         file.write_text(json.dumps({"plan": asdict(plan), "summary": asdict(summary)}, indent=2) + "\n")
     return 0 if summary.answered else 1
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -1,14 +1,13 @@
 """The spine measured: throughput beside bare Starlette, the broker's work for a batch, a lone client's latency.
 
-    python -m benchmarks.serving.spine --json spine.json
+    python -m benchmarks spine --json spine.json
 
 All of it runs on this machine in one go, two of each and interleaved: on a shared machine figures from two runs cannot
-be compared. `taskset -c 0,1 python -m benchmarks.serving.spine` holds it to two cores of a larger one.
+be compared. `taskset -c 0,1 python -m benchmarks spine` holds it to two cores of a larger one.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sys
@@ -17,15 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-if __name__ == "__main__":  # also as a file: its siblings are found from the root
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from benchmarks.lib import machine, wrk
+from benchmarks.lib.arguments import above, parser
 from benchmarks.lib.broker_calls import Reading, toll
-from benchmarks.lib.http_client import HttpClient, Reply
+from benchmarks.lib.envelope import TEXT, envelope
+from benchmarks.lib.http_client import HttpClient, Reply, Returned, fast_run
 from benchmarks.lib.stack import NAMESPACE, Child, House, NotReady, open_house
 from benchmarks.lib.summary import Spread, spread
-from benchmarks.serving.load import TEXT, Returned, above, fast_run
 from benchmarks.serving.spine_report import BARE, JITNEY, Around, Heap, Lone, Report, Saturated, markdown
 from broker.errors import BrokerUnavailable
 from broker.keys import Keys
@@ -79,8 +76,10 @@ def measure(plan: Plan, house: House) -> Report:
 
 
 def _saturate(plan: Plan, house: House, server: Child, name: str, batcher: Child | None = None) -> Saturated:
+    url, body = f"{server.url}/models/{NAME}", envelope([TEXT]).decode()
+
     def post() -> wrk.Burst:
-        return wrk.run(f"{server.url}/models/{NAME}", body(1), connections=plan.connections, seconds=plan.seconds)
+        return wrk.run(url, body, connections=plan.connections, seconds=plan.seconds)
 
     burst, spent = _counted(house, batcher, post)
     if burst.requests <= burst.refused:
@@ -136,7 +135,7 @@ def _around(spent: Reading) -> Around:
 
 async def _send_at_once(url: str, requests: int) -> None:
     with HttpClient(url) as client:
-        request = client.request("", body(RECORDS).encode())
+        request = client.request("", envelope([TEXT] * RECORDS))
         async with asyncio.timeout(ANSWER_LIMIT):
             replies = await asyncio.gather(*(client.send(request) for _ in range(requests)))
     for reply in replies:
@@ -146,7 +145,7 @@ async def _send_at_once(url: str, requests: int) -> None:
 async def _one_by_one(url: str, requests: int) -> Spread:
     took = []
     with HttpClient(url) as client:
-        request = client.request("", body(1).encode())
+        request = client.request("", envelope([TEXT]))
         for _ in range(WARM_UP + requests):
             started = time.perf_counter()
             async with asyncio.timeout(ANSWER_LIMIT):
@@ -163,29 +162,22 @@ def _expect_ok(url: str, reply: Reply) -> None:
         raise NotMeasured(f"{url} answered {reply.status}: {reply.body[:300].decode(errors='replace')}")
 
 
-def body(records: int) -> str:
-    """The envelope with so many records."""
-    return json.dumps({"payload": {"records": [{"id": str(at), "text": TEXT} for at in range(records)]}})
-
-
-def read_plan(arguments: Sequence[str] | None = None) -> tuple[Plan, Path | None]:
+def read_plan(arguments: Sequence[str]) -> tuple[Plan, Path | None]:
     """The plan that the command line asks for, and where the report goes as JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.serving.spine", description=(__doc__ or "").splitlines()[0]
-    )
-    add = parser.add_argument
+    command = parser("spine", __doc__)
+    add = command.add_argument
     add("--rounds", type=above(0), default=2, help="times that everything is measured [default: 2]")
     add("--seconds", type=above(0), default=10, help="of each run of wrk [default: 10]")
     add("--connections", type=above(0), default=256, help="of wrk [default: 256]")
     add("--requests", type=above(0), default=500, help="of the lone client in each round [default: 500]")
     add("--batches", type=above(0), default=128, help="in a heap whose calls to the broker are counted [default: 128]")
     add("--json", type=Path, metavar="FILE", help="write the report there as well")
-    values = vars(parser.parse_args(arguments))
+    values = vars(command.parse_args(arguments))
     file = values.pop("json")
     return Plan(**values), file
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """0 when everything could be measured, whatever the figures are."""
     plan, file = read_plan(arguments)
     try:
@@ -193,16 +185,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with open_house() as house:
             report = measure(plan, house)
     except (wrk.WrkFailed, NotReady, NotMeasured, BrokerUnavailable, OSError) as error:
-        print(f"python -m benchmarks.serving.spine: {error}", file=sys.stderr)
+        print(f"python -m benchmarks spine: {error}", file=sys.stderr)
         return 1
     print(markdown(report))
     if file:
         file.write_text(json.dumps({**asdict(report), "share": report.share}, indent=2) + "\n")
     return 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)  # everything that was started has been ended on the way here

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.lib.broker_calls import Toll, commands_a_job, together, trips_a_job
+from benchmarks.lib.markdown import table
 from benchmarks.lib.summary import Spread
 from benchmarks.lib.wrk import Burst
 
@@ -157,11 +158,3 @@ def _latency(report: Report) -> Iterable[str]:
     yield "**A lone client** (one connection, the next request when the last is answered; the model takes 10 ms)"
     yield ""
     yield from table(f"server|requests|p50 ms|p90 ms|p99 ms|max ms|{AROUND}", rows)
-
-
-def table(columns: str, rows: Iterable[Sequence[str]]) -> Iterable[str]:
-    names = columns.split("|")
-    yield f"| {' | '.join(names)} |"
-    yield f"|{' --- |' * len(names)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"

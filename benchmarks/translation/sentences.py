@@ -7,7 +7,8 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.translation.weights import END, SPECIALS, Size
+from benchmarks.lib.pieces_model import SPECIALS
+from benchmarks.translation.weights import END, Size
 
 SHORTEST, LONGEST = 5, 60  # tokens of an answer
 STRETCH = (0.75, 1.33)  # an answer's length by its source's: as translations do, so sorting by source does help

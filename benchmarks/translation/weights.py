@@ -1,14 +1,14 @@
 """Seeded random M2M100 checkpoints, as directories of the hub's layout: speed does not depend on what was learned.
 
-python -m benchmarks.translation.weights --size mid --directory weights
+    python -m benchmarks weights --size mid --directory weights
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,10 @@ import torch
 import transformers
 from transformers import GenerationConfig, M2M100Config, M2M100ForConditionalGeneration
 
-from benchmarks.lib.pieces_model import pieces_model
+from benchmarks.lib.arguments import parser
+from benchmarks.lib.pieces_model import SPECIALS, pieces_model
 
 CACHE = Path(tempfile.gettempdir()) / "jitney-benchmark-translation-2"  # 2: with pieces
-SPECIALS = ("<s>", "<pad>", "</s>", "<unk>")
 PAD, END = 1, 2
 LANGUAGES, SPARE = 100, 8  # rows of the embedding after the pieces: one a language, and some for nobody
 LONGEST = 1024  # tokens of a text
@@ -107,13 +107,11 @@ def _config(size: Size) -> M2M100Config:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.translation.weights", description=__doc__)
-    parser.add_argument("--size", choices=SIZES, default="mid", help="[default: %(default)s]")
-    parser.add_argument("--directory", type=Path, default=CACHE, help="where it goes [default: %(default)s]")
-    arguments = parser.parse_args()
-    print(checkpoint(arguments.size, arguments.directory))
-
-
-if __name__ == "__main__":
-    main()
+def main(arguments: Sequence[str]) -> int:
+    """Prints where it is."""
+    command = parser("weights", __doc__)
+    command.add_argument("--size", choices=SIZES, default="mid", help="[default: %(default)s]")
+    command.add_argument("--directory", type=Path, default=CACHE, help="where it goes [default: %(default)s]")
+    asked = command.parse_args(arguments)
+    print(checkpoint(asked.size, asked.directory))
+    return 0

@@ -1,0 +1,46 @@
+"""`python -m benchmarks NAME`: every measurement by its name. Each module is imported only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+
+# Name → the module whose `main(arguments)` does it, and what it says.
+COMMANDS = {
+    "load": ("serving.load", "requests a second and latencies of a Jitney that runs: open or closed loop"),
+    "stress_test": ("serving.stress_test", "one POST /translation every so often: how many are answered, how soon"),
+    "spine": ("serving.spine", "the whole path beside bare Starlette; starts everything itself, needs wrk"),
+    "bare": ("lib.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),
+    "translation": ("translation.comparison", "the translation engine beside HF generate and CTranslate2"),
+    "weights": ("translation.weights", "the random M2M100 checkpoints that translation is measured with"),
+    "encoders": ("encoders.dtypes", "sentence embeddings in fp32, bf16 and int8 beside transformers"),
+    "packing": ("encoders.packing", "forward groups beside batches that were sorted by length beforehand"),
+}
+USAGE = "\n".join(
+    [
+        "usage: python -m benchmarks NAME [option ...]     (python -m benchmarks NAME --help lists the options)\n",
+        *(f"  {name:<13}{summary}" for name, (_, summary) in COMMANDS.items()),
+    ]
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit status of the measurement; 2 for a name that is none."""
+    name, *rest = arguments or ["--help"]
+    if name in ("-h", "--help"):
+        print(USAGE)
+        return 0
+    if name not in COMMANDS:
+        nearest = "".join(f"; did you mean {found}?" for found in get_close_matches(name, COMMANDS, n=1, cutoff=0.4))
+        print(f"python -m benchmarks: no measurement is called {name!r}{nearest}\n\n{USAGE}", file=sys.stderr)
+        return 2
+    try:
+        return int(import_module(f"benchmarks.{COMMANDS[name][0]}").main(rest))
+    except KeyboardInterrupt:
+        return 130  # whatever was started has been ended on the way here
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
