@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 import operator
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from batcher.engines.bisection import Bisection, halves
+from batcher.engines.bisection import Bisection
 from batcher.engines.engine import Done, StepStats
 from batcher.engines.failures import NOT_TRIED, ComputeFailure, Kind
 from batcher.models.contract import Input, Model, Output
@@ -115,14 +114,12 @@ class _Batch:
     def __init__(self, engine: BatchEngine, rows: Sequence[_Row]) -> None:
         self.stats = StepStats()
         self._engine = engine
-        self._inquiry = Bisection(len(rows))
-        self._waiting: deque[Sequence[_Row]] = deque(engine.packed(rows))
+        self._groups = Bisection(engine.packed(rows))
         self._done: list[Done] = []
 
     def compute(self) -> list[Done]:
-        while self._waiting and not self._inquiry.is_hopeless():
-            self._compute_group(self._waiting.popleft())
-        self._give_up()
+        while group := self._groups.next_group():
+            self._compute_group(group)
         self._learn()
         return self._done
 
@@ -135,7 +132,7 @@ class _Batch:
         elif len(outcome) != len(group):
             self._reject(group, f"{len(outcome)} outputs for {len(group)} inputs")
         else:
-            self._inquiry.answered()
+            self._groups.ended({row.job.id for row in group})
             for row, output in zip(group, outcome, strict=True):
                 self._answer(row, output)
 
@@ -167,32 +164,28 @@ class _Batch:
         self.stats.forward_seconds += seconds
 
     def _meet(self, trouble: ComputeFailure, group: Sequence[_Row]) -> None:
-        if trouble.kind is not Kind.INVALID:
-            # An invalid input is an answer from a model in good health; a thousand of them say nothing about it.
-            self._inquiry.failed()
         self.stats.out_of_memory += trouble.kind is Kind.MEMORY
         self.stats.failed += trouble.kind is not Kind.MEMORY
-        if len(group) == 1:
-            self._fail(group, trouble)
-        elif trouble.kind is Kind.MEMORY:
-            self._make_smaller(group)
+        if trouble.kind is Kind.MEMORY and len(group) > 1:
+            lost = self._make_smaller(group)
         else:
-            self._waiting.extendleft(reversed(halves(group)))
+            # An invalid input is an answer from a model in good health; a thousand of them say nothing about it.
+            lost = self._groups.open(group, says_broken=trouble.kind is not Kind.INVALID)
+        alone = group[0] if len(group) == 1 else None
+        for row in lost:
+            self._fail([row], trouble if row is alone else NOT_TRIED)
 
-    def _make_smaller(self, group: Sequence[_Row]) -> None:
+    def _make_smaller(self, group: Sequence[_Row]) -> list[_Row]:
         """This group and those that wait, each cut to what is now believed to fit. Suspects stay on their own."""
         self._engine.budget.did_not_fit(self._engine.size(group))
         log.warning("forward group did not fit", jobs=len(group), padded_tokens=self._engine.size(group))
-        self._waiting = deque(part for waiting in (group, *self._waiting) for part in self._engine.packed(waiting))
+        return self._groups.repack(group, self._engine.packed)
 
     def _reject(self, group: Sequence[_Row], answered: str) -> None:
         # Which output belongs to which input can no longer be told, and a smaller group would guess again.
         message = f"the model answered with {answered}"
+        self._groups.drop({row.job.id for row in group})
         self._fail(group, ComputeFailure(kind=Kind.ERROR, message=message, error=message))
-
-    def _give_up(self) -> None:
-        for group in self._waiting:
-            self._fail(group, NOT_TRIED)
 
     def _fail(self, group: Sequence[_Row], trouble: ComputeFailure) -> None:
         for row in group:

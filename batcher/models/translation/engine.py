@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Sequence
 import structlog
 import torch
 
+from batcher.engines.bisection import Bisection
 from batcher.engines.engine import Done, StepStats
 from batcher.engines.failures import NOT_TRIED, OVERFLOWN, ComputeFailure, Kind
 from batcher.models.contract import InvalidInput, Output
 from batcher.models.layers.tensors import memory_errors
-from batcher.models.translation.bisection import Trials
 from batcher.models.translation.decode_group import Ended
 from batcher.models.translation.decode_groups import DecodeGroups
 from batcher.models.translation.decoding import Decoding
@@ -56,8 +56,8 @@ class InFlight:
         self._network, self._decoding, self._reader, self._guard = network, decoding, reader, guard
         self._progress, self._clock = progress, clock
         self._waiting = Scheduler()
-        self._trials = Trials()  # of rows that could not be decoded together: each group is alone in the card
-        self._apart = Trials()  # of texts that could not be encoded together, beside the rows under way
+        self._trials = Bisection[Flight]()  # of rows that could not be decoded together: each group runs alone
+        self._apart = Bisection[Flight]()  # of texts that could not be encoded together, beside the rows under way
         self._cohorts = DecodeGroups(network, decoding)
         self._slots, self._budget = TokenBudget(), TokenBudget()  # what the memory has taught of rows, and of encoding
         self._done: list[Done] = []
@@ -187,7 +187,12 @@ class InFlight:
     # ComputeFailure
 
     def _meet(
-        self, trouble: ComputeFailure, flights: Sequence[Flight], trials: Trials, *, while_encoding: bool = False
+        self,
+        trouble: ComputeFailure,
+        flights: Sequence[Flight],
+        trials: Bisection[Flight],
+        *,
+        while_encoding: bool = False,
     ) -> None:
         self.last.out_of_memory += trouble.kind is Kind.MEMORY
         self.last.failed += trouble.kind is Kind.ERROR
@@ -197,6 +202,8 @@ class InFlight:
         # Those that had joined already leave again: their group is struck whole.
         ids = {flight.job.id for flight in flights}
         self._cohorts.drop(ids)
+        for flight in flights:
+            flight.start_over()
         lost = trials.open(flights)
         for flight in lost:
             self._fail(flight.job.id, trouble if len(lost) == 1 else NOT_TRIED, tokens=flight.tokens)
