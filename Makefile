@@ -25,7 +25,7 @@ QUIET := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-faults soak check format coverage settings demo-models clean
+.PHONY: help serve test test-faults soak mutants check format coverage settings demo-models clean
 
 help: ## Show this list
 	@echo 'make <command>   (PYTHON=python3.12 chooses the interpreter, TORCH_INDEX=<url> the index torch comes from)'
@@ -42,6 +42,9 @@ test-faults: $(DEV) ## Break real brokers, batchers and front ends, and see that
 
 soak: $(DEV) ## Load and random faults for MINUTES=10, and what they left behind (ARGS="--seed 7" repeats their order)
 	@$(QUIET) $(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(ARGS)
+
+mutants: $(DEV) ## Put 200 small faults into the code, one at a time, and see whether tests notice (ARGS="--seed 7 --subject wire")
+	@$(QUIET) $(BIN)/python -m tests.mutants $(ARGS)
 
 check: $(DEV) ## Check style (ruff), types (mypy, strict) and who imports whom (import-linter)
 	@$(BIN)/ruff check .
