@@ -17,8 +17,10 @@ from server.codecs.pool import CodecPool
 from server.fleet.codec_cache import CodecCache, MakeCodec
 from server.fleet.discovery import Discovery
 from server.requests.admission import Outbox
+from server.requests.breaker import CircuitBreaker
 from server.requests.pending import PendingRequests
 from server.requests.reader import Reader
+from server.requests.reencoding import Reencoder
 from server.requests.writer import Writer
 
 log = structlog.get_logger("server.broker_tasks")
@@ -36,7 +38,7 @@ class Task(Protocol):
 
 
 class BrokerTasks:
-    """The door, and the tasks behind it."""
+    """Who waits for which job, and the tasks that bring the jobs and their outcomes."""
 
     def __init__(
         self,
@@ -52,11 +54,15 @@ class BrokerTasks:
     ) -> None:
         outbox = Outbox()
         self.pool = CodecPool()
-        self.pending = PendingRequests(front_end, outbox, clock, self.pool.encode)
+        self.breaker = CircuitBreaker(outbox, clock)
+        self.pending = PendingRequests(front_end, outbox, self.breaker)
         self.codec_cache = CodecCache(make_codec, clock)
-        self.discovery = Discovery(self.pending, self.codec_cache, clock, sleep, address, defaults)
+        reencoder = Reencoder(self.pending, self.pool.encode)
+        self.discovery = Discovery(
+            self.pending, self.breaker, reencoder, self.codec_cache, clock, sleep, address, defaults
+        )
         self.reader = Reader(self.pending, clock, sleep, address)
-        self.writer = Writer(self.pending, outbox, clock, sleep)
+        self.writer = Writer(outbox, self.breaker, clock, sleep)
         self._connect = connect
         self._on_unfit = on_unfit
         self._clock = clock
@@ -91,7 +97,7 @@ class BrokerTasks:
                 await self._sleep(crashes.pause())
 
     async def keep_codec_cache(self) -> None:
-        """Connect when the library wants something. Nothing else hangs on that connection, and it is a new one each
+        """Connect when the codec cache wants something. Nothing else hangs on that connection, and it is a new one each
         time: after a failover an idle one would lead to the old server."""
         backoff = Backoff()
         while True:
@@ -114,7 +120,7 @@ class BrokerTasks:
         why = self.discovery.miss(error)
         if is_news:
             log.warning("broker not reached", task=name, reason=str(why))
-        self.pending.close()
+        self.breaker.open()
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -96,17 +96,17 @@ def headers(problem: Problem, length: int) -> list[tuple[bytes, bytes]]:
     """The headers that belong to the document; 429 and 503 always say when to come back, 408 and 431 that it ends."""
     found = [(b"content-type", MEDIA_TYPE), (b"content-length", b"%d" % length)]
     if problem.status in ASKS_TO_COME_BACK:
-        found.append((b"retry-after", b"%d" % retry_after(problem.retry_after)))
+        found.append((b"retry-after", b"%d" % whole_seconds(problem.retry_after)))
     if problem.status in ENDS_THE_CONNECTION:
         found.append((b"connection", b"close"))
     return found
 
 
-def retry_after(seconds: float | None) -> int:
-    """Whole seconds for the header, at least one. An unknown wait is one second."""
-    return math.ceil(min(max(seconds or SHORTEST_RETRY, SHORTEST_RETRY), LONGEST_RETRY))
+def whole_seconds(wait: float | None) -> int:
+    """A wait as `Retry-After` has it: whole seconds, at least one. An unknown wait is one second."""
+    return math.ceil(min(max(wait or SHORTEST_RETRY, SHORTEST_RETRY), LONGEST_RETRY))
 
 
-def patience(outage: float) -> float:
-    """Seconds to wait for something that has been away for `outage` seconds: half as long again, within reason."""
+def retry_after(outage: float) -> float:
+    """Seconds until one should ask again for what has been away for `outage` seconds: half as long, within reason."""
     return min(max(outage / 2, SHORTEST_RETRY), LONGEST_RETRY / 2)

@@ -44,5 +44,5 @@ class FrontEnd:
     def directory(self) -> Directory:
         """The models as the last look showed them. Raises `Problem` before the broker was met."""
         if not self.tasks.discovery.has_met_broker:
-            raise self.pending.broker_is_away()
+            raise self.tasks.breaker.problem()
         return self.tasks.discovery.directory

@@ -1,4 +1,4 @@
-"""Which models live, by card: what one look at the registry means. Pure."""
+"""Which models live, by card: what one look at the broker means. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import count
 
 from broker.messages import Announcement, Fleet, ModelCard
 from server.codecs.contract import Codec
-from server.errors import Problem, patience
+from server.errors import Problem, retry_after
 from server.fleet.capacity import UNKNOWN, Capacity
 from server.fleet.defaults import chosen
 from server.fleet.names import rivals, sorted_out
@@ -62,7 +62,7 @@ class Directory:
         if self.listed and name not in self.known:  # without any card nobody can say that there is no such model
             raise Problem("unknown_model", f"There is no model {name[:SHOWN]!r}. {_live_models(self.served)}")
         away = now - self.missing_since.get(name, self.since)
-        raise Problem("no_batcher", f"No batcher serves {name[:SHOWN]!r} at the moment.", retry_after=patience(away))
+        raise Problem("no_batcher", f"No batcher serves {name[:SHOWN]!r} at the moment.", retry_after=retry_after(away))
 
     def for_task(self, task: str, name: str | None, now: float) -> Served:
         """The model of this task: the named one, else the default and never another in its place. Raises `Problem`."""
@@ -71,7 +71,7 @@ class Directory:
         default = self.default(task)
         if default is None or not self.is_served(task, default):
             since = self._missing_since(task) if default is None else self.missing_since.get(default, self.since)
-            raise Problem("no_batcher", self._why_none(task, default), retry_after=patience(now - since))
+            raise Problem("no_batcher", self._why_none(task, default), retry_after=retry_after(now - since))
         return self._whose_turn(default)
 
     def _whose_turn(self, name: str) -> Served:

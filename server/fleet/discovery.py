@@ -14,18 +14,18 @@ from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.messages import Fleet
 from server.fleet.codec_cache import CodecCache
-from server.fleet.directory import Directory, Served
+from server.fleet.directory import Directory
 from server.fleet.names import differences
+from server.requests.breaker import CircuitBreaker
 from server.requests.pending import PendingRequests
-from server.requests.request import PendingRequest
+from server.requests.reencoding import Reencoder
 
 log = structlog.get_logger("server.fleet.discovery")
 
 PERIOD = 0.5  # seconds between looks
 GRACE = 0.1  # seconds that a look waits for codecs: most are made by then, and no caller meets half a model
-FAILURES = 2  # looks that fail in a row close the door
+FAILURES = 2  # looks that fail in a row open the circuit breaker
 ANOTHER_NAME = "two models need two names: start one of them with another --name"
-AT_ONCE = 32  # answers renewed before others get their turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +37,13 @@ class Absence:
 
 
 class Discovery:
-    """Keeps the directory; opens the door when the broker answers."""
+    """Keeps the directory. Closes the circuit breaker when the broker answers."""
 
     def __init__(
         self,
         pending: PendingRequests,
+        breaker: CircuitBreaker,
+        reencoder: Reencoder,
         codec_cache: CodecCache,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -49,11 +51,12 @@ class Discovery:
         defaults: Mapping[str, str] | None = None,
     ) -> None:
         self._pending = pending
+        self._breaker = breaker
+        self._reencoder = reencoder
         self._codec_cache = codec_cache
         self._clock = clock
         self._sleep = sleep
         self._address = address  # the broker's, without a password
-        self._reencodings: set[asyncio.Task[None]] = set()
         self._epoch = ""
         self._failures = 0
         self.directory = Directory(fixed=defaults or {})
@@ -69,11 +72,10 @@ class Discovery:
                 self.ticked = self._clock()
                 await self._sleep(PERIOD)
         finally:
-            for renewal in self._reencodings:
-                renewal.cancel()
+            self._reencoder.stop()
 
     async def try_to_look(self, broker: FrontEndBroker) -> None:
-        """One look; when several fail in a row the door closes."""
+        """One look; when several fail in a row the circuit breaker opens."""
         try:
             await self._look_again(broker)
         except BrokerError as error:
@@ -81,9 +83,9 @@ class Discovery:
             why = self.miss(error)
             if self._failures == 1:  # /readyz says so already, and not why
                 log.info("broker missed", task="registry", reason=str(why))
-            if self._failures >= FAILURES and self._pending.is_open:
+            if self._failures >= FAILURES and not self._breaker.is_open:
                 log.warning("broker lost", task="registry", reason=str(why))
-                self._pending.close()
+                self._breaker.open()
 
     async def _look_again(self, broker: FrontEndBroker) -> None:
         """A connection that broke says little of the broker: on a new one it may answer at once."""
@@ -112,16 +114,16 @@ class Discovery:
         self._tell_of_names(before)
         self._greet()
         is_empty_again = self._remember(fleet.epoch)
-        await self._reencode_orphans()
+        await self._reencoder.reencode_orphans(self.directory.successor)
         await self._settle_defaults(broker, before if is_empty_again else self.directory, fleet, again=is_empty_again)
 
     def _greet(self) -> None:
-        if not self._pending.is_open:
+        if self._breaker.is_open:
             log.info("broker met" if not self.has_met_broker else "broker is back")
         self._failures = 0
         self.absence = None
         self.has_met_broker = True
-        self._pending.open()
+        self._breaker.close()
 
     def _remember(self, epoch: str) -> bool:
         """Another epoch means that the broker came back empty: what waits has to be brought to it again."""
@@ -149,19 +151,3 @@ class Discovery:
             if differing := before.rivals.get(name) != cards and differences(cards):
                 revisions = [card.revision for card in cards]
                 log.warning("models differ", name=name, revisions=revisions, differ_in=differing, remedy=ANOTHER_NAME)
-
-    async def _reencode_orphans(self) -> None:
-        """What waits for a revision that nobody serves any more is encoded for the one that lives."""
-        for number, answer in enumerate(self._pending.waiting, start=1):
-            successor = self.directory.successor(answer.served.card)
-            if successor is not None:
-                self._begin_reencoding(answer, successor)
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
-        if self._reencodings:
-            await asyncio.wait(self._reencodings, timeout=PERIOD)  # long texts take longer; looks go on meanwhile
-
-    def _begin_reencoding(self, answer: PendingRequest, successor: Served) -> None:
-        renewal = asyncio.create_task(self._pending.reencode(answer, successor))
-        self._reencodings.add(renewal)
-        renewal.add_done_callback(self._reencodings.discard)

@@ -50,15 +50,15 @@ def _turns(front_end: FrontEnd, task: str, ticked: float, limit: float, done: st
 
 
 def _broker(front_end: FrontEnd) -> Check:
-    """One failed look is enough to say so: the door waits for a second one, which on a link that is half open comes
-    seconds later."""
-    registry = front_end.tasks.discovery
-    if front_end.pending.is_open and registry.absence is None:
+    """One failed look is enough to say so: the circuit breaker waits for a second one, which on a half-open connection
+    comes seconds later."""
+    discovery = front_end.tasks.discovery
+    if discovery.absence is None and not front_end.tasks.breaker.is_open:
         return Check("broker", True, "answers")
-    said = "does not answer" if registry.has_met_broker else "has not been met yet"
-    if registry.absence is None:
+    said = "does not answer" if discovery.has_met_broker else "has not been met yet"
+    if discovery.absence is None:
         return Check("broker", False, said)
-    return Check("broker", False, f"{said}, for {front_end.clock() - registry.absence.since:.0f} s")
+    return Check("broker", False, f"{said}, for {front_end.clock() - discovery.absence.since:.0f} s")
 
 
 def _models(front_end: FrontEnd) -> Sequence[Check]:

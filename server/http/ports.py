@@ -63,11 +63,11 @@ def registry(front_end: FrontEnd) -> CollectorRegistry:
 
 def momentary(front_end: FrontEnd) -> Iterator[Metric]:
     """What is so at this moment."""
-    pending = front_end.pending
+    pending, is_up = front_end.pending, not front_end.tasks.breaker.is_open
     yield GaugeMetricFamily("jitney_requests_waiting", "Requests that wait for outcomes", len(pending))
     held = front_end.bytes_in_hand.held
     yield GaugeMetricFamily("jitney_bytes_in_hand", "Bytes of requests that arrive, are in work or go out", held)
-    yield GaugeMetricFamily("jitney_broker_up", "1 while the broker answers", float(pending.is_open))
+    yield GaugeMetricFamily("jitney_broker_up", "1 while the broker answers", float(is_up))
     yield GaugeMetricFamily("jitney_draining", "1 between SIGTERM and the end", float(front_end.is_draining))
     yield CounterMetricFamily("jitney_outcomes_unclaimed", "Outcomes nobody waited for any more", pending.unclaimed)
 

@@ -17,42 +17,42 @@ CANCELS_A_TRIP = 1_000
 
 
 class Admission:
-    """The jobs of one answer that are to be admitted together, for the revision they were encoded for."""
+    """The jobs of one request that are to be admitted together, for the revision they were encoded for."""
 
-    __slots__ = ("_generation", "answer", "is_again", "jobs", "model")
+    __slots__ = ("_generation", "is_again", "jobs", "model", "request")
 
-    def __init__(self, answer: PendingRequest, jobs: Sequence[Job]) -> None:
-        self.answer = answer
-        self._generation = answer.generation
-        self.is_again = answer.may_be_queued  # it was taken once, so it is not too late now
+    def __init__(self, request: PendingRequest, jobs: Sequence[Job]) -> None:
+        self.request = request
+        self._generation = request.generation
+        self.is_again = request.may_be_queued  # it was taken once, so it is not too late now
         self.jobs = jobs
-        self.model = answer.served.card.key
+        self.model = request.served.card.key
 
     @property
     def is_current(self) -> bool:
-        """False once its answer was encoded anew: that has a admission of its own, and nobody waits for these jobs."""
-        return self._generation == self.answer.generation
+        """False once the request was encoded anew: it has another admission then, and nobody waits for these jobs."""
+        return self._generation == self.request.generation
 
     def refuse(self, problem: Problem) -> None:
-        """The broker has not taken it, so its answer ends here."""
+        """The broker has not taken these jobs, so their request ends here."""
         if self.is_current:
-            self.answer.may_be_queued = False
-            self.answer.refuse(problem)
+            self.request.may_be_queued = False
+            self.request.refuse(problem)
 
     def is_wanted(self, now: float) -> bool:
         """Somebody waits for these jobs."""
-        return self.is_current and self.answer.is_awaited and self.answer.deadline > now
+        return self.is_current and self.request.is_awaited and self.request.deadline > now
 
-    def request(self, now: float) -> AdmitRequest:
+    def message(self, now: float) -> AdmitRequest:
         """As the broker wants it; the time left is counted when the trip begins."""
-        time_left, served = self.answer.deadline - now, self.answer.served
+        time_left, served = self.request.deadline - now, self.request.served
         jobs, tokens = served.capacity, served.token_capacity
         bounds = {} if self.is_again else self._bounds(time_left)
         return AdmitRequest(
             model=self.model,
             jobs=self.jobs,
             time_left=time_left,
-            lane=self.answer.lane,
+            lane=self.request.lane,
             room=jobs.room,
             batch=jobs.batch,
             room_tokens=tokens.room,
@@ -62,7 +62,7 @@ class Admission:
 
     def _bounds(self, time_left: float) -> dict[str, int | None]:
         """What may be before it, by both counts."""
-        served, cost = self.answer.served, sum(job.cost for job in self.jobs)
+        served, cost = self.request.served, sum(job.cost for job in self.jobs)
         return {
             "most_ahead": served.capacity.most_ahead(time_left, len(self.jobs)),
             "most_tokens_ahead": served.token_capacity.most_ahead(time_left, cost),
@@ -70,7 +70,7 @@ class Admission:
 
 
 class Outbox:
-    """Parcels and cancellations, oldest first, and an event that says there are some."""
+    """Admissions and cancellations, oldest first, and an event that says there are some."""
 
     def __init__(self) -> None:
         self._admissions: list[Admission] = []

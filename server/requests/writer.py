@@ -11,9 +11,10 @@ import structlog
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
 from broker.messages import Cancel, FailureCode, Verdict
-from server.errors import INTERNAL_DETAIL, Problem, patience
+from server.errors import INTERNAL_DETAIL, Problem, retry_after
 from server.requests.admission import Admission, Outbox
-from server.requests.pending import PendingRequests
+from server.requests.breaker import CircuitBreaker
+from server.requests.refusals import refusal
 
 log = structlog.get_logger("server.requests.writer")
 
@@ -26,13 +27,13 @@ class Writer:
 
     def __init__(
         self,
-        pending: PendingRequests,
         outbox: Outbox,
+        breaker: CircuitBreaker,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._pending = pending
         self._outbox = outbox
+        self._breaker = breaker
         self._clock = clock
         self._sleep = sleep
         self._sequence = 0
@@ -55,7 +56,7 @@ class Writer:
     async def _deliver(
         self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
     ) -> None:
-        """One trip; whatever comes of it, every admission's answer is told."""
+        """One trip; whatever comes of it, every request that it carries is told."""
         try:
             verdicts = await self._admit(broker, admissions, cancelled)
         except BrokerFull:
@@ -65,20 +66,20 @@ class Writer:
             self._outbox.keep(cancelled)
             self._give_up(admissions, error)
         except Exception:
-            await self._find_the_guilty(broker, admissions, cancelled)
+            await self._deliver_each(broker, admissions, cancelled)
         else:
             self._full_since = None
             self._outbox.put_back(admissions[len(verdicts) :])
             for admission, verdict in zip(admissions, verdicts, strict=False):
-                if admission.is_current:
-                    self._pending.judge(admission.answer, verdict)
+                if verdict.refusal is not None:
+                    self._refuse(admission, verdict)
 
     async def _admit(
         self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
     ) -> Sequence[Verdict]:
         self._sequence += 1
         for admission in admissions:
-            admission.answer.may_be_queued = True
+            admission.request.may_be_queued = True
         began = self._clock()
         try:
             return await self._ask(broker, admissions, cancelled)
@@ -107,24 +108,28 @@ class Writer:
     ) -> Sequence[Verdict]:
         # Counted anew each time: a trip that was lost takes seconds, and no job may outlive the one who waits for it.
         now = self._clock()
-        return await broker.admit(self._sequence, [admission.request(now) for admission in admissions], cancelled)
+        return await broker.admit(self._sequence, [admission.message(now) for admission in admissions], cancelled)
+
+    def _refuse(self, admission: Admission, verdict: Verdict) -> None:
+        request = admission.request
+        admission.refuse(refusal(request, verdict, request.deadline - self._clock()))
 
     def _refuse_as_full(self, admissions: Sequence[Admission]) -> None:
         if self._full_since is None:
             self._full_since = self._clock()
             log.error("broker full")
-        waits = patience(self._clock() - self._full_since)
+        wait = retry_after(self._clock() - self._full_since)
         for admission in admissions:
             detail = "The broker is out of memory and takes no new jobs."
-            admission.refuse(Problem(FailureCode.BROKER_FULL, detail, retry_after=waits))
+            admission.refuse(Problem(FailureCode.BROKER_FULL, detail, retry_after=wait))
 
     def _give_up(self, admissions: Sequence[Admission], error: BrokerError) -> None:
         log.warning("broker lost", task="writer", reason=str(error), refused=len(admissions))
-        self._pending.close()
+        self._breaker.open()
         for admission in admissions:
-            self._pending.turn_away(admission.answer)
+            admission.request.refuse(self._breaker.problem())
 
-    async def _find_the_guilty(
+    async def _deliver_each(
         self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
     ) -> None:
         """Some admission cannot travel: alone each harms nobody else."""

@@ -33,12 +33,12 @@ from server.app import create_app
 from server.broker_tasks import BrokerTasks
 from server.codecs.contract import CodecError, Piece, Plan
 from server.codecs.work import UNBOUNDED, Work
-from server.fleet import discovery as registry
+from server.fleet import discovery
 from server.fleet.discovery import PERIOD
 from server.front_end import FrontEnd
 from server.settings import ServerSettings
 
-registry.GRACE = 2.0  # seconds: the one look waits for its codecs also where the machine is busy
+discovery.GRACE = 2.0  # seconds: the one look waits for its codecs also where the machine is busy
 
 TIMING = Timing(queue=0.003, window=0.001, compute=0.0214, batch_size=17)
 
@@ -172,7 +172,7 @@ class ScriptedBroker:
 
 
 @dataclass
-class House:
+class RunningFrontEnd:
     """A front end that is up, its broker, and a client that talks to it."""
 
     front_end: FrontEnd
@@ -218,7 +218,7 @@ class House:
         await self.app(scope, receive, send)
 
     async def look(self) -> None:
-        """What the registry task does every half second, now."""
+        """What the discovery task does every half second, now."""
         await self.front_end.tasks.discovery.look(self.broker)
 
     async def until(self, is_true: Callable[[], Any]) -> None:
@@ -232,8 +232,8 @@ async def never(seconds: float) -> None:
     await asyncio.Event().wait()
 
 
-async def patient(seconds: float) -> None:
-    """No time for pauses after errors; the registry's own pause never ends."""
+async def short_retries(seconds: float) -> None:
+    """No time for pauses after errors; the pause between two looks never ends."""
     if seconds >= PERIOD:
         await never(seconds)
     await asyncio.sleep(0)
@@ -245,7 +245,7 @@ async def at_once(seconds: float) -> None:
 
 
 @asynccontextmanager
-async def house(
+async def running(
     broker: ScriptedBroker | None = None,
     *,
     make_codec: Callable[[ModelCard, Mapping[str, bytes]], Any] = WordCodec,
@@ -255,8 +255,8 @@ async def house(
     address: str = "",
     defaults: Mapping[str, str] | None = None,
     **settings: Any,
-) -> AsyncIterator[House]:
-    """A front end with its tasks running; the registry looks once (`met`) and then when the test says so.
+) -> AsyncIterator[RunningFrontEnd]:
+    """A front end with its tasks running; discovery looks once (`met`) and then when the test says so.
 
     Pauses of the tasks never end, so that nothing happens twice; with `quick` those after errors take no time.
     """
@@ -267,7 +267,7 @@ async def house(
         yield broker
 
     clocks = {"clock": clock} if clock else {}
-    sleep = patient if quick else never
+    sleep = short_retries if quick else never
     tasks = BrokerTasks(connect, "f" * 16, make_codec, sleep=sleep, address=address, defaults=defaults, **clocks)
     front_end = FrontEnd(settings=ServerSettings(**settings), tasks=tasks, **clocks)
     app = create_app(front_end)
@@ -276,7 +276,7 @@ async def house(
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=transport, base_url="http://jitney") as client,
     ):
-        built = House(front_end, broker, client, app)
+        built = RunningFrontEnd(front_end, broker, client, app)
         if met:
             await built.until(lambda: front_end.tasks.discovery.has_met_broker)
         yield built

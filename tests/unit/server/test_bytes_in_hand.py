@@ -10,7 +10,7 @@ import pytest
 from server.errors import Problem
 from server.http.bytes_in_hand import SMALL, BytesInHand
 from server.settings import ServerSettings
-from tests.unit.server.stand_in import ScriptedBroker, house
+from tests.unit.server.stand_in import ScriptedBroker, running
 
 pytestmark = pytest.mark.anyio
 
@@ -60,7 +60,7 @@ class Uploads:
 
 @pytest.fixture
 async def jitney():
-    async with house(max_bytes_in_hand=MOST, max_body_bytes=40 * SMALL) as made:
+    async with running(max_bytes_in_hand=MOST, max_body_bytes=40 * SMALL) as made:
         yield made
 
 
@@ -130,7 +130,7 @@ async def test_whoever_hangs_up_gives_back_its_bytes(jitney):
 
 async def test_what_is_in_work_counts_with_what_was_made_of_it():
     broker = ScriptedBroker(answers=False)
-    async with house(broker) as jitney, jitney.asked("one two three"):
+    async with running(broker) as jitney, jitney.asked("one two three"):
         assert jitney.front_end.bytes_in_hand.held > 3 * 1024
 
 

@@ -14,7 +14,7 @@ from server.codecs.encoding import INLINE, weight
 from server.codecs.pool import IN_LINE, LARGE, THREADS, CodecPool
 from server.codecs.work import UNBOUNDED, Work
 from server.errors import Problem
-from tests.unit.server.stand_in import TIMING, ScriptedBroker, WordCodec, announced, card, house
+from tests.unit.server.stand_in import TIMING, ScriptedBroker, WordCodec, announced, card, running
 
 pytestmark = pytest.mark.anyio
 
@@ -123,21 +123,21 @@ def threads():
 
 
 async def test_a_small_text_changes_no_thread(threads):
-    async with house(make_codec=Telling) as jitney:
+    async with running(make_codec=Telling) as jitney:
         assert (await jitney.ask("one two")).status_code == 200
 
     assert threads == {threading.get_ident()}
 
 
 async def test_a_large_text_is_never_read_on_the_loop(threads):
-    async with house(make_codec=Telling) as jitney:
+    async with running(make_codec=Telling) as jitney:
         assert (await jitney.ask("word " * INLINE)).status_code == 200
 
     assert threading.get_ident() not in threads
 
 
 async def test_large_outputs_are_never_read_on_the_loop(threads):
-    async with house(ScriptedBroker(answers=False), make_codec=Telling) as jitney, jitney.asked("one") as asked:
+    async with running(ScriptedBroker(answers=False), make_codec=Telling) as jitney, jitney.asked("one") as asked:
         threads.clear()
         (job,) = jitney.broker.jobs
         jitney.broker.publish(Result(job_id=job.id, output="1" * (INLINE + 1), timing=TIMING))
@@ -149,7 +149,7 @@ async def test_large_outputs_are_never_read_on_the_loop(threads):
 
 async def test_large_texts_are_encoded_anew_beside_the_loop(threads):
     broker = ScriptedBroker([announced(card(revision="r1"))], answers=False)
-    async with house(broker, make_codec=Telling) as jitney, jitney.asked("word " * INLINE) as asked:
+    async with running(broker, make_codec=Telling) as jitney, jitney.asked("word " * INLINE) as asked:
         broker.announcements.append(announced(card(revision="r2"), since=2.0))
         await jitney.look()
         broker.announcements, broker.answers = broker.announcements[1:], True

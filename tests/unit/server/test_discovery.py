@@ -11,13 +11,13 @@ import structlog
 from broker.errors import BrokerUnavailable, BrokerUnfit
 from broker.messages import FailureCode, Result, Verdict
 from server.broker_tasks import BrokerTasks
-from tests.unit.server.stand_in import ScriptedBroker, WordCodec, announced, at_once, card, house
+from tests.unit.server.stand_in import ScriptedBroker, WordCodec, announced, at_once, card, running
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_new_card_makes_its_model_callable():
-    async with house(ScriptedBroker([])) as jitney:
+    async with running(ScriptedBroker([])) as jitney:
         before = await jitney.ask("life")
         jitney.broker.announcements = [announced(card())]
         await jitney.look()
@@ -30,16 +30,16 @@ async def test_a_new_card_makes_its_model_callable():
 async def test_the_default_of_a_task_is_kept_by_the_broker_and_the_same_for_a_front_end_that_starts_later():
     first, second = announced(card("a"), since=2.0), announced(card("b"), since=1.0)
     broker = ScriptedBroker([first])
-    async with house(broker):
+    async with running(broker):
         pass
     broker.announcements = [second, first]
-    async with house(broker) as jitney:
+    async with running(broker) as jitney:
         assert jitney.front_end.directory.default("echoing") == "a"
 
 
 async def test_a_broker_that_came_back_empty_is_told_the_default_over_what_others_made_of_it():
     broker = ScriptedBroker([announced(card("a")), announced(card("b"), since=2.0)])
-    async with house(broker) as jitney:
+    async with running(broker) as jitney:
         broker.epoch, broker.defaults = "second", {"echoing": "b"}
         await jitney.look()
 
@@ -50,7 +50,7 @@ async def test_a_broker_that_came_back_empty_is_told_the_default_over_what_other
 
 async def test_a_default_that_an_operator_chooses_is_followed():
     broker = ScriptedBroker([announced(card("a")), announced(card("b"), since=2.0)])
-    async with house(broker) as jitney:
+    async with running(broker) as jitney:
         broker.defaults = {"echoing": "b"}
         await jitney.look()
 
@@ -58,7 +58,7 @@ async def test_a_default_that_an_operator_chooses_is_followed():
 
 
 async def test_a_default_that_a_setting_names_is_not_told_to_the_broker():
-    async with house(defaults={"echoing": "other"}) as jitney:
+    async with running(defaults={"echoing": "other"}) as jitney:
         assert jitney.broker.defaults == {}
 
 
@@ -69,13 +69,13 @@ async def test_no_codec_is_made_for_a_card_without_batcher():
         made.append(card.key)
         return WordCodec(card, files)
 
-    async with house(ScriptedBroker([announced(card("a")), announced(card("b"), batchers=0)]), make_codec=make):
+    async with running(ScriptedBroker([announced(card("a")), announced(card("b"), batchers=0)]), make_codec=make):
         assert made == ["a@r1"]
 
 
 async def test_another_epoch_brings_all_that_waits_to_the_broker_again():
     broker = ScriptedBroker(answers=False)
-    async with house(broker) as jitney, jitney.asked("one two") as asked:
+    async with running(broker) as jitney, jitney.asked("one two") as asked:
         broker.epoch, broker.answers = "second", True
         await jitney.look()
 
@@ -89,7 +89,7 @@ async def test_another_epoch_brings_all_that_waits_to_the_broker_again():
 
 async def test_the_first_epoch_is_not_another_one():
     with structlog.testing.capture_logs() as lines:
-        async with house():
+        async with running():
             pass
 
     assert "broker came back empty" not in [line["event"] for line in lines]
@@ -97,7 +97,7 @@ async def test_the_first_epoch_is_not_another_one():
 
 async def test_the_same_epoch_brings_nothing_again():
     broker = ScriptedBroker(answers=False)
-    async with house(broker) as jitney, jitney.asked("one"):
+    async with running(broker) as jitney, jitney.asked("one"):
         await jitney.look()
         await at_once(0)
 
@@ -106,7 +106,7 @@ async def test_the_same_epoch_brings_nothing_again():
 
 async def test_what_waits_for_a_dead_revision_is_encoded_anew_for_the_live_one():
     broker = ScriptedBroker([announced(card(revision="r1"))], answers=False)
-    async with house(broker) as jitney, jitney.asked("one") as asked:
+    async with running(broker) as jitney, jitney.asked("one") as asked:
         dead, live = announced(card(revision="r1"), batchers=0), announced(card(revision="r2"), since=2.0)
         broker.announcements, broker.answers = [dead, live], True
         await jitney.look()
@@ -129,7 +129,7 @@ async def test_a_refusal_that_was_under_way_when_its_request_was_encoded_anew_do
 
     may_return = asyncio.Event()
     broker = Slow([announced(card(revision="r1"))], verdict=Verdict(refusal=FailureCode.CONTENDED))
-    async with house(broker) as jitney, jitney.asked("one") as asked:
+    async with running(broker) as jitney, jitney.asked("one") as asked:
         broker.announcements = [announced(card(revision="r2"), since=2.0)]
         await jitney.look()
         broker.verdict = Verdict()
@@ -142,7 +142,7 @@ async def test_a_refusal_that_was_under_way_when_its_request_was_encoded_anew_do
 
 async def test_what_waits_for_a_revision_that_still_drains_is_left_alone():
     broker = ScriptedBroker([announced(card(revision="r1"))], answers=False)
-    async with house(broker) as jitney, jitney.asked("one"):
+    async with running(broker) as jitney, jitney.asked("one"):
         broker.announcements = [announced(card(revision="r1")), announced(card(revision="r2"), since=2.0)]
         await jitney.look()
         await at_once(0)
@@ -152,7 +152,7 @@ async def test_what_waits_for_a_revision_that_still_drains_is_left_alone():
 
 async def test_new_requests_go_to_the_newest_live_revision():
     revisions = [announced(card(revision="r2"), since=2.0), announced(card(revision="r1"), since=1.0)]
-    async with house(ScriptedBroker(revisions)) as jitney:
+    async with running(ScriptedBroker(revisions)) as jitney:
         await jitney.ask("one")
 
         assert jitney.broker.jobs[0].input == "r2:one"
@@ -164,7 +164,7 @@ async def test_what_was_asked_of_the_old_revision_is_decoded_by_its_codec():
             return {"text": f"{self.card.revision} read {outputs[0]}"}
 
     broker = ScriptedBroker([announced(card(revision="r1"))], answers=False)
-    async with house(broker, make_codec=Signing) as jitney, jitney.asked("one") as asked:
+    async with running(broker, make_codec=Signing) as jitney, jitney.asked("one") as asked:
         broker.announcements.append(announced(card(revision="r2"), since=2.0))
         await jitney.look()
         broker.publish(Result(job_id=broker.jobs[0].id, output="ONE"))
@@ -184,7 +184,7 @@ async def test_while_many_answers_are_renewed_others_get_their_turn():
             await asyncio.sleep(0)
 
     broker = ScriptedBroker([old], answers=False)
-    async with house(broker) as jitney:
+    async with running(broker) as jitney:
         asking = [asyncio.create_task(jitney.ask("one")) for _ in range(100)]
         await jitney.until(lambda: len(broker.jobs) == 100)
         broker.announcements = [old, new]
@@ -201,24 +201,24 @@ async def test_while_many_answers_are_renewed_others_get_their_turn():
 
 
 async def test_one_failed_look_changes_nothing():
-    async with house() as jitney:
+    async with running() as jitney:
         jitney.broker.look_error = BrokerUnavailable()
         await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
 
-        assert jitney.front_end.pending.is_open
+        assert not jitney.front_end.tasks.breaker.is_open
 
 
 async def test_failed_looks_that_are_not_in_a_row_change_nothing():
-    async with house() as jitney:
+    async with running() as jitney:
         for error in (BrokerUnavailable(), None, BrokerUnavailable()):
             jitney.broker.look_error = error
             await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
 
-        assert jitney.front_end.pending.is_open
+        assert not jitney.front_end.tasks.breaker.is_open
 
 
-# Connections that were killed twice a second met every look in the middle, and the door closed.
-async def test_looks_whose_connections_break_close_nothing_while_a_new_one_is_well():
+# Connections that were killed twice a second met every look in the middle, and the breaker opened.
+async def test_looks_whose_connections_break_change_nothing_while_a_new_one_is_well():
     class Breaking(ScriptedBroker):
         looks = 0
 
@@ -228,16 +228,16 @@ async def test_looks_whose_connections_break_close_nothing_while_a_new_one_is_we
                 raise BrokerUnavailable
             return await super().look()
 
-    async with house(Breaking()) as jitney:
+    async with running(Breaking()) as jitney:
         for _ in range(3):
             await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
 
         assert jitney.broker.looks == 7
-        assert jitney.front_end.pending.is_open
+        assert not jitney.front_end.tasks.breaker.is_open
 
 
-async def test_two_failed_looks_in_a_row_close_the_door():
-    async with house() as jitney:
+async def test_two_failed_looks_in_a_row_open_the_breaker():
+    async with running() as jitney:
         jitney.broker.look_error = BrokerUnavailable()
         for _ in range(2):
             await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
@@ -248,7 +248,7 @@ async def test_two_failed_looks_in_a_row_close_the_door():
 
 
 async def test_models_stay_known_while_the_broker_is_away():
-    async with house() as jitney:
+    async with running() as jitney:
         jitney.broker.look_error = BrokerUnavailable()
         for _ in range(2):
             await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
@@ -311,13 +311,13 @@ async def test_a_task_that_crashes_is_started_again_on_a_new_connection():
     assert (connection.opened, connection.closed, len(pauses)) == (3, 3, 3)
 
 
-async def test_a_broker_that_cannot_be_reached_closes_the_door():
+async def test_a_broker_that_cannot_be_reached_opens_the_breaker():
     async def run(broker):
         raise AssertionError("never connected")
 
     tasks, _, _, unfit = await kept(Connection(BrokerUnavailable()), run, rounds=2)
 
-    assert (tasks.pending.is_open, unfit) == (False, [])
+    assert (tasks.breaker.is_open, unfit) == (True, [])
 
 
 async def test_a_task_that_cannot_connect_is_alive_all_the_same(clock):
@@ -329,23 +329,23 @@ async def test_a_task_that_cannot_connect_is_alive_all_the_same(clock):
     assert task.ticked == clock()
 
 
-async def test_a_broker_that_is_lost_when_reconnecting_closes_the_door_again():
+async def test_a_broker_that_is_lost_when_reconnecting_opens_the_breaker_again():
     connection = Connection()
 
     async def run(broker):
-        tasks.pending.open()
+        tasks.breaker.close()
         connection.error = BrokerUnavailable()
         raise BrokerUnavailable
 
     async def sleep(seconds):
-        if connection.opened and not tasks.pending.is_open:
+        if connection.opened and tasks.breaker.is_open:
             raise asyncio.CancelledError
 
     tasks = BrokerTasks(connection, "f" * 16, WordCodec, sleep=sleep)
     with pytest.raises(asyncio.CancelledError):
         await tasks.keep("reader", Job(run))
 
-    assert not tasks.pending.is_open
+    assert tasks.breaker.is_open
 
 
 async def test_each_outage_is_told_once():

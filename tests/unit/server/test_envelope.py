@@ -6,14 +6,14 @@ import pytest
 
 from broker.messages import Timing
 from server.http.timing import stages
-from tests.unit.server.stand_in import ScriptedBroker, WordCodec, announced, answered, card, house
+from tests.unit.server.stand_in import ScriptedBroker, WordCodec, announced, answered, card, running
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("record_id", ["123", "", "日本", 7, -1, 2**63, 10**30])
 async def test_ids_of_strings_and_integers_are_echoed(record_id):
-    async with house() as jitney:
+    async with running() as jitney:
         body = {"payload": {"records": [{"id": record_id, "text": "life"}]}}
 
         answer = await jitney.client.post("/models/echo", json=body)
@@ -22,7 +22,7 @@ async def test_ids_of_strings_and_integers_are_echoed(record_id):
 
 
 async def test_duplicate_ids_each_get_their_own_answer():
-    async with house() as jitney:
+    async with running() as jitney:
         records = [{"id": 1, "text": "a"}, {"id": 1, "text": "b"}]
 
         answer = await jitney.client.post("/models/echo", json={"payload": {"records": records}})
@@ -31,14 +31,14 @@ async def test_duplicate_ids_each_get_their_own_answer():
 
 
 async def test_no_records_are_no_results_and_no_jobs():
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.ask()
 
         assert (answer.json(), jitney.broker.trips) == ({"result": []}, [])
 
 
 async def test_a_record_without_pieces_answers_itself():
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.ask("")
 
         assert (answer.json(), jitney.broker.trips) == ({"result": [{"id": 0, "text": ""}]}, [])
@@ -47,7 +47,7 @@ async def test_a_record_without_pieces_answers_itself():
 async def test_the_original_call_reaches_the_codec_with_its_languages():
     broker = ScriptedBroker([announced(card(task="translation"))])
     body = {"payload": {"fromLang": "en", "records": [{"id": "123", "text": "life"}], "toLang": "ja"}}
-    async with house(broker) as jitney:
+    async with running(broker) as jitney:
         answer = await jitney.client.post("/translation", json=body)
 
         options = {"fromLang": "en", "toLang": "ja"}
@@ -55,14 +55,14 @@ async def test_the_original_call_reaches_the_codec_with_its_languages():
 
 
 async def test_topk_reaches_the_codec():
-    async with house(ScriptedBroker([announced(card(task="classification"))])) as jitney:
+    async with running(ScriptedBroker([announced(card(task="classification"))])) as jitney:
         answer = await jitney.ask("life", path="/classification", topK=3)
 
         assert answer.json()["result"][0]["options"] == {"topK": 3}
 
 
 async def test_a_custom_model_gets_every_further_field_as_an_option():
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.ask("life", model="ignored", tone={"warm": True})
 
         assert answer.json()["result"][0]["options"] == {"tone": {"warm": True}}
@@ -73,14 +73,14 @@ async def test_a_model_s_own_field_does_not_replace_the_id():
         def decode(self, plan, outputs):
             return {"id": "mine", "text": "a"}
 
-    async with house(make_codec=Signing) as jitney:
+    async with running(make_codec=Signing) as jitney:
         answer = await jitney.ask("life")
 
         assert answer.json()["result"] == [{"id": 0, "text": "a"}]
 
 
 async def test_unknown_fields_change_no_answer_and_are_told():
-    async with house(ScriptedBroker([announced(card(task="embedding"))])) as jitney:
+    async with running(ScriptedBroker([announced(card(task="embedding"))])) as jitney:
         body = {"payload": {"records": [{"id": 1, "text": "a", "colour": "red"}], "more": [1]}, "else": None}
 
         answer = await jitney.client.post("/embedding", json=body)
@@ -94,7 +94,7 @@ async def test_unknown_fields_change_no_answer_and_are_told():
 
 
 async def test_an_embedding_may_choose_its_prompt():
-    async with house(ScriptedBroker([announced(card(task="embedding"))])) as jitney:
+    async with running(ScriptedBroker([announced(card(task="embedding"))])) as jitney:
         answer = await jitney.ask("life", path="/embedding", promptName="query")
 
         assert answer.json()["result"][0]["options"] == {"promptName": "query"}
@@ -102,7 +102,7 @@ async def test_an_embedding_may_choose_its_prompt():
 
 
 async def test_a_model_by_name_is_asked_as_its_task_is():
-    async with house(ScriptedBroker([announced(card(task="translation"))])) as jitney:
+    async with running(ScriptedBroker([announced(card(task="translation"))])) as jitney:
         answer = await jitney.ask("life", fromLang="en", toLang="ja")
 
         assert answer.json()["result"][0]["options"] == {"fromLang": "en", "toLang": "ja"}
@@ -110,7 +110,7 @@ async def test_a_model_by_name_is_asked_as_its_task_is():
 
 async def test_a_task_is_done_by_the_model_that_was_there_first():
     zebra, ant = card("zebra", task="embedding"), card("ant", task="embedding")
-    async with house(ScriptedBroker([announced(zebra, since=2.0), announced(ant)])) as jitney:
+    async with running(ScriptedBroker([announced(zebra, since=2.0), announced(ant)])) as jitney:
         await jitney.ask("life", path="/embedding")
 
         assert jitney.broker.trips[0][1][0].model == "ant@r1"
@@ -118,14 +118,14 @@ async def test_a_task_is_done_by_the_model_that_was_there_first():
 
 async def test_the_payload_may_choose_the_model():
     zebra, ant = card("zebra", task="embedding"), card("ant", task="embedding")
-    async with house(ScriptedBroker([announced(zebra), announced(ant)])) as jitney:
+    async with running(ScriptedBroker([announced(zebra), announced(ant)])) as jitney:
         await jitney.ask("life", path="/embedding", model="zebra")
 
         assert jitney.broker.trips[0][1][0].model == "zebra@r1"
 
 
 async def test_a_long_text_is_several_jobs_of_one_request():
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.ask("one two three")
 
         assert answer.json()["result"] == [{"id": 0, "text": "ONE TWO THREE"}]
@@ -133,7 +133,7 @@ async def test_a_long_text_is_several_jobs_of_one_request():
 
 
 async def test_jobs_say_who_waits_and_what_they_cost():
-    async with house() as jitney:
+    async with running() as jitney:
         await jitney.ask("life")
 
         (job,) = jitney.broker.jobs
@@ -141,14 +141,14 @@ async def test_jobs_say_who_waits_and_what_they_cost():
 
 
 async def test_a_large_request_is_encoded_all_the_same():
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.ask("x" * 20_000, "y")
 
         assert [len(row["text"]) for row in answer.json()["result"]] == [20_000, 1]
 
 
 async def test_server_timing_says_where_the_time_went():
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.ask("life")
 
         said = dict(part.split(";") for part in answer.headers["server-timing"].split(", "))
@@ -172,14 +172,14 @@ def test_the_return_is_never_negative():
 
 
 async def test_server_timing_can_be_switched_off():
-    async with house(server_timing=False) as jitney:
+    async with running(server_timing=False) as jitney:
         answer = await jitney.ask("life")
 
         assert "server-timing" not in answer.headers
 
 
 async def test_a_client_s_request_id_is_echoed():
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.ask("life", headers={"X-Request-ID": "order-66/a"})
 
         assert answer.headers["x-request-id"] == "order-66/a"
@@ -187,14 +187,14 @@ async def test_a_client_s_request_id_is_echoed():
 
 @pytest.mark.parametrize("bad", ["two words", "semi;colon", "a" * 129, "<b>"])
 async def test_a_request_id_with_odd_characters_is_replaced(bad):
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.ask("life", headers={"X-Request-ID": bad})
 
         assert len(answer.headers["x-request-id"]) == 32
 
 
 async def test_requests_without_an_id_get_different_ones():
-    async with house() as jitney:
+    async with running() as jitney:
         answers = [await jitney.ask("life") for _ in range(2)]
 
         assert len({answer.headers["x-request-id"] for answer in answers}) == 2
@@ -204,7 +204,7 @@ async def test_requests_without_an_id_get_different_ones():
     "kind", ["application/json", "application/json; charset=utf-8", "application/vnd.api+json", None]
 )
 async def test_json_by_any_name_and_no_name_is_read(kind):
-    async with house() as jitney:
+    async with running() as jitney:
         headers = {"content-type": kind} if kind else {}
         body = b'{"payload": {"records": [{"id": 1, "text": "a"}]}}'
 
@@ -218,7 +218,7 @@ async def test_a_body_in_many_chunks_is_one_body():
         for byte in b'{"payload": {"records": [{"id": 1, "text": "a"}]}}':
             yield bytes([byte])
 
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.client.post("/models/echo", content=chunks())
 
         assert answer.json() == {"result": [{"id": 1, "text": "A"}]}
@@ -237,28 +237,28 @@ async def test_a_body_in_many_chunks_is_one_body():
     ],
 )
 async def test_every_answer_names_its_model_an_error_too(texts, status):
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.ask(*texts)
 
         assert (answer.status_code, answer.headers["jitney-model"]) == (status, "echo@r1")
 
 
 async def test_a_body_that_cannot_be_read_is_answered_in_the_name_of_the_model_that_its_address_names():
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.client.post("/models/echo", content=b"{")
 
         assert (answer.status_code, answer.headers["jitney-model"]) == (400, "echo@r1")
 
 
 async def test_where_no_model_was_chosen_none_is_named():
-    async with house() as jitney:
+    async with running() as jitney:
         answers = [await jitney.client.get("/v1/models"), await jitney.ask("life", path="/models/other")]
 
         assert [("jitney-model" in answer.headers) for answer in answers] == [False, False]
 
 
 async def test_an_answer_that_two_revisions_gave_names_both():
-    async with house(ScriptedBroker(answers=False)) as jitney, jitney.asked("one", "two") as asking:
+    async with running(ScriptedBroker(answers=False)) as jitney, jitney.asked("one", "two") as asking:
         first, _ = jitney.broker.jobs
         jitney.broker.publish(answered(first))
         await jitney.until(lambda: jitney.front_end.pending.waiting[0].left == 1)
@@ -273,7 +273,7 @@ async def test_an_answer_that_two_revisions_gave_names_both():
 
 
 async def test_an_answer_of_the_revision_after_the_one_that_ended_names_that_one():
-    async with house(ScriptedBroker(answers=False)) as jitney, jitney.asked("one") as asking:
+    async with running(ScriptedBroker(answers=False)) as jitney, jitney.asked("one") as asking:
         jitney.broker.answers = True
         jitney.broker.announcements = [announced(card(revision="r2"), since=2.0), announced(card(), batchers=0)]
         await jitney.look()

@@ -9,7 +9,7 @@ import pytest
 
 from broker.messages import FailureCode, Verdict
 from server.http.deadline import LATE, ROUND
-from tests.unit.server.stand_in import ScriptedBroker, house
+from tests.unit.server.stand_in import ScriptedBroker, running
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +62,7 @@ async def status_of(app, body, path):
 async def test_a_request_leaves_nothing_to_the_garbage_collector(status, body, path, verdict):
     if status == 422:
         body = body.replace(b"three", b"impossible")
-    async with house(ScriptedBroker(verdict=verdict)) as jitney:
+    async with running(ScriptedBroker(verdict=verdict)) as jitney:
         await status_of(jitney.app, body, path)  # whatever is made once is made now
         await asyncio.sleep(0)
         gc.collect()
@@ -77,7 +77,7 @@ async def test_a_request_leaves_nothing_to_the_garbage_collector(status, body, p
 
 
 async def test_a_late_request_leaves_nothing_either():
-    async with house(LateBroker()) as jitney:
+    async with running(LateBroker()) as jitney:
         await status_of(jitney.app, GOOD, "/models/echo")
         await asyncio.sleep(0)
         gc.collect()

@@ -12,7 +12,7 @@ from broker.errors import BrokerUnavailable
 from server.fleet.discovery import FAILURES
 from server.http.health import MISSED, READ_LATE, liveness, readiness
 from tests.conftest import FakeClock
-from tests.unit.server.stand_in import ScriptedBroker, announced, card, house
+from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ async def check(jitney, name: str):
 # Strangers read /readyz: what was tried and why it failed is for the log and for `jitney status`.
 async def test_a_broker_that_cannot_be_had_is_told_without_its_address_which_stands_in_the_log():
     with structlog.testing.capture_logs() as lines:
-        async with house(ScriptedBroker(look_error=refused()), met=False, address="redis://u:…@h:6379/0") as jitney:
+        async with running(ScriptedBroker(look_error=refused()), met=False, address="redis://u:…@h:6379/0") as jitney:
             await jitney.until(lambda: jitney.front_end.tasks.discovery.absence)
             for _ in range(FAILURES):
                 await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
@@ -45,7 +45,7 @@ async def test_a_broker_that_cannot_be_had_is_told_without_its_address_which_sta
 
 
 async def test_a_broker_that_is_lost_is_told_since_when(clock: FakeClock):
-    async with house(clock=clock) as jitney:
+    async with running(clock=clock) as jitney:
         jitney.broker.look_error = refused()
         await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
         clock.tick(12.0)
@@ -57,9 +57,9 @@ async def test_a_broker_that_is_lost_is_told_since_when(clock: FakeClock):
     assert told["detail"] == "does not answer, for 12 s"
 
 
-# The door closes at the second failed look. On a half-open link that was five seconds after the broker had gone.
-async def test_a_broker_that_missed_one_look_is_told_at_once_although_the_door_is_still_open():
-    async with house() as jitney:
+# The breaker opens at the second failed look. On a half-open link that was five seconds after the broker had gone.
+async def test_a_broker_that_missed_one_look_is_told_at_once_although_the_breaker_is_still_closed():
+    async with running() as jitney:
         jitney.broker.look_error = refused()
         with structlog.testing.capture_logs() as lines:
             await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
@@ -68,11 +68,11 @@ async def test_a_broker_that_missed_one_look_is_told_at_once_although_the_door_i
         assert "nothing listens there" in lines[0]["reason"]
         status, told = await check(jitney, "broker")
 
-        assert (status, told["ok"], jitney.front_end.pending.is_open) == ("degraded", False, True)
+        assert (status, told["ok"], jitney.front_end.tasks.breaker.is_open) == ("degraded", False, False)
 
 
 async def test_reads_that_only_fail_are_no_good_reads(clock: FakeClock):
-    async with house(clock=clock) as jitney:
+    async with running(clock=clock) as jitney:
         clock.tick(READ_LATE + 1.0)
         with pytest.raises(BrokerUnavailable):
             await jitney.front_end.tasks.reader.read(ScriptedBroker(receive_errors=[refused()]), Frames())
@@ -84,7 +84,7 @@ async def test_reads_that_only_fail_are_no_good_reads(clock: FakeClock):
 
 
 async def test_when_the_broker_is_back_its_absence_is_forgotten():
-    async with house() as jitney:
+    async with running() as jitney:
         jitney.broker.look_error = refused()
         for _ in range(FAILURES):
             await jitney.front_end.tasks.discovery.try_to_look(jitney.broker)
@@ -96,7 +96,7 @@ async def test_when_the_broker_is_back_its_absence_is_forgotten():
 
 
 async def test_a_model_that_was_taken_out_of_service_is_missed_for_a_while_and_then_no_longer(clock: FakeClock):
-    async with house(ScriptedBroker([announced(card()), announced(card("other"))]), clock=clock) as jitney:
+    async with running(ScriptedBroker([announced(card()), announced(card("other"))]), clock=clock) as jitney:
         jitney.broker.announcements = [announced(card())]
         await jitney.look()
         clock.tick(MISSED - 1.0)
@@ -110,7 +110,7 @@ async def test_a_model_that_was_taken_out_of_service_is_missed_for_a_while_and_t
 
 
 async def test_where_no_model_lives_the_front_end_stays_degraded_however_long(clock: FakeClock):
-    async with house(ScriptedBroker([announced(card("other"))]), clock=clock) as jitney:
+    async with running(ScriptedBroker([announced(card("other"))]), clock=clock) as jitney:
         jitney.broker.announcements = []
         await jitney.look()
         clock.tick(100 * MISSED)
@@ -125,7 +125,7 @@ def _gone(front_end):
 
 
 async def test_an_empty_fleet_is_not_ok():
-    async with house(ScriptedBroker([])) as jitney:
+    async with running(ScriptedBroker([])) as jitney:
         status, told = await check(jitney, "models")
 
     assert (status, told["ok"]) == ("degraded", False)
@@ -133,7 +133,7 @@ async def test_an_empty_fleet_is_not_ok():
 
 async def test_a_task_whose_default_is_gone_is_trouble_however_long_while_others_do_it(clock: FakeClock):
     both = [announced(card()), announced(card("other"), since=2.0)]
-    async with house(ScriptedBroker(both), clock=clock) as jitney:
+    async with running(ScriptedBroker(both), clock=clock) as jitney:
         jitney.broker.announcements = both[1:]
         await jitney.look()
         clock.tick(100 * MISSED)
@@ -147,7 +147,7 @@ async def test_a_task_whose_default_is_gone_is_trouble_however_long_while_others
 
 async def test_a_second_model_under_a_name_that_is_taken_is_told_once_in_the_log_and_on_the_page():
     with structlog.testing.capture_logs() as lines:
-        async with house(ScriptedBroker([announced(card())])) as jitney:
+        async with running(ScriptedBroker([announced(card())])) as jitney:
             second = card(revision="r2", task="singing")
             jitney.broker.announcements = [announced(second, since=2.0), announced(card())]
             await jitney.look()
@@ -165,7 +165,7 @@ async def test_a_second_model_under_a_name_that_is_taken_is_told_once_in_the_log
 
 async def test_two_models_that_pass_for_revisions_of_one_are_told_once_in_the_log_and_on_the_page():
     with structlog.testing.capture_logs() as lines:
-        async with house(ScriptedBroker([announced(card())])) as jitney:
+        async with running(ScriptedBroker([announced(card())])) as jitney:
             jitney.broker.announcements = [announced(card()), announced(card(revision="r2", labels=["a"]), since=2.0)]
             await jitney.look()
             await jitney.look()
@@ -179,5 +179,5 @@ async def test_two_models_that_pass_for_revisions_of_one_are_told_once_in_the_lo
 
 
 async def test_a_rollout_is_no_trouble():
-    async with house(ScriptedBroker([announced(card()), announced(card(revision="r2"), since=2.0)])) as jitney:
+    async with running(ScriptedBroker([announced(card()), announced(card(revision="r2"), since=2.0)])) as jitney:
         assert await check(jitney, "model echo") == ("ok", {"name": "model echo", "ok": True, "detail": "live"})

@@ -7,7 +7,7 @@ import pytest
 from broker.messages import Lane
 from server.api.openapi import Live, document
 from server.settings import ServerSettings
-from tests.unit.server.stand_in import ScriptedBroker, announced, card, house
+from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
 
 pytestmark = pytest.mark.anyio
 PATHS = {"/translation": "translation", "/classification": "classification", "/embedding": "embedding"}
@@ -18,7 +18,7 @@ def lanes(broker: ScriptedBroker) -> list[Lane]:
 
 
 async def test_a_request_is_interactive_unless_it_says_otherwise():
-    async with house() as jitney:
+    async with running() as jitney:
         await jitney.ask("life")
 
         assert lanes(jitney.broker) == [Lane.INTERACTIVE]
@@ -28,7 +28,7 @@ async def test_a_request_is_interactive_unless_it_says_otherwise():
     ("value", "lane"), [("bulk", Lane.BULK), ("interactive", Lane.INTERACTIVE), (" Bulk ", Lane.BULK)]
 )
 async def test_the_header_names_the_lane(value, lane):
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.ask("life", headers={"Jitney-Lane": value})
 
         assert (answer.status_code, lanes(jitney.broker)) == (200, [lane])
@@ -37,7 +37,7 @@ async def test_the_header_names_the_lane(value, lane):
 @pytest.mark.parametrize("path", [*PATHS, "/models/echo"])
 async def test_every_inference_endpoint_has_lanes(path):
     body = {"payload": {"fromLang": "en", "toLang": "ja", "records": [{"id": 1, "text": "life"}]}}
-    async with house(ScriptedBroker([announced(card(task=PATHS.get(path, "echoing")))])) as jitney:
+    async with running(ScriptedBroker([announced(card(task=PATHS.get(path, "echoing")))])) as jitney:
         await jitney.client.post(path, json=body, headers={"Jitney-Lane": "bulk"})
 
         assert lanes(jitney.broker) == [Lane.BULK]
@@ -45,7 +45,7 @@ async def test_every_inference_endpoint_has_lanes(path):
 
 @pytest.mark.parametrize("value", ["", "fast", "bulk, interactive", "b", "\x00", "x" * 8_000])
 async def test_any_other_lane_is_400_and_told_the_two_there_are(value):
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.ask("life", headers={"Jitney-Lane": value})
 
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed")

@@ -8,7 +8,7 @@ from prometheus_client import generate_latest
 from broker.messages import FailureCode, Result, Verdict
 from server.http.ports import registry
 from server.metrics import BUCKETS, Histogram
-from tests.unit.server.stand_in import ScriptedBroker, house
+from tests.unit.server.stand_in import ScriptedBroker, running
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,7 @@ def samples(jitney):
 
 
 async def test_requests_are_counted_by_route_method_and_status():
-    async with house() as jitney:
+    async with running() as jitney:
         await jitney.ask("life")
         await jitney.ask("life", path="/models/unheard-of")
 
@@ -30,14 +30,14 @@ async def test_requests_are_counted_by_route_method_and_status():
 
 
 async def test_an_address_nobody_serves_is_no_label():
-    async with house() as jitney:
+    async with running() as jitney:
         await jitney.client.get("/secret/path")
 
         assert samples(jitney)['jitney_http_requests_total{method="GET",route="unmatched",status="404"}'] == 1
 
 
 async def test_an_invented_method_is_no_label():
-    async with house() as jitney:
+    async with running() as jitney:
         await jitney.client.request("BREW", "/translation")
 
         assert samples(jitney)['jitney_http_requests_total{method="OTHER",route="/translation",status="405"}'] == 1
@@ -45,14 +45,14 @@ async def test_an_invented_method_is_no_label():
 
 async def test_a_client_that_hung_up_is_counted_as_499(monkeypatch):
     monkeypatch.setattr("server.http.deadline.LATE", 60.0)  # from the start
-    async with house(ScriptedBroker(answers=False)) as jitney:
+    async with running(ScriptedBroker(answers=False)) as jitney:
         await jitney.hang_up_on("life")
 
         assert samples(jitney)['jitney_http_requests_total{method="POST",route="/models/{name}",status="499"}'] == 1
 
 
 async def test_durations_are_measured_by_route(clock):
-    async with house(clock=clock) as jitney:
+    async with running(clock=clock) as jitney:
         await jitney.ask("life")
 
         assert samples(jitney)['jitney_http_request_duration_seconds_count{route="/models/{name}"}'] == 1
@@ -60,7 +60,7 @@ async def test_durations_are_measured_by_route(clock):
 
 @pytest.mark.parametrize(("stage", "seconds"), [("queue", 0.003), ("window", 0.001), ("compute", 0.0214)])
 async def test_stages_are_measured_by_model(stage, seconds):
-    async with house() as jitney:
+    async with running() as jitney:
         await jitney.ask("life")
 
         read = samples(jitney)
@@ -68,14 +68,14 @@ async def test_stages_are_measured_by_model(stage, seconds):
 
 
 async def test_the_return_is_a_stage_too():
-    async with house() as jitney:
+    async with running() as jitney:
         await jitney.ask("life")
 
         assert samples(jitney)['jitney_request_stage_duration_seconds_count{model="echo",stage="return"}'] == 1
 
 
 async def test_refusals_are_counted_by_their_reason():
-    async with house(ScriptedBroker(verdict=Verdict(refusal=FailureCode.CONTENDED))) as jitney:
+    async with running(ScriptedBroker(verdict=Verdict(refusal=FailureCode.CONTENDED))) as jitney:
         await jitney.ask("life")
 
         assert samples(jitney)['jitney_requests_rejected_total{reason="contended"}'] == 1
@@ -85,7 +85,7 @@ async def test_a_crash_is_counted_as_internal(monkeypatch):
     def explode(*arguments):
         raise RuntimeError
 
-    async with house() as jitney:
+    async with running() as jitney:
         monkeypatch.setattr(jitney.front_end.pending, "expect", explode)
         await jitney.ask("life")
 
@@ -93,7 +93,7 @@ async def test_a_crash_is_counted_as_internal(monkeypatch):
 
 
 async def test_failed_records_are_counted_by_model_and_code():
-    async with house() as jitney:
+    async with running() as jitney:
         await jitney.ask("a", "impossible", "fail:poison")
 
         read = samples(jitney)
@@ -102,47 +102,47 @@ async def test_failed_records_are_counted_by_model_and_code():
 
 
 async def test_unknown_tokens_are_counted_by_model():
-    async with house() as jitney:
+    async with running() as jitney:
         await jitney.ask("a ? ?", "?")
 
         assert samples(jitney)['jitney_unknown_tokens_total{model="echo"}'] == 3
 
 
 async def test_truncated_records_are_counted_by_model():
-    async with house() as jitney:
+    async with running() as jitney:
         await jitney.ask("a cut", "cut", "whole")
 
         assert samples(jitney)['jitney_records_truncated_total{model="echo"}'] == 2
 
 
 async def test_those_who_wait_are_a_gauge():
-    async with house(ScriptedBroker(answers=False)) as jitney, jitney.asked("life"):
+    async with running(ScriptedBroker(answers=False)) as jitney, jitney.asked("life"):
         assert samples(jitney)["jitney_requests_waiting"] == 1
 
 
 async def test_outcomes_nobody_waited_for_are_counted():
-    async with house() as jitney:
+    async with running() as jitney:
         jitney.front_end.pending.settle([Result(job_id="0" * 32, output="late")])
 
         assert samples(jitney)["jitney_outcomes_unclaimed_total"] == 1
 
 
-@pytest.mark.parametrize(("is_open", "value"), [(True, 1.0), (False, 0.0)])
-async def test_the_broker_is_up_or_not(is_open, value):
-    async with house() as jitney:
-        if not is_open:
-            jitney.front_end.pending.close()
+@pytest.mark.parametrize(("is_up", "value"), [(True, 1.0), (False, 0.0)])
+async def test_the_broker_is_up_or_not(is_up, value):
+    async with running() as jitney:
+        if not is_up:
+            jitney.front_end.tasks.breaker.open()
 
         assert samples(jitney)["jitney_broker_up"] == value
 
 
 async def test_the_version_is_told():
-    async with house() as jitney:
+    async with running() as jitney:
         assert any(name.startswith("jitney_build_info{version=") for name in samples(jitney))
 
 
-async def test_every_own_metric_has_the_house_s_prefix():
-    async with house() as jitney:
+async def test_every_own_metric_begins_with_jitney():
+    async with running() as jitney:
         await jitney.ask("life")
 
         strangers = {name for name in samples(jitney) if not name.startswith(("jitney_", "process_"))}

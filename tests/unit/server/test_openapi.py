@@ -12,7 +12,7 @@ from server.api.operations import OPERATIONS
 from server.app import ENDPOINTS
 from server.errors import KINDS
 from server.settings import ServerSettings
-from tests.unit.server.stand_in import ScriptedBroker, announced, card, house
+from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +39,7 @@ def parameters(path: str, **settings: Any) -> dict[str, Any]:
 
 
 async def test_the_document_is_openapi_3_1_in_the_dialect_of_2020_12():
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.client.get("/openapi.json")
 
         assert answer.json()["openapi"] == "3.1.0"
@@ -52,7 +52,7 @@ def test_every_schema_is_one_of_2020_12():
 
 
 async def test_the_document_has_every_address():
-    async with house() as jitney:
+    async with running() as jitney:
         served = {(route.path, method) for route in jitney.app.routes for method in route.methods - {"HEAD"}}
 
         assert served == {(one.path, one.method.upper()) for one in OPERATIONS}
@@ -144,7 +144,7 @@ def test_problems_have_the_members_that_only_some_have():
 
 
 async def test_the_document_follows_the_models_that_live():
-    async with house(ScriptedBroker([announced(card("a"))])) as jitney:
+    async with running(ScriptedBroker([announced(card("a"))])) as jitney:
         before = (await jitney.client.get("/openapi.json")).json()["paths"]
         jitney.broker.announcements = [announced(card("b", task="translation"))]
         await jitney.look()
@@ -160,7 +160,7 @@ async def test_the_document_follows_the_models_that_live():
     ["0", "0.0009", "5e-324", "600.1", "3e38", "-1", "nan", "inf", "1_0", "0x10", "", " ", "1,5", "9" * 500, "1e999"],
 )
 async def test_a_time_limit_out_of_bounds_is_refused_with_the_bounds(value):
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.ask("life", headers={"X-Request-Timeout": value})
 
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
@@ -169,13 +169,13 @@ async def test_a_time_limit_out_of_bounds_is_refused_with_the_bounds(value):
 
 @pytest.mark.parametrize("value", ["600", "1", "1 ", "1.5", "6e1", "+2", ".5", "2.", "60.000000000000000000000000001"])
 async def test_a_time_limit_within_bounds_is_taken(value):
-    async with house() as jitney:
+    async with running() as jitney:
         assert (await jitney.ask("life", headers={"X-Request-Timeout": value})).status_code == 200
 
 
 @pytest.mark.parametrize("number", [2.0, 1e2])
 async def test_whole_numbers_with_a_fraction_of_nothing_are_taken(number):
-    async with house(ScriptedBroker([announced(card(task="classification"))])) as jitney:
+    async with running(ScriptedBroker([announced(card(task="classification"))])) as jitney:
         body = {"payload": {"topK": number, "records": [{"id": number, "text": "life"}]}}
 
         answer = await jitney.client.post("/classification", json=body)
@@ -186,5 +186,5 @@ async def test_whole_numbers_with_a_fraction_of_nothing_are_taken(number):
 
 @pytest.mark.parametrize("fields", [{"topK": 1.5}, {"topK": 0.0}, {"topK": True}, {"topK": "2"}], ids=str)
 async def test_numbers_that_are_not_whole_are_not_taken(fields):
-    async with house(ScriptedBroker([announced(card(task="classification"))])) as jitney:
+    async with running(ScriptedBroker([announced(card(task="classification"))])) as jitney:
         assert (await jitney.ask("life", path="/classification", **fields)).status_code == 400

@@ -12,7 +12,7 @@ from broker.common.throttled_log import EVERY
 from broker.errors import BrokerUnavailable
 from broker.messages import FailureCode, Verdict
 from server.api import schema
-from tests.unit.server.stand_in import ScriptedBroker, announced, card, house
+from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
 
 pytestmark = pytest.mark.anyio
 
@@ -23,41 +23,41 @@ async def health(jitney, path="/readyz"):
 
 
 async def test_a_front_end_with_broker_and_batcher_is_ready():
-    async with house() as jitney:
+    async with running() as jitney:
         assert await health(jitney) == (200, "ok")
 
 
 async def test_a_front_end_that_never_met_the_broker_is_not_ready():
-    async with house(ScriptedBroker(look_error=BrokerUnavailable()), met=False) as jitney:
+    async with running(ScriptedBroker(look_error=BrokerUnavailable()), met=False) as jitney:
         assert await health(jitney) == (503, "degraded")
 
 
 async def test_a_front_end_that_lost_the_broker_is_ready_and_degraded():
-    async with house() as jitney:
-        jitney.front_end.pending.close()
+    async with running() as jitney:
+        jitney.front_end.tasks.breaker.open()
 
         assert await health(jitney) == (200, "degraded")
 
 
 async def test_a_front_end_without_any_model_is_ready_and_degraded():
-    async with house(ScriptedBroker([])) as jitney:
+    async with running(ScriptedBroker([])) as jitney:
         assert await health(jitney) == (200, "degraded")
 
 
 async def test_a_front_end_whose_batcher_left_is_ready_and_degraded():
-    async with house(ScriptedBroker([announced(card()), announced(card("other"), batchers=0)])) as jitney:
+    async with running(ScriptedBroker([announced(card()), announced(card("other"), batchers=0)])) as jitney:
         assert await health(jitney) == (200, "degraded")
 
 
 async def test_a_draining_front_end_is_not_ready():
-    async with house() as jitney:
+    async with running() as jitney:
         jitney.front_end.is_draining = True
 
         assert await health(jitney) == (503, "draining")
 
 
 async def test_a_draining_front_end_still_answers_and_asks_to_reconnect_elsewhere():
-    async with house() as jitney:
+    async with running() as jitney:
         jitney.front_end.is_draining = True
 
         answer = await jitney.ask("life")
@@ -66,7 +66,7 @@ async def test_a_draining_front_end_still_answers_and_asks_to_reconnect_elsewher
 
 
 async def test_readiness_names_what_is_wrong():
-    async with house(ScriptedBroker([announced(card(), batchers=0)])) as jitney:
+    async with running(ScriptedBroker([announced(card(), batchers=0)])) as jitney:
         answer = await jitney.client.get("/readyz")
 
         assert [check for check in answer.json()["checks"] if not check["ok"]] == [
@@ -75,12 +75,12 @@ async def test_readiness_names_what_is_wrong():
 
 
 async def test_a_front_end_is_alive_without_a_broker():
-    async with house(ScriptedBroker(look_error=BrokerUnavailable()), met=False) as jitney:
+    async with running(ScriptedBroker(look_error=BrokerUnavailable()), met=False) as jitney:
         assert await health(jitney, "/livez") == (200, "ok")
 
 
 async def test_a_reader_that_is_late_is_told_but_does_not_end_the_process(clock):
-    async with house(clock=clock) as jitney:
+    async with running(clock=clock) as jitney:
         clock.tick(4.0)
 
         assert await health(jitney, "/readyz") == (200, "degraded")
@@ -89,14 +89,14 @@ async def test_a_reader_that_is_late_is_told_but_does_not_end_the_process(clock)
 
 @pytest.mark.parametrize("seconds", [16.0, 61.0])
 async def test_a_front_end_whose_tasks_stand_still_is_not_alive(clock, seconds):
-    async with house(clock=clock) as jitney:
+    async with running(clock=clock) as jitney:
         clock.tick(seconds)
 
         assert await health(jitney, "/livez") == (503, "failed")
 
 
 async def test_a_trip_that_never_comes_back_ends_the_process(clock):
-    async with house(clock=clock) as jitney:
+    async with running(clock=clock) as jitney:
         jitney.front_end.tasks.writer.is_away = True
         jitney.front_end.tasks.writer.ticked = clock() - 16.0
 
@@ -104,7 +104,7 @@ async def test_a_trip_that_never_comes_back_ends_the_process(clock):
 
 
 async def test_a_writer_without_work_is_no_trouble(clock):
-    async with house(clock=clock) as jitney:
+    async with running(clock=clock) as jitney:
         jitney.front_end.tasks.writer.ticked = clock() - 3_600.0
 
         assert await health(jitney, "/livez") == (200, "ok")
@@ -117,7 +117,7 @@ async def test_a_writer_is_away_only_while_its_trip_is():
             return await super().admit(sequence, requests, cancelled)
 
     away = []
-    async with house(Watching()) as jitney:
+    async with running(Watching()) as jitney:
         await jitney.ask("life")
 
         assert (away, jitney.front_end.tasks.writer.is_away) == ([True], False)
@@ -128,7 +128,7 @@ async def test_a_writer_is_away_only_while_its_trip_is():
 )
 async def test_what_is_refused_again_and_again_is_told_seldom_with_a_count_and_counted_each_time(clock, code, status):
     broker = ScriptedBroker(verdict=Verdict(refusal=FailureCode(code), waiting=7))
-    async with house(broker, clock=clock) as jitney:
+    async with running(broker, clock=clock) as jitney:
         with structlog.testing.capture_logs() as lines:
             asked = [await jitney.ask("life") for _ in range(20)]
             clock.tick(EVERY)
@@ -140,10 +140,10 @@ async def test_what_is_refused_again_and_again_is_told_seldom_with_a_count_and_c
 
 
 async def test_refusals_for_different_reasons_are_counted_apart():
-    async with house(ScriptedBroker(verdict=Verdict(refusal=FailureCode.CONTENDED, waiting=7))) as jitney:
+    async with running(ScriptedBroker(verdict=Verdict(refusal=FailureCode.CONTENDED, waiting=7))) as jitney:
         with structlog.testing.capture_logs() as lines:
             await jitney.ask("life")
-            jitney.front_end.pending.close()
+            jitney.front_end.tasks.breaker.open()
             await jitney.ask("life")
 
     assert [line["code"] for line in refusals(lines)] == ["contended", "broker_unavailable"]
@@ -151,7 +151,7 @@ async def test_refusals_for_different_reasons_are_counted_apart():
 
 @pytest.mark.parametrize(("text", "status"), [("fail:model_error", 500), ("fail:expired", 504), ("impossible", 422)])
 async def test_what_is_no_outage_is_a_line_each_time(text, status):
-    async with house() as jitney:
+    async with running() as jitney:
         with structlog.testing.capture_logs() as lines:
             for _ in range(3):
                 await jitney.ask(text)
@@ -164,7 +164,7 @@ def refusals(lines):
 
 
 async def test_every_health_page_is_as_the_schema_says():
-    async with house() as jitney:
+    async with running() as jitney:
         for path in ("/livez", "/readyz"):
             answer = await jitney.client.get(path)
 
@@ -173,7 +173,7 @@ async def test_every_health_page_is_as_the_schema_says():
 
 async def test_the_models_are_listed_by_name_with_all_that_their_cards_say():
     described = card("b", labels=["good", "bad"], languages=["en"], max_cost=512, description="a demo")
-    async with house(ScriptedBroker([announced(described, batchers=2), announced(card("a"), batchers=0)])) as jitney:
+    async with running(ScriptedBroker([announced(described, batchers=2), announced(card("a"), batchers=0)])) as jitney:
         answer = await jitney.client.get("/v1/models")
 
         gone, live = answer.json()["models"]
@@ -194,14 +194,14 @@ async def test_the_models_are_listed_by_name_with_all_that_their_cards_say():
 
 
 async def test_the_list_of_models_is_503_before_the_broker_was_met():
-    async with house(ScriptedBroker(look_error=BrokerUnavailable()), met=False) as jitney:
+    async with running(ScriptedBroker(look_error=BrokerUnavailable()), met=False) as jitney:
         answer = await jitney.client.get("/v1/models")
 
         assert answer.json()["code"] == "broker_unavailable"
 
 
 async def test_the_docs_load_nothing_from_elsewhere():
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.client.get("/docs")
 
         assert answer.status_code == 200
@@ -209,7 +209,7 @@ async def test_the_docs_load_nothing_from_elsewhere():
 
 
 async def test_the_docs_are_forbidden_to_talk_to_anybody_else():
-    async with house() as jitney:
+    async with running() as jitney:
         answer = await jitney.client.get("/docs")
 
         policy = answer.headers["content-security-policy"]

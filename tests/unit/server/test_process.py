@@ -21,7 +21,7 @@ from server.fleet.defaults import parse
 from server.http.ports import PortTaken, listening, metrics_served
 from server.http.uvicorn_server import Server, uvicorn_config
 from server.settings import ServerSettings
-from tests.unit.server.stand_in import house
+from tests.unit.server.stand_in import running
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ def read(*arguments, **environ):
     return pick(ServerSettings, values)
 
 
-def test_the_house_s_port_is_9527():
+def test_the_port_is_9527():
     assert (read().port, read().metrics_port, read().host) == (9527, 9528, "127.0.0.1")
 
 
@@ -143,13 +143,13 @@ def test_a_port_that_somebody_is_about_to_listen_on_is_taken_too():
 
 
 async def test_a_taken_metrics_port_names_the_flag(taken_port):
-    async with house(metrics_port=taken_port) as jitney:
+    async with running(metrics_port=taken_port) as jitney:
         with pytest.raises(PortTaken, match="--metrics-port"), metrics_served(jitney.front_end):
             pass
 
 
 async def test_metrics_can_be_switched_off():
-    async with house(metrics_port=0) as jitney:
+    async with running(metrics_port=0) as jitney:
         with metrics_served(jitney.front_end):
             pass
 
@@ -172,7 +172,7 @@ def make_server(jitney):
 
 
 async def test_sigterm_makes_unready_and_leaves_the_port_open_for_a_while():
-    async with house(drain_seconds=60.0) as jitney:
+    async with running(drain_seconds=60.0) as jitney:
         server = make_server(jitney)
 
         server.drain()
@@ -181,7 +181,7 @@ async def test_sigterm_makes_unready_and_leaves_the_port_open_for_a_while():
 
 
 async def test_the_port_closes_when_the_draining_is_over_and_what_waits_is_finished():
-    async with house(drain_seconds=0.0) as jitney:
+    async with running(drain_seconds=0.0) as jitney:
         server = make_server(jitney)
 
         server.drain()
@@ -191,7 +191,7 @@ async def test_the_port_closes_when_the_draining_is_over_and_what_waits_is_finis
 
 
 async def test_a_second_sigterm_closes_the_port_at_once():
-    async with house(drain_seconds=60.0) as jitney:
+    async with running(drain_seconds=60.0) as jitney:
         server = make_server(jitney)
 
         server.drain()
@@ -201,7 +201,7 @@ async def test_a_second_sigterm_closes_the_port_at_once():
 
 
 async def test_who_says_stop_twice_does_not_wait_for_anybody():
-    async with house() as jitney:
+    async with running() as jitney:
         server = make_server(jitney)
 
         server.stop()
@@ -211,7 +211,7 @@ async def test_who_says_stop_twice_does_not_wait_for_anybody():
 
 
 async def test_the_end_of_the_draining_does_not_hurry_those_who_still_wait():
-    async with house(drain_seconds=0.0) as jitney:
+    async with running(drain_seconds=0.0) as jitney:
         server = make_server(jitney)
 
         server.drain()
@@ -223,7 +223,7 @@ async def test_the_end_of_the_draining_does_not_hurry_those_who_still_wait():
 
 
 async def test_the_first_reason_to_give_up_is_the_one_that_is_told():
-    async with house() as jitney:
+    async with running() as jitney:
         server = make_server(jitney)
 
         server.give_up(BrokerUnfit("first"))
@@ -285,7 +285,7 @@ def test_less_severe_lines_are_not_written(capsys, logging_restored):
 
 async def test_a_refusal_is_one_line_with_id_and_code_and_without_the_text():
     with structlog.testing.capture_logs() as lines:
-        async with house() as jitney:
+        async with running() as jitney:
             await jitney.ask("impossible", headers={"X-Request-ID": "abc"})
 
     (line,) = [line for line in lines if line["event"] == "refused"]
@@ -306,7 +306,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 )
 async def test_a_trace_id_is_part_of_the_line(sent, logged):
     with structlog.testing.capture_logs() as lines:
-        async with house() as jitney:
+        async with running() as jitney:
             await jitney.ask("impossible", headers={"traceparent": sent})
 
     (line,) = [line for line in lines if line["event"] == "refused"]
@@ -314,7 +314,7 @@ async def test_a_trace_id_is_part_of_the_line(sent, logged):
 
 
 async def test_the_failed_records_of_a_request_are_one_line_however_many_they_are():
-    async with house() as jitney:
+    async with running() as jitney:
         with structlog.testing.capture_logs() as lines:
             await jitney.ask("a", *["fail:poison"] * 100, *["impossible"] * 100, headers={"X-Request-ID": "abc"})
 
@@ -326,7 +326,7 @@ async def test_the_failed_records_of_a_request_are_one_line_however_many_they_ar
 
 @pytest.mark.parametrize("text", ["bug", "undecodable", "fail:model_error"])
 async def test_a_mistake_that_every_record_of_a_request_shares_is_a_few_lines(text):
-    async with house() as jitney:
+    async with running() as jitney:
         with structlog.testing.capture_logs() as lines:
             await jitney.ask(*[text] * 256)
 
@@ -334,7 +334,7 @@ async def test_a_mistake_that_every_record_of_a_request_shares_is_a_few_lines(te
 
 
 async def test_a_good_answer_is_no_line():
-    async with house() as jitney:
+    async with running() as jitney:
         with structlog.testing.capture_logs() as lines:
             await jitney.ask("life")
 

@@ -11,9 +11,10 @@ from broker.contract import Frames
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.messages import Result
 from server.requests.admission import Outbox
+from server.requests.breaker import CircuitBreaker
 from server.requests.pending import PendingRequests
 from server.requests.reader import BLOCK, Reader
-from tests.unit.server.stand_in import ScriptedBroker, at_once, house
+from tests.unit.server.stand_in import ScriptedBroker, at_once, running
 
 pytestmark = pytest.mark.anyio
 
@@ -35,13 +36,18 @@ class Script:
         return step
 
 
+def no_requests():
+    outbox = Outbox()
+    return PendingRequests("f" * 16, outbox, CircuitBreaker(outbox))
+
+
 async def read(*steps, clock=None, pauses=None):
     async def sleep(seconds):
         if pauses is not None:
             pauses.append(seconds)
 
     script = Script(*steps)
-    pending = PendingRequests("f" * 16, Outbox())
+    pending = no_requests()
     reader = Reader(pending, *([clock] if clock else []), sleep=sleep)
     with pytest.raises(asyncio.CancelledError):
         await reader.run(script)
@@ -97,7 +103,7 @@ async def test_a_read_that_ends_ticks_however_it_ends(clock, step):
             clock.tick(1.0)
             return await super().receive(handled, wait)
 
-    reader = Reader(PendingRequests("f" * 16, Outbox()), clock, at_once)
+    reader = Reader(no_requests(), clock, at_once)
     born = reader.ticked
 
     with pytest.raises(asyncio.CancelledError):
@@ -134,7 +140,7 @@ def test_a_success_makes_pauses_short_again():
 
 async def test_an_outcome_that_came_with_a_broken_read_is_delivered_by_the_next():
     broker = ScriptedBroker(answers=False)
-    async with house(broker, quick=True) as jitney, jitney.asked("life") as asked:
+    async with running(broker, quick=True) as jitney, jitney.asked("life") as asked:
         broker.receive_errors = [BrokerUnavailable()]
         (job,) = broker.jobs
         broker.publish(Result(job_id=job.id, output="LIFE"))

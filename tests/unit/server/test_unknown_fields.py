@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.server.stand_in import ScriptedBroker, announced, card, house
+from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
 
 pytestmark = pytest.mark.anyio
 
@@ -18,7 +18,7 @@ def every_task() -> ScriptedBroker:
 
 
 async def post(path: str, body: object, **settings: object):
-    async with house(every_task(), **settings) as jitney:
+    async with running(every_task(), **settings) as jitney:
         return await jitney.client.post(path, json=body)
 
 

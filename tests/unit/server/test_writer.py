@@ -8,7 +8,7 @@ import pytest
 
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
 from server.requests.writer import PAUSES
-from tests.unit.server.stand_in import ScriptedBroker, house
+from tests.unit.server.stand_in import ScriptedBroker, running
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,7 @@ def sizes(broker):
 
 async def test_all_that_gathered_while_a_trip_was_away_goes_in_the_next():
     broker = SlowBroker()
-    async with house(broker) as jitney:
+    async with running(broker) as jitney:
         asking = [asyncio.create_task(jitney.ask("a"))]
         await jitney.until(lambda: broker.trips)
         asking += [asyncio.create_task(jitney.ask("b")) for _ in range(5)]
@@ -54,7 +54,7 @@ async def test_all_that_gathered_while_a_trip_was_away_goes_in_the_next():
 
 
 async def test_each_trip_with_new_content_has_the_next_number():
-    async with house() as jitney:
+    async with running() as jitney:
         for _ in range(3):
             await jitney.ask("a")
 
@@ -63,7 +63,7 @@ async def test_each_trip_with_new_content_has_the_next_number():
 
 async def test_a_trip_without_reply_is_made_once_more_under_the_same_number():
     broker = ScriptedBroker(admit_errors=[BrokerUnavailable()])
-    async with house(broker, quick=True) as jitney:
+    async with running(broker, quick=True) as jitney:
         answer = await jitney.ask("a")
 
         assert answer.status_code == 200
@@ -78,7 +78,7 @@ async def test_a_trip_made_once_more_counts_the_time_left_anew(clock):
             return await super().admit(sequence, requests, cancelled)
 
     broker = Lossy(admit_errors=[BrokerUnavailable()])
-    async with house(broker, clock=clock, quick=True) as jitney:
+    async with running(broker, clock=clock, quick=True) as jitney:
         await jitney.ask("a")
 
         assert [request.time_left for _, requests, _ in broker.trips for request in requests] == [60.0, 58.0]
@@ -86,7 +86,7 @@ async def test_a_trip_made_once_more_counts_the_time_left_anew(clock):
 
 async def test_a_connection_that_breaks_again_and_again_within_a_trip_is_felt_by_nobody():
     broker = ScriptedBroker(admit_errors=outage()[1:])
-    async with house(broker, quick=True) as jitney:
+    async with running(broker, quick=True) as jitney:
         answer = await jitney.ask("a")
 
         assert answer.status_code == 200
@@ -100,7 +100,7 @@ async def test_a_link_that_was_silent_for_long_is_tried_once_more_and_no_further
             return await super().admit(sequence, requests, cancelled)
 
     broker = Silent(admit_errors=outage())
-    async with house(broker, clock=clock, quick=True) as jitney:
+    async with running(broker, clock=clock, quick=True) as jitney:
         answer = await jitney.ask("a")
 
         assert answer.status_code == 503
@@ -108,18 +108,18 @@ async def test_a_link_that_was_silent_for_long_is_tried_once_more_and_no_further
 
 
 @pytest.mark.parametrize("errors", [outage(), [BrokerError("the broker refuses a command")]])
-async def test_a_trip_that_never_gets_a_reply_is_503_and_closes_the_door(errors):
+async def test_a_trip_that_never_gets_a_reply_is_503_and_opens_the_breaker(errors):
     broker = ScriptedBroker(admit_errors=errors)
-    async with house(broker, quick=True) as jitney:
+    async with running(broker, quick=True) as jitney:
         answer = await jitney.ask("a")
 
         assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
-        assert not jitney.front_end.pending.is_open
+        assert jitney.front_end.tasks.breaker.is_open
 
 
 async def test_after_that_requests_are_503_without_a_trip():
     broker = ScriptedBroker(admit_errors=outage())
-    async with house(broker, quick=True) as jitney:
+    async with running(broker, quick=True) as jitney:
         await jitney.ask("a")
 
         answer = await jitney.ask("b")
@@ -130,7 +130,7 @@ async def test_after_that_requests_are_503_without_a_trip():
 
 async def test_jobs_of_trips_without_reply_are_cancelled_later_for_they_may_be_queued():
     broker = ScriptedBroker(admit_errors=outage())
-    async with house(broker, quick=True) as jitney:
+    async with running(broker, quick=True) as jitney:
         await jitney.ask("a")
         (lost,) = broker.trips[0][1][0].jobs
         await jitney.look()
@@ -143,7 +143,7 @@ async def test_jobs_of_trips_without_reply_are_cancelled_later_for_they_may_be_q
 async def test_cancellations_of_a_trip_without_reply_go_with_the_next():
     broker = ScriptedBroker(admit_errors=[*outage(), *outage()])
     failing = len(broker.admit_errors)
-    async with house(broker, quick=True) as jitney:
+    async with running(broker, quick=True) as jitney:
         await jitney.ask("a")
         (lost,) = broker.trips[0][1][0].jobs
         await jitney.until(lambda: len(broker.trips) == failing)  # the trip that cancels it fails as well
@@ -156,7 +156,7 @@ async def test_cancellations_of_a_trip_without_reply_go_with_the_next():
 
 async def test_jobs_whose_fate_was_lost_before_memory_was_spent_are_cancelled_later():
     broker = ScriptedBroker(admit_errors=[BrokerUnavailable(), BrokerFull()])
-    async with house(broker, quick=True) as jitney:
+    async with running(broker, quick=True) as jitney:
         answer = await jitney.ask("a")
         (lost,) = broker.trips[0][1][0].jobs
         await jitney.look()
@@ -166,9 +166,9 @@ async def test_jobs_whose_fate_was_lost_before_memory_was_spent_are_cancelled_la
         assert lost.id in broker.cancelled
 
 
-async def test_the_door_opens_when_the_registry_sees_the_broker_again():
+async def test_the_breaker_closes_when_discovery_sees_the_broker_again():
     broker = ScriptedBroker(admit_errors=outage())
-    async with house(broker, quick=True) as jitney:
+    async with running(broker, quick=True) as jitney:
         await jitney.ask("a")
         await jitney.look()
 
@@ -177,8 +177,8 @@ async def test_the_door_opens_when_the_registry_sees_the_broker_again():
         assert answer.status_code == 200
 
 
-async def test_a_full_broker_keeps_the_door_open():
-    async with house(ScriptedBroker(admit_errors=[BrokerFull()])) as jitney:
+async def test_a_full_broker_opens_no_breaker():
+    async with running(ScriptedBroker(admit_errors=[BrokerFull()])) as jitney:
         await jitney.ask("a")
 
         answer = await jitney.ask("b")
@@ -187,7 +187,7 @@ async def test_a_full_broker_keeps_the_door_open():
 
 
 async def test_the_longer_a_broker_is_full_the_later_one_shall_come_back(clock):
-    async with house(ScriptedBroker(admit_errors=[BrokerFull(), BrokerFull()]), clock=clock) as jitney:
+    async with running(ScriptedBroker(admit_errors=[BrokerFull(), BrokerFull()]), clock=clock) as jitney:
         first = await jitney.ask("a")
         clock.tick(20.0)
         second = await jitney.ask("b")
@@ -197,7 +197,7 @@ async def test_the_longer_a_broker_is_full_the_later_one_shall_come_back(clock):
 
 async def test_a_broker_that_had_room_again_is_full_anew(clock):
     broker = ScriptedBroker(admit_errors=[BrokerFull()])
-    async with house(broker, clock=clock) as jitney:
+    async with running(broker, clock=clock) as jitney:
         await jitney.ask("a")
         await jitney.ask("b")
         broker.admit_errors = [BrokerFull()]
@@ -209,7 +209,7 @@ async def test_a_broker_that_had_room_again_is_full_anew(clock):
 
 
 async def test_a_full_broker_is_not_asked_twice():
-    async with house(ScriptedBroker(admit_errors=[BrokerFull()])) as jitney:
+    async with running(ScriptedBroker(admit_errors=[BrokerFull()])) as jitney:
         await jitney.ask("a")
 
         assert len(jitney.broker.trips) == 1
@@ -224,7 +224,7 @@ async def test_a_request_that_cannot_travel_harms_nobody_else():
             return verdicts
 
     broker = Picky()
-    async with house(broker) as jitney:
+    async with running(broker) as jitney:
         asking = [asyncio.create_task(jitney.ask("first"))]
         await jitney.until(lambda: broker.trips)
         asking += [asyncio.create_task(jitney.ask(text)) for text in ("a", "strange", "b")]
@@ -239,7 +239,7 @@ async def test_a_request_that_cannot_travel_harms_nobody_else():
 
 async def test_the_time_left_is_counted_when_the_trip_begins(clock):
     broker = SlowBroker()
-    async with house(broker, clock=clock) as jitney:
+    async with running(broker, clock=clock) as jitney:
         asking = [asyncio.create_task(jitney.ask("a"))]
         await jitney.until(lambda: asking[0].done())  # outcomes may be faster than verdicts
         asking.append(asyncio.create_task(jitney.ask("b")))
@@ -255,7 +255,7 @@ async def test_the_time_left_is_counted_when_the_trip_begins(clock):
 async def test_a_client_that_hangs_up_cancels_its_jobs(monkeypatch):
     monkeypatch.setattr("server.http.deadline.LATE", 60.0)  # from the start
     broker = ScriptedBroker(answers=False)
-    async with house(broker) as jitney:
+    async with running(broker) as jitney:
         await jitney.hang_up_on("one two")
         await jitney.until(lambda: broker.cancelled)
 
@@ -265,7 +265,7 @@ async def test_a_client_that_hangs_up_cancels_its_jobs(monkeypatch):
 
 async def test_a_request_past_its_deadline_is_not_cancelled_in_the_broker():
     broker = ScriptedBroker(answers=False)
-    async with house(broker) as jitney:
+    async with running(broker) as jitney:
         await jitney.ask("one", headers={"X-Request-Timeout": "0.01"})
         await jitney.ask("two", headers={"X-Request-Timeout": "0.01"})
 

@@ -1,0 +1,77 @@
+"""What waits for a revision that nobody serves any more is encoded for the one that lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from broker.messages import ModelCard
+from server.codecs.contract import Codec, Input, Plan
+from server.codecs.work import Work
+from server.errors import Problem
+from server.fleet.directory import Served
+from server.requests.pending import PendingRequests
+from server.requests.request import PendingRequest
+
+AT_ONCE = 32  # requests looked at before others get their turn
+WAIT = 0.5  # seconds; long inputs take longer, and are encoded while the caller goes on
+
+Encode = Callable[[Codec, Sequence[Input], Mapping[str, Any], Work], Awaitable[list[Plan | Problem]]]
+
+
+class Reencoder:
+    """Ids of tokens must never meet the wrong vocabulary, so what is left of a request is cancelled and made anew.
+
+    Each time its `generation` grows: an admission of an earlier one, or an encoding that is still at work, then means
+    nothing any more.
+    """
+
+    def __init__(self, pending: PendingRequests, encode: Encode) -> None:
+        self._pending = pending
+        self._encode = encode
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def reencode_orphans(self, successor: Callable[[ModelCard], Served | None]) -> None:
+        """`successor` says which revision takes over from this one; None where this one is served."""
+        for number, request in enumerate(self._pending.waiting, start=1):
+            served = successor(request.served.card)
+            if served is not None:
+                self._start(request, served)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=WAIT)
+
+    def stop(self) -> None:
+        """Give up whatever is being encoded."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _start(self, request: PendingRequest, served: Served) -> None:
+        task = asyncio.create_task(self.reencode(request, served))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def reencode(self, request: PendingRequest, served: Served) -> None:
+        """Encode what is left of this request for another revision, and bring it to the broker."""
+        request.withdrawn |= self._pending.withdraw(request)
+        request.served = served
+        request.generation += 1
+        generation, request.work = request.generation, request.work.again()
+        inputs = [record.input for record in request.withdrawn]
+        try:
+            plans = await self._encode(served.codec, inputs, request.options, request.work)
+        except Problem as problem:
+            request.refuse(problem)
+            return
+        if request.is_awaited and request.generation == generation:  # else nobody waits, or for yet another revision
+            self._resume(request, plans)
+
+    def _resume(self, request: PendingRequest, plans: Iterable[Plan | Problem]) -> None:
+        withdrawn, request.withdrawn = request.withdrawn, {}
+        for record, plan in zip(withdrawn, plans, strict=True):
+            record.follow(request.served.codec, plan)
+        self._pending.register(request, withdrawn)
+        request.count_down(sum(withdrawn.values()))
+        self._pending.push(request)

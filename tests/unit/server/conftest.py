@@ -1,0 +1,13 @@
+"""What the tests of the front end share."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import FakeClock
+from tests.unit.server.parts import Parts
+
+
+@pytest.fixture
+def parts(clock: FakeClock) -> Parts:
+    return Parts(clock)

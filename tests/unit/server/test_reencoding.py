@@ -1,0 +1,148 @@
+"""What still waits for a revision is encoded for another one."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from broker.messages import REQUEST, Cancel
+from server.codecs.encoding import encode_all
+from server.codecs.work import UNBOUNDED, Abandoned
+from server.errors import Problem
+from server.fleet.directory import Served
+from tests.unit.server.parts import Parts, result, served
+from tests.unit.server.stand_in import WordCodec, card
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_reencoded_answer_is_encoded_by_the_new_codec_for_the_new_revision(parts):
+    with parts.expect("one") as request:
+        parts.pending.admit(request)
+        (old,) = parts.jobs()
+
+        await parts.reencoder.reencode(request, served("r2"))
+
+        admissions, cancelled = parts.take()
+        assert [(one.model, [job.input for job in one.jobs]) for one in admissions] == [("echo@r2", ["r2:one"])]
+        assert list(cancelled) == [Cancel(model=card().key, ids=old.id[:REQUEST])]
+        assert admissions[0].jobs[0].id[:REQUEST] != old.id[:REQUEST]
+
+
+async def test_what_no_trip_has_taken_yet_goes_only_for_the_new_revision(parts):
+    with parts.expect("one") as request:
+        parts.pending.admit(request)
+
+        await parts.reencoder.reencode(request, served("r2"))
+
+        admissions, cancelled = parts.take()
+        assert ([admission.model for admission in admissions], cancelled) == (["echo@r2"], {})
+
+
+async def test_a_refusal_of_an_admission_for_the_old_revision_ends_nothing(parts):
+    with parts.expect("one") as request:
+        parts.pending.admit(request)
+        [old], _ = parts.take()
+        await parts.reencoder.reencode(request, served("r2"))
+        [reencoded], _ = parts.take()
+
+        old.refuse(Problem("broker_full", "no room"))
+
+        assert (old.is_current, reencoded.is_current, request.is_awaited) == (False, True, True)
+
+
+async def test_a_late_result_of_the_old_revision_is_not_taken_for_one_of_the_new(parts):
+    with parts.expect("one") as request:
+        parts.pending.admit(request)
+        (old,) = parts.jobs()
+        await parts.reencoder.reencode(request, served("r2"))
+
+        parts.pending.settle([result(old, "old")])
+
+        assert (request.records[0].outputs, request.is_awaited) == ({}, True)
+
+
+async def test_a_record_half_done_is_reencoded_whole_because_its_outputs_belong_to_the_old_plan(parts):
+    with parts.expect("one two") as request:
+        parts.pending.admit(request)
+        first, _ = parts.jobs()
+        parts.pending.settle([result(first)])
+
+        await parts.reencoder.reencode(request, served("r2"))
+
+        assert [job.input for job in parts.jobs()] == ["r2:one", "r2:two"]
+
+
+async def test_a_record_that_is_done_keeps_its_outputs_and_its_codec(parts):
+    with parts.expect("one", "two") as request:
+        parts.pending.admit(request)
+        first, _ = parts.jobs()
+        parts.pending.settle([result(first, "ONE")])
+
+        await parts.reencoder.reencode(request, served("r2"))
+
+        assert (request.records[0].in_order(), request.records[0].codec) == (["ONE"], parts.codec)
+        assert [job.input for job in parts.jobs()] == ["r2:two"]
+
+
+async def test_a_text_that_the_new_revision_cannot_take_ends_with_its_problem(parts):
+    class Stricter(WordCodec):
+        def encode(self, text, options, work=UNBOUNDED):
+            return super().encode("impossible", options)
+
+    new = card(revision="r2")
+    with parts.expect("one") as request:
+        parts.pending.admit(request)
+        parts.jobs()
+
+        await parts.reencoder.reencode(request, Served(card=new, codec=Stricter(new, {})))
+
+        assert (request.records[0].problem.code, request.is_awaited) == ("invalid_input", False)
+
+
+class SlowEncoding:
+    """Encodes once it may, as a thread does."""
+
+    def __init__(self):
+        self.may_end = asyncio.Event()
+        self.work = []
+
+    async def __call__(self, codec, texts, options, work):
+        self.work.append(work)
+        await self.may_end.wait()
+        return encode_all(codec, texts, options, work)
+
+
+async def test_of_two_encodings_that_meet_the_last_counts(clock):
+    slow = SlowEncoding()
+    parts = Parts(clock, slow)
+    with parts.expect("one", "two") as request:
+        parts.pending.admit(request)
+        parts.jobs()
+        encode = parts.reencoder.reencode
+        encodings = [asyncio.create_task(encode(request, served(revision))) for revision in ("r2", "r3")]
+        await asyncio.sleep(0)
+        parts.pending.push_again()  # the broker came back empty meanwhile: there is nothing to bring it yet
+        slow.may_end.set()
+        await asyncio.gather(*encodings)
+
+        jobs = parts.jobs()
+        parts.pending.settle([result(job) for job in jobs])
+
+        assert ([job.input for job in jobs], request.is_awaited) == (["r3:one", "r3:two"], False)
+
+
+async def test_nothing_is_encoded_anew_for_whoever_has_gone(clock):
+    slow = SlowEncoding()
+    parts = Parts(clock, slow)
+    with parts.expect("one") as request:
+        parts.pending.admit(request)
+        encoding = asyncio.create_task(parts.reencoder.reencode(request, served("r2")))
+        await asyncio.sleep(0)
+
+    with pytest.raises(Abandoned):
+        slow.work[0].check()
+    slow.may_end.set()
+    await encoding
+    assert (parts.jobs(), len(parts.pending)) == ([], 0)
