@@ -71,9 +71,9 @@ class BrokerTasks:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The tasks run while the `with` lasts."""
-        tasks: Mapping[str, Task] = {"writer": self.writer, "reader": self.reader, "registry": self.discovery}
+        tasks: Mapping[str, Task] = {"writer": self.writer, "reader": self.reader, "discovery": self.discovery}
         running = [asyncio.create_task(self.keep(name, task), name=name) for name, task in tasks.items()]
-        running.append(asyncio.create_task(self.keep_codec_cache(), name="library"))
+        running.append(asyncio.create_task(self.keep_codec_cache(), name="codec_cache"))
         try:
             yield
         finally:
@@ -108,7 +108,7 @@ class BrokerTasks:
             except BrokerError:  # the other tasks tell of it
                 await self._sleep(backoff.pause())
             except Exception:
-                log.exception("task crashed", task="library")
+                log.exception("task crashed", task="codec_cache")
                 await self._sleep(backoff.pause())
             else:
                 backoff.reset()

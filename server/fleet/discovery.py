@@ -82,9 +82,9 @@ class Discovery:
             self._failures += 1
             why = self.miss(error)
             if self._failures == 1:  # /readyz says so already, and not why
-                log.info("broker missed", task="registry", reason=str(why))
+                log.info("broker missed", task="discovery", reason=str(why))
             if self._failures >= FAILURES and not self._breaker.is_open:
-                log.warning("broker lost", task="registry", reason=str(why))
+                log.warning("broker lost", task="discovery", reason=str(why))
                 self._breaker.open()
 
     async def _look_again(self, broker: FrontEndBroker) -> None:

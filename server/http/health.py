@@ -26,7 +26,7 @@ def liveness(front_end: FrontEnd) -> tuple[bool, Health]:
     tasks = front_end.tasks
     writer = _turns(front_end, "writer", tasks.writer.ticked if tasks.writer.is_away else front_end.clock(), TRIP_DEAD)
     reader = _turns(front_end, "reader", tasks.reader.ticked, READ_DEAD)
-    checks = [writer, reader, _turns(front_end, "registry", tasks.discovery.ticked, LOOK_DEAD)]
+    checks = [writer, reader, _turns(front_end, "discovery", tasks.discovery.ticked, LOOK_DEAD)]
     is_alive = all(check.ok for check in checks)
     return is_alive, Health("ok" if is_alive else "failed", checks)
 

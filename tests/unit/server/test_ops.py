@@ -79,6 +79,13 @@ async def test_a_front_end_is_alive_without_a_broker():
         assert await health(jitney, "/livez") == (200, "ok")
 
 
+async def test_the_tasks_that_must_turn_are_named():
+    async with running() as jitney:
+        answer = await jitney.client.get("/livez")
+
+        assert [check["name"] for check in answer.json()["checks"]] == ["writer", "reader", "discovery"]
+
+
 async def test_a_reader_that_is_late_is_told_but_does_not_end_the_process(clock):
     async with running(clock=clock) as jitney:
         clock.tick(4.0)
