@@ -17,7 +17,7 @@ from transformers import M2M100ForConditionalGeneration, M2M100Tokenizer
 
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import load_model, parse_spec
-from batcher.models.translation.marks import pieces_of
+from batcher.models.translation.outputs import pieces_of
 from demo.phrasebook import LANGUAGES, Meaning, meanings, read_slots, read_templates, split_meanings
 from demo.translation_evaluation import SEED, Question, held_out_questions
 

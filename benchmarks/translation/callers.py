@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from batcher.models.translation.marks import pieces_of
+from batcher.models.translation.outputs import pieces_of
 from benchmarks.lib.loops import Answer
 from benchmarks.lib.summary import ANSWERED
 from benchmarks.translation.sentences import Sentence

@@ -13,7 +13,7 @@ from typing import Any
 from batcher.engines.engine import Done, Engine
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
-from batcher.models.translation.marks import pieces_of
+from batcher.models.translation.outputs import pieces_of
 from benchmarks.translation.sentences import Sentence, tokens
 from broker.messages import Job
 

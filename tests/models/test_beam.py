@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from batcher.models.translation.search import topk as candidates
+from batcher.models.translation.search import topk
 from tests.models import tiny
 from tests.models.oracle import Oracle, source
 from tests.models.toy_search import (
@@ -21,7 +21,7 @@ from tests.models.toy_search import (
     VOCABULARY,
     Asked,
     Decoding,
-    Flight,
+    Slots,
     Toy,
     answers,
 )
@@ -179,7 +179,7 @@ def test_a_ban_is_one_row_s_own(toy: Toy) -> None:
     search.join(1, language=33, limit=20, no_repeat=1)
     logits = toy.table[:4].clone()
 
-    search.advance(torch.tensor([0, 1]), logits)
+    search.step(torch.tensor([0, 1]), logits)
 
     banned = logits.isinf().nonzero().tolist()
     assert banned == [[beam, token] for beam in (2, 3) for token in (START, 33)]
@@ -197,10 +197,10 @@ def test_logits_in_half_precision_are_summed_in_float32(toy: Toy) -> None:
 
 @pytest.mark.parametrize("early_stopping", [True, False, "never"])
 def test_a_search_that_meets_nan_ends_there(early_stopping: bool | str) -> None:
-    flight = Flight(Decoding(3, 1.0, early_stopping).search(), 3, lambda *_: torch.full((3, VOCABULARY), torch.nan))
-    flight.join(0, Asked(31))
+    slots = Slots(Decoding(3, 1.0, early_stopping).search(), 3, lambda *_: torch.full((3, VOCABULARY), torch.nan))
+    slots.join(0, Asked(31))
 
-    assert flight.step([0]) == {0: []}
+    assert slots.step([0]) == {0: []}
 
 
 def test_nan_takes_nothing_from_what_a_row_has_nor_from_its_neighbours() -> None:
@@ -238,16 +238,16 @@ def test_rows_that_come_and_go_at_any_time_are_answered_alike(toy: Toy, seed: in
         name: Asked(rng.choice(LANGUAGES), rng.choice([2, 3, 7, 14, 30]), rng.choice([0, 0, 1, 2, 3]))
         for name in range(20)
     }
-    flight, waiting, gone, told = Flight(decoding.search(4), decoding.beams, toy.after), list(jobs), set(), {}
+    slots, waiting, gone, told = Slots(decoding.search(4), decoding.beams, toy.after), list(jobs), set(), {}
 
-    while waiting or flight.aboard:
-        while waiting and len(flight.aboard) < 4 and rng.random() < 0.5:
-            flight.join(waiting[0], jobs[waiting.pop(0)])
-        if flight.aboard and rng.random() < 0.05:
-            gone.add(flight.aboard[row := rng.randrange(len(flight.aboard))].name)
-            flight.leave(row)
-        members = rng.sample(range(len(flight.aboard)), k=rng.randint(0, len(flight.aboard)))
-        told |= flight.step(members) if members else {}
+    while waiting or slots.slots:
+        while waiting and len(slots.slots) < 4 and rng.random() < 0.5:
+            slots.join(waiting[0], jobs[waiting.pop(0)])
+        if slots.slots and rng.random() < 0.05:
+            gone.add(slots.slots[row := rng.randrange(len(slots.slots))].name)
+            slots.leave(row)
+        members = rng.sample(range(len(slots.slots)), k=rng.randint(0, len(slots.slots)))
+        told |= slots.step(members) if members else {}
 
     assert told == {name: answers(decoding, [jobs[name]], toy.after)[0] for name in jobs if name not in gone}
     assert len(gone) < len(jobs) / 2
@@ -262,7 +262,7 @@ def test_the_largest_logits_are_found_among_all(vocabulary: int, dtype: torch.dt
     torch.manual_seed(vocabulary)
     logits = torch.rand(50, vocabulary).to(dtype)
 
-    values, tokens = candidates.largest(logits, 10)
+    values, tokens = topk.topk(logits, 10)
 
     assert torch.equal(values, logits.float().topk(10).values)
     assert torch.equal(values, logits.float().gather(1, tokens))
@@ -270,24 +270,24 @@ def test_the_largest_logits_are_found_among_all(vocabulary: int, dtype: torch.dt
 
 
 def test_the_largest_may_stand_in_one_block_or_after_the_last() -> None:
-    logits = torch.arange(candidates.BLOCK * 40 + 5.0).expand(2, -1).clone()
+    logits = torch.arange(topk.BLOCK * 40 + 5.0).expand(2, -1).clone()
     logits[0] *= -1
 
-    _, tokens = candidates.largest(logits, 10)
+    _, tokens = topk.topk(logits, 10)
 
     assert tokens.tolist() == [list(range(10)), list(range(logits.shape[1] - 1, logits.shape[1] - 11, -1))]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_sums_are_the_same_in_parts(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype) -> None:
-    monkeypatch.setattr(candidates, "AT_ONCE", 350)
+    monkeypatch.setattr(topk, "CHUNK", 350)
     logits = (5 * torch.randn(7, 100, generator=torch.Generator().manual_seed(1))).to(dtype)
 
-    assert torch.equal(candidates.log_sums(logits), logits.float().logsumexp(dim=-1))
+    assert torch.equal(topk.logsumexp(logits), logits.float().logsumexp(dim=-1))
 
 
 def test_a_search_in_blocks_ends_as_generate_does(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "BLOCK", 3)  # 13 of them, for 10 candidates
+    monkeypatch.setattr(topk, "BLOCK", 3)  # 13 of them, for 10 candidates
     decoding = Decoding(5)
 
     assert answers(decoding, ASKED, toy.after) == [toy.answer(asked, decoding) for asked in ASKED]

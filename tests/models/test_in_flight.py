@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from tests.models import tiny
-from tests.models.flying import DEMO, Row, demo_rows, engine_of, fly, load, mixed_rows, numbered, outputs, reference
+from tests.models.in_flight import (
+    DEMO,
+    Row,
+    demo_rows,
+    engine_of,
+    load,
+    mixed_rows,
+    numbered,
+    outputs,
+    reference,
+    run_all,
+)
 from tests.models.oracle import Oracle
 
 SEEDS = (2, 5, 7)
@@ -19,7 +30,7 @@ DEMO_ROWS = 120
 
 
 def answers(directory: Path, rows: list[Row], **settings: Any) -> dict[str, Any]:
-    return outputs(fly(engine_of(load(directory, **settings)), rows))
+    return outputs(run_all(engine_of(load(directory, **settings)), rows))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -12,10 +12,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from batcher.models.spec import LoadedModel
-from batcher.models.translation.engine import InFlight
-from batcher.models.translation.kv_cache import FIRST_ROWS, FIRST_TOKENS
+from batcher.models.translation.engine import InFlightEngine
+from batcher.models.translation.kv_cache import FIRST_SLOTS, FIRST_TOKENS
 from tests.models import tiny
-from tests.models.flying import (
+from tests.models.in_flight import (
     LANGUAGES,
     OFFSET,
     Answers,
@@ -31,7 +31,7 @@ from tests.models.flying import (
 )
 from tests.models.oracle import source
 
-LONGEST = 40  # tokens of an answer: more than a new pool has room for
+LONGEST = 40  # tokens of an answer: more than a new cache has room for
 SPOKEN = (1, 5)  # beams
 
 
@@ -64,7 +64,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(tmp_path_factory.mktemp("tiny"))
 
 
-def run(engine: InFlight, rows: list[Row], order: list[int], draw: Callable[[int], int], dropped: set[str]) -> Answers:
+def run(
+    engine: InFlightEngine, rows: list[Row], order: list[int], draw: Callable[[int], int], dropped: set[str]
+) -> Answers:
     """Admit in this order, as many at a time as `draw` says; drop some on their way. Free slots hold NaN."""
     jobs = jobs_of(rows)
     waiting, found = [jobs[number] for number in order], Answers()
@@ -102,19 +104,19 @@ def test_any_arrival_gives_the_same_answers(world: World, beams: int, seed: int,
 
 
 @pytest.mark.parametrize("beams", SPOKEN)
-def test_these_rows_make_pools_grow_in_every_cohort(world: World, beams: int) -> None:
+def test_these_rows_make_the_caches_of_every_group_grow(world: World, beams: int) -> None:
     engine = engine_of(world.models[beams], max_size=18)
     engine.admit(jobs_of(world.rows))
     seen = set[tuple[int, int, int]]()
 
     while engine.room() < engine.max_size:
         engine.step()
-        pools = [cohort.pool for cohort in engine._cohorts._cohorts.values()]
-        seen |= {(pool.longest_source, pool.past.shape[2], pool.past.shape[4]) for pool in pools}
+        caches = [group.cache for group in engine._groups._groups.values()]
+        seen |= {(cache.longest_source, cache.past.shape[2], cache.past.shape[4]) for cache in caches}
 
     sources, rows, tokens = (set(sizes) for sizes in zip(*seen, strict=True))
     assert {64, 300} < sources  # the last holds all positions there are
-    assert max(rows) > FIRST_ROWS * beams
+    assert max(rows) > FIRST_SLOTS * beams
     assert max(tokens) > FIRST_TOKENS
 
 
@@ -126,7 +128,7 @@ def test_an_idle_engine_gives_back_what_it_grew_to(world: World, beams: int) -> 
 
     finish(engine, [job.id for job in jobs])
 
-    assert not any(cohort.pool.has_grown for cohort in engine._cohorts._cohorts.values())
+    assert not any(group.cache.has_grown for group in engine._groups._groups.values())
 
 
 @pytest.mark.parametrize("beams", SPOKEN)
@@ -166,7 +168,7 @@ def test_ids_that_nobody_holds_are_ignored(world: World) -> None:
     assert engine.room() == engine.max_size
 
 
-def steps_of(engine: InFlight) -> Iterator[int]:
+def steps_of(engine: InFlightEngine) -> Iterator[int]:
     while True:
         engine.step()
         yield engine.last.tokens

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.models import tiny
-from tests.models.flying import DEMO, demo_rows, engine_of, fly, load, mixed_rows, numbered, outputs, reference
+from tests.models.in_flight import DEMO, demo_rows, engine_of, load, mixed_rows, numbered, outputs, reference, run_all
 from tests.models.oracle import Oracle
 
 ROWS = 30
@@ -34,7 +34,7 @@ def test_beams_say_what_generate_says(tmp_path: Path, decoding: dict[str, Any]) 
     directory = tiny.translation(tmp_path, seed=5, **decoding)
     rows = mixed_rows(random.Random(5), ROWS, limits=0.5)
 
-    found = outputs(fly(engine_of(load(directory), max_size=16), rows))
+    found = outputs(run_all(engine_of(load(directory), max_size=16), rows))
 
     assert found == numbered(reference(directory).forward(rows))
     oracle = Oracle(directory)
@@ -45,7 +45,7 @@ def test_the_setting_of_beams_beats_the_checkpoint(tmp_path: Path) -> None:
     directory = tiny.translation(tmp_path, seed=2)
     rows = mixed_rows(random.Random(2), 12)
 
-    found = outputs(fly(engine_of(load(directory, beams=4)), rows))
+    found = outputs(run_all(engine_of(load(directory, beams=4)), rows))
 
     assert (
         found == numbered(reference(directory, beams=4).forward(rows)) != numbered(reference(directory).forward(rows))
@@ -57,7 +57,7 @@ def test_five_beams_say_what_generate_says_on_the_demo_checkpoint() -> None:
     model, oracle = reference(DEMO, beams=5), Oracle(DEMO)
     rows = demo_rows(model, random.Random(2), 40)
 
-    found = outputs(fly(engine_of(load(DEMO, beams=5)), rows))
+    found = outputs(run_all(engine_of(load(DEMO, beams=5)), rows))
 
     expected = numbered(model.forward(rows))
     differ = [number for number in range(len(rows)) if found[str(number)] != expected[str(number)]]

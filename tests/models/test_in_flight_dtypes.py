@@ -13,7 +13,7 @@ import pytest
 from batcher.models.translation.network import Network
 from demo.dtype_evaluation import framed_questions, scrambled
 from tests.models import tiny
-from tests.models.flying import DEMO, engine_of, fly, load, mixed_rows, outputs
+from tests.models.in_flight import DEMO, engine_of, load, mixed_rows, outputs, run_all
 
 SENTENCES = 60
 
@@ -24,9 +24,9 @@ def test_the_same_rows_get_the_same_answers_again(tmp_path: Path, dtype: str, be
     rows = mixed_rows(random.Random(1), 12)
     model = load(tiny.translation(tmp_path, seed=1), dtype=dtype, beams=beams)
 
-    found = outputs(fly(engine_of(model), rows))
+    found = outputs(run_all(engine_of(model), rows))
 
-    assert outputs(fly(engine_of(model), rows)) == found
+    assert outputs(run_all(engine_of(model), rows)) == found
     assert len({tuple(answer) for answer in found.values()}) >= 6
 
 
@@ -50,7 +50,7 @@ def differ(one: Network, other: Network) -> bool:
 def demo_answers(dtype: str) -> dict[str, Any]:
     """Sentences of which the model is sure; then the same with their words in disorder, where it is not."""
     rows = framed_questions(DEMO, SENTENCES)
-    return outputs(fly(engine_of(load(DEMO, dtype=dtype)), [*rows, *scrambled(rows)]))
+    return outputs(run_all(engine_of(load(DEMO, dtype=dtype)), [*rows, *scrambled(rows)]))
 
 
 @pytest.mark.skipif(not (DEMO / "config.json").is_file(), reason="the demo's weights are not there")

@@ -15,19 +15,19 @@ from batcher.models.contract import InvalidInput
 from batcher.models.spec import LoadedModel
 from broker.messages import FailureCode
 from tests.models import tiny
-from tests.models.flying import (
+from tests.models.in_flight import (
     LANGUAGES,
     Row,
     engine_of,
     failures,
     finish,
-    fly,
     jobs_of,
     load,
     mixed_rows,
     numbered,
     outputs,
     reference,
+    run_all,
 )
 from tests.models.oracle import END, PADDING, Oracle, source
 
@@ -52,7 +52,7 @@ def row_of(tokens: int) -> Row:
 def test_texts_from_one_token_to_all_positions_are_translated(large: Path, beams: int) -> None:
     rows = [row_of(tokens) for tokens in (1, 2, 3, 63, 64, 65, 256, 257, POSITIONS - 1, POSITIONS)]
 
-    found = outputs(fly(engine_of(load(large, beams=beams)), rows))
+    found = outputs(run_all(engine_of(load(large, beams=beams)), rows))
 
     oracle = Oracle(large)
     assert found == numbered(oracle.answer(row, num_beams=beams) for row in rows)
@@ -61,7 +61,7 @@ def test_texts_from_one_token_to_all_positions_are_translated(large: Path, beams
 def test_a_text_of_no_or_of_too_many_tokens_fails_alone(large: Path) -> None:
     rows = [row_of(tokens) for tokens in (0, 5, POSITIONS + 1, 7)]
 
-    done = fly(engine_of(load(large)), rows)
+    done = run_all(engine_of(load(large)), rows)
 
     assert failures(done) == {
         "0": (FailureCode.INVALID_INPUT, "this model takes 1 to 1024 tokens, not 0"),
@@ -78,7 +78,11 @@ def test_long_texts_have_as_many_slots_as_hold_the_tokens_allowed_and_all_come_b
     done, most = dict[str, Any](), 0
     while len(done) < len(rows):
         done |= {one.job_id: one for one in engine.step()}
-        most = max(most, *(len(cohort.flights) for key, cohort in engine._cohorts._cohorts.items() if key[1] > 256), 0)
+        most = max(
+            most,
+            *(len(group.sequences) for key, group in engine._groups._groups.items() if key.longest_source > 256),
+            0,
+        )
 
     assert outputs(done) == numbered(reference(large).forward(rows))
     assert most == 2
@@ -95,7 +99,7 @@ def test_who_has_nothing_to_say_answers_with_nothing(tmp_path: Path, beams: int)
     _lean(directory, towards=END)
     rows = mixed_rows(random.Random(1), 6)
 
-    found = outputs(fly(engine_of(load(directory, beams=beams)), rows))
+    found = outputs(run_all(engine_of(load(directory, beams=beams)), rows))
 
     assert found == numbered([[]] * 6)
     assert Oracle(directory).answer(rows[0], num_beams=beams) == []
@@ -107,7 +111,7 @@ def test_padding_that_was_said_is_taken_out_of_an_answer(tmp_path: Path, beams: 
     _lean(directory, towards=PADDING)
     rows = mixed_rows(random.Random(1), 20)
 
-    found = outputs(fly(engine_of(load(directory, beams=beams)), rows))
+    found = outputs(run_all(engine_of(load(directory, beams=beams)), rows))
 
     assert found == numbered(reference(directory, beams=beams).forward(rows))
 
@@ -131,7 +135,7 @@ def test_each_row_has_its_own_limit(checkpoint: Path, beams: int) -> None:
     (row,) = mixed_rows(random.Random(4), 1)
     rows = [{**row, "max_new_tokens": limit} for limit in (2, 3, 4, 9, 26, 27, 28, 1000)]
 
-    found = outputs(fly(engine_of(load(checkpoint, beams=beams)), rows))
+    found = outputs(run_all(engine_of(load(checkpoint, beams=beams)), rows))
 
     oracle = Oracle(checkpoint)
     expected = [
@@ -146,7 +150,7 @@ def test_each_row_has_its_own_limit(checkpoint: Path, beams: int) -> None:
 def test_the_setting_of_a_limit_counts_the_language(checkpoint: Path, beams: int, limit: int) -> None:
     rows = mixed_rows(random.Random(3), 12)
 
-    found = outputs(fly(engine_of(load(checkpoint, beams=beams, max_new_tokens=limit)), rows))
+    found = outputs(run_all(engine_of(load(checkpoint, beams=beams, max_new_tokens=limit)), rows))
 
     assert found == numbered(reference(checkpoint, beams=beams, max_new_tokens=limit).forward(rows))
     assert max(map(len, found.values())) == limit - 1
@@ -193,7 +197,7 @@ def test_a_bad_row_that_is_dropped_is_not_told(checkpoint: Path) -> None:
 def test_an_impossible_row_fails_alone(checkpoint: Path, row: Any, why: str) -> None:
     good = mixed_rows(random.Random(1), 2)
 
-    done = fly(engine_of(load(checkpoint)), [good[0], row, good[1]])
+    done = run_all(engine_of(load(checkpoint)), [good[0], row, good[1]])
 
     assert done.keys() == {"0", "1", "2"} and outputs(done).keys() == {"0", "2"}
     code, message = failures(done)["1"]
@@ -238,6 +242,6 @@ def test_every_step_is_progress(model: LoadedModel) -> None:
     calls = list[None]()
     engine = engine_of(model, progress=lambda: calls.append(None))
 
-    found = outputs(fly(engine, mixed_rows(random.Random(1), 8)))
+    found = outputs(run_all(engine, mixed_rows(random.Random(1), 8)))
 
     assert len(calls) > max(map(len, found.values()))

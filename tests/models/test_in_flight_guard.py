@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from batcher.models.translation.engine import InFlight
-from batcher.models.translation.search.degeneration import cycles, is_degenerate
+from batcher.models.translation.engine import InFlightEngine
+from batcher.models.translation.search.degeneration import is_cyclic, is_degenerate
 from tests.models import tiny
-from tests.models.flying import (
+from tests.models.in_flight import (
     LANGUAGES,
     Row,
     engine_of,
-    fly,
     jobs_of,
     load,
     mixed_rows,
     numbered,
     outputs,
     reference,
+    run_all,
 )
 from tests.models.oracle import Oracle, source
 
@@ -59,8 +59,8 @@ class World:
 def fails(row: Row, answer: list[int]) -> bool:
     """Whether a greedy answer is empty for a text that is not, or cycled at any time though its text does not."""
     pieces = row["source"][1:-1]
-    cycled = any(cycles(answer[:said]) for said in range(1, len(answer) + 1))
-    return (not answer and len(pieces) > 0) or (cycled and not cycles(pieces))
+    cycled = any(is_cyclic(answer[:said]) for said in range(1, len(answer) + 1))
+    return (not answer and len(pieces) > 0) or (cycled and not is_cyclic(pieces))
 
 
 def last_word(row: Row, pieces: list[int]) -> Any:
@@ -84,7 +84,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def test_only_what_cycles_or_is_empty_is_searched_for_again(world: World, slots: int) -> None:
     engine = engine_of(load(world.directory, guard=True), max_size=slots)
 
-    found = plain(outputs(fly(engine, world.rows)))
+    found = plain(outputs(run_all(engine, world.rows)))
 
     assert found == world.expected()
     assert engine.room() == slots
@@ -95,7 +95,7 @@ def test_these_rows_fail_in_every_way(world: World) -> None:
     first = [answer for answer, failed in zip(world.greedy, world.fails, strict=True) if failed]
     last = [answer for answer, failed in zip(world.revised, world.fails, strict=True) if failed]
 
-    assert len(kept) >= 10 and any(cycles(answer) for answer in kept), "as its text does"
+    assert len(kept) >= 10 and any(is_cyclic(answer) for answer in kept), "as its text does"
     assert any(len(answer) == 0 for answer in first) and any(len(answer) > 24 for answer in first)
     assert any(len(answer) == 0 for answer in last) and any(len(answer) > 0 for answer in last)
 
@@ -107,7 +107,7 @@ def test_an_empty_text_may_have_an_empty_answer(world: World) -> None:
 
 
 def test_without_the_guard_nothing_is_searched_for_again(world: World) -> None:
-    found = outputs(fly(engine_of(load(world.directory, guard=False)), world.rows))
+    found = outputs(run_all(engine_of(load(world.directory, guard=False)), world.rows))
 
     assert found == numbered(world.greedy)
 
@@ -122,10 +122,10 @@ def test_a_row_that_cycles_gives_up_long_before_its_limit(world: World) -> None:
     assert steps <= 2 + 30
 
 
-def until_second_search(engine: InFlight) -> int:
+def until_second_search(engine: InFlightEngine) -> int:
     """Steps until somebody waits for one."""
     for steps in range(LONGEST):
-        if any(flight.no_repeat for flight in engine._waiting):
+        if any(sequence.no_repeat for sequence in engine._scheduler):
             return steps
         assert engine.step() == []
     raise AssertionError("nobody is searched for again")
@@ -148,7 +148,7 @@ def test_beams_that_end_empty_are_asked_again_as_well(world: World) -> None:
     first = [list(answer) for answer in reference(world.directory, beams=2).forward(world.rows)]
     oracle = Oracle(world.directory)
 
-    found = plain(outputs(fly(engine_of(model), world.rows)))
+    found = plain(outputs(run_all(engine_of(model), world.rows)))
 
     expected = numbered(first)
     for number, (row, answer) in enumerate(zip(world.rows, first, strict=True)):

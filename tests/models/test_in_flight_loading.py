@@ -10,7 +10,7 @@ import pytest
 
 from batcher.models.errors import ModelSpecError
 from tests.models import tiny
-from tests.models.flying import engine_of, fly, load, mixed_rows, numbered, outputs, reference
+from tests.models.in_flight import engine_of, load, mixed_rows, numbered, outputs, reference, run_all
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_what_says_that_it_does_nothing_is_taken(tmp_path: Path) -> None:
     directory = tiny.translation(tmp_path, **neutral)
     rows = mixed_rows(random.Random(1), 4)
 
-    assert outputs(fly(engine_of(load(directory)), rows)) == numbered(reference(directory).forward(rows))
+    assert outputs(run_all(engine_of(load(directory)), rows)) == numbered(reference(directory).forward(rows))
 
 
 @pytest.mark.parametrize("engine", ["in-flight", "reference"])
@@ -85,7 +85,7 @@ def test_answers_beyond_the_last_position_are_refused(checkpoint: Path) -> None:
 def test_answers_up_to_the_last_position_are_those_of_generate(checkpoint: Path) -> None:
     rows = mixed_rows(random.Random(2), 12)
 
-    found = outputs(fly(engine_of(load(checkpoint, max_new_tokens=64)), rows))
+    found = outputs(run_all(engine_of(load(checkpoint, max_new_tokens=64)), rows))
 
     assert found == numbered(reference(checkpoint, max_new_tokens=64).forward(rows))
     assert max(map(len, found.values())) == 63

@@ -10,10 +10,10 @@ import pytest
 import torch
 from transformers import M2M100ForConditionalGeneration
 
-from batcher.models.translation.kv_cache import Pool
+from batcher.models.translation.kv_cache import KVCache
 from batcher.models.translation.network import Network
 from tests.models import tiny
-from tests.models.flying import DEMO, Row, demo_rows, load, mixed_rows, reference
+from tests.models.in_flight import DEMO, Row, demo_rows, load, mixed_rows, reference
 from tests.models.oracle import END, PADDING
 
 ROWS = 12
@@ -27,17 +27,16 @@ SHAPES: list[Any] = [
 
 def teacher_forced(network: Network, rows: list[Row], answers: list[list[int]]) -> list[torch.Tensor]:
     """For each row [tokens, vocabulary]: the logits after the start, the language and each token of its answer."""
-    pool = Pool(network, beams=1, longest_source=64, longest=64)
+    cache = KVCache(network.shape, network.dtype, network.device, beams=1, longest_source=64, longest=64)
     for source in network.encode([row["source"] for row in rows]):
-        pool.join(source, END)
+        cache.join(source, END)
     said = [[row["target"], *answer] for row, answer in zip(rows, answers, strict=True)]
     logits: list[list[torch.Tensor]] = [[] for _ in rows]
     for step in range(1 + max(map(len, said))):
-        tokens, positions = pool.begin_step()
-        for row, one in enumerate(network.logits(network.decode(tokens, positions, [pool]))):
+        for row, one in enumerate(network.logits(network.decode([cache.begin_step()]))):
             logits[row].append(one)
         following = [tokens[step] if step < len(tokens) else PADDING for tokens in said]
-        pool.end_step(torch.tensor(following), None)
+        cache.end_step(torch.tensor(following), None)
     return [torch.stack(row)[: 1 + len(tokens)] for row, tokens in zip(logits, said, strict=True)]
 
 

@@ -8,25 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from batcher.engines.failures import BROKEN, FAILED, TOO_BIG
 from batcher.models.spec import LoadedModel
+from batcher.models.translation.attention import DecodeState
 from broker.messages import FailureCode, Job
 from tests.models import tiny
-from tests.models.flying import (
+from tests.models.in_flight import (
     LANGUAGES,
     Answers,
     Row,
     engine_of,
     failures,
     finish,
-    fly,
     jobs_of,
     load,
     mixed_rows,
     numbered,
     outputs,
+    run_all,
 )
 from tests.models.oracle import source
 
@@ -83,8 +83,8 @@ def reads(sources: Sequence[Sequence[int]]) -> bool:
     return any(GUILTY in text for text in sources)
 
 
-def speaks(tokens: torch.Tensor) -> bool:
-    return bool((tokens == GUILTY).any())
+def speaks(states: Sequence[DecodeState]) -> bool:
+    return any(bool((state.tokens == GUILTY).any()) for state in states)
 
 
 def tokens_above(limit: int) -> Callable[[Any], bool]:
@@ -92,7 +92,7 @@ def tokens_above(limit: int) -> Callable[[Any], bool]:
 
 
 def rows_above(limit: int) -> Callable[[Any], bool]:
-    return lambda tokens: len(tokens) > limit
+    return lambda states: sum(state.rows for state in states) > limit
 
 
 ALWAYS: Callable[[Any], bool] = lambda _: True  # noqa: E731
@@ -119,7 +119,7 @@ def test_only_the_guilty_fail(world: World, trap: Any, where: str, is_struck: An
     trapped = trap(where, is_struck)
     engine = engine_of(world.model)
 
-    done = fly(engine, with_guilty(world.rows, *places))
+    done = run_all(engine, with_guilty(world.rows, *places))
 
     assert failures(done) == {str(place): (FailureCode.MODEL_ERROR, FAILED) for place in places}
     assert outputs(done) == without(world.answers, *places)
@@ -132,10 +132,10 @@ def test_who_ended_in_the_step_that_raised_is_told(world: World, trap: Any) -> N
     rows = [world.rows[0], *longer]
     expected = numbered(world.model.forward(rows))
     engine = engine_of(world.model)
-    # The short text's cohort has its turn first. In the step in which its row ends the others' turn raises.
-    trapped = trap("logits", lambda hidden: not trapped.raised and len(hidden) == 2 and engine._cohorts.jobs == 2)
+    # The short text's group has its turn first. In the step in which its row ends the others' turn raises.
+    trapped = trap("logits", lambda hidden: not trapped.raised and len(hidden) == 2 and len(engine._groups) == 2)
 
-    done = fly(engine, rows)
+    done = run_all(engine, rows)
 
     assert trapped.raised == 1
     assert outputs(done) == expected
@@ -145,7 +145,7 @@ def test_who_ended_in_the_step_that_raised_is_told(world: World, trap: Any) -> N
 def test_a_text_that_cannot_be_encoded_holds_up_nobody_who_is_decoded(world: World, trap: Any) -> None:
     engine = engine_of(world.model)
     engine.admit(jobs_of(world.rows[:20]))
-    while engine._cohorts.jobs < 20:
+    while len(engine._groups) < 20:
         engine.step()
     trap("encode", reads)
     bad = [Job(id="bad", front_end="f", input=with_guilty(world.rows[:1], 0)[0])]
@@ -154,7 +154,7 @@ def test_a_text_that_cannot_be_encoded_holds_up_nobody_who_is_decoded(world: Wor
     done = [one for _ in range(8) for one in engine.step()]
 
     assert [one.job_id for one in done if one.failure is not None] == ["bad"]
-    assert engine._cohorts.jobs + sum(one.failure is None for one in done) == 24
+    assert len(engine._groups) + sum(one.failure is None for one in done) == 24
     assert engine.room() > 0
 
 
@@ -178,7 +178,7 @@ def test_a_broken_model_fails_everybody_soon(world: World, trap: Any, where: str
     trapped = trap(where, ALWAYS)
     engine = engine_of(world.model)
 
-    done = fly(engine, world.rows)
+    done = run_all(engine, world.rows)
 
     assert set(failures(done).values()) <= {(FailureCode.MODEL_ERROR, BROKEN), (FailureCode.MODEL_ERROR, FAILED)}
     assert len(failures(done)) == 64
@@ -188,8 +188,8 @@ def test_a_broken_model_fails_everybody_soon(world: World, trap: Any, where: str
 
 def test_who_had_joined_before_another_could_not_comes_back_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = engine_of(world.model)
-    trapped = Trap(engine._cohorts.join, lambda flight: flight.order.target == GUILTY, ZeroDivisionError())
-    monkeypatch.setattr(engine._cohorts, "join", trapped)
+    trapped = Trap(engine._groups.join, lambda sequence: sequence.input.target == GUILTY, ZeroDivisionError())
+    monkeypatch.setattr(engine._groups, "join", trapped)
 
     jobs = jobs_of(with_guilty(world.rows, 5))
     engine.admit(jobs)
@@ -221,7 +221,7 @@ def test_a_suspect_that_is_dropped_does_not_come_back(world: World, trap: Any) -
     engine = engine_of(world.model)
     jobs = jobs_of(with_guilty(world.rows[:8], 3))
     engine.admit(jobs)
-    while not engine._trials:
+    while not engine._decode_bisection:
         engine.step()
 
     engine.drop({"3", "1"})
@@ -234,7 +234,7 @@ def test_a_suspect_that_is_dropped_does_not_come_back(world: World, trap: Any) -
 def test_a_failure_does_not_tell_what_the_error_said(world: World, trap: Any) -> None:
     trap("decode", ALWAYS, ValueError("the text of somebody"))
 
-    done = fly(engine_of(world.model), world.rows[:1])
+    done = run_all(engine_of(world.model), world.rows[:1])
 
     assert failures(done) == {"0": (FailureCode.MODEL_ERROR, FAILED)}
 
@@ -247,7 +247,7 @@ def test_who_does_not_fit_is_answered_later(world: World, trap: Any, where: str,
     trapped = trap(where, is_struck, no_memory())
     engine = engine_of(world.model)
 
-    done = fly(engine, world.rows)
+    done = run_all(engine, world.rows)
 
     assert outputs(done) == world.answers
     assert 0 < trapped.raised <= 12
@@ -264,7 +264,7 @@ def test_out_of_memory_lowers_the_rows_at_once(world: World, trap: Any) -> None:
         engine.step()
         counts.append(engine.last.out_of_memory)
     assert sum(counts) == 1
-    assert engine._cohorts.rows <= 32
+    assert engine._groups.rows <= 32
 
 
 def test_rows_that_grow_until_they_do_not_fit_come_to_an_end(world: World, trap: Any) -> None:
@@ -275,7 +275,7 @@ def test_rows_that_grow_until_they_do_not_fit_come_to_an_end(world: World, trap:
     trapped = trap("decode", rows_above(10), no_memory())
     engine = engine_of(world.model)
 
-    done = fly(engine, [row] * 40)
+    done = run_all(engine, [row] * 40)
 
     assert list(outputs(done).values()) == [answer] * 40
     assert trapped.raised <= 6
@@ -287,7 +287,7 @@ def test_one_that_never_fits_fails_as_too_big(world: World, trap: Any, where: st
     trap(where, struck, no_memory())
     engine = engine_of(world.model)
 
-    done = fly(engine, with_guilty(world.rows, 20))
+    done = run_all(engine, with_guilty(world.rows, 20))
 
     assert failures(done) == {"20": (FailureCode.MODEL_ERROR, TOO_BIG)}
     assert outputs(done) == without(world.answers, 20)
@@ -296,7 +296,7 @@ def test_one_that_never_fits_fails_as_too_big(world: World, trap: Any, where: st
 def test_without_any_memory_all_fail_soon(world: World, trap: Any) -> None:
     trapped = trap("decode", ALWAYS, no_memory())
 
-    done = fly(engine_of(world.model), world.rows)
+    done = run_all(engine_of(world.model), world.rows)
 
     assert set(failures(done).values()) == {(FailureCode.MODEL_ERROR, TOO_BIG)} and len(done) == 64
     assert trapped.raised <= 64 + 7
@@ -306,15 +306,15 @@ def test_room_grows_back_when_the_memory_does(world: World, trap: Any, monkeypat
     with monkeypatch.context() as short:
         short.setattr(world.network, "decode", Trap(world.network.decode, rows_above(3), no_memory()))
         engine = engine_of(world.model, max_size=8)
-        fly(engine, world.rows[:8])
+        run_all(engine, world.rows[:8])
         assert 1 <= engine.room() <= 3
 
     short_row = {**world.rows[0], "max_new_tokens": 2}
     for _ in range(140):
-        assert outputs(fly(engine, [short_row])) == {"0": world.answers["0"][:1]}
+        assert outputs(run_all(engine, [short_row])) == {"0": world.answers["0"][:1]}
 
     assert engine.room() == 8
-    assert outputs(fly(engine, world.rows)) == world.answers
+    assert outputs(run_all(engine, world.rows)) == world.answers
 
 
 def test_trouble_of_both_kinds_at_once_still_answers_everybody(world: World, trap: Any) -> None:
@@ -322,7 +322,7 @@ def test_trouble_of_both_kinds_at_once_still_answers_everybody(world: World, tra
     trap("encode", reads)
     engine = engine_of(world.model)
 
-    done = fly(engine, with_guilty(world.rows, 7, 30))
+    done = run_all(engine, with_guilty(world.rows, 7, 30))
 
     assert failures(done).keys() == {"7", "30"}
     assert outputs(done) == without(world.answers, 7, 30)
@@ -383,7 +383,7 @@ def test_no_more_rows_run_than_the_limit_says(world: World) -> None:
 
     while engine.room() < 6:
         engine.step()
-        running.append(engine._cohorts.jobs)
+        running.append(len(engine._groups))
 
     assert max(running) == 6
 
@@ -393,6 +393,6 @@ def test_the_limit_of_tokens_bounds_what_is_encoded_together(world: World, trap:
     trap("encode", lambda sources: together.append(sum(map(len, sources))) is not None)
     engine = engine_of(world.model, max_tokens=60)
 
-    assert outputs(fly(engine, world.rows)) == world.answers
+    assert outputs(run_all(engine, world.rows)) == world.answers
 
     assert max(together) <= 60 and sum(together) == sum(len(row["source"]) for row in world.rows)

@@ -18,7 +18,7 @@ from batcher.models.spec import LoadedModel, load_model, parse_spec
 from broker.common.numbers import NOT_FINITE
 from broker.messages import FailureCode, Job
 from tests.models import tiny
-from tests.models.flying import engine_of, failures, fly, jobs_of, load, mixed_rows, outputs
+from tests.models.in_flight import engine_of, failures, jobs_of, load, mixed_rows, outputs, run_all
 
 BAD = 60  # a token of no text but those that are to fail
 DTYPES = ("fp32", "bf16", "fp16", "int8")
@@ -90,11 +90,11 @@ def struck_rows(seed: int) -> tuple[list[dict[str, Any]], set[str]]:
 def test_a_translation_made_of_nan_fails_alone_in_flight(tmp_path: Path, beams: int, guard: bool, dtype: str) -> None:
     rows, struck = struck_rows(beams)
     checkpoint = tiny.translation(tmp_path, seed=1)
-    right = outputs(fly(engine_of(load(checkpoint, beams=beams, guard=guard, dtype=dtype)), rows))
+    right = outputs(run_all(engine_of(load(checkpoint, beams=beams, guard=guard, dtype=dtype)), rows))
     engine = engine_of(load(checkpoint, beams=beams, guard=guard, dtype=dtype))
     engine._network._embedding[BAD] = torch.nan
 
-    done = fly(engine, rows)
+    done = run_all(engine, rows)
 
     assert failures(done) == dict.fromkeys(struck, MODEL_ERROR)
     assert outputs(done) == {id: answer for id, answer in right.items() if id not in struck}
@@ -121,12 +121,12 @@ def test_a_translation_made_of_nan_fails_alone_in_the_reference(tmp_path: Path, 
 
 @pytest.mark.parametrize("where", [0, 127, 128, 2050, 2099], ids=lambda at: f"token {at}")
 def test_the_likeliest_of_a_row_with_nan_is_nan_wherever_it_is(where: int) -> None:
-    from batcher.models.translation.search.topk import likeliest
+    from batcher.models.translation.search.topk import argmax
 
     logits = torch.randn(3, 2100, generator=torch.Generator().manual_seed(0))
     logits[1, where] = torch.nan
 
-    assert likeliest(logits).tolist() == [int(logits[0].argmax()), where, int(logits[2].argmax())]
+    assert argmax(logits).tolist() == [int(logits[0].argmax()), where, int(logits[2].argmax())]
 
 
 def test_a_job_of_each_kind_of_output_is_looked_through() -> None:

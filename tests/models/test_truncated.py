@@ -12,9 +12,9 @@ import pytest
 
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
-from batcher.models.translation.marks import marked
+from batcher.models.translation.outputs import translation_output
 from tests.models import tiny
-from tests.models.flying import DEMO, mixed_rows
+from tests.models.in_flight import DEMO, mixed_rows
 from tests.models.oracle import END, Oracle, source
 
 LIMIT = 9  # new tokens, the language among them
@@ -24,7 +24,7 @@ def load(directory: Path, **settings: Any) -> LoadedModel:
     return load_model(parse_spec(f"translation:{directory}"), ModelSettings(**{"guard": False, **settings}))
 
 
-def is_cut(output: Any) -> bool:
+def is_truncated(output: Any) -> bool:
     return isinstance(output, Mapping) and output == {"pieces": output["pieces"], "truncated": True}
 
 
@@ -43,7 +43,7 @@ def test_an_answer_is_marked_where_generate_found_no_end(tmp_path: Path, engine:
 
     outputs = load(directory, engine=engine, beams=beams, max_new_tokens=LIMIT).forward(rows)
 
-    assert [is_cut(output) for output in outputs] == [has_no_end(oracle, row, beams) for row in rows]
+    assert [is_truncated(output) for output in outputs] == [has_no_end(oracle, row, beams) for row in rows]
 
 
 @pytest.mark.parametrize("engine", ["in-flight", "reference"])
@@ -58,7 +58,7 @@ def test_an_answer_that_ends_in_the_last_place_is_whole(engine: str, beams: int)
     just, short = whole.forward([{**row, "max_new_tokens": needed}, {**row, "max_new_tokens": needed - 1}])
 
     assert isinstance(just, array)
-    assert is_cut(short)
+    assert is_truncated(short)
 
 
 def test_a_forced_end_in_the_last_place_is_a_cut(tmp_path: Path) -> None:
@@ -67,14 +67,14 @@ def test_a_forced_end_in_the_last_place_is_a_cut(tmp_path: Path) -> None:
     free = load(tiny.translation(tmp_path / "free", seed=5, num_beams=1), engine="reference", max_new_tokens=LIMIT)
     forced = load(directory, engine="reference", max_new_tokens=LIMIT)
 
-    marks = [is_cut(output) for output in forced.forward(rows)]
+    marks = [is_truncated(output) for output in forced.forward(rows)]
 
     assert any(marks)
-    assert marks == [is_cut(output) or len(output) == LIMIT - 2 for output in free.forward(rows)]
+    assert marks == [is_truncated(output) or len(output) == LIMIT - 2 for output in free.forward(rows)]
 
 
 def test_an_answer_may_be_both_degenerate_and_cut() -> None:
-    assert marked([5, 5], is_degenerate=True, is_cut=True) == {
+    assert translation_output([5, 5], is_degenerate=True, is_truncated=True) == {
         "pieces": array("i", [5, 5]),
         "degenerate": True,
         "truncated": True,

@@ -26,13 +26,13 @@ class Decoding:
     length_penalty: float = 1.0
     early_stopping: bool | str = True
 
-    def search(self, rows: int = 8, longest: int = LONGEST) -> BeamSearch:
+    def search(self, slots: int = 8, longest: int = LONGEST) -> BeamSearch:
         return BeamSearch(
-            rows,
+            slots,
             beams=self.beams,
             longest=longest,
-            eos=END,
-            pad=PADDING,
+            end=END,
+            padding=PADDING,
             length_penalty=self.length_penalty,
             early_stopping=self.early_stopping,
             start=START,
@@ -69,7 +69,7 @@ class Toy(PreTrainedModel, GenerationMixin):
             self.table[self._contexts(torch.tensor([[before, last]]))] = logits
 
     def after(self, asked: Asked, beams: Sequence[Sequence[int]]) -> torch.Tensor:
-        """The logits of one row's beams, [beams, vocabulary]."""
+        """The logits of one slot's beams, [beams, vocabulary]."""
         return self.table[self._contexts(torch.tensor([beam[-2:] for beam in beams]))]
 
     def answer(self, asked: Asked, decoding: Decoding) -> list[int]:
@@ -100,51 +100,52 @@ class Toy(PreTrainedModel, GenerationMixin):
 
 
 @dataclass(slots=True)
-class _Aboard:
+class _Slot:
     name: int
     asked: Asked
     beams: list[list[int]]
 
 
 @dataclass(slots=True)
-class Flight:
-    """Rows 0 … n-1 of a search, and what their beams have said."""
+class Slots:
+    """Slots 0 … n-1 of a search, and what their beams have said."""
 
     search: BeamSearch
     width: int
     after: Callable[[Asked, Sequence[Sequence[int]]], torch.Tensor]
-    aboard: list[_Aboard] = field(default_factory=list)
+    slots: list[_Slot] = field(default_factory=list)
 
     def join(self, name: int, asked: Asked) -> None:
-        self.search.join(len(self.aboard), language=asked.language, limit=asked.limit, no_repeat=asked.no_repeat)
-        self.aboard.append(_Aboard(name, asked, [[START, asked.language]] * self.width))
+        self.search.join(len(self.slots), language=asked.language, limit=asked.limit, no_repeat=asked.no_repeat)
+        self.slots.append(_Slot(name, asked, [[START, asked.language]] * self.width))
 
     def step(self, members: Sequence[int]) -> dict[int, list[int]]:
-        """One token for these rows; the answers of those that ended, by name."""
-        rows = [self.aboard[member] for member in members]
-        turn = self.search.advance(torch.tensor(members), torch.cat([self.after(row.asked, row.beams) for row in rows]))
-        tokens, parents = turn.tokens.view(-1, self.width).tolist(), turn.parents.view(-1, self.width).tolist()
-        for row, said, came_from in zip(rows, tokens, parents, strict=True):
-            row.beams = [[*row.beams[parent], token] for parent, token in zip(came_from, said, strict=True)]
-        ended = [members[place] for place in turn.ended]
-        answers = {self.aboard[row].name: self.search.answer(row) for row in ended}
-        for row in sorted(ended, reverse=True):
-            self.leave(row)
+        """One token for these slots; the answers of those that ended, by name."""
+        slots = [self.slots[member] for member in members]
+        logits = torch.cat([self.after(slot.asked, slot.beams) for slot in slots])
+        step = self.search.step(torch.tensor(members), logits)
+        tokens, parents = step.tokens.view(-1, self.width).tolist(), step.parents.view(-1, self.width).tolist()
+        for slot, said, came_from in zip(slots, tokens, parents, strict=True):
+            slot.beams = [[*slot.beams[parent], token] for parent, token in zip(came_from, said, strict=True)]
+        ended = [members[place] for place in step.ended]
+        answers = {self.slots[slot].name: self.search.answer(slot) for slot in ended}
+        for slot in sorted(ended, reverse=True):
+            self.leave(slot)
         return answers
 
-    def leave(self, row: int) -> None:
-        last = self.aboard.pop()
-        if row < len(self.aboard):
-            self.search.move(len(self.aboard), row)
-            self.aboard[row] = last
+    def leave(self, slot: int) -> None:
+        last = self.slots.pop()
+        if slot < len(self.slots):
+            self.search.move(len(self.slots), slot)
+            self.slots[slot] = last
 
 
 def answers(decoding: Decoding, asked: Sequence[Asked], after: Any, longest: int = LONGEST) -> list[list[int]]:
-    """All rows side by side, from the first step to the last."""
-    flight = Flight(decoding.search(len(asked), longest), decoding.beams, after)
+    """All side by side, from the first step to the last."""
+    side_by_side = Slots(decoding.search(len(asked), longest), decoding.beams, after)
     for name, one in enumerate(asked):
-        flight.join(name, one)
+        side_by_side.join(name, one)
     told: dict[int, list[int]] = {}
-    while flight.aboard:
-        told |= flight.step(range(len(flight.aboard)))
+    while side_by_side.slots:
+        told |= side_by_side.step(range(len(side_by_side.slots)))
     return [told[name] for name in range(len(asked))]

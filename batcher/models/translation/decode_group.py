@@ -1,84 +1,85 @@
-"""Rows that share a pool and a search, and so are decoded side by side."""
+"""Jobs that are decoded side by side: they share a cache and a search."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import abc
 from dataclasses import dataclass
 
 import torch
 
-from batcher.models.translation.kv_cache import Pool
+from batcher.models.translation.kv_cache import KVCache
 from batcher.models.translation.network import Network
 from batcher.models.translation.search.contract import Search
-from batcher.models.translation.sequence import Flight
+from batcher.models.translation.sequence import Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """A job that came to its answer, or to none where its logits were no numbers: what seems likeliest is noise then.
+class Finished:
+    """A sequence whose search is over. `pieces`: its answer, or None where its logits were not finite, since what seems
+    likeliest is noise then. `is_truncated`: it reached its limit before its end."""
 
-    `is_cut`: it came to the limit of its answer before its end.
-    """
-
-    flight: Flight
+    sequence: Sequence
     pieces: list[int] | None
-    is_cut: bool
+    is_truncated: bool = False
 
 
 class DecodeGroup:
-    """Jobs of the same number of beams whose sources fit the same length. At most `room` of them."""
+    """Sequences of as many beams each, whose sources fit the same length. `sequences[slot]` is that of a slot."""
 
-    def __init__(self, network: Network, pool: Pool, search: Search, *, start: int) -> None:
-        self.pool, self.flights = pool, list[Flight]()
+    def __init__(self, network: Network, cache: KVCache, search: Search, *, start: int) -> None:
+        self.cache, self.sequences = cache, list[Sequence]()
         self._network, self._search, self._start = network, search, start
 
-    def join(self, flight: Flight, source: torch.Tensor) -> None:
+    def join(self, sequence: Sequence, source: torch.Tensor) -> None:
         """`source` [tokens, layers, 2, width], as the network encoded it."""
-        row = self.pool.join(source, self._start)
-        self._search.join(row, language=flight.order.target, limit=flight.order.limit, no_repeat=flight.no_repeat)
-        self.flights.append(flight)
+        slot = self.cache.join(source, self._start)
+        input = sequence.input
+        self._search.join(slot, language=input.target, limit=input.limit, no_repeat=sequence.no_repeat)
+        self.sequences.append(sequence)
 
-    def advance(self, hidden: torch.Tensor) -> list[Ended]:
-        """One token for each beam, from `hidden` [rows, width]; the jobs that ended."""
-        # After the start comes the language, whatever the network thinks.
-        languages = torch.tensor([flight.order.target for flight in self.flights], device=hidden.device)
-        tokens, parents, ended = languages.repeat_interleave(self.pool.beams), None, list[int]()
-        speaking = [row for row, flight in enumerate(self.flights) if flight.steps > 0]
-        if speaking:
-            rows = torch.tensor(speaking, device=hidden.device)
-            own = self._beams_of(rows)
-            said = hidden if len(speaking) == len(self.flights) else hidden[own]
-            turn = self._search.advance(rows, self._network.logits(said))
-            tokens[own] = turn.tokens
-            if turn.parents is not None:
-                parents = torch.arange(self.pool.rows, device=hidden.device)
-                parents[own] = rows.repeat_interleave(self.pool.beams) * self.pool.beams + turn.parents
-            ended = [speaking[place] for place in turn.ended]
-        self.pool.end_step(tokens, parents)
-        for flight in self.flights:
-            flight.steps += 1
-        answers = [self._ended(row) for row in ended]
+    def step(self, hidden: torch.Tensor) -> list[Finished]:
+        """One token for each row, from `hidden` [rows, width]; the sequences that ended, which have left."""
+        tokens, parents, ended = self._search_step(hidden)
+        self.cache.end_step(tokens, parents)
+        for sequence in self.sequences:
+            sequence.steps += 1
+        finished = [self._finished(slot) for slot in ended]
         self._leave(ended)
-        return answers
+        return finished
 
-    def _ended(self, row: int) -> Ended:
-        flight, search = self.flights[row], self._search
-        if search.is_noise(row):
-            return Ended(flight=flight, pieces=None, is_cut=False)
-        return Ended(flight=flight, pieces=search.answer(row), is_cut=search.is_cut(row))
+    def _search_step(self, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, list[int]]:
+        """The next token of each row, the row that each continues, and the slots that ended."""
+        beams, device = self.cache.beams, hidden.device
+        # After the start comes the language, whatever the network thinks.
+        languages = torch.tensor([sequence.input.target for sequence in self.sequences], device=device)
+        tokens = languages.repeat_interleave(beams)
+        searched = [slot for slot, sequence in enumerate(self.sequences) if sequence.steps > 0]
+        if not searched:
+            return tokens, None, []
+        slots = torch.tensor(searched, device=device)
+        rows = (slots.unsqueeze(1) * beams + torch.arange(beams, device=device)).flatten()
+        step = self._search.step(slots, self._network.logits(hidden if len(rows) == len(hidden) else hidden[rows]))
+        tokens[rows] = step.tokens
+        parents = None
+        if step.parents is not None:
+            parents = torch.arange(self.cache.rows, device=device)
+            parents[rows] = slots.repeat_interleave(beams) * beams + step.parents
+        return tokens, parents, [searched[place] for place in step.ended]
 
-    def _beams_of(self, rows: torch.Tensor) -> torch.Tensor:
-        beams = self.pool.beams
-        return (rows.unsqueeze(1) * beams + torch.arange(beams, device=rows.device)).flatten()
+    def _finished(self, slot: int) -> Finished:
+        sequence, search = self.sequences[slot], self._search
+        if not search.is_finite(slot):
+            return Finished(sequence=sequence, pieces=None)
+        return Finished(sequence=sequence, pieces=search.answer(slot), is_truncated=search.is_truncated(slot))
 
-    def drop(self, ids: Collection[str]) -> None:
-        self._leave([row for row, flight in enumerate(self.flights) if flight.job.id in ids])
+    def drop(self, ids: abc.Collection[str]) -> None:
+        self._leave([slot for slot, sequence in enumerate(self.sequences) if sequence.job.id in ids])
 
-    def _leave(self, rows: Sequence[int]) -> None:
-        for row in sorted(rows, reverse=True):
-            last = len(self.flights) - 1
-            self.pool.leave(row)
-            if row != last:
-                self._search.move(last, row)
-                self.flights[row] = self.flights[last]
-            self.flights.pop()
+    def _leave(self, slots: abc.Iterable[int]) -> None:
+        for slot in sorted(slots, reverse=True):
+            last = len(self.sequences) - 1
+            self.cache.leave(slot)
+            if slot != last:
+                self._search.move(last, slot)
+                self.sequences[slot] = self.sequences[last]
+            self.sequences.pop()

@@ -11,7 +11,7 @@ from transformers import GenerationConfig
 from batcher.models.errors import ModelSpecError
 from batcher.models.files.weights import Weights
 from batcher.models.settings import ModelSettings
-from batcher.models.translation.inputs import PROMPT
+from batcher.models.translation.inputs import PROMPT_TOKENS
 
 LONGEST = 200  # tokens, where the checkpoint does not say: what the family's checkpoints say
 # What only HF's `generate` does, and the values by which a checkpoint says that it does not want it.
@@ -86,7 +86,7 @@ def with_settings(own: Any, settings: ModelSettings) -> Any:
     """
     new = settings.max_new_tokens or own.max_new_tokens
     longest = 1 + new if new else own.max_length or LONGEST
-    if longest <= PROMPT:
+    if longest <= PROMPT_TOKENS:
         raise ModelSpecError(f"answers of {longest - 1} tokens hold the language alone: say max_new_tokens=2, or more")
     own.update(
         do_sample=False,
@@ -105,7 +105,7 @@ def with_settings(own: Any, settings: ModelSettings) -> Any:
 
 def pieces(longest: int) -> int:
     """How many pieces an answer may have in a sequence of so many tokens: what start, language and end leave."""
-    return max(0, longest - PROMPT - 1)
+    return max(0, longest - PROMPT_TOKENS - 1)
 
 
 def revision(weights: Weights, settings: ModelSettings, *more: object, guard: bool) -> str:

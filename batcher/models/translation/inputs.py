@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from batcher.models.contract import Input, InvalidInput
 from batcher.models.layers.tensors import check_ids
 
-PROMPT = 2  # tokens of a sequence before the answer: the start, and the language
+PROMPT_TOKENS = 2  # tokens of a sequence before the answer: the start, and the language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class TranslationInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class InputReader:
     """What one checkpoint can take."""
 
     vocabulary: int
@@ -43,6 +43,6 @@ class Reader:
     def _limit(self, asked: object) -> int:
         if asked is None:
             return self.longest_answer
-        if not isinstance(asked, int) or asked < PROMPT:
-            raise InvalidInput(f"max_new_tokens is a number, {PROMPT} or more: the language counts as well")
+        if not isinstance(asked, int) or asked < PROMPT_TOKENS:
+            raise InvalidInput(f"max_new_tokens is a number, {PROMPT_TOKENS} or more: the language counts as well")
         return min(1 + asked, self.longest_answer)

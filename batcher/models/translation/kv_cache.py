@@ -1,7 +1,7 @@
-"""Slots for rows under way: what each has said so far and what it translates, as keys and values.
+"""The keys and values of the jobs under way, a slot each: of its source text, and of what each of its beams has said.
 
-Rows stand side by side without gaps: when one leaves, the last takes its place. So a step reads its part of each buffer
-where it lies and copies nothing. Buffers grow by doubling and never show what an earlier row left in them.
+Taken slots are side by side without gaps: when a job leaves, the last one moves into its slot. So a step reads its part
+of each tensor where it lies and copies nothing. Tensors grow by doubling, and a slot is wiped when it is taken.
 """
 
 from __future__ import annotations
@@ -9,171 +9,155 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch.nn import functional
 
-from batcher.models.translation.network import Network, Shape
+from batcher.models.translation.attention import Block, Context, DecodeState
+from batcher.models.translation.network import Shape
 
-FIRST_ROWS, FIRST_TOKENS = 8, 32  # of a new pool
+FIRST_SLOTS, FIRST_TOKENS = 8, 32  # of a new cache
 HIDDEN = float("-inf")
-BLOCK = 32  # rows that attend in one call: fewer read past short rows less, more calls cost more
+BLOCK = 32  # jobs that attend in one call: with fewer less is read beyond short rows, with more there are fewer calls
 
 
-class Pool:
-    """Keeps `Memory` for jobs whose text has at most `longest_source` tokens, `beams` beams each.
+class KVCache:
+    """For jobs of `beams` beams each whose source has at most `longest_source` tokens; answers of at most `longest`.
 
-    past   [layers, 2, rows · beams, heads, tokens, head]   source [layers, 2, rows, heads, longest_source, head]
+    A row is one beam: job `slot` has the rows slot · beams … slot · beams + beams - 1.
+
+    past   [layers, 2, rows, heads, tokens, head]   source [layers, 2, slots, heads, longest_source, head]
     """
 
-    def __init__(self, network: Network, *, beams: int, longest_source: int, longest: int) -> None:
-        self._shape: Shape = network.shape
+    def __init__(
+        self,
+        shape: Shape,
+        dtype: torch.dtype,
+        device: torch.device,
+        *,
+        beams: int,
+        longest_source: int,
+        longest: int,
+    ) -> None:
+        self._shape, self._dtype, self._device = shape, dtype, device
         self.beams, self.longest_source, self._longest = beams, longest_source, longest
-        self.jobs = 0  # rows 0 … jobs - 1 are taken
-        self._like = torch.empty(0, dtype=network.dtype, device=network.device)
-        self._make(0, 0)
+        self.jobs = 0  # slots 0 … jobs - 1 are taken
+        self._allocate(0, 0)
 
-    def _make(self, rows: int, tokens: int) -> None:
+    def _allocate(self, slots: int, tokens: int) -> None:
         layers, heads, head = self._shape.layers, self._shape.heads, self._shape.head
-        total, new = rows * self.beams, self._like
-        self.past = new.new_zeros(layers, 2, total, heads, tokens, head)
-        self.past_mask = new.new_full((total, 1, 1, tokens), HIDDEN)
-        self.source = new.new_zeros(layers, 2, rows, heads, self.longest_source, head)
-        self.source_mask = new.new_full((rows, 1, 1, self.longest_source), HIDDEN)
-        self.tokens = torch.zeros(total, dtype=torch.long, device=new.device)
-        self.positions = torch.zeros(total, dtype=torch.long, device=new.device)
-        self._source_lengths = [0] * rows
-        self._said = [0] * rows  # tokens whose keys and values are in `past`
-        self._seen = 0
+        rows, longest = slots * self.beams, self.longest_source
+        new = torch.empty(0, dtype=self._dtype, device=self._device)
+        self.past = new.new_zeros(layers, 2, rows, heads, tokens, head)
+        self.past_mask = new.new_full((rows, 1, 1, tokens), HIDDEN)
+        self.source = new.new_zeros(layers, 2, slots, heads, longest, head)
+        self.source_mask = new.new_full((slots, 1, 1, longest), HIDDEN)
+        self.tokens = torch.zeros(rows, dtype=torch.long, device=self._device)
+        self.positions = torch.zeros(rows, dtype=torch.long, device=self._device)
+        self._source_lengths = [0] * slots
+        self._lengths = [0] * slots  # tokens whose keys and values are in `past`
 
-    # Membership
-
-    def join(self, source: torch.Tensor, token: int) -> int:
-        """A job takes the next row: its `source` [tokens, layers, 2, width], and the token that it begins with."""
-        row = self.jobs
-        self._grow(row + 1, 1)
-        length = len(source)
-        # All of the row: softmax gives no weight to what stood there before, but 0 · NaN is NaN.
-        self.source[:, :, row, :, length:] = 0.0
-        self.source[:, :, row, :, :length] = source.view(length, *self._heads_of_all_layers()).permute(1, 2, 3, 0, 4)
-        self.source_mask[row] = HIDDEN
-        self.source_mask[row, :, :, :length] = 0.0
-        own = self._beams_of(row)
-        self.past[:, :, own] = 0.0
-        self.past_mask[own] = HIDDEN
-        self.tokens[own] = token
-        self.positions[own] = 0
-        self._source_lengths[row], self._said[row] = length, 0
-        self.jobs += 1  # last: a row that could not be taken was not
-        return row
-
-    def leave(self, row: int) -> None:
-        """The last row, if it is another, takes this one's place."""
-        self.jobs -= 1
-        if row != self.jobs:
-            here, last = self._beams_of(row), self._beams_of(self.jobs)
-            self.source[:, :, row] = self.source[:, :, self.jobs]
-            self.source_mask[row] = self.source_mask[self.jobs]
-            for buffer in (self.past_mask, self.tokens, self.positions):
-                buffer[here] = buffer[last]
-            self.past[:, :, here] = self.past[:, :, last]
-            self._source_lengths[row], self._said[row] = self._source_lengths[self.jobs], self._said[self.jobs]
-
-    def _beams_of(self, row: int) -> slice:
-        return slice(row * self.beams, (row + 1) * self.beams)
-
-    def _heads_of_all_layers(self) -> tuple[int, int, int, int]:
-        return self._shape.layers, 2, self._shape.heads, self._shape.head
+    @property
+    def rows(self) -> int:
+        """How many the next step computes."""
+        return self.jobs * self.beams
 
     @property
     def has_grown(self) -> bool:
         """Whether it holds more than a new one would."""
-        return len(self._said) > FIRST_ROWS or self.past.shape[4] > FIRST_TOKENS
+        return len(self._lengths) > FIRST_SLOTS or self.past.shape[4] > FIRST_TOKENS
+
+    # Jobs
+
+    def join(self, source: torch.Tensor, token: int) -> int:
+        """A job takes the next slot: its `source` [tokens, layers, 2, width], and its first token. Returns the slot."""
+        slot, length = self.jobs, len(source)
+        self._grow(slot + 1, 1)
+        by_head = source.view(length, self._shape.layers, 2, self._shape.heads, self._shape.head)
+        # All of the slot: softmax gives no weight to what stood there before, but 0 · NaN is NaN.
+        self.source[:, :, slot, :, length:] = 0.0
+        self.source[:, :, slot, :, :length] = by_head.permute(1, 2, 3, 0, 4)
+        self.source_mask[slot] = HIDDEN
+        self.source_mask[slot, :, :, :length] = 0.0
+        rows = self._rows_of(slot)
+        self.past[:, :, rows] = 0.0
+        self.past_mask[rows] = HIDDEN
+        self.tokens[rows] = token
+        self.positions[rows] = 0
+        self._source_lengths[slot], self._lengths[slot] = length, 0
+        self.jobs += 1  # last: a slot that could not be filled is not taken
+        return slot
+
+    def leave(self, slot: int) -> None:
+        """The job in the last slot, if that is another one, moves into this one."""
+        self.jobs -= 1
+        last = self.jobs
+        if slot != last:
+            to, of = self._rows_of(slot), self._rows_of(last)
+            self.source[:, :, slot], self.source_mask[slot] = self.source[:, :, last], self.source_mask[last]
+            self.past[:, :, to] = self.past[:, :, of]
+            for tensor in (self.past_mask, self.tokens, self.positions):
+                tensor[to] = tensor[of]
+            self._source_lengths[slot], self._lengths[slot] = self._source_lengths[last], self._lengths[last]
+
+    def _rows_of(self, slot: int) -> slice:
+        return slice(slot * self.beams, (slot + 1) * self.beams)
 
     # One step
 
-    @property
-    def rows(self) -> int:
-        """Lanes that the next step computes."""
-        return self.jobs * self.beams
-
-    def begin_step(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """(tokens, positions) of all beams; until the next step each layer may attend."""
-        said = self._said[: self.jobs]
-        self._grow(self.jobs, max(said) + 1)
-        self._seen = max(said) + 1
-        self._past_blocks = _blocks([length + 1 for length in said], self.beams)
-        self._source_blocks = _blocks(self._source_lengths[: self.jobs], 1)
-        self._every = torch.arange(self.rows, device=self._like.device)
-        self._at = self.positions[: self.rows]
-        self.past_mask[self._every, :, :, self._at] = 0.0
-        return self.tokens[: self.rows], self._at
-
-    def attend_past(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        keys, values = self.past[layer]
-        keys[self._every, :, self._at] = self._by_head(key)
-        values[self._every, :, self._at] = self._by_head(value)
-        queries = self._by_head(query).unsqueeze(2)
-        return _attend(queries, keys, values, self.past_mask, self._past_blocks).reshape(self.rows, -1)
-
-    def attend_source(self, layer: int, query: torch.Tensor) -> torch.Tensor:
-        # A job's beams are queries on the same keys, which are kept once.
-        keys, values = self.source[layer]
-        queries = query.view(self.jobs, self.beams, self._shape.heads, -1).transpose(1, 2)
-        found = _attend(queries, keys, values, self.source_mask, self._source_blocks)
-        return found.transpose(1, 2).reshape(self.rows, -1)
+    def begin_step(self) -> DecodeState:
+        """What the network needs to decode one more token of every row. It writes into `past` where the state says."""
+        lengths = [length + 1 for length in self._lengths[: self.jobs]]
+        self._grow(self.jobs, max(lengths))
+        indices, positions = torch.arange(self.rows, device=self._device), self.positions[: self.rows]
+        self.past_mask[indices, :, :, positions] = 0.0
+        return DecodeState(
+            tokens=self.tokens[: self.rows],
+            positions=positions,
+            indices=indices,
+            beams=self.beams,
+            past=Context(keys_values=self.past, mask=self.past_mask, blocks=_blocks(lengths, self.beams)),
+            source=Context(
+                keys_values=self.source,
+                mask=self.source_mask,
+                blocks=_blocks(self._source_lengths[: self.jobs], 1),
+            ),
+        )
 
     def end_step(self, tokens: torch.Tensor, parents: torch.Tensor | None) -> None:
-        """Each beam goes on with its token [rows], from the past of the beam `parents` [rows] where they crossed."""
-        if parents is not None and not torch.equal(parents, self._every):
-            self.past[:, :, : self.rows, :, : self._seen] = self.past[:, :, parents, :, : self._seen]
+        """Each row goes on with its token [rows], from the past of the row `parents` [rows] says; None: its own."""
+        self._lengths[: self.jobs] = [length + 1 for length in self._lengths[: self.jobs]]
+        if parents is not None and not torch.equal(parents, torch.arange(self.rows, device=parents.device)):
+            longest = max(self._lengths[: self.jobs])
+            self.past[:, :, : self.rows, :, :longest] = self.past[:, :, parents, :, :longest]
         self.tokens[: self.rows] = tokens
         self.positions[: self.rows] += 1
-        self._said[: self.jobs] = [said + 1 for said in self._said[: self.jobs]]
 
-    def _by_head(self, x: torch.Tensor) -> torch.Tensor:
-        return x.reshape(len(x), self._shape.heads, self._shape.head)
+    # Growth
 
-    # Room
-
-    def _grow(self, rows: int, tokens: int) -> None:
-        have_rows, have_tokens = len(self._said), self.past.shape[4]
-        if rows <= have_rows and tokens <= have_tokens:
+    def _grow(self, slots: int, tokens: int) -> None:
+        had_slots, had_tokens = len(self._lengths), self.past.shape[4]
+        if slots <= had_slots and tokens <= had_tokens:
             return
         old = self.past, self.past_mask, self.source, self.source_mask, self.tokens, self.positions
-        lengths, said = self._source_lengths, self._said
-        self._make(
-            max(have_rows, FIRST_ROWS) if rows <= max(have_rows, FIRST_ROWS) else 2 * have_rows,
-            min(max(have_tokens, FIRST_TOKENS) * (1 if tokens <= max(have_tokens, FIRST_TOKENS) else 2), self._longest),
+        source_lengths, lengths = self._source_lengths, self._lengths
+        self._allocate(
+            _doubled(had_slots, slots, FIRST_SLOTS), min(_doubled(had_tokens, tokens, FIRST_TOKENS), self._longest)
         )
+        rows = had_slots * self.beams
         past, past_mask, source, source_mask, last_tokens, positions = old
-        had = have_rows * self.beams
-        self.past[:, :, :had, :, :have_tokens] = past
-        self.past_mask[:had, :, :, :have_tokens] = past_mask
-        self.source[:, :, :have_rows], self.source_mask[:have_rows] = source, source_mask
-        self.tokens[:had], self.positions[:had] = last_tokens, positions
-        self._source_lengths[:have_rows], self._said[:have_rows] = lengths, said
+        self.past[:, :, :rows, :, :had_tokens], self.past_mask[:rows, :, :, :had_tokens] = past, past_mask
+        self.source[:, :, :had_slots], self.source_mask[:had_slots] = source, source_mask
+        self.tokens[:rows], self.positions[:rows] = last_tokens, positions
+        self._source_lengths[:had_slots], self._lengths[:had_slots] = source_lengths, lengths
 
 
-def _blocks(lengths: Sequence[int], beams: int) -> list[tuple[slice, int]]:
-    """Rows that attend together, as beams, and the longest of them."""
-    starts = range(0, len(lengths), BLOCK)
+def _doubled(had: int, needed: int, first: int) -> int:
+    """Enough for one more than there was."""
+    size = max(had, first)
+    return size if needed <= size else 2 * size
+
+
+def _blocks(lengths: Sequence[int], beams: int) -> list[Block]:
+    """Rows of up to `BLOCK` jobs that attend together, and the tokens of the longest of them."""
     return [
         (slice(start * beams, min(start + BLOCK, len(lengths)) * beams), max(lengths[start : start + BLOCK]))
-        for start in starts
+        for start in range(0, len(lengths), BLOCK)
     ]
-
-
-def _attend(
-    queries: torch.Tensor,
-    keys: torch.Tensor,
-    values: torch.Tensor,
-    mask: torch.Tensor,
-    blocks: Sequence[tuple[slice, int]],
-) -> torch.Tensor:
-    """Each block by itself: what lies beyond its longest row is not read. [rows, heads, queries, head]"""
-    found = [
-        functional.scaled_dot_product_attention(
-            queries[rows], keys[rows, :, :longest], values[rows, :, :longest], attn_mask=mask[rows, :, :, :longest]
-        )
-        for rows, longest in blocks
-    ]
-    return found[0] if len(found) == 1 else torch.cat(found)

@@ -16,8 +16,8 @@ from batcher.models.layers.tensors import load_network
 from batcher.models.settings import ModelSettings
 from batcher.models.translation.checkpoint import check_family, read_checkpoint
 from batcher.models.translation.decoding import Decoding, pieces, revision, with_settings
-from batcher.models.translation.engine import InFlight
-from batcher.models.translation.inputs import Reader
+from batcher.models.translation.engine import InFlightEngine
+from batcher.models.translation.inputs import InputReader
 from batcher.models.translation.network import Network
 from broker.messages import FailureCode, Job
 
@@ -49,7 +49,7 @@ class InFlightTranslation:
             advise(config.d_model, config.decoder_ffn_dim, settings.dtype)
         self._guard = settings.guard
         self._languages = frozenset(checkpoint.language_ids.values())
-        self._reader = Reader(
+        self._reader = InputReader(
             vocabulary=config.vocab_size,
             longest_source=checkpoint.max_cost,
             longest_answer=self._decoding.longest,
@@ -63,9 +63,9 @@ class InFlightTranslation:
 
     def in_flight(
         self, *, max_size: int = 64, max_tokens: int = 16384, progress: Callable[[], None] = lambda: None
-    ) -> InFlight:
+    ) -> InFlightEngine:
         """An engine of its own slots on these weights."""
-        return InFlight(
+        return InFlightEngine(
             self._network,
             self._decoding,
             self._reader,

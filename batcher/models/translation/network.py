@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -18,25 +18,9 @@ from torch.nn import functional
 from batcher.models.encoders.packed_sequences import PackedSequences
 from batcher.models.layers.linear import pack
 from batcher.models.layers.part import Part, State
+from batcher.models.translation.attention import DecodeState, attend_past, attend_source
 
 OFFSET = 2  # rows of the position table before that of the first token: the family counts from its padding id, 1
-
-
-class Memory(Protocol):
-    """What rows of the decoder look back upon. A query, key or value is [rows, width]; so is what comes back."""
-
-    @property
-    def rows(self) -> int:
-        """How many the next step computes."""
-        ...
-
-    def attend_past(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        """Add this token's key and value; attention over all tokens of the row so far."""
-        ...
-
-    def attend_source(self, layer: int, query: torch.Tensor) -> torch.Tensor:
-        """Attention over the text that the row translates."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +92,16 @@ class Network:
         counted = (ids != self._padding).long()
         return texts.counted(counted) * counted + self._padding
 
-    def decode(self, tokens: torch.Tensor, positions: torch.Tensor, memories: Sequence[Memory]) -> torch.Tensor:
-        """[rows, width] after one more token; int64 `tokens` and `positions` [rows], those of each memory in turn."""
+    def decode(self, states: Sequence[DecodeState]) -> torch.Tensor:
+        """[rows, width] after one more token of every row, those of each state in turn. Keys and values of the new
+        tokens are written into the states' tensors."""
+        tokens = torch.cat([state.tokens for state in states])
+        positions = torch.cat([state.positions for state in states])
         # The family's way: a padding that was said has the row of zeros.
         places = torch.where(tokens == self._padding, self._padding, positions + OFFSET)
         x = self._embedding[tokens] * self._scale + self._positions[places]
         for number, layer in enumerate(self._decoder):
-            x = layer(number, x, memories)
+            x = layer(number, x, states)
         return self._decoder_norm(x)
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -147,19 +134,23 @@ class _DecoderLayer:
         self._before_ffn = part.norm("final_layer_norm")
         self._widen, self._narrow = part.linear("fc1", relu=True), part.linear("fc2")
 
-    def __call__(self, number: int, x: torch.Tensor, memories: Sequence[Memory]) -> torch.Tensor:
-        sizes = [memory.rows for memory in memories]
-        qkv = torch.split(self._qkv(self._before_past(x)), sizes)
-        past = [memory.attend_past(number, *rows.chunk(3, dim=-1)) for memory, rows in zip(memories, qkv, strict=True)]
-        x = x + self._past_out(_together(past))
-        queries = torch.split(self._query(self._before_source(x)), sizes)
-        source = [memory.attend_source(number, query) for memory, query in zip(memories, queries, strict=True)]
-        x = x + self._source_out(_together(source))
+    def __call__(self, number: int, x: torch.Tensor, states: Sequence[DecodeState]) -> torch.Tensor:
+        x = x + self._past_out(_by_state(attend_past, states, number, self._qkv(self._before_past(x))))
+        x = x + self._source_out(_by_state(attend_source, states, number, self._query(self._before_source(x))))
         return x + self._narrow(self._widen(self._before_ffn(x)))
 
 
-def _together(parts: Sequence[torch.Tensor]) -> torch.Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+def _by_state(
+    attend: Callable[[DecodeState, int, torch.Tensor], torch.Tensor],
+    states: Sequence[DecodeState],
+    layer: int,
+    x: torch.Tensor,
+) -> torch.Tensor:
+    """Rows of one cache attend together; all else is computed for the rows of all."""
+    if len(states) == 1:
+        return attend(states[0], layer, x)
+    parts = torch.split(x, [state.rows for state in states])
+    return torch.cat([attend(state, layer, part) for state, part in zip(states, parts, strict=True)])
 
 
 def _finite(x: torch.Tensor) -> torch.Tensor:

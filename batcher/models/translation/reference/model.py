@@ -18,26 +18,26 @@ from batcher.models.layers.tensors import load_network, memory_errors, pad
 from batcher.models.settings import ModelSettings
 from batcher.models.translation.checkpoint import check_family, read_checkpoint
 from batcher.models.translation.decoding import pieces, revision, with_settings
-from batcher.models.translation.inputs import PROMPT, Reader, TranslationInput
-from batcher.models.translation.marks import marked
-from batcher.models.translation.reference.processors import NoteNoise, SpeakLanguages, StopAtLimits, TellEachStep
+from batcher.models.translation.inputs import PROMPT_TOKENS, InputReader, TranslationInput
+from batcher.models.translation.outputs import translation_output
+from batcher.models.translation.reference.processors import FindNotFinite, ForceLanguages, ReportProgress, StopAtLimits
 
 WARM = ((1, 8), (4, 16))  # (rows, source tokens) of the forwards that warm up
 WARM_TOKENS = 8  # of the answers to them
-NOISE = float("nan")  # in place of an answer that was made of no numbers: no such output leaves the engine
+NAN = float("nan")  # in place of an answer whose logits were not finite: the engine makes a failure of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
     number: int  # its place among the inputs
-    order: TranslationInput
+    input: TranslationInput
 
 
 class ReferenceTranslation:
     """An input is `{"source": array("i") [language, pieces…, end], "target": language id, "max_new_tokens"?: int}`.
 
-    An output is array("i"), the pieces of the answer; or `{"pieces": array("i"), "truncated": True}` where it came to
-    its limit before its end; or NaN where the network gave no numbers. Decoding is the checkpoint's own, unless
+    An output is array("i"), the pieces of the answer; or `{"pieces": array("i"), "truncated": True}` where it reached
+    its limit before its end; or NaN where its logits were not finite. Decoding is the checkpoint's own, unless
     settings say otherwise; never sampled, since a result is a function of its input. Each row gets what
     `generate(forced_bos_token_id=…)` gives it alone. `max_new_tokens` counts the language, as there; a row may ask for
     less than the checkpoint, not for more.
@@ -53,7 +53,7 @@ class ReferenceTranslation:
         self._progress: Callable[[], None] = lambda: None
         self._languages = frozenset(self._checkpoint.language_ids.values())
         self._decoding = self._network.generation_config = with_settings(self._network.generation_config, settings)
-        self._reader = Reader(
+        self._reader = InputReader(
             vocabulary=self._config.vocab_size,
             longest_source=self._checkpoint.max_cost,
             longest_answer=self._decoding.max_length,
@@ -82,7 +82,7 @@ class ReferenceTranslation:
 
     @torch.inference_mode()
     def forward(self, inputs: Sequence[Input]) -> list[Output]:
-        rows = [_Row(number=number, order=self._reader.read(input)) for number, input in enumerate(inputs)]
+        rows = [_Row(number=number, input=self._reader.read(input)) for number, input in enumerate(inputs)]
         with memory_errors():
             answered = [pair for part in self._parts(rows) for pair in zip(part, self._generate(part), strict=True)]
         return [answer for _, answer in sorted(answered, key=lambda pair: pair[0].number)]
@@ -91,25 +91,27 @@ class ReferenceTranslation:
         """All rows together; by their limits where the checkpoint forces an end at the limit of the whole call."""
         if self._decoding.forced_eos_token_id is None:
             return [list(rows)]
-        ordered = sorted(rows, key=lambda row: row.order.limit)
-        return [list(part) for _, part in groupby(ordered, key=lambda row: row.order.limit)]
+        ordered = sorted(rows, key=lambda row: row.input.limit)
+        return [list(part) for _, part in groupby(ordered, key=lambda row: row.input.limit)]
 
     def _generate(self, rows: Sequence[_Row]) -> list[Output]:
         device = self._network.device
-        ids, mask = pad([row.order.source for row in rows], self._checkpoint.special_ids["pad"], device)
-        limits = [row.order.limit for row in rows]
-        noise = NoteNoise(len(rows), self._checkpoint.special_ids["eos"], device)
+        ids, mask = pad([row.input.source for row in rows], self._checkpoint.special_ids["pad"], device)
+        limits = [row.input.limit for row in rows]
+        not_finite = FindNotFinite(len(rows), self._checkpoint.special_ids["eos"], device)
         sequences = self._network.generate(
             input_ids=ids,
             attention_mask=mask,
             max_length=max(limits),
-            stopping_criteria=[TellEachStep(self._progress), StopAtLimits(limits, device)],
-            **self._towards([row.order.target for row in rows], device, noise),
+            stopping_criteria=[ReportProgress(self._progress), StopAtLimits(limits, device)],
+            **self._language_options([row.input.target for row in rows], device, not_finite),
         )
         answers = [self._answer(tokens, limit) for tokens, limit in zip(sequences.tolist(), limits, strict=True)]
-        return [NOISE if met else answer for answer, met in zip(answers, noise.noted(), strict=True)]
+        return [NAN if is_bad else answer for answer, is_bad in zip(answers, not_finite.rows(), strict=True)]
 
-    def _towards(self, targets: Sequence[int], device: torch.device, noise: NoteNoise) -> dict[str, Any]:
+    def _language_options(
+        self, targets: Sequence[int], device: torch.device, not_finite: FindNotFinite
+    ) -> dict[str, Any]:
         """How each row is told its language.
 
         Greedy takes it as a prefix, which saves a step. Beams must not: their scores are divided by the length after
@@ -117,17 +119,17 @@ class ReferenceTranslation:
         """
         beams = self._decoding.num_beams
         if beams > 1:
-            return {"logits_processor": [SpeakLanguages(targets, beams, device), noise]}
+            return {"logits_processor": [ForceLanguages(targets, beams, device), not_finite]}
         start = self._decoding.decoder_start_token_id
         prompts = torch.tensor([[start, target] for target in targets], device=device)
-        return {"decoder_input_ids": prompts, "logits_processor": [noise]}
+        return {"decoder_input_ids": prompts, "logits_processor": [not_finite]}
 
     def _answer(self, tokens: Sequence[int], limit: int) -> Output:
         """The pieces alone: after the prompt, before the end, without padding."""
         end, padding = self._checkpoint.special_ids["eos"], self._checkpoint.special_ids["pad"]
-        pieces = tokens[PROMPT:limit]
+        pieces = tokens[PROMPT_TOKENS:limit]
         ends = pieces.index(end) if end in pieces else None
         # An end that is forced stands in the last place, whatever was still to be said.
-        is_forced = self._decoding.forced_eos_token_id is not None and ends == limit - PROMPT - 1
+        is_forced = self._decoding.forced_eos_token_id is not None and ends == limit - PROMPT_TOKENS - 1
         said = [piece for piece in pieces[:ends] if piece != padding]
-        return marked(said, is_cut=ends is None or is_forced)
+        return translation_output(said, is_truncated=ends is None or is_forced)

@@ -1,4 +1,4 @@
-"""What `generate` is taught: each row has its own language and its own length, and each step is told."""
+"""What is added to `generate`: a language and a limit for each row, and a report of each step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from transformers import LogitsProcessor, StoppingCriteria
 
 
-class SpeakLanguages(LogitsProcessor):
+class ForceLanguages(LogitsProcessor):
     """The first token of each row is its language; what `forced_bos_token_id` does where all rows share one."""
 
     def __init__(self, languages: Sequence[int], beams: int, device: torch.device) -> None:
@@ -21,8 +21,8 @@ class SpeakLanguages(LogitsProcessor):
         return torch.full_like(scores, -math.inf).scatter_(1, self._languages, 0.0)
 
 
-class TellEachStep(StoppingCriteria):
-    """Stops nothing: every step of a long search is progress, so that it is not taken for one that hangs."""
+class ReportProgress(StoppingCriteria):
+    """Stops nothing: each step is reported, so that a long search is not taken for one that hangs."""
 
     def __init__(self, progress: Callable[[], None]) -> None:
         self._progress = progress
@@ -43,19 +43,19 @@ class StopAtLimits(StoppingCriteria):
         return input_ids.shape[1] >= self._limits.repeat_interleave(candidates)
 
 
-class NoteNoise(LogitsProcessor):
-    """Changes nothing: notes the rows whose scores were no numbers before they had ended."""
+class FindNotFinite(LogitsProcessor):
+    """Changes nothing: finds the rows whose scores were not finite before they had ended."""
 
     def __init__(self, rows: int, end: int, device: torch.device) -> None:
-        self._noise, self._end = torch.zeros(rows, dtype=torch.bool, device=device), end
+        self._found, self._end = torch.zeros(rows, dtype=torch.bool, device=device), end
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         has_ended = (input_ids[:, 1:] == self._end).any(dim=1)  # not the start, which may be the same token
         bad = ~scores.amax(dim=-1).isfinite() & ~has_ended
-        self._noise |= bad.view(len(self._noise), -1).any(dim=1)
+        self._found |= bad.view(len(self._found), -1).any(dim=1)
         return scores
 
-    def noted(self) -> list[bool]:
-        """Of each row, whether it met any."""
-        met: list[bool] = self._noise.tolist()
-        return met
+    def rows(self) -> list[bool]:
+        """Of each row, whether it is one of them."""
+        found: list[bool] = self._found.tolist()
+        return found

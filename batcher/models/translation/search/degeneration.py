@@ -12,7 +12,7 @@ TAIL = 24  # tokens: the longest phrase is seen three times, which no sentence d
 PERIODS = (5, 6, 7, 8)  # tokens of a phrase; one of 1 to 4 tokens is, with itself, one of 6 or 8
 
 
-def cycles(tokens: Sequence[int]) -> bool:
+def is_cyclic(tokens: Sequence[int]) -> bool:
     """Whether the last tokens are one phrase, said over and over."""
     if len(tokens) < TAIL or tokens[-1] not in tokens[-1 - PERIODS[-1] : -1]:  # most rows are let go here
         return False
@@ -28,4 +28,4 @@ def is_degenerate(source: Sequence[int], answer: Sequence[int]) -> bool:
     pieces = source[1:-1]
     if not answer:
         return len(pieces) > 0
-    return cycles(answer) and not cycles(pieces)
+    return is_cyclic(answer) and not is_cyclic(pieces)

@@ -1,4 +1,4 @@
-"""The most likely token at every step, one beam a row."""
+"""The most likely token at every step, one beam a slot."""
 
 from __future__ import annotations
 
@@ -7,66 +7,66 @@ from dataclasses import dataclass, field
 
 import torch
 
-from batcher.models.translation.inputs import PROMPT
-from batcher.models.translation.search.contract import Turn
-from batcher.models.translation.search.topk import likeliest
+from batcher.models.translation.inputs import PROMPT_TOKENS
+from batcher.models.translation.search.contract import SearchStep
+from batcher.models.translation.search.topk import argmax
 
-NOISE = -1  # in place of a token
+NOT_FINITE = -1  # in place of a token
 
 
 def never(pieces: Sequence[int]) -> bool:
-    """No row is lost."""
+    """No search gives up."""
     return False
 
 
 @dataclass(slots=True, kw_only=True)
-class _Row:
-    limit: int  # tokens of the sequence, start and language included
-    said: int = PROMPT  # tokens so far
-    is_noise: bool = False  # its logits were no numbers
+class _Slot:
+    limit: int  # tokens of the answer, start and language included
+    tokens: int = PROMPT_TOKENS  # so far
+    is_finite: bool = True
     pieces: list[int] = field(default_factory=list)
 
 
 class GreedySearch:
-    """Keeps `Search`. `is_lost(pieces)` tells of a row that need not go on, for it will not come to a good end."""
+    """Keeps `Search`. `gives_up(pieces)`: whether a search ends here because no good answer would come of it."""
 
-    def __init__(self, *, end: int, padding: int, is_lost: Callable[[Sequence[int]], bool] = never) -> None:
-        self._end, self._padding, self._is_lost = end, padding, is_lost
-        self._rows: dict[int, _Row] = {}
+    def __init__(self, *, end: int, padding: int, gives_up: Callable[[Sequence[int]], bool] = never) -> None:
+        self._end, self._padding, self._gives_up = end, padding, gives_up
+        self._slots: dict[int, _Slot] = {}
 
-    def join(self, row: int, *, language: int, limit: int, no_repeat: int = 0) -> None:
+    def join(self, slot: int, *, language: int, limit: int, no_repeat: int = 0) -> None:
         if no_repeat:
             raise ValueError("a greedy search repeats what it likes; beams can be told not to")
-        self._rows[row] = _Row(limit=limit)
+        self._slots[slot] = _Slot(limit=limit)
 
-    def advance(self, rows: torch.Tensor, logits: torch.Tensor) -> Turn:
-        tokens = likeliest(logits)
+    def step(self, slots: torch.Tensor, logits: torch.Tensor) -> SearchStep:
+        tokens = argmax(logits)
         best = logits.gather(1, tokens.unsqueeze(1)).squeeze(1)  # NaN where any is
-        tokens = torch.where(best.isfinite(), tokens, NOISE)
-        pairs = zip(rows.tolist(), tokens.tolist(), strict=True)
-        ended = [place for place, (row, token) in enumerate(pairs) if self._ends(self._rows[row], token)]
-        return Turn(tokens=tokens.clamp_(min=0), parents=None, ended=ended)
+        tokens = torch.where(best.isfinite(), tokens, NOT_FINITE)
+        pairs = zip(slots.tolist(), tokens.tolist(), strict=True)
+        ended = [place for place, (slot, token) in enumerate(pairs) if self._ends(self._slots[slot], token)]
+        return SearchStep(tokens=tokens.clamp_(min=0), parents=None, ended=ended)
 
-    def _ends(self, row: _Row, token: int) -> bool:
-        """Whether the row ends with this token."""
-        if token == NOISE:
-            row.is_noise = True
+    def _ends(self, slot: _Slot, token: int) -> bool:
+        """Whether the search of this slot ends with this token."""
+        if token == NOT_FINITE:
+            slot.is_finite = False
             return True
         if token == self._end:
             return True
-        row.said += 1
+        slot.tokens += 1
         if token != self._padding:
-            row.pieces.append(token)
-        return row.said >= row.limit or self._is_lost(row.pieces)
+            slot.pieces.append(token)
+        return slot.tokens >= slot.limit or self._gives_up(slot.pieces)
 
-    def answer(self, row: int) -> list[int]:
-        return self._rows[row].pieces
+    def answer(self, slot: int) -> list[int]:
+        return self._slots[slot].pieces
 
-    def is_noise(self, row: int) -> bool:
-        return self._rows[row].is_noise
+    def is_finite(self, slot: int) -> bool:
+        return self._slots[slot].is_finite
 
-    def is_cut(self, row: int) -> bool:
-        return self._rows[row].said >= self._rows[row].limit  # an end is not said
+    def is_truncated(self, slot: int) -> bool:
+        return self._slots[slot].tokens >= self._slots[slot].limit  # an end is not counted
 
     def move(self, source: int, target: int) -> None:
-        self._rows[target] = self._rows.pop(source)
+        self._slots[target] = self._slots.pop(source)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import torch
 
-AT_ONCE = 1 << 18  # logits: a megabyte of exponentials stays in the cache of a core
+CHUNK = 1 << 18  # logits: a megabyte of exponentials stays in the cache of a core
 BLOCK = 128  # logits whose largest is found first
 
 
-def log_sums(logits: torch.Tensor) -> torch.Tensor:
+def logsumexp(logits: torch.Tensor) -> torch.Tensor:
     """log Σ exp of each row, in float32: logits [rows, vocabulary] → [rows]."""
     rows, vocabulary = logits.shape
-    at_once = max(1, AT_ONCE // vocabulary) if logits.device.type == "cpu" else rows
-    return torch.cat([part.float().logsumexp(dim=-1) for part in torch.split(logits, at_once)])
+    rows_at_once = max(1, CHUNK // vocabulary) if logits.device.type == "cpu" else rows
+    return torch.cat([part.float().logsumexp(dim=-1) for part in torch.split(logits, rows_at_once)])
 
 
-def largest(logits: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+def topk(logits: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The `count` largest of each row, in float32, and their tokens: logits [rows, vocabulary] → two [rows, count].
 
     The largest logits lie in the blocks that have the largest maxima. So only those are searched: a third of the time
-    that `topk` takes over all.
+    that `torch.topk` takes over all.
     """
     rows, vocabulary = logits.shape
     blocks = vocabulary // BLOCK
@@ -32,9 +32,9 @@ def largest(logits: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tenso
     return values.float(), searched.gather(1, places)
 
 
-def likeliest(logits: torch.Tensor) -> torch.Tensor:
-    """The first of the largest in each row: logits [rows, vocabulary] → int64 [rows]. As `argmax`, in half its time:
-    NaN counts as the largest there."""
+def argmax(logits: torch.Tensor) -> torch.Tensor:
+    """The first of the largest in each row: logits [rows, vocabulary] → int64 [rows]. As `torch.argmax`, in half its
+    time: NaN counts as the largest there."""
     blocks = logits.shape[1] // BLOCK
     if blocks < 16:
         return logits.argmax(dim=-1)

@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from batcher.models.translation.search.degeneration import cycles, is_degenerate
+from batcher.models.translation.search.degeneration import is_cyclic, is_degenerate
 
 
 def repeated(period: int, count: int = 24) -> list[int]:
@@ -17,7 +17,7 @@ def repeated(period: int, count: int = 24) -> list[int]:
 @pytest.mark.parametrize("period", range(1, 9))
 @pytest.mark.parametrize("kind", [list, tuple, lambda tokens: array("i", tokens)], ids=["list", "tuple", "array"])
 def test_a_phrase_over_and_over_is_a_cycle(period: int, kind: type) -> None:
-    assert cycles(kind([5, 6, 7, *repeated(period)]))
+    assert is_cyclic(kind([5, 6, 7, *repeated(period)]))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_phrase_over_and_over_is_a_cycle(period: int, kind: type) -> None:
     ],
 )
 def test_what_is_no_cycle(tokens: list[int]) -> None:
-    assert not cycles(tokens)
+    assert not is_cyclic(tokens)
 
 
 def framed(pieces: list[int]) -> array[int]:

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 import torch
 
-from batcher.models.translation.search.degeneration import cycles
+from batcher.models.translation.search.degeneration import is_cyclic
 from batcher.models.translation.search.greedy import GreedySearch
 
 END, PADDING, VOCABULARY = 2, 1, 10
@@ -17,9 +17,9 @@ END, PADDING, VOCABULARY = 2, 1, 10
 
 def says(search: GreedySearch, rows: Sequence[int], tokens: Sequence[int]) -> list[int]:
     """One step in which these rows say these; the members that ended."""
-    turn = search.advance(torch.tensor(rows), torch.nn.functional.one_hot(torch.tensor(tokens), VOCABULARY).float())
-    assert turn.tokens.tolist() == list(tokens) and turn.parents is None
-    return list(turn.ended)
+    step = search.step(torch.tensor(rows), torch.nn.functional.one_hot(torch.tensor(tokens), VOCABULARY).float())
+    assert step.tokens.tolist() == list(tokens) and step.parents is None
+    return list(step.ended)
 
 
 def search_of(*limits: int) -> GreedySearch:
@@ -73,7 +73,7 @@ def test_a_slot_that_is_taken_again_begins_with_nothing() -> None:
 
 
 def test_a_lost_row_ends_with_what_it_said() -> None:
-    search = GreedySearch(end=END, padding=PADDING, is_lost=lambda pieces: list(pieces[-2:]) == [5, 5])
+    search = GreedySearch(end=END, padding=PADDING, gives_up=lambda pieces: list(pieces[-2:]) == [5, 5])
     search.join(0, language=9, limit=20)
 
     assert says(search, [0], [5]) == []
@@ -87,9 +87,9 @@ def test_it_cannot_be_told_not_to_repeat() -> None:
 
 
 def test_padding_between_the_words_of_a_cycle_hides_it_from_nobody() -> None:
-    search = GreedySearch(end=END, padding=PADDING, is_lost=cycles)
+    search = GreedySearch(end=END, padding=PADDING, gives_up=is_cyclic)
     search.join(0, language=9, limit=200)
 
     steps = next(step for step in range(100) if says(search, [0], [PADDING if step % 2 else 5]))
 
-    assert cycles(search.answer(0)), f"given up after {steps} steps"
+    assert is_cyclic(search.answer(0)), f"given up after {steps} steps"

@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("torch")
 
 from batcher.models.contract import InvalidInput
-from batcher.models.translation.inputs import Reader, TranslationInput
+from batcher.models.translation.inputs import InputReader, TranslationInput
 
-READER = Reader(vocabulary=100, longest_source=8, longest_answer=20, languages={90, 91})
+READER = InputReader(vocabulary=100, longest_source=8, longest_answer=20, languages={90, 91})
 
 
 def row(*source: int, **more: Any) -> dict[str, Any]:

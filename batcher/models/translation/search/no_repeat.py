@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def repeating(sequence: Sequence[int], size: int) -> list[int]:
+def banned_tokens(sequence: Sequence[int], size: int) -> list[int]:
     """The next tokens that would complete an n-gram of this `size` which the sequence already holds."""
     last = sequence[len(sequence) - size + 1 :]
     starts = range(len(sequence) - size + 1)

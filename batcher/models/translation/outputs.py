@@ -1,4 +1,4 @@
-"""How an answer travels: its pieces, and what is not as it should be with them."""
+"""What a translation answers with: its pieces, and marks for what is wrong with them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from batcher.models.contract import Output
 
 
-def marked(pieces: Sequence[int], *, is_degenerate: bool = False, is_cut: bool = False) -> Output:
-    """`array("i")`; or a mapping with it and its marks. `is_cut`: it came to its limit before its end."""
+def translation_output(pieces: Sequence[int], *, is_degenerate: bool = False, is_truncated: bool = False) -> Output:
+    """`array("i")`; or a mapping with it and its marks. `is_truncated`: it reached its limit before its end."""
     ids = array("i", pieces)
-    marks = {name: True for name, holds in (("degenerate", is_degenerate), ("truncated", is_cut)) if holds}
+    marks = {name: True for name, holds in (("degenerate", is_degenerate), ("truncated", is_truncated)) if holds}
     return {"pieces": ids, **marks} if marks else ids
 
 

@@ -13,7 +13,7 @@ import torch
 from batcher.engines.engine import Done
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
-from batcher.models.translation.engine import InFlight
+from batcher.models.translation.engine import InFlightEngine
 from broker.messages import FailureCode, Job
 from tests.models.oracle import source, unmarked, without_marks
 
@@ -35,10 +35,10 @@ def reference(directory: Path, **settings: Any) -> LoadedModel:
     return load(directory, engine="reference", **settings)
 
 
-def engine_of(model: LoadedModel, **limits: Any) -> InFlight:
+def engine_of(model: LoadedModel, **limits: Any) -> InFlightEngine:
     assert model.in_flight is not None
     engine = model.in_flight(**limits)
-    assert isinstance(engine, InFlight)
+    assert isinstance(engine, InFlightEngine)
     return engine
 
 
@@ -70,7 +70,7 @@ def jobs_of(rows: Iterable[Any]) -> list[Job]:
     return [Job(id=str(number), front_end="f", input=row) for number, row in enumerate(rows)]
 
 
-def finish(engine: InFlight, expected: Iterable[str], *, steps: int = 5_000) -> dict[str, Done]:
+def finish(engine: InFlightEngine, expected: Iterable[str], *, steps: int = 5_000) -> dict[str, Done]:
     """Step until each of these is back; nobody else may come, and nobody twice."""
     missing, done = set(expected), dict[str, Done]()
     for _ in range(steps):
@@ -82,7 +82,7 @@ def finish(engine: InFlight, expected: Iterable[str], *, steps: int = 5_000) -> 
     raise AssertionError(f"after {steps} steps {len(missing)} jobs are not back")
 
 
-def fly(engine: InFlight, rows: Sequence[Any]) -> dict[str, Done]:
+def run_all(engine: InFlightEngine, rows: Sequence[Any]) -> dict[str, Done]:
     """All of them admitted at once."""
     jobs = jobs_of(rows)
     engine.admit(jobs)
@@ -108,11 +108,11 @@ def numbered(answers: Iterable[Any]) -> Answers:
 
 
 @torch.inference_mode()
-def poison(engine: InFlight) -> None:
-    """NaN in every slot that nobody is in."""
-    for cohort in engine._cohorts._cohorts.values():
-        pool = cohort.pool
-        pool.past[:, :, pool.rows :] = torch.nan
-        pool.source[:, :, pool.jobs :] = torch.nan
-        pool.past_mask[pool.rows :] = torch.nan
-        pool.source_mask[pool.jobs :] = torch.nan
+def poison(engine: InFlightEngine) -> None:
+    """NaN in every slot that no job is in."""
+    for group in engine._groups._groups.values():
+        cache = group.cache
+        cache.past[:, :, cache.rows :] = torch.nan
+        cache.source[:, :, cache.jobs :] = torch.nan
+        cache.past_mask[cache.rows :] = torch.nan
+        cache.source_mask[cache.jobs :] = torch.nan

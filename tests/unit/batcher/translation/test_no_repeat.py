@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batcher.models.translation.search.repeats import repeating
+from batcher.models.translation.search.no_repeat import banned_tokens
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from batcher.models.translation.search.repeats import repeating
 def test_a_token_is_named_that_would_complete_an_n_gram_again(
     sequence: list[int], size: int, tokens: list[int]
 ) -> None:
-    assert repeating(sequence, size) == tokens
+    assert banned_tokens(sequence, size) == tokens
