@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,22 +12,23 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Scope
 
 from broker.common.throttled_log import ThrottledLog
-from server.api.classification import classification
 from server.api.docs import docs, openapi
-from server.api.embedding import embedding
-from server.api.models import model_by_name, model_list
+from server.api.inference import Inference
+from server.api.models import model_list
 from server.api.ops import livez, readyz
-from server.api.translation import translation
-from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem, document, headers
+from server.dialects import native
+from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem
 from server.front_end import FrontEnd
 from server.http.context import RequestMiddleware, identity, route_of
 
 log = structlog.get_logger("server")
 
-ENDPOINTS = (translation, classification, embedding, model_by_name, model_list, livez, readyz, docs, openapi)
+DIALECTS = (native.ROUTES,)
+ENDPOINTS = (model_list, livez, readyz, docs, openapi)
 
 
 def create_app(front_end: FrontEnd) -> Starlette:
@@ -44,10 +45,16 @@ def create_app(front_end: FrontEnd) -> Starlette:
         problem = error if isinstance(error, Problem) else _translated(error)
         front_end.metrics.refused(problem.code)
         tell(request.scope, problem)
-        return _refusal(request, problem, getattr(error, "headers", None) or {})
+        response: Response = request.scope["context"].refused(problem, getattr(error, "headers", None))
+        return response
 
+    inferences = [
+        Route(path, Inference(front_end, dialect), methods=["POST"])
+        for routes in DIALECTS
+        for path, dialect in routes.items()
+    ]
     app = Starlette(
-        routes=[endpoint(front_end) for endpoint in ENDPOINTS],
+        routes=[*inferences, *(endpoint(front_end) for endpoint in ENDPOINTS)],
         middleware=[Middleware(RequestMiddleware, front_end=front_end)],
         exception_handlers={Problem: refuse, HTTPException: refuse},
         lifespan=lifespan,
@@ -76,10 +83,3 @@ def _teller(clock: Callable[[], float]) -> Callable[[Scope, Problem], None]:
         write("refused", **identity(scope), route=route_of(scope), status=problem.status, code=problem.code)
 
     return tell
-
-
-def _refusal(request: Request, problem: Problem, extra: Mapping[str, str]) -> Response:
-    body = document(problem, request.scope["context"].request_id.decode("ascii"))
-    response = Response(body, status_code=problem.status)
-    response.raw_headers = headers(problem, len(body)) + [(k.lower().encode(), v.encode()) for k, v in extra.items()]
-    return response

@@ -65,6 +65,15 @@ class Problem(Exception):
         return KINDS[self.code].status
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A problem as a client reads it; `headers` says what goes with it."""
+
+    status: int
+    body: bytes
+    media_type: bytes
+
+
 class ClientGone(Exception):
     """The client hung up: nobody is left to answer."""
 
@@ -74,6 +83,11 @@ def problem_of(error: Failure | CodecError) -> Problem:
     if isinstance(error, Failure):
         return Problem(error.code, error.message)
     return Problem(error.code if error.code in KINDS else FailureCode.INVALID_INPUT, error.message, **error.extra)
+
+
+def refusal(problem: Problem, request_id: str) -> Refusal:
+    """How we tell a problem wherever no dialect says otherwise."""
+    return Refusal(problem.status, document(problem, request_id), MEDIA_TYPE)
 
 
 def document(problem: Problem, request_id: str) -> bytes:
@@ -92,9 +106,9 @@ def document(problem: Problem, request_id: str) -> bytes:
     )
 
 
-def headers(problem: Problem, length: int) -> list[tuple[bytes, bytes]]:
+def headers(problem: Problem, length: int, media_type: bytes = MEDIA_TYPE) -> list[tuple[bytes, bytes]]:
     """The headers that belong to the document; 429 and 503 always say when to come back, 408 and 431 that it ends."""
-    found = [(b"content-type", MEDIA_TYPE), (b"content-length", b"%d" % length)]
+    found = [(b"content-type", media_type), (b"content-length", b"%d" % length)]
     if problem.status in ASKS_TO_COME_BACK:
         found.append((b"retry-after", b"%d" % whole_seconds(problem.retry_after)))
     if problem.status in ENDS_THE_CONNECTION:

@@ -6,13 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-TEXTS = {
-    "translation": "Life is like a box of chocolates.",
-    "classification": "What a lovely day!",
-    "embedding": "A small bus that leaves when it is full.",
-}
-OTHER_TEXT = "Life is like a box of chocolates."
-FAVOURITES = ("en", "ja")
+from broker.common.tasks import ANY, task_of
 
 
 def greeting(
@@ -35,20 +29,9 @@ def curl_lines(url: str, models: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def curl_line(url: str, model: Mapping[str, Any], *, alone: bool = True) -> str:
     """The call for this model. Where it is not `alone` with its task the call names it."""
-    task = model["task"]
-    record = {"id": "123", "text": TEXTS.get(task, OTHER_TEXT)}
-    payload: dict[str, Any] = {"records": [record]}
-    if task == "translation":
-        source, target = _languages(model.get("languages") or ())
-        payload = {"fromLang": source, **payload, "toLang": target}
-    if task in TEXTS and not alone:
+    task = task_of(model["task"])
+    payload = task.payload(model.get("languages") or ())
+    if task is not ANY and not alone:
         payload["model"] = model["name"]
-    path = f"/{task}" if task in TEXTS else f"/models/{model['name']}"
     body = json.dumps({"payload": payload})
-    return f"curl -s {url}{path} -H 'Content-Type: application/json' -d '{body}'"
-
-
-def _languages(known: Sequence[str]) -> tuple[str, str]:
-    if len(known) < 2 or set(FAVOURITES) <= set(known):
-        return FAVOURITES
-    return known[0], known[1]
+    return f"curl -s {url}{task.path.format(name=model['name'])} -H 'Content-Type: application/json' -d '{body}'"

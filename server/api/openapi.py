@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from broker.common.tasks import LANGUAGES, task_of
 from broker.messages import Lane, ModelCard
 from broker.settings import NAME
 from server.api import schema
@@ -20,7 +21,6 @@ from server.settings import ServerSettings
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
 PROBLEM = {"application/problem+json": {"schema": {"$ref": REF.format(name="ProblemDocument")}}}
-LANGUAGES = ("fromLang", "toLang")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _bound(schemas: Json, settings: ServerSettings, live: Live) -> None:
         fields = schemas[one.body.__name__.replace("Request", "Payload")]["properties"]
         fields["records"]["maxItems"] = settings.max_records
         fields["model"]["examples"] = [card.name for card in live.of(one.task)]
-        if languages := live.languages(one.task):
+        if task_of(one.task).has_languages and (languages := live.languages(one.task)):
             for name in LANGUAGES:
                 fields[name] |= {"enum": languages, "examples": languages[:1]}
 
@@ -74,7 +74,7 @@ def _own_body(schemas: Json, like: Operation, card: ModelCard) -> Json:
     """The body at a model's own address. A model with languages has one of its own, beside that of its task."""
     assert like.body is not None
     request = like.body.__name__
-    if not card.languages or like is CALL:
+    if not card.languages or not task_of(like.task).has_languages:
         return _ref(like.body)
     payload = request.replace("Request", "Payload")
     own, fields = f"{payload}_{card.name}", schemas[payload]["properties"]
@@ -85,14 +85,6 @@ def _own_body(schemas: Json, like: Operation, card: ModelCard) -> Json:
     return {"$ref": REF.format(name=whole)}
 
 
-def _spoken(example: Json, languages: Sequence[str]) -> Json:
-    """The example in languages that there are."""
-    asked = {name: example["payload"].get(name) for name in LANGUAGES}
-    if not languages or None in asked.values() or {*asked.values()} <= {*languages}:
-        return example
-    return {"payload": example["payload"] | dict(zip(LANGUAGES, (languages[0], languages[-1]), strict=True))}
-
-
 def _operation(one: Operation, body: Json, languages: Sequence[str], settings: ServerSettings) -> Json:
     found: Json = {
         "operationId": "_".join([one.method, *re.findall(r"[A-Za-z0-9]+", one.path)]),
@@ -101,7 +93,7 @@ def _operation(one: Operation, body: Json, languages: Sequence[str], settings: S
         "responses": _responses(one),
     }
     if one.body is not None:
-        content = {"schema": body, "example": _spoken(one.example, languages)}
+        content = {"schema": body, "example": {"payload": task_of(one.task).payload(languages)}}
         found["requestBody"] = {"required": True, "content": {"application/json": content}}
     return found
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from server.api import schema
-from server.api.classification import TASK as CLASSIFICATION
-from server.api.embedding import TASK as EMBEDDING
-from server.api.translation import TASK as TRANSLATION
+from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, TaskBodies
 from server.errors import KINDS
 
 # Any request may be refused so before an endpoint sees it, or crash.
 ALWAYS = (400, 408, 431, 500)
 INFERENCE_PROBLEMS = tuple(sorted({kind.status for kind in KINDS.values()} - {405}))
-TEXT = {"id": "123", "text": "Life is like a box of chocolates."}
 JSON = "application/json"
 
 
@@ -30,56 +27,27 @@ class Operation:
     media_type: str = JSON
     task: str = ""  # of the models that answer here; empty: of any
     body: type[Any] | None = None
-    example: dict[str, Any] = field(default_factory=dict)
     problems: Sequence[int] = ALWAYS
     unwell: str = ""  # what a 503 with the same document as a 200 means
 
 
-TRANSLATE = Operation(
-    method="post",
-    path="/translation",
-    summary="Translate texts",
-    task=TRANSLATION,
-    body=schema.TranslationRequest,
-    reply=schema.TranslationReply,
-    example={"payload": {"fromLang": "en", "toLang": "ja", "records": [TEXT]}},
-    problems=INFERENCE_PROBLEMS,
-)
-CLASSIFY = Operation(
-    method="post",
-    path="/classification",
-    summary="Label texts",
-    task=CLASSIFICATION,
-    body=schema.ClassificationRequest,
-    reply=schema.ClassificationReply,
-    example={"payload": {"topK": 2, "records": [TEXT]}},
-    problems=INFERENCE_PROBLEMS,
-)
-EMBED = Operation(
-    method="post",
-    path="/embedding",
-    summary="Turn texts into vectors",
-    task=EMBEDDING,
-    body=schema.EmbeddingRequest,
-    reply=schema.EmbeddingReply,
-    example={"payload": {"records": [TEXT]}},
-    problems=INFERENCE_PROBLEMS,
-)
-CALL = Operation(
-    method="post",
-    path="/models/{name}",
-    summary="Call any model by its name; the payload is that of its task",
-    body=schema.AnyRequest,
-    reply=schema.AnyReply,
-    example={"payload": {"records": [TEXT]}},
-    problems=INFERENCE_PROBLEMS,
-)
-OF_TASK: Mapping[str, Operation] = {one.task: one for one in (TRANSLATE, CLASSIFY, EMBED)}
+def _inference(bodies: TaskBodies) -> Operation:
+    return Operation(
+        method="post",
+        path=bodies.task.path,
+        summary=bodies.task.summary,
+        task=bodies.task.name,
+        body=bodies.request,
+        reply=bodies.reply,
+        problems=INFERENCE_PROBLEMS,
+    )
+
+
+OF_TASK: Mapping[str, Operation] = {task: _inference(bodies) for task, bodies in BODIES_OF_TASK.items()}
+CALL = _inference(BODIES_OF_ANY)
 
 OPERATIONS: Sequence[Operation] = (
-    TRANSLATE,
-    CLASSIFY,
-    EMBED,
+    *OF_TASK.values(),
     CALL,
     Operation(
         method="get",

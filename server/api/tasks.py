@@ -1,24 +1,30 @@
-"""How the body of a task's own address is read."""
+"""The bodies of each task: what a request to it has, and what a reply."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from starlette.types import Scope
-
-from server.api.bodies import Body, BodyReader
-from server.api.inference import Call, Inference
-from server.front_end import FrontEnd
+from broker.common.tasks import ANY, CLASSIFICATION, EMBEDDING, TRANSLATION, Task
+from server.api import schema
 
 
-def task_endpoint(front_end: FrontEnd, task: str, body_type: type[Any]) -> Inference:
-    """The endpoint of a task: its payload may choose a model, otherwise the default of the task answers."""
-    reader: BodyReader[Body] = BodyReader(body_type)
+@dataclass(frozen=True, slots=True)
+class TaskBodies:
+    """A row of the table: a task with its types in `schema.py`."""
 
-    def read(scope: Scope, body: bytes) -> Call:
-        asked, warnings = reader.read(body)
-        payload = asked.payload
-        served = front_end.directory.for_task(task, payload.model, front_end.clock())
-        return Call(served, payload.records, payload.options(), warnings)
+    task: Task
+    request: type[Any]
+    reply: type[Any]
 
-    return Inference(front_end, read)
+
+BODIES_OF_TASK: Mapping[str, TaskBodies] = {
+    bodies.task.name: bodies
+    for bodies in (
+        TaskBodies(TRANSLATION, schema.TranslationRequest, schema.TranslationReply),
+        TaskBodies(CLASSIFICATION, schema.ClassificationRequest, schema.ClassificationReply),
+        TaskBodies(EMBEDDING, schema.EmbeddingRequest, schema.EmbeddingReply),
+    )
+}
+BODIES_OF_ANY = TaskBodies(ANY, schema.AnyRequest, schema.AnyReply)

@@ -9,6 +9,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from broker.common.tasks import CLASSIFICATION, EMBEDDING
 from broker.messages import ModelCard, Value
 from server.codecs.checks import file_of, text_of
 from server.codecs.contract import CodecError, Input, Piece, Plan
@@ -51,7 +52,7 @@ class TextCodec:
         self._are_unit = bool(card.options.get("is_unit", True))
         self._prompts = self._read_prompts(card.options)
         self._default_prompt = str(card.options.get("default_prompt", ""))
-        if card.task == "classification" and not self._labels:
+        if card.task == CLASSIFICATION.name and not self._labels:
             raise ValueError(f"model {card.name} classifies, but its card has no labels")
         if card.max_cost <= self._specials:
             raise ValueError(f"model {card.name}: max_cost {card.max_cost} leaves no room for a text")
@@ -77,9 +78,9 @@ class TextCodec:
 
     def decode(self, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any]:
         """`embedding`; or `label` and `score`, and `labels` where `topK` asked for more; or the model's own fields."""
-        if self._task == "embedding":
+        if self._task == EMBEDDING.name:
             return {"embedding": self._joined(plan, outputs, is_vector=True)}
-        if self._task == "classification":
+        if self._task == CLASSIFICATION.name:
             return self._ranked(self._joined(plan, outputs, is_vector=False), plan.memo)
         (output,) = outputs
         return fields(output)
@@ -94,7 +95,7 @@ class TextCodec:
 
     def _prompt(self, options: Mapping[str, Any]) -> Prompt:
         name = options.get("promptName")
-        if name is None or self._task != "embedding":
+        if name is None or self._task != EMBEDDING.name:
             return self._prompts[self._default_prompt]
         if not isinstance(name, str) or name not in self._prompts:
             known = sorted(filter(None, self._prompts))
@@ -134,7 +135,7 @@ class TextCodec:
             if len(ids) <= self._max_cost:
                 yield ids
                 return
-        if self._task not in ("classification", "embedding"):
+        if self._task not in (CLASSIFICATION.name, EMBEDDING.name):
             raise CodecError(f"text has more than the {self._max_cost} tokens this model takes", code="too_large")
         for stretch in stretches(text, max(STRETCH, CHARACTERS * self._max_cost), LANGUAGE):
             yield from self._divided(stretch, prompt.text, work)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 
 import structlog
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.errors import INTERNAL_DETAIL, ClientGone, Problem, document, headers
+from server.errors import INTERNAL_DETAIL, ClientGone, Problem, Refusal, headers, refusal
 from server.front_end import FrontEnd
 from server.ids import Ids
 
@@ -23,12 +25,21 @@ UNMATCHED = "unmatched"  # never the raw path: anyone could make it a label
 class RequestContext:
     """What the layers within know of a request, under `scope["context"]`."""
 
-    __slots__ = ("model", "request_id", "started")
+    __slots__ = ("model", "refuse", "request_id", "started")
 
     def __init__(self, request_id: bytes, started: float) -> None:
         self.request_id = request_id
         self.started = started  # seconds, our own clock
         self.model = b""  # name@revision, once one was chosen
+        self.refuse: Callable[[Problem, str], Refusal] = refusal  # a dialect's own, once the route is known
+
+    def refused(self, problem: Problem, further: Mapping[str, str] | None = None) -> Response:
+        """What is sent in place of a result, with further headers than those of the problem."""
+        told = self.refuse(problem, self.request_id.decode("ascii"))
+        response = Response(told.body, status_code=told.status)
+        response.raw_headers = headers(problem, len(told.body), told.media_type)
+        response.raw_headers += [(name.lower().encode(), value.encode()) for name, value in (further or {}).items()]
+        return response
 
 
 class Outgoing:
@@ -80,7 +91,7 @@ class RequestMiddleware:
             outgoing.status = CLIENT_GONE
         except Exception:
             log.exception("request crashed", **identity(scope), route=route_of(scope))
-            await self._apologise(context, outgoing)
+            await self._apologise(scope, receive, outgoing)
         finally:
             method = scope["method"] if scope["method"] in METHODS else "OTHER"
             self._metrics.answered(route_of(scope), method, outgoing.status, self._clock() - context.started)
@@ -94,15 +105,11 @@ class RequestMiddleware:
                 break
         return self._ids.take().encode("ascii")
 
-    async def _apologise(self, context: RequestContext, outgoing: Outgoing) -> None:
+    async def _apologise(self, scope: Scope, receive: Receive, outgoing: Outgoing) -> None:
         """A 500 without internals, unless an answer has begun already: then the connection just ends."""
         self._metrics.refused("internal")
         if not outgoing.status:
-            problem = Problem("internal", INTERNAL_DETAIL)
-            body = document(problem, context.request_id.decode("ascii"))
-            start = {"status": problem.status, "headers": headers(problem, len(body))}
-            await outgoing.send({"type": "http.response.start", **start})
-            await outgoing.send({"type": "http.response.body", "body": body})
+            await outgoing.context.refused(Problem("internal", INTERNAL_DETAIL))(scope, receive, outgoing.send)
 
 
 def route_of(scope: Scope) -> str:

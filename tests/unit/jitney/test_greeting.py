@@ -31,7 +31,7 @@ from jitney.up.screen import plain
             {"fromLang": "de", "toLang": "fr"},
             id="a translation between languages that it has",
         ),
-        pytest.param({"name": "c", "task": "classification"}, "/classification", {}, id="a classification"),
+        pytest.param({"name": "c", "task": "classification"}, "/classification", {"topK": 2}, id="a classification"),
         pytest.param({"name": "e", "task": "embedding"}, "/embedding", {}, id="an embedding"),
         pytest.param({"name": "shout", "task": "shouting"}, "/models/shout", {}, id="any other by its name"),
     ],

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from server.api.openapi import Live, document
 from server.api.operations import OPERATIONS
-from server.app import ENDPOINTS
+from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK
 from server.errors import KINDS
 from server.settings import ServerSettings
 from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
@@ -56,7 +56,7 @@ async def test_the_document_has_every_address():
         served = {(route.path, method) for route in jitney.app.routes for method in route.methods - {"HEAD"}}
 
         assert served == {(one.path, one.method.upper()) for one in OPERATIONS}
-        assert len(jitney.app.routes) == len(ENDPOINTS)
+        assert len(jitney.app.routes) == len(OPERATIONS)
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
@@ -141,6 +141,15 @@ def test_replies_have_warnings_and_the_marks_that_only_some_answers_have():
 
 def test_problems_have_the_members_that_only_some_have():
     assert {"limit", "languages"} <= fields("ProblemDocument").keys()
+
+
+@pytest.mark.parametrize("task", ["classification", "embedding", "own"])
+def test_a_model_may_have_languages_whatever_its_task(task):
+    spoken = Live([card("m", task=task, languages=["en", "ja"])])
+
+    body = told(spoken)["paths"]["/models/m"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+
+    assert body["$ref"].endswith(f"/{BODIES_OF_TASK.get(task, BODIES_OF_ANY).request.__name__}")
 
 
 async def test_the_document_follows_the_models_that_live():

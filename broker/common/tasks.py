@@ -1,0 +1,61 @@
+"""The tasks that have an address of their own, each with an example: one table for front ends and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+LANGUAGES = ("fromLang", "toLang")  # fields of a payload
+BOX = "Life is like a box of chocolates."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is the same of a task wherever it is spoken of."""
+
+    name: str  # as a card has it
+    path: str
+    summary: str
+    text: str  # of the example
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the example: the payload's fields besides its records
+
+    @property
+    def has_languages(self) -> bool:
+        return self.options.keys() >= {*LANGUAGES}
+
+    def payload(self, languages: Sequence[str] = ()) -> dict[str, Any]:
+        """The example, in `languages`, those of a model, where that does not have the example's own."""
+        options = dict(self.options)
+        if languages and self.has_languages and not {options[name] for name in LANGUAGES} <= {*languages}:
+            options |= zip(LANGUAGES, (languages[0], languages[-1]), strict=True)
+        return options | {"records": [{"id": "123", "text": self.text}]}
+
+
+TRANSLATION = Task(
+    name="translation",
+    path="/translation",
+    summary="Translate texts",
+    text=BOX,
+    options={"fromLang": "en", "toLang": "ja"},
+)
+CLASSIFICATION = Task(
+    name="classification", path="/classification", summary="Label texts", text="What a lovely day!", options={"topK": 2}
+)
+EMBEDDING = Task(
+    name="embedding",
+    path="/embedding",
+    summary="Turn texts into vectors",
+    text="A small bus that leaves when it is full.",
+)
+TASKS: Mapping[str, Task] = {one.name: one for one in (TRANSLATION, CLASSIFICATION, EMBEDDING)}
+
+# Models of any other task, and all models by their names.
+ANY = Task(
+    name="", path="/models/{name}", summary="Call any model by its name; the payload is that of its task", text=BOX
+)
+
+
+def task_of(name: str) -> Task:
+    """The row of a card's task; `ANY` for one that a custom model made up."""
+    return TASKS.get(name, ANY)

@@ -1,0 +1,45 @@
+"""What a dialect promises: how requests, replies and errors of one API are spelled. The core does all the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from server.api.incoming import Incoming
+from server.codecs.contract import Input
+from server.errors import Problem, Refusal
+from server.fleet.directory import Served
+
+Row = dict[str, Any]  # the fields of one answer, as the codec gave them
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A body that has been read: which model is asked for what."""
+
+    served: Served
+    inputs: Sequence[Input]
+    options: Mapping[str, Any]  # what the codec reads, by the names that it knows: fromLang, toLang, topK, …
+    warnings: Sequence[str] = ()  # what of the body was not understood, and did no harm; with --strict it is refused
+    memo: Any = None  # whatever `write` needs besides the answers
+
+
+class Dialect(Protocol):
+    """One address of an API. It keeps nothing: threads call it, for many requests at once."""
+
+    def read(self, incoming: Incoming) -> Call:
+        """What is asked for. Raises `Problem` (malformed …), also those of choosing a model."""
+        ...
+
+    def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
+        """The reply as JSON; there is an answer for each input, in their order.
+
+        Not called when all are problems: the first of them refuses the request. Where a reply of this API has no place
+        for a single input's problem, raise it.
+        """
+        ...
+
+    def refuse(self, problem: Problem, request_id: str) -> Refusal:
+        """How this API tells that a request ends without a result."""
+        ...
