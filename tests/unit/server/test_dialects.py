@@ -15,7 +15,7 @@ from server.api.incoming import Incoming
 from server.api.inference import Inference
 from server.dialects.contract import Call, Row
 from server.errors import Problem, Refusal
-from tests.unit.server.stand_in import House, ScriptedBroker, WordCodec, announced, card, house
+from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, WordCodec, announced, card, running
 
 pytestmark = pytest.mark.anyio
 
@@ -43,10 +43,10 @@ class Plain:
 
 
 @asynccontextmanager
-async def plain(broker: ScriptedBroker | None = None, **how: Any) -> AsyncIterator[House]:
+async def plain(broker: ScriptedBroker | None = None, **how: Any) -> AsyncIterator[RunningFrontEnd]:
     broker = broker or ScriptedBroker()
     broker.announcements = [announced(card(task="translation"))]
-    async with house(broker, **how) as jitney:
+    async with running(broker, **how) as jitney:
         jitney.app.routes.append(Route("/plain", Inference(jitney.front_end, Plain()), methods=["POST"]))
         yield jitney
 
