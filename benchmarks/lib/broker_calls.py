@@ -37,7 +37,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Toll:
+class BrokerWork:
     """What so many jobs in so many batches cost the broker."""
 
     jobs: int
@@ -76,12 +76,12 @@ def by_command(commandstats: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     return {name.removeprefix("cmdstat_").lower(): int(stat["calls"]) for name, stat in commandstats.items()}
 
 
-def toll(spent: Reading, jobs: int) -> Toll:
+def broker_work(spent: Reading, jobs: int) -> BrokerWork:
     """Of what was spent on these jobs. Raises `ValueError` when no batch left the card."""
     if spent.batches < 1:
         raise ValueError("no batch was computed while the broker's calls were counted")
     transactions = spent.calls.get("exec", 0)
-    return Toll(
+    return BrokerWork(
         jobs=jobs,
         batches=spent.batches,
         seconds=spent.at,
@@ -92,20 +92,20 @@ def toll(spent: Reading, jobs: int) -> Toll:
     )
 
 
-def together(tolls: list[Toll]) -> Toll:
+def combined(works: list[BrokerWork]) -> BrokerWork:
     """Several as one."""
-    return Toll(**{name: sum(getattr(one, name) for one in tolls) for name in Toll.__slots__})
+    return BrokerWork(**{name: sum(getattr(one, name) for one in works) for name in BrokerWork.__slots__})
 
 
-def trips_a_job(large: Toll, small: Toll) -> float:
+def trips_a_job(large: BrokerWork, small: BrokerWork) -> float:
     """How many EXEC and EVALSHA one job more adds to a batch: the slope from small batches to large ones. 0 = O(1)."""
     return _slope(large, small, large.batcher_trips_a_batch - small.batcher_trips_a_batch)
 
 
-def commands_a_job(large: Toll, small: Toll) -> float:
+def commands_a_job(large: BrokerWork, small: BrokerWork) -> float:
     """The same for all commands, those inside scripts included."""
     return _slope(large, small, large.commands_a_batch - small.commands_a_batch)
 
 
-def _slope(large: Toll, small: Toll, rise: float) -> float:
+def _slope(large: BrokerWork, small: BrokerWork, rise: float) -> float:
     return rise / (large.jobs_a_batch - small.jobs_a_batch)

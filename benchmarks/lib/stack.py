@@ -36,7 +36,7 @@ class NotReady(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """One process of the house. `port` is where it listens: HTTP of a server, metrics of a batcher."""
+    """One process of the stack. `port` is where it listens: HTTP of a server, metrics of a batcher."""
 
     title: str
     pid: int
@@ -49,8 +49,8 @@ class Child:
 
 
 @dataclass(slots=True, kw_only=True)
-class House:
-    """Starts processes and ends them with the block of `open_house`. Everything listens on the loopback only."""
+class Stack:
+    """Starts processes and ends them with the block of `open_stack`. Everything listens on the loopback only."""
 
     broker: Server
     redis: redis.Redis
@@ -100,7 +100,7 @@ class House:
         return sum(int(value.split()[0]) for value in self.redis.mget(keys) if value) if keys else 0
 
     def pids(self) -> dict[str, int]:
-        """Every process of the house by its title, and we who measure."""
+        """Every process of the stack by its title, and we who measure."""
         pids = {"benchmark": os.getpid(), **{child.title: child.pid for child in self.children}}
         return pids if self.broker.pid is None else {**pids, "broker": self.broker.pid}
 
@@ -134,14 +134,14 @@ class House:
 
 
 @contextlib.contextmanager
-def open_house() -> Iterator[House]:
-    """A house with a broker of its own, on a socket that only we can reach. Raises `BrokerUnavailable`."""
+def open_stack() -> Iterator[Stack]:
+    """A stack with a broker of its own, on a socket that only we can reach. Raises `BrokerUnavailable`."""
     with contextlib.ExitStack() as cleanup:
         directory = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="jitney-benchmark-")))
         # Never the broker that JITNEY_REDIS_URL names: others may live there, and its INFO would count them.
         broker = cleanup.enter_context(embedded_server(tcp=False, environ=_without_url()))
         client = cleanup.enter_context(redis.Redis.from_url(broker.url, socket_timeout=5.0))
-        yield House(broker=broker, redis=client, directory=directory, cleanup=cleanup)
+        yield Stack(broker=broker, redis=client, directory=directory, cleanup=cleanup)
 
 
 def _without_url() -> dict[str, str]:

@@ -32,8 +32,8 @@ class WrkFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Burst:
-    """One run of wrk. It is a closed loop, and its latencies are those of a full house."""
+class WrkRun:
+    """One run of wrk. It is a closed loop, and its latencies are those of a saturated server."""
 
     requests: int
     seconds: float
@@ -56,7 +56,7 @@ def find() -> str:
     return path
 
 
-def run(url: str, body: str, *, connections: int, seconds: int) -> Burst:
+def run(url: str, body: str, *, connections: int, seconds: int) -> WrkRun:
     """POST `body` for so many seconds over so many connections. Raises `WrkFailed`."""
     with tempfile.TemporaryDirectory(prefix="jitney-wrk-") as directory:
         script = Path(directory) / "post.lua"
@@ -69,10 +69,10 @@ def run(url: str, body: str, *, connections: int, seconds: int) -> Burst:
     return read(ended.stdout, ended.stderr)
 
 
-def read(output: str, said: str = "") -> Burst:
+def read(output: str, said: str = "") -> WrkRun:
     """What wrk printed. Raises `WrkFailed` when there is no summary in it."""
     for line in output.splitlines():
         if line.startswith(MARK):
-            return Burst(**json.loads(line.removeprefix(MARK)))
+            return WrkRun(**json.loads(line.removeprefix(MARK)))
     raise WrkFailed(f"wrk did not measure: {(said or output).strip()[-500:]}")
 

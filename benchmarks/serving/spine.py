@@ -18,12 +18,21 @@ from pathlib import Path
 
 from benchmarks.lib import machine, wrk
 from benchmarks.lib.arguments import above, parser
-from benchmarks.lib.broker_calls import Reading, toll
+from benchmarks.lib.broker_calls import Reading, broker_work
 from benchmarks.lib.envelope import TEXT, envelope
 from benchmarks.lib.http_client import HttpClient, Reply, Returned, fast_run
-from benchmarks.lib.stack import NAMESPACE, Child, House, NotReady, open_house
+from benchmarks.lib.stack import NAMESPACE, Child, NotReady, Stack, open_stack
 from benchmarks.lib.summary import Spread, spread
-from benchmarks.serving.spine_report import BARE, JITNEY, Around, Heap, Lone, Report, Saturated, markdown
+from benchmarks.serving.spine_report import (
+    BARE,
+    JITNEY,
+    Backlog,
+    MachineLoad,
+    Report,
+    SingleClient,
+    Throughput,
+    markdown,
+)
 from broker.errors import BrokerUnavailable
 from broker.keys import Keys
 
@@ -49,88 +58,88 @@ class Plan:
     seconds: int  # of each run of wrk
     connections: int
     requests: int  # of the lone client in each round
-    batches: int  # that a heap makes
+    batches: int  # that a backlog makes
 
 
-def measure(plan: Plan, house: House) -> Report:
+def measure(plan: Plan, stack: Stack) -> Report:
     """All of it, in the order of the report. Raises `NotReady`, `NotMeasured`, `wrk.WrkFailed`."""
-    bare, front_end, batcher = house.start_bare(), house.start_front_end(), house.start_batcher(NAME, SPEC)
-    house.wait_until_it_answers(bare, NAME)
-    house.wait_until_it_answers(front_end, NAME)
-    saturated, heaps, lone = [], [], []
+    bare, front_end, batcher = stack.start_bare(), stack.start_front_end(), stack.start_batcher(NAME, SPEC)
+    stack.wait_until_it_answers(bare, NAME)
+    stack.wait_until_it_answers(front_end, NAME)
+    throughput, backlogs, single = [], [], []
     for _ in range(plan.rounds):
-        saturated.append(_saturate(plan, house, bare, BARE))
-        saturated.append(_saturate(plan, house, front_end, JITNEY, batcher))
+        throughput.append(_throughput(plan, stack, bare, BARE))
+        throughput.append(_throughput(plan, stack, front_end, JITNEY, batcher))
     for _ in range(plan.rounds):
-        heaps += [_work_off(plan, house, front_end, batcher, size) for size in BATCH_SIZES]
+        backlogs += [_backlog(plan, stack, front_end, batcher, size) for size in BATCH_SIZES]
     # Only now: while calls are counted, no other batcher may beat.
-    house.start_batcher(FIXED, SPEC, "--policy", "fixed", "--max-wait", "0.005")
-    house.wait_until_it_answers(front_end, FIXED)
+    stack.start_batcher(FIXED, SPEC, "--policy", "fixed", "--max-wait", "0.005")
+    stack.wait_until_it_answers(front_end, FIXED)
     for _ in range(plan.rounds):
-        lone.append(_ask_alone(plan, house, f"{BARE}, no model", bare, NAME))
-        lone.append(_ask_alone(plan, house, f"{BARE}, sleeping 10 ms in a thread", bare, SLEEPER))
-        lone.append(_ask_alone(plan, house, f"{JITNEY}, policy adaptive", front_end, NAME))
-        lone.append(_ask_alone(plan, house, f"{JITNEY}, policy fixed, max_wait 5 ms", front_end, FIXED))
-    about = {**machine.describe(), "broker": house.broker.kind, "wrk": f"-t1 -c{plan.connections} -d{plan.seconds}s"}
-    return Report(machine=about, saturated=saturated, heaps=heaps, lone=lone)
+        single.append(_single_client(plan, stack, f"{BARE}, no model", bare, NAME))
+        single.append(_single_client(plan, stack, f"{BARE}, sleeping 10 ms in a thread", bare, SLEEPER))
+        single.append(_single_client(plan, stack, f"{JITNEY}, policy adaptive", front_end, NAME))
+        single.append(_single_client(plan, stack, f"{JITNEY}, policy fixed, max_wait 5 ms", front_end, FIXED))
+    about = {**machine.describe(), "broker": stack.broker.kind, "wrk": f"-t1 -c{plan.connections} -d{plan.seconds}s"}
+    return Report(machine=about, throughput=throughput, backlogs=backlogs, single_client=single)
 
 
-def _saturate(plan: Plan, house: House, server: Child, name: str, batcher: Child | None = None) -> Saturated:
+def _throughput(plan: Plan, stack: Stack, server: Child, name: str, batcher: Child | None = None) -> Throughput:
     url, body = f"{server.url}/models/{NAME}", envelope([TEXT]).decode()
 
-    def post() -> wrk.Burst:
+    def post() -> wrk.WrkRun:
         return wrk.run(url, body, connections=plan.connections, seconds=plan.seconds)
 
-    burst, spent = _counted(house, batcher, post)
-    if burst.requests <= burst.refused:
-        raise NotMeasured(f"{name} answered none of {burst.requests} requests with a 200\n{house.said()}")
-    micros = {title: 1e6 * seconds / burst.requests for title, seconds in spent.cpu.items()}
-    return Saturated(
+    run, spent = _counted(stack, batcher, post)
+    if run.requests <= run.refused:
+        raise NotMeasured(f"{name} answered none of {run.requests} requests with a 200\n{stack.said()}")
+    micros = {title: 1e6 * seconds / run.requests for title, seconds in spent.cpu.items()}
+    return Throughput(
         server=name,
-        burst=burst,
+        run=run,
         cpu={title: used for title, used in micros.items() if used >= 1.0},
-        around=_around(spent),
-        toll=toll(spent, burst.requests) if batcher else None,
+        load=_machine_load(spent),
+        work=broker_work(spent, run.requests) if batcher else None,
     )
 
 
-def _work_off(plan: Plan, house: House, front_end: Child, batcher: Child, size: int) -> Heap:
-    house.redis.hset(Keys(NAMESPACE).limits(NAME), "max_batch_size", str(size))
+def _backlog(plan: Plan, stack: Stack, front_end: Child, batcher: Child, size: int) -> Backlog:
+    stack.redis.hset(Keys(NAMESPACE).limits(NAME), "max_batch_size", str(size))
     time.sleep(LIMITS_TAKEN_UP)
     requests = max(1, plan.batches * size // RECORDS)
-    _, spent = _counted(house, batcher, lambda: fast_run(_send_at_once(f"{front_end.url}/models/{NAME}", requests)))
-    return Heap(max_batch_size=size, toll=toll(spent, requests * RECORDS), around=_around(spent))
+    _, spent = _counted(stack, batcher, lambda: fast_run(_send_at_once(f"{front_end.url}/models/{NAME}", requests)))
+    return Backlog(max_batch_size=size, work=broker_work(spent, requests * RECORDS), load=_machine_load(spent))
 
 
-def _ask_alone(plan: Plan, house: House, what: str, server: Child, name: str) -> Lone:
+def _single_client(plan: Plan, stack: Stack, what: str, server: Child, name: str) -> SingleClient:
     url = f"{server.url}/models/{name}"
-    latency, spent = _counted(house, None, lambda: fast_run(_one_by_one(url, plan.requests)))
-    return Lone(what=what, requests=plan.requests, latency=latency, around=_around(spent))
+    latency, spent = _counted(stack, None, lambda: fast_run(_one_by_one(url, plan.requests)))
+    return SingleClient(what=what, requests=plan.requests, latency=latency, load=_machine_load(spent))
 
 
-def _counted(house: House, batcher: Child | None, act: Callable[[], Returned]) -> tuple[Returned, Reading]:
-    """What `act` returned, and what the house spent on it."""
+def _counted(stack: Stack, batcher: Child | None, act: Callable[[], Returned]) -> tuple[Returned, Reading]:
+    """What `act` returned, and what the stack spent on it."""
     # Admissions are asked for outside of the calls: what the measuring asks the broker is not to be counted.
-    admissions, calls = house.admissions(), house.calls()
-    before = _reading(house, batcher, admissions, calls)
+    admissions, calls = stack.admissions(), stack.calls()
+    before = _reading(stack, batcher, admissions, calls)
     returned = act()
-    calls, admissions = house.calls(), house.admissions()
-    return returned, _reading(house, batcher, admissions, calls) - before
+    calls, admissions = stack.calls(), stack.admissions()
+    return returned, _reading(stack, batcher, admissions, calls) - before
 
 
-def _reading(house: House, batcher: Child | None, admissions: int, calls: Mapping[str, int]) -> Reading:
+def _reading(stack: Stack, batcher: Child | None, admissions: int, calls: Mapping[str, int]) -> Reading:
     return Reading(
         at=time.perf_counter(),
         calls=calls,
         admissions=admissions,
-        batches=house.batches(batcher) if batcher else 0,
-        cpu={**machine.cpu_seconds(house.pids()), "wrk": machine.ended_children_seconds()},
+        batches=stack.batches(batcher) if batcher else 0,
+        cpu={**machine.cpu_seconds(stack.pids()), "wrk": machine.ended_children_seconds()},
         busy=machine.busy_seconds(),
     )
 
 
-def _around(spent: Reading) -> Around:
-    return Around(load=machine.load(), others=spent.others)
+def _machine_load(spent: Reading) -> MachineLoad:
+    return MachineLoad(load=machine.load(), others=spent.others)
 
 
 async def _send_at_once(url: str, requests: int) -> None:
@@ -170,7 +179,7 @@ def read_plan(arguments: Sequence[str]) -> tuple[Plan, Path | None]:
     add("--seconds", type=above(0), default=10, help="of each run of wrk [default: 10]")
     add("--connections", type=above(0), default=256, help="of wrk [default: 256]")
     add("--requests", type=above(0), default=500, help="of the lone client in each round [default: 500]")
-    add("--batches", type=above(0), default=128, help="in a heap whose calls to the broker are counted [default: 128]")
+    add("--batches", type=above(0), default=128, help="of a backlog whose calls to the broker count [default: 128]")
     add("--json", type=Path, metavar="FILE", help="write the report there as well")
     values = vars(command.parse_args(arguments))
     file = values.pop("json")
@@ -182,8 +191,8 @@ def main(arguments: Sequence[str]) -> int:
     plan, file = read_plan(arguments)
     try:
         wrk.find()
-        with open_house() as house:
-            report = measure(plan, house)
+        with open_stack() as stack:
+            report = measure(plan, stack)
     except (wrk.WrkFailed, NotReady, NotMeasured, BrokerUnavailable, OSError) as error:
         print(f"python -m benchmarks spine: {error}", file=sys.stderr)
         return 1

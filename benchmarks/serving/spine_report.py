@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.lib.broker_calls import Toll, commands_a_job, together, trips_a_job
+from benchmarks.lib.broker_calls import BrokerWork, combined, commands_a_job, trips_a_job
 from benchmarks.lib.markdown import table
 from benchmarks.lib.summary import Spread
-from benchmarks.lib.wrk import Burst
+from benchmarks.lib.wrk import WrkRun
 
 BARE, JITNEY = "bare Starlette", "Jitney"
-AROUND = "load|others"  # columns
+LOAD = "load|others"  # columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
+class MachineLoad:
     """What else went on while a figure was taken."""
 
     load: float  # of the machine over the last minute, ours included
@@ -28,33 +28,33 @@ class Around:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saturated:
+class Throughput:
     """One run of wrk against one server."""
 
     server: str
-    burst: Burst
+    run: WrkRun
     cpu: Mapping[str, float]  # processor µs a request, by process
-    around: Around
-    toll: Toll | None = None
+    load: MachineLoad
+    work: BrokerWork | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lone:
+class SingleClient:
     """One client that waits for each answer."""
 
     what: str
     requests: int
     latency: Spread
-    around: Around
+    load: MachineLoad
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heap:
+class Backlog:
     """Jobs admitted in few requests of many records, worked off in batches of at most `max_batch_size`."""
 
     max_batch_size: int
-    toll: Toll
-    around: Around
+    work: BrokerWork
+    load: MachineLoad
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +62,9 @@ class Report:
     """Rows in the order in which they were measured."""
 
     machine: Mapping[str, str]
-    saturated: Sequence[Saturated]
-    heaps: Sequence[Heap]
-    lone: Sequence[Lone]
+    throughput: Sequence[Throughput]
+    backlogs: Sequence[Backlog]
+    single_client: Sequence[SingleClient]
 
     @property
     def share(self) -> float:
@@ -73,7 +73,7 @@ class Report:
 
     @property
     def shares(self) -> Sequence[float]:
-        bare, jitney = ([row.burst.per_second for row in self.saturated if row.server == who] for who in (BARE, JITNEY))
+        bare, jitney = ([row.run.per_second for row in self.throughput if row.server == who] for who in (BARE, JITNEY))
         return [ours / theirs for ours, theirs in zip(jitney, bare, strict=True)]
 
 
@@ -88,38 +88,38 @@ def _throughput(report: Report) -> Iterable[str]:
     rows = [
         (
             row.server,
-            f"{row.burst.per_second:,.0f}",
-            f"{row.burst.refused}",
-            f"{row.burst.broken}",
-            f"{row.burst.p50:.1f}",
-            f"{row.burst.p99:.1f}",
+            f"{row.run.per_second:,.0f}",
+            f"{row.run.refused}",
+            f"{row.run.broken}",
+            f"{row.run.p50:.1f}",
+            f"{row.run.p99:.1f}",
             ", ".join(f"{title} {micros:.0f}" for title, micros in row.cpu.items()),
-            *row.around.cells,
+            *row.load.cells,
         )
-        for row in report.saturated
+        for row in report.throughput
     ]
     yield "**Throughput** (one record a request; broken: socket errors, and answers that took over 2 s)"
     yield ""
-    yield from table(f"server|requests/s|refused|broken|p50 ms|p99 ms|CPU µs a request|{AROUND}", rows)
+    yield from table(f"server|requests/s|refused|broken|p50 ms|p99 ms|CPU µs a request|{LOAD}", rows)
     yield ""
     shares = ", ".join(f"{share:.2f}" for share in report.shares)
     yield f"Jitney / bare Starlette: **{report.share:.2f}** (by round: {shares})"
 
 
 def _calls(report: Report) -> Iterable[str]:
-    wrk = [("wrk", row.toll, row.around) for row in report.saturated if row.toll]
-    heaps = [(f"heap, ≤ {heap.max_batch_size} a batch", heap.toll, heap.around) for heap in report.heaps]
+    wrk = [("wrk", row.work, row.load) for row in report.throughput if row.work]
+    backlogs = [(f"backlog, ≤ {one.max_batch_size} a batch", one.work, one.load) for one in report.backlogs]
     yield "**The broker's work** (INFO commandstats; EXEC is FINISH, EVALSHA is DRAIN, ADMIT, BEAT and RECLAIM)"
     yield ""
     columns = (
         "load from|jobs|batches|jobs/batch|batches/s|EXEC|EVALSHA|of them ADMIT|(EXEC + EVALSHA)/batch|without ADMIT"
-        f"|all commands/batch|{AROUND}"
+        f"|all commands/batch|{LOAD}"
     )
-    yield from table(columns, [_toll_row(*row) for row in [*wrk, *heaps]])
+    yield from table(columns, [_work_row(*row) for row in [*wrk, *backlogs]])
     yield ""
-    largest, smallest = (at(heap.max_batch_size for heap in report.heaps) for at in (max, min))
+    largest, smallest = (at(one.max_batch_size for one in report.backlogs) for at in (max, min))
     large, small = (
-        together([heap.toll for heap in report.heaps if heap.max_batch_size == size]) for size in (largest, smallest)
+        combined([one.work for one in report.backlogs if one.max_batch_size == size]) for size in (largest, smallest)
     )
     yield (
         f"From {small.jobs_a_batch:.0f} to {large.jobs_a_batch:.0f} jobs a batch, each job more adds "
@@ -128,20 +128,20 @@ def _calls(report: Report) -> Iterable[str]:
     )
 
 
-def _toll_row(source: str, toll: Toll, around: Around) -> Sequence[str]:
+def _work_row(source: str, work: BrokerWork, load: MachineLoad) -> Sequence[str]:
     return (
         source,
-        f"{toll.jobs}",
-        f"{toll.batches}",
-        f"{toll.jobs_a_batch:.1f}",
-        f"{toll.batches_a_second:.0f}",
-        f"{toll.exec}",
-        f"{toll.evalsha}",
-        f"{toll.admit}",
-        f"{toll.trips_a_batch:.2f}",
-        f"{toll.batcher_trips_a_batch:.2f}",
-        f"{toll.commands_a_batch:.0f}",
-        *around.cells,
+        f"{work.jobs}",
+        f"{work.batches}",
+        f"{work.jobs_a_batch:.1f}",
+        f"{work.batches_a_second:.0f}",
+        f"{work.exec}",
+        f"{work.evalsha}",
+        f"{work.admit}",
+        f"{work.trips_a_batch:.2f}",
+        f"{work.batcher_trips_a_batch:.2f}",
+        f"{work.commands_a_batch:.0f}",
+        *load.cells,
     )
 
 
@@ -151,10 +151,10 @@ def _latency(report: Report) -> Iterable[str]:
             row.what,
             f"{row.requests}",
             *(f"{value:.2f}" for value in (row.latency.p50, row.latency.p90, row.latency.p99, row.latency.max)),
-            *row.around.cells,
+            *row.load.cells,
         )
-        for row in report.lone
+        for row in report.single_client
     ]
     yield "**A lone client** (one connection, the next request when the last is answered; the model takes 10 ms)"
     yield ""
-    yield from table(f"server|requests|p50 ms|p90 ms|p99 ms|max ms|{AROUND}", rows)
+    yield from table(f"server|requests|p50 ms|p90 ms|p99 ms|max ms|{LOAD}", rows)

@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.lib import machine
 from benchmarks.lib.arrivals import schedule
 from benchmarks.lib.loops import Sender
-from benchmarks.lib.stack import NAMESPACE, House, NotReady, open_house
+from benchmarks.lib.stack import NAMESPACE, NotReady, Stack, open_stack
 from benchmarks.lib.summary import ANSWERED, percentile
 from benchmarks.translation.callers import Callers, callers
 from benchmarks.translation.ctranslate2 import DIRECTORY
@@ -47,7 +47,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behind:
+class ServedEngine:
     """An engine behind the broker: how a batcher is told of it."""
 
     name: str
@@ -56,7 +56,7 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Searched:
+class SearchResult:
     """What was found of one engine."""
 
     name: str
@@ -70,7 +70,7 @@ class Searched:
         return best(self.probes)
 
 
-def engines(checkpoint: Path, converted: Path) -> dict[str, Behind]:
+def engines(checkpoint: Path, converted: Path) -> dict[str, ServedEngine]:
     """All that are compared, one thread each."""
     os.environ[DIRECTORY] = str(converted)
     ours = f"translation:{checkpoint},beams=1,guard=off,threads=1,device=cpu"
@@ -81,33 +81,33 @@ def engines(checkpoint: Path, converted: Path) -> dict[str, Behind]:
         "ctranslate2 int8": f"{theirs},dtype=int8",
         "jitney int8": f"{ours},dtype=int8",
     }
-    return {name: Behind(name=name, spec=spec) for name, spec in specs.items()}
+    return {name: ServedEngine(name=name, spec=spec) for name, spec in specs.items()}
 
 
-def search(engine: Behind, plan: Plan, say: Callable[[str], None], also: Sequence[float] = ()) -> Searched:
-    """A house of its own, with one batcher. `also`: rates to run besides."""
-    with open_house() as house:
+def search(engine: ServedEngine, plan: Plan, say: Callable[[str], None], also: Sequence[float] = ()) -> SearchResult:
+    """A stack of its own, with one batcher. `also`: rates to run besides."""
+    with open_stack() as stack:
         name = engine.name.replace(" ", "-")
-        house.start_batcher(name, engine.spec, *engine.options)
+        stack.start_batcher(name, engine.spec, *engine.options)
         try:
-            return asyncio.run(_search(house, name, engine, plan, say, also))
+            return asyncio.run(_search(stack, name, engine, plan, say, also))
         except TimeoutError as error:
-            raise NotReady(f"{engine.name} does not answer\n{house.said()}") from error
+            raise NotReady(f"{engine.name} does not answer\n{stack.said()}") from error
 
 
 async def _search(
-    house: House, name: str, engine: Behind, plan: Plan, say: Callable[[str], None], also: Sequence[float]
-) -> Searched:
-    async with callers(house.broker.url, NAMESPACE, name, ready_limit=READY_LIMIT) as asking:
-        await _quiet(asking, plan)
-        flood, seconds = await _flood(asking, plan)
+    stack: Stack, name: str, engine: ServedEngine, plan: Plan, say: Callable[[str], None], also: Sequence[float]
+) -> SearchResult:
+    async with callers(stack.broker.url, NAMESPACE, name, ready_limit=READY_LIMIT) as clients:
+        await _quiet(clients, plan)
+        flood, seconds = await _flood(clients, plan)
         say(f"{engine.name}: {flood:.0f} tokens/s of {plan.flood} requests at once, in {seconds:.1f} s")
         bound = plan.bound or seconds
 
         async def run(rate: float) -> Probe:
-            probe = await _run(asking, house, plan, bound, rate)
-            say(f"{engine.name}: {_shown(probe, bound)}")
-            await _quiet(asking, plan)
+            probe = await _run(clients, stack, plan, bound, rate)
+            say(f"{engine.name}: {_line(probe, bound)}")
+            await _quiet(clients, plan)
             return probe
 
         found: list[Probe] = []
@@ -115,39 +115,39 @@ async def _search(
         while len(found) < plan.probes:
             found.append(await run(next_rate(found, start)))
         alike = [await run(rate) for rate in also]
-    return Searched(name=engine.name, flood=flood, bound=bound, probes=found, alike=alike)
+    return SearchResult(name=engine.name, flood=flood, bound=bound, probes=found, alike=alike)
 
 
-async def _quiet(asking: Callers, plan: Plan) -> None:
+async def _quiet(clients: Callers, plan: Plan) -> None:
     """Lone requests, the second of which finds an empty card."""
     for _ in range(2):
-        answer = await asking.ask(plan.sentences[0], QUIET_LIMIT)
+        answer = await clients.ask(plan.sentences[0], QUIET_LIMIT)
         if answer.outcome != ANSWERED:
             raise NotReady(f"a lone request came back as: {answer.outcome}")
 
 
-async def _flood(asking: Callers, plan: Plan) -> tuple[float, float]:
+async def _flood(clients: Callers, plan: Plan) -> tuple[float, float]:
     """(tokens a second, seconds until the last is answered)."""
     sent = [plan.sentences[number % len(plan.sentences)] for number in range(plan.flood)]
     started = time.perf_counter()
-    await asyncio.gather(*(asking.ask(sentence, QUIET_LIMIT) for sentence in sent))
+    await asyncio.gather(*(clients.ask(sentence, QUIET_LIMIT) for sentence in sent))
     seconds = time.perf_counter() - started
     return tokens(sent) / seconds, seconds
 
 
-async def _run(asking: Callers, house: House, plan: Plan, bound: float, rate: float) -> Probe:
+async def _run(clients: Callers, stack: Stack, plan: Plan, bound: float, rate: float) -> Probe:
     """Requests at this rate, until all are answered or too many have missed the bound."""
     # The first to come find an empty card, so as many seconds as an answer may take are not measured.
     warm_up, seconds = bound, min(plan.most, max(plan.least, plan.requests / rate))
     dues = list(schedule(rate, warm_up + seconds, "poisson", SEED))
-    sender = Sender(send=lambda number, left: asking.ask(_of(plan, number), left), timeout=bound)
-    started, used = time.perf_counter(), machine.cpu_seconds(house.pids())
+    sender = Sender(send=lambda number, left: clients.ask(_of(plan, number), left), timeout=bound)
+    started, used = time.perf_counter(), machine.cpu_seconds(stack.pids())
     sending = asyncio.create_task(sender.open(dues, MOST_IN_FLIGHT))
     await _until_done_or_lost(sending, sender, most=LOST * sum(due >= warm_up for due in dues), warm_up=warm_up)
-    took, use = time.perf_counter() - started, machine.cpu_seconds(house.pids())
+    took, use = time.perf_counter() - started, machine.cpu_seconds(stack.pids())
     busy = {title: (use[title] - used.get(title, 0.0)) / took for title in use}
     measured = {number: due for number, due in enumerate(dues) if due >= warm_up}
-    probe = _told(sender, plan, measured, seconds)
+    probe = _summary(sender, plan, measured, seconds)
     batchers = sum(cores for title, cores in busy.items() if title.startswith("batcher"))
     return replace(probe, rate=rate, busy=batchers, callers_busy=busy["benchmark"])
 
@@ -166,7 +166,7 @@ async def _until_done_or_lost(sending: asyncio.Task[None], sender: Sender, *, mo
         await sending
 
 
-def _told(sender: Sender, plan: Plan, measured: Mapping[int, float], seconds: float) -> Probe:
+def _summary(sender: Sender, plan: Plan, measured: Mapping[int, float], seconds: float) -> Probe:
     calls = [call for call in sender.calls if call.due >= min(measured.values())]
     took = sorted(call.took for call in calls if call.outcome == ANSWERED)
     in_time = len(took) / len(measured)
@@ -182,7 +182,7 @@ def _told(sender: Sender, plan: Plan, measured: Mapping[int, float], seconds: fl
     )
 
 
-def _shown(probe: Probe, bound: float) -> str:
+def _line(probe: Probe, bound: float) -> str:
     verdict = "met" if probe.met else "missed"
     p99 = "-" if probe.p99 is None else f"{probe.p99:.2f}"
     return (

@@ -102,11 +102,11 @@ async def callers(url: str, namespace: str, name: str, *, ready_limit: float) ->
     tasks: list[asyncio.Task[None]] = []
     try:
         async with asyncio.timeout(ready_limit):
-            asking = Callers(front_end, await _served(writing, name))
-        tasks = [asyncio.create_task(asking.write(writing)), asyncio.create_task(asking.read(reading))]
+            clients = Callers(front_end, await _served(writing, name))
+        tasks = [asyncio.create_task(clients.write(writing)), asyncio.create_task(clients.read(reading))]
         for task in tasks:
-            task.add_done_callback(asking.lose)
-        yield asking
+            task.add_done_callback(clients.lose)
+        yield clients
     finally:
         await _end(tasks)
         await writing.aclose()

@@ -26,24 +26,24 @@ LEAST = 0.5  # seconds that a pass is repeated for, and five times at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Nearness:
-    """Of one dtype. `share` is what the matrix products would take alone, by what the step takes."""
+class StepEfficiency:
+    """Of one dtype. `share`: the time of the matrix products alone, divided by the time of the step."""
 
     dtype: str
-    ceiling: float  # GFLOP/s of all the step's matrix products one after the other, in the better way
-    ways: dict[str, float]  # the same of each way
+    ceiling: float  # GFLOP/s of all the step's matrix products one after the other, packed or plain: the better
+    ways: dict[str, float]  # the same for packed and for plain
     step: float  # seconds, the median
     achieved: float  # GFLOP/s of the products, by the time of the whole step
     share: float
 
 
-def nearness(checkpoint: Path, size: Size, dtype: str) -> Nearness:
+def step_efficiency(checkpoint: Path, size: Size, dtype: str) -> StepEfficiency:
     """Every row in flight, none joining or leaving."""
     gflop = 2 * ROWS * sum(out * wide for out, wide in products(size)) / 1e9
     step = median(_steps(engine_of(load(checkpoint, dtype=dtype), ROWS), size))
     ways = {name: gflop / _pass(layers, size, dtype) for name, layers in _ways(size, dtype)}
     ceiling = max(ways.values())
-    return Nearness(
+    return StepEfficiency(
         dtype=dtype, ceiling=ceiling, ways=ways, step=step, achieved=gflop / step, share=gflop / step / ceiling
     )
 

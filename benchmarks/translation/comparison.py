@@ -79,7 +79,7 @@ def _offline(asked: argparse.Namespace) -> Mapping[str, Any]:
 def _ceiling(asked: argparse.Namespace) -> Mapping[str, Any]:
     found = []
     for dtype in DTYPES:
-        one = translation_ceiling.nearness(checkpoint(asked.size, asked.cache), SIZES[asked.size], dtype)
+        one = translation_ceiling.step_efficiency(checkpoint(asked.size, asked.cache), SIZES[asked.size], dtype)
         _say(f"{dtype}: {one.achieved:.0f} of {one.ceiling:.0f} GFLOP/s, a step takes {one.step * 1000:.1f} ms")
         found.append(asdict(one))
     return {"size": asked.size, "dtypes": found}
@@ -92,7 +92,7 @@ def _broker(asked: argparse.Namespace) -> Mapping[str, Any]:
         requests=asked.requests,
     )
     engines = translation_broker.engines(*_weights(asked.size, asked.cache))
-    found: dict[str, translation_broker.Searched] = {}
+    found: dict[str, translation_broker.SearchResult] = {}
     for name, engine in engines.items():  # each after the one that it is compared with
         other = found.get(PAIRS.get(name, ""))
         also = [other.best.rate] if other is not None and other.best is not None else []

@@ -1,4 +1,4 @@
-"""The engines that are compared, each as a way from sentences to answers, and what a round of them gives."""
+"""The engines that are compared, each as a function from sentences to answers, and what a round of them gives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.translation.sentences import Sentence, tokens
 from broker.messages import Job
 
 Answers = Sequence[Sequence[int]]  # pieces, in the order of the sentences
-Way = Callable[[Sequence[Sentence]], Answers]
+Translate = Callable[[Sequence[Sentence]], Answers]
 Forward = Callable[[Sequence[Any]], list["array[int]"]]
 Rates = Mapping[str, Sequence[float]]  # tokens a second by contender, one figure a round
 MAX_TOKENS = 16384
@@ -35,7 +35,7 @@ class Contender:
     """One engine, and what it is given each round."""
 
     name: str
-    way: Way
+    translate: Translate
     sentences: Sequence[Sentence]
 
 
@@ -59,20 +59,20 @@ def engine_of(model: LoadedModel, slots: int) -> Engine:
     return model.in_flight(max_size=slots, max_tokens=MAX_TOKENS)
 
 
-def static(forward: Forward, batch: int) -> Way:
+def static(forward: Forward, batch: int) -> Translate:
     """One batch after the other, cut from the sentences as they come."""
 
-    def way(sentences: Sequence[Sentence]) -> Answers:
+    def translate(sentences: Sequence[Sentence]) -> Answers:
         parts = (sentences[start : start + batch] for start in range(0, len(sentences), batch))
         return [pieces_of(answer) for part in parts for answer in forward([sentence.input for sentence in part])]
 
-    return way
+    return translate
 
 
-def in_flight(engine: Engine) -> Way:
+def in_flight(engine: Engine) -> Translate:
     """Jobs are admitted while there is room, as the batcher's loop does it."""
 
-    def way(sentences: Sequence[Sentence]) -> Answers:
+    def translate(sentences: Sequence[Sentence]) -> Answers:
         waiting = deque(jobs(sentences))
         answers: dict[str, Any] = {}
         while len(answers) < len(sentences):
@@ -80,7 +80,7 @@ def in_flight(engine: Engine) -> Way:
             answers |= {done.job_id: _output(done) for done in engine.step()}
         return [answers[str(number)] for number in range(len(sentences))]
 
-    return way
+    return translate
 
 
 def _output(done: Done) -> Any:
@@ -102,29 +102,29 @@ def jobs(sentences: Iterable[Sentence]) -> list[Job]:
     ]
 
 
-def rates(contenders: Sequence[Contender], rounds: int, patience: float, say: Callable[[str], None]) -> Rates:
+def rates(contenders: Sequence[Contender], rounds: int, slow: float, say: Callable[[str], None]) -> Rates:
     """All take turns, so that a machine that slows down does so for all.
 
-    One whose round took more than `patience` seconds is not asked again: what is slow is measured well enough by one.
+    One whose round took more than `slow` seconds is not asked again: one long round is measured well enough.
     """
     found: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for one in contenders:
-        one.way(one.sentences[-WARM:])
+        one.translate(one.sentences[-WARM:])
     too_slow: set[str] = set()
     for number in range(rounds):
         for one in contenders:
             if one.name not in too_slow:
-                seconds = timed(one.way, one.sentences)
+                seconds = timed(one.translate, one.sentences)
                 found[one.name].append(tokens(one.sentences) / seconds)
                 say(f"round {number + 1}: {one.name:<32} {found[one.name][-1]:8.1f} tokens/s in {seconds:.1f} s")
-                too_slow |= {one.name} if seconds > patience else set()
+                too_slow |= {one.name} if seconds > slow else set()
     return found
 
 
-def timed(way: Way, sentences: Sequence[Sentence]) -> float:
+def timed(translate: Translate, sentences: Sequence[Sentence]) -> float:
     """Seconds of the processor, all threads of this process: with one thread, whatever else runs counts least."""
     started = time.process_time()
-    answers = way(sentences)
+    answers = translate(sentences)
     seconds = time.process_time() - started
     check(sentences, answers)
     return seconds

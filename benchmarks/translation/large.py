@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.translation.engines import Way, engine_of, in_flight, load, static, timed
+from benchmarks.translation.engines import Translate, engine_of, in_flight, load, static, timed
 from benchmarks.translation.sentences import longest_first, sentences, tokens
 from benchmarks.translation.weights import SIZES
 from broker.common.logs import configure_logging
@@ -56,7 +56,7 @@ def footprint(engine: str, name: str, checkpoint: Path, converted: Path, rows: i
     return Footprint(**json.loads(run.stdout.splitlines()[-1]))
 
 
-def _way(engine: str, checkpoint: Path, converted: Path, rows: int) -> Way:
+def _translate(engine: str, checkpoint: Path, converted: Path, rows: int) -> Translate:
     who, dtype = engine.split()
     if who == "ctranslate2":
         from benchmarks.translation.ctranslate2 import CTranslate2
@@ -72,10 +72,10 @@ def _measure(engine: str, name: str, checkpoint: Path, converted: Path, rows: in
     configure_logging("warning")
     work = longest_first(sentences(2 * rows, SIZES[name], SEED))
     started = time.perf_counter()
-    way = _way(engine, checkpoint, converted, rows)
-    way(work[-1:])
+    translate = _translate(engine, checkpoint, converted, rows)
+    translate(work[-1:])
     loaded = time.perf_counter() - started
-    rate = tokens(work) / timed(way, work)
+    rate = tokens(work) / timed(translate, work)
     return Footprint(engine=engine, load=loaded, peak=_peak(), tokens=rate)
 
 

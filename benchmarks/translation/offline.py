@@ -38,11 +38,8 @@ def measure(
     """`count` sentences in full batches, half of them in small ones, `alone` one after the other."""
     everything = sentences(max(count, alone), size, SEED)
     full, few = longest_first(everything[:count]), longest_first(everything[: count // 2])
-    everybody = [
-        *_theirs(checkpoint, converted, full, few, everything[:alone]),
-        *_ours(checkpoint, full, few),
-    ]
-    return rates(everybody, rounds, PATIENCE, say)
+    theirs = _theirs(checkpoint, converted, full, few, everything[:alone])
+    return rates([*theirs, *_ours(checkpoint, full, few)], rounds, PATIENCE, say)
 
 
 def _theirs(
@@ -51,11 +48,11 @@ def _theirs(
     generate = load(checkpoint, engine="reference").forward
     fp32, int8 = (CTranslate2(converted, dtype).forward for dtype in ("fp32", "int8"))
     return [
-        Contender(name=name_of("hf", "fp32", FULL), way=static(generate, FULL), sentences=full),
-        Contender(name=name_of("hf", "fp32", 1), way=static(generate, 1), sentences=alone),
-        Contender(name=name_of("ctranslate2", "fp32", FULL), way=static(fp32, FULL), sentences=full),
-        Contender(name=name_of("ctranslate2", "int8", FULL), way=static(int8, FULL), sentences=full),
-        Contender(name=name_of("ctranslate2", "int8", FEW), way=static(int8, FEW), sentences=few),
+        Contender(name=name_of("hf", "fp32", FULL), translate=static(generate, FULL), sentences=full),
+        Contender(name=name_of("hf", "fp32", 1), translate=static(generate, 1), sentences=alone),
+        Contender(name=name_of("ctranslate2", "fp32", FULL), translate=static(fp32, FULL), sentences=full),
+        Contender(name=name_of("ctranslate2", "int8", FULL), translate=static(int8, FULL), sentences=full),
+        Contender(name=name_of("ctranslate2", "int8", FEW), translate=static(int8, FEW), sentences=few),
     ]
 
 
@@ -64,7 +61,6 @@ def _ours(checkpoint: Path, full: Sequence[Sentence], few: Sequence[Sentence]) -
     for dtype, sizes in {"fp32": (FULL,), "int8": (FULL, FEW), "bf16": (FULL, FEW)}.items():
         model = load(checkpoint, dtype=dtype)
         for rows in sizes:
-            way = in_flight(engine_of(model, rows))
-            given = full if rows == FULL else few
-            found.append(Contender(name=name_of("jitney", dtype, rows), way=way, sentences=given))
+            translate, given = in_flight(engine_of(model, rows)), full if rows == FULL else few
+            found.append(Contender(name=name_of("jitney", dtype, rows), translate=translate, sentences=given))
     return found

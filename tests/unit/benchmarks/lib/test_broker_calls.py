@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.lib.broker_calls import Reading, Toll, by_command, commands_a_job, together, toll, trips_a_job
+from benchmarks.lib.broker_calls import (
+    BrokerWork,
+    Reading,
+    broker_work,
+    by_command,
+    combined,
+    commands_a_job,
+    trips_a_job,
+)
 
 BEFORE = Reading(at=10.0, calls={"exec": 5, "evalsha": 7, "get": 1}, admissions=2, batches=5, cpu={"a": 1.0}, busy=4.0)
 AFTER = Reading(
@@ -17,8 +25,8 @@ AFTER = Reading(
 )
 
 
-def paid(jobs: int, *, evalsha: int = 110, commands: int = 400) -> Toll:
-    return Toll(jobs=jobs, batches=100, seconds=2.0, exec=100, evalsha=evalsha, admit=5, commands=commands)
+def paid(jobs: int, *, evalsha: int = 110, commands: int = 400) -> BrokerWork:
+    return BrokerWork(jobs=jobs, batches=100, seconds=2.0, exec=100, evalsha=evalsha, admit=5, commands=commands)
 
 
 def test_commands_are_called_by_their_names():
@@ -36,24 +44,24 @@ def test_what_others_used_is_what_we_did_not():
 
 
 def test_the_toll_of_a_batch():
-    found = toll(AFTER - BEFORE, jobs=6400)
+    found = broker_work(AFTER - BEFORE, jobs=6400)
 
     assert (found.jobs_a_batch, found.batches_a_second, found.trips_a_batch) == (64.0, 50.0, 2.1)
 
 
 def test_a_script_inside_a_transaction_is_no_trip_of_its_own():
-    found = toll(AFTER - BEFORE, jobs=6400)
+    found = broker_work(AFTER - BEFORE, jobs=6400)
 
     assert (found.exec, found.evalsha) == (100, 110)
 
 
 def test_admissions_go_by_requests_and_can_be_left_out():
-    assert toll(AFTER - BEFORE, jobs=6400).batcher_trips_a_batch == pytest.approx(2.04)
+    assert broker_work(AFTER - BEFORE, jobs=6400).batcher_trips_a_batch == pytest.approx(2.04)
 
 
 def test_a_count_without_a_batch_is_an_error():
     with pytest.raises(ValueError, match="no batch"):
-        toll(BEFORE - BEFORE, jobs=1)
+        broker_work(BEFORE - BEFORE, jobs=1)
 
 
 def test_calls_that_go_by_batch_add_nothing_for_a_job():
@@ -73,4 +81,4 @@ def test_commands_inside_scripts_are_seen_as_well():
 
 
 def test_several_counts_make_one():
-    assert together([paid(6400), paid(1600)]).jobs_a_batch == 40.0
+    assert combined([paid(6400), paid(1600)]).jobs_a_batch == 40.0

@@ -14,9 +14,9 @@ summary {"requests": 1000, "seconds": 2.000000, "refused": 100, "broken": 3, "p5
 
 
 def test_the_summary_is_found_among_what_wrk_prints():
-    burst = wrk.read(OUTPUT)
+    run = wrk.read(OUTPUT)
 
-    assert (burst.requests, burst.refused, burst.broken, burst.p99) == (1000, 100, 3, 49.3)
+    assert (run.requests, run.refused, run.broken, run.p99) == (1000, 100, 3, 49.3)
 
 
 def test_a_refused_request_is_no_throughput():

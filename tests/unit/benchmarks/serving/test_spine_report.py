@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from benchmarks.lib.broker_calls import Toll
+from benchmarks.lib.broker_calls import BrokerWork
 from benchmarks.lib.summary import Spread
-from benchmarks.lib.wrk import Burst
-from benchmarks.serving.spine_report import BARE, JITNEY, Around, Heap, Lone, Report, Saturated, markdown
+from benchmarks.lib.wrk import WrkRun
+from benchmarks.serving.spine_report import (
+    BARE,
+    JITNEY,
+    Backlog,
+    MachineLoad,
+    Report,
+    SingleClient,
+    Throughput,
+    markdown,
+)
 
-QUIET = Around(load=0.7, others=0.02)
+QUIET = MachineLoad(load=0.7, others=0.02)
 
 
-def saturated(server: str, per_second: int) -> Saturated:
-    burst = Burst(requests=10 * per_second, seconds=10.0, refused=0, broken=0, p50=40.0, p99=50.0)
-    tolled = toll(jobs=10 * per_second) if server == JITNEY else None
-    return Saturated(server=server, burst=burst, cpu={"front end": 90.4}, around=QUIET, toll=tolled)
+def throughput(server: str, per_second: int) -> Throughput:
+    run = WrkRun(requests=10 * per_second, seconds=10.0, refused=0, broken=0, p50=40.0, p99=50.0)
+    work = broker_work(jobs=10 * per_second) if server == JITNEY else None
+    return Throughput(server=server, run=run, cpu={"front end": 90.4}, load=QUIET, work=work)
 
 
-def toll(jobs: int) -> Toll:
-    return Toll(jobs=jobs, batches=100, seconds=1.0, exec=100, evalsha=106, admit=3, commands=3600)
+def broker_work(jobs: int) -> BrokerWork:
+    return BrokerWork(jobs=jobs, batches=100, seconds=1.0, exec=100, evalsha=106, admit=3, commands=3600)
 
 
 def report() -> Report:
@@ -25,12 +34,12 @@ def report() -> Report:
     rates = ((BARE, 20_000), (JITNEY, 6_000), (BARE, 10_000), (JITNEY, 4_000))
     return Report(
         machine={"processor": "AMD EPYC"},
-        saturated=[saturated(server, per_second) for server, per_second in rates],
-        heaps=[
-            Heap(max_batch_size=64, toll=toll(6400), around=QUIET),
-            Heap(max_batch_size=16, toll=toll(1600), around=QUIET),
+        throughput=[throughput(server, per_second) for server, per_second in rates],
+        backlogs=[
+            Backlog(max_batch_size=64, work=broker_work(6400), load=QUIET),
+            Backlog(max_batch_size=16, work=broker_work(1600), load=QUIET),
         ],
-        lone=[Lone(what="Jitney, policy adaptive", requests=500, latency=latency, around=QUIET)],
+        single_client=[SingleClient(what="Jitney, policy adaptive", requests=500, latency=latency, load=QUIET)],
     )
 
 
@@ -50,7 +59,7 @@ def test_a_figure_stands_beside_the_machine_and_what_else_ran():
 
 
 def test_the_broker_s_work_is_given_for_a_batch():
-    row = "| heap, ≤ 64 a batch | 6400 | 100 | 64.0 | 100 | 100 | 106 | 3 | 2.06 | 2.03 | 36 | 0.7 | 0.02 |"
+    row = "| backlog, ≤ 64 a batch | 6400 | 100 | 64.0 | 100 | 100 | 106 | 3 | 2.06 | 2.03 | 36 | 0.7 | 0.02 |"
 
     assert row in markdown(report())
 

@@ -75,12 +75,12 @@ def test_the_page_has_a_line_for_every_target():
 def test_what_takes_too_long_is_measured_once():
     of = sentences(4, SIZES["tiny"], seed=1)
 
-    def way(given):
+    def translate(given):
         return [[0] * one.length for one in given]
 
-    contenders = [Contender(name=name, way=way, sentences=of) for name in ("a", "b")]
+    contenders = [Contender(name=name, translate=translate, sentences=of) for name in ("a", "b")]
 
-    once, always = (rates(contenders, 3, patience, lambda line: None) for patience in (-1.0, 60.0))
+    once, always = (rates(contenders, 3, slow, lambda line: None) for slow in (-1.0, 60.0))
 
     assert [len(found) for found in once.values()] == [1, 1]
     assert [len(found) for found in always.values()] == [3, 3]
