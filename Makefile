@@ -25,7 +25,7 @@ QUIET := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-faults soak mutants check format coverage settings demo-models clean
+.PHONY: help serve test test-faults soak mutants gpu check format coverage settings demo-models clean
 
 help: ## Show this list
 	@echo 'make <command>   (PYTHON=python3.12 chooses the interpreter, TORCH_INDEX=<url> the index torch comes from)'
@@ -45,6 +45,9 @@ soak: $(DEV) ## Load and random faults for MINUTES=10, and what they left behind
 
 mutants: $(DEV) ## Put 200 small faults into the code, one at a time, and see whether tests notice (ARGS="--seed 7 --subject wire")
 	@$(QUIET) $(BIN)/python -m tests.mutants $(ARGS)
+
+gpu: $(DEV) ## What only a CUDA card can show, in eight minutes (ARGS="--device cpu --tiny" tries the script without one)
+	@TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 $(BIN)/python -m tests.gpu $(ARGS)
 
 check: $(DEV) ## Check style (ruff), types (mypy, strict) and who imports whom (import-linter)
 	@$(BIN)/ruff check .

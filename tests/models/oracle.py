@@ -54,8 +54,11 @@ class Oracle:
             return True
         self.exceptions += 1
         beams = decoding.get("num_beams") or self._network.generation_config.num_beams
-        margin = self._between_tokens if beams == 1 else self._between_hypotheses
-        return margin(input, list(answer), expected) < TIE
+        return self.margin(input, list(answer), expected, beams=beams) < TIE
+
+    def margin(self, input: Input, answer: list[int], expected: list[int], *, beams: int) -> float:
+        """How far apart two answers that differ are: near nothing is a tie."""
+        return (self._between_tokens if beams == 1 else self._between_hypotheses)(input, answer, expected)
 
     def _between_tokens(self, input: Input, answer: list[int], expected: list[int]) -> float:
         """Greedy: how far apart the two best logits are where the answers part."""

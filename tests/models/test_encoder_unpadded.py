@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 from array import array
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+from transformers import AutoModel, AutoModelForSequenceClassification
 
 from batcher.models.encoders import bert
 from batcher.models.errors import ModelSpecError
@@ -23,20 +24,7 @@ PADDING = 1  # of RoBERTa and its kin
 ALONE = (1, 2, 3, 3, 17, 44)  # tokens of the texts that are compared
 
 
-def saved(directory: Path, family: str, made_of: Any = AutoModel, seed: int = 0, **config: Any) -> Path:
-    """A checkpoint of this family with random weights, and the tokenizer of the others."""
-    tiny.encoder(directory)
-    torch.manual_seed(seed)
-    sizes = {"vocab_size": 64, "hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 2}
-    hidden = {"hidden_dim": 64} if family == "distilbert" else {"intermediate_size": 64}
-    shape = sizes | hidden | {"max_position_embeddings": 48, "initializer_range": 0.4, "num_labels": 3}
-    network = made_of.from_config(AutoConfig.for_model(family, **shape | config))
-    with torch.no_grad():  # new ones are 1 and 0, by which no mistake in them would show
-        for name, weights in network.named_parameters():
-            if "norm" in name.lower() or name.endswith("bias"):
-                weights += 0.3 * torch.randn_like(weights)
-    network.save_pretrained(directory)
-    return directory
+load = partial(tiny.load_encoder, device="cpu")
 
 
 def texts(lengths: Sequence[int], seed: int = 0) -> list[array[int]]:
@@ -46,11 +34,6 @@ def texts(lengths: Sequence[int], seed: int = 0) -> list[array[int]]:
 
 def shuffled(rows: Sequence[array[int]], seed: int) -> list[array[int]]:
     return random.Random(seed).sample(rows, k=len(rows))
-
-
-def load(kind: str, directory: Path, **settings: Any) -> LoadedModel:
-    how = ModelSettings(device="cpu", normalize="on", **settings)
-    return load_model(parse_spec(f"{kind}:{directory},name=tiny"), how)
 
 
 @torch.inference_mode()
@@ -71,7 +54,7 @@ def cosines(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_vectors_are_those_of_transformers(tmp_path: Path, family: str) -> None:
-    directory, rows = saved(tmp_path, family), shuffled(texts(ALONE), seed=1)
+    directory, rows = tiny.family(tmp_path, family), shuffled(texts(ALONE), seed=1)
 
     got = embedded(load("embedding", directory), rows)
 
@@ -82,7 +65,7 @@ def test_vectors_are_those_of_transformers(tmp_path: Path, family: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 @torch.inference_mode()
 def test_scores_are_those_of_transformers(tmp_path: Path, family: str) -> None:
-    directory = saved(tmp_path, family, AutoModelForSequenceClassification)
+    directory = tiny.family(tmp_path, family, AutoModelForSequenceClassification)
     rows = shuffled(texts(ALONE), seed=2)
     network = AutoModelForSequenceClassification.from_pretrained(directory).eval()
 
@@ -94,14 +77,14 @@ def test_scores_are_those_of_transformers(tmp_path: Path, family: str) -> None:
 
 @pytest.mark.parametrize("activation", ["gelu_new", "relu", "gelu"])
 def test_the_activation_is_the_checkpoints_own(tmp_path: Path, activation: str) -> None:
-    directory, rows = saved(tmp_path, "bert", hidden_act=activation), texts(ALONE)
+    directory, rows = tiny.family(tmp_path, "bert", hidden_act=activation), texts(ALONE)
 
     assert torch.allclose(embedded(load("embedding", directory), rows), means(directory, rows), atol=1e-5)
 
 
 @pytest.mark.parametrize("family", ["roberta", "xlm-roberta"])
 def test_padding_inside_a_text_is_not_counted_where_the_family_does_not(tmp_path: Path, family: str) -> None:
-    directory = saved(tmp_path, family)
+    directory = tiny.family(tmp_path, family)
     rows = [array("i", [5, PADDING, 6, 7]), array("i", [PADDING, 8, 9]), array("i", [10, 11, 12])]
 
     assert torch.allclose(embedded(load("embedding", directory), rows), means(directory, rows), atol=1e-5)
@@ -109,7 +92,8 @@ def test_padding_inside_a_text_is_not_counted_where_the_family_does_not(tmp_path
 
 def test_a_text_has_the_same_vector_in_any_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bert, "PIECE", 50)  # tokens: several pieces, with texts that fit and one that does not
-    model, rows = load("embedding", saved(tmp_path, "bert", max_position_embeddings=64)), texts([*range(1, 40), 60])
+    directory = tiny.family(tmp_path, "bert", max_position_embeddings=64)
+    model, rows = load("embedding", directory), texts([*range(1, 40), 60])
 
     alone = torch.cat([embedded(model, [row]) for row in rows])
 
@@ -119,7 +103,7 @@ def test_a_text_has_the_same_vector_in_any_company(tmp_path: Path, monkeypatch: 
 
 
 def test_in_int8_as_well(tmp_path: Path) -> None:
-    model, rows = load("embedding", saved(tmp_path, "bert"), dtype="int8"), texts(range(1, 40))
+    model, rows = load("embedding", tiny.family(tmp_path, "bert"), dtype="int8"), texts(range(1, 40))
 
     alone = torch.cat([embedded(model, [row]) for row in rows])
 
@@ -130,7 +114,7 @@ def test_in_int8_as_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("dtype", "least"), [("bf16", 0.999), ("fp16", 0.9999), ("int8", 0.98)])
 @pytest.mark.parametrize("family", ["bert", "distilbert"])
 def test_smaller_numbers_give_nearly_the_same(tmp_path: Path, family: str, dtype: str, least: float) -> None:
-    directory, rows = saved(tmp_path, family), texts(ALONE)
+    directory, rows = tiny.family(tmp_path, family), texts(ALONE)
 
     got = embedded(load("embedding", directory, dtype=dtype), rows)
 
@@ -150,7 +134,7 @@ def test_smaller_numbers_give_nearly_the_same(tmp_path: Path, family: str, dtype
 def test_another_architecture_is_computed_by_its_own_network(
     tmp_path: Path, family: str, config: dict[str, Any], dtype: str
 ) -> None:
-    directory, rows = saved(tmp_path, family, **config), texts(ALONE)
+    directory, rows = tiny.family(tmp_path, family, **config), texts(ALONE)
 
     got = embedded(load("embedding", directory, dtype=dtype), rows)
 

@@ -10,6 +10,8 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
+    AutoConfig,
+    AutoModel,
     BertConfig,
     BertForSequenceClassification,
     BertModel,
@@ -22,6 +24,8 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
+from batcher.models.settings import ModelSettings
+from batcher.models.spec import LoadedModel, load_model, parse_spec
 from benchmarks.lib.pieces_model import pieces_model
 
 transformers.logging.disable_progress_bar()
@@ -97,6 +101,27 @@ def encoder(directory: Path, *, seed: int = 0, **config: Any) -> Path:
     torch.manual_seed(seed)
     _save(BertModel(BertConfig(**_shape() | config)), directory)
     return directory
+
+
+def family(directory: Path, name: str, made_of: Any = AutoModel, seed: int = 0, **config: Any) -> Path:
+    """A checkpoint of this family with random weights, and the tokenizer of the others."""
+    encoder(directory)
+    torch.manual_seed(seed)
+    sizes = {"vocab_size": 64, "hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 2}
+    hidden = {"hidden_dim": 64} if name == "distilbert" else {"intermediate_size": 64}
+    shape = sizes | hidden | {"max_position_embeddings": 48, "initializer_range": 0.4, "num_labels": 3}
+    network = made_of.from_config(AutoConfig.for_model(name, **shape | config))
+    with torch.no_grad():  # new ones are 1 and 0, by which no mistake in them would show
+        for part, weights in network.named_parameters():
+            if "norm" in part.lower() or part.endswith("bias"):
+                weights += 0.3 * torch.randn_like(weights)
+    network.save_pretrained(directory)
+    return directory
+
+
+def load_encoder(kind: str, directory: Path, **settings: Any) -> LoadedModel:
+    """An embedding or classification model; vectors are of length 1."""
+    return load_model(parse_spec(f"{kind}:{directory},name=tiny"), ModelSettings(**{"normalize": "on", **settings}))
 
 
 def _shape(**more: Any) -> dict[str, Any]:
