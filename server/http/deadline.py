@@ -1,7 +1,7 @@
-"""Requests that take long are watched: for their deadline, and for a client that hangs up.
+"""Ends the work for a request at its deadline, and when its client hangs up.
 
-Most answers are back within a tenth of a second. A timer or two for each request took a tenth of all time, so one timer
-looks after all of them, and only the late ones get their own.
+Most requests are answered within a tenth of a second. A timer and a task for each took a tenth of all time, so one
+timer sweeps over all of them, and only the late ones get their own.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from starlette.types import Receive
 from broker.messages import FailureCode
 from server.errors import ClientGone, Problem
 
-LATE = 0.1  # seconds until a request is watched
-ROUND = 0.05  # seconds between looks for late ones
+LATE = 0.1  # seconds until a request gets a timer of its own
+SWEEP_PERIOD = 0.05  # seconds between two sweeps
 
 
 class RequestDeadline:
-    """Around the work for one request: the `with` raises `Problem` at its deadline and `ClientGone` when that is so."""
+    """Around one request: the `with` raises `Problem` at its deadline, `ClientGone` when its client hangs up."""
 
     __slots__ = (
         "_cancelling",
@@ -30,15 +30,15 @@ class RequestDeadline:
         "_may_listen",
         "_reason",
         "_receive",
+        "_sweeper",
         "_task",
         "_timer",
-        "_watch",
         "seconds",
         "started",
     )
 
-    def __init__(self, watch: DeadlineSweeper, receive: Receive, started: float, seconds: float) -> None:
-        self._watch = watch
+    def __init__(self, sweeper: DeadlineSweeper, receive: Receive, started: float, seconds: float) -> None:
+        self._sweeper = sweeper
         self._receive = receive
         self.started = started
         self.seconds = seconds
@@ -56,13 +56,13 @@ class RequestDeadline:
         assert task is not None, "a request is served by a task"
         self._task = task
         self._cancelling = task.cancelling()
-        self._watch.add(self)
+        self._sweeper.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._watch.remove(self)
+        self._sweeper.remove(self)
         if self._timer is not None:
             self._timer.cancel()
         if self._listener is not None:
@@ -78,8 +78,8 @@ class RequestDeadline:
         if self._timer is not None:
             self._start_listening()
 
-    def begin(self, now: float) -> None:
-        """It is late: look out for the deadline and for the client."""
+    def start_timer(self, now: float) -> None:
+        """It is late: from now on the deadline and the client's end are noticed at once."""
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(max(0.0, self.deadline - now), self._expire)
         if self._may_listen:
@@ -107,36 +107,38 @@ class RequestDeadline:
 
 
 class DeadlineSweeper:
-    """Makes its rounds while there are requests, and begins the vigil of those that have become late."""
+    """While there are requests it looks for late ones again and again, and starts the timers of those."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._young: dict[RequestDeadline, None] = {}  # in the order of arrival
-        self._round: asyncio.TimerHandle | None = None
+        self._without_timer: dict[RequestDeadline, None] = {}  # in the order of arrival
+        self._next_sweep: asyncio.TimerHandle | None = None
 
     def over(self, receive: Receive, started: float, seconds: float) -> RequestDeadline:
-        """A vigil for a request that started then (our clock) and may take so many seconds."""
+        """The deadline of a request that started then (our clock) and may take so many seconds."""
         return RequestDeadline(self, receive, started, seconds)
 
-    def add(self, vigil: RequestDeadline) -> None:
-        if vigil.seconds <= LATE + ROUND:
-            vigil.begin(self._clock())  # the next round may be too late
+    def add(self, request: RequestDeadline) -> None:
+        """The work for this request begins."""
+        if request.seconds <= LATE + SWEEP_PERIOD:
+            request.start_timer(self._clock())  # the next sweep may be too late
             return
-        self._young[vigil] = None
-        if self._round is None:
-            self._plan_round()
+        self._without_timer[request] = None
+        if self._next_sweep is None:
+            self._plan_sweep()
 
-    def remove(self, vigil: RequestDeadline) -> None:
-        self._young.pop(vigil, None)
+    def remove(self, request: RequestDeadline) -> None:
+        """It has ended."""
+        self._without_timer.pop(request, None)
 
-    def _plan_round(self) -> None:
-        self._round = asyncio.get_running_loop().call_later(ROUND, self._look)
+    def _plan_sweep(self) -> None:
+        self._next_sweep = asyncio.get_running_loop().call_later(SWEEP_PERIOD, self._sweep)
 
-    def _look(self) -> None:
+    def _sweep(self) -> None:
         now = self._clock()
-        for vigil in list(takewhile(lambda vigil: now - vigil.started >= LATE, self._young)):
-            del self._young[vigil]
-            vigil.begin(now)
-        self._round = None
-        if self._young:
-            self._plan_round()
+        for request in list(takewhile(lambda request: now - request.started >= LATE, self._without_timer)):
+            del self._without_timer[request]
+            request.start_timer(now)
+        self._next_sweep = None
+        if self._without_timer:
+            self._plan_sweep()

@@ -1,4 +1,4 @@
-"""When a request is watched, and what ends it."""
+"""What ends the work for a request: its deadline, and a client that hangs up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from server.errors import ClientGone, Problem
-from server.http.deadline import LATE, ROUND, DeadlineSweeper
+from server.http.deadline import LATE, SWEEP_PERIOD, DeadlineSweeper
 
 pytestmark = pytest.mark.anyio
 
@@ -40,21 +40,21 @@ def client():
 
 @pytest.fixture
 def at_once(monkeypatch):
-    """Rounds follow each other without a pause."""
-    monkeypatch.setattr("server.http.deadline.ROUND", 0.0)
+    """Sweeps follow each other without a pause."""
+    monkeypatch.setattr("server.http.deadline.SWEEP_PERIOD", 0.0)
 
 
 async def test_work_that_is_done_in_time_is_not_disturbed(client, clock):
-    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
-        vigil.listen()
+    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as deadline:
+        deadline.listen()
         await a_few_turns()
 
     assert client.listened_to == 0
 
 
 async def test_at_the_deadline_the_request_has_expired(client, clock):
-    with pytest.raises(Problem) as caught, DeadlineSweeper(clock).over(client.receive, clock(), 0.01) as vigil:
-        vigil.listen()
+    with pytest.raises(Problem) as caught, DeadlineSweeper(clock).over(client.receive, clock(), 0.01) as deadline:
+        deadline.listen()
         await for_ever()
 
     assert caught.value.code == "expired"
@@ -75,15 +75,15 @@ async def test_the_deadline_counts_from_the_start_of_the_request(client, clock):
         await for_ever()
 
 
-async def test_a_deadline_before_the_next_round_is_kept_exactly(client, clock):
-    vigil = DeadlineSweeper(clock).over(client.receive, clock(), LATE + ROUND)
+async def test_a_deadline_before_the_next_sweep_is_kept_exactly(client, clock):
+    deadline = DeadlineSweeper(clock).over(client.receive, clock(), LATE + SWEEP_PERIOD)
 
-    with vigil:
-        assert vigil._timer is not None
+    with deadline:
+        assert deadline._timer is not None
 
 
 @pytest.mark.usefixtures("at_once")
-async def test_a_late_request_is_watched_for_its_deadline(client, clock):
+async def test_a_late_request_ends_at_its_deadline(client, clock):
     with pytest.raises(Problem), DeadlineSweeper(clock).over(client.receive, clock(), 600.0):
         clock.tick(600.0)
         await for_ever()
@@ -93,8 +93,8 @@ async def test_a_late_request_is_watched_for_its_deadline(client, clock):
 async def test_a_late_request_ends_when_its_client_hangs_up(client, clock):
     client.messages.put_nowait("http.disconnect")
 
-    with pytest.raises(ClientGone), DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
-        vigil.listen()
+    with pytest.raises(ClientGone), DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as deadline:
+        deadline.listen()
         clock.tick(LATE)
         await for_ever()
 
@@ -103,8 +103,8 @@ async def test_a_late_request_ends_when_its_client_hangs_up(client, clock):
 async def test_what_else_a_client_says_ends_nothing(client, clock):
     client.messages.put_nowait("http.request")
 
-    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
-        vigil.listen()
+    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as deadline:
+        deadline.listen()
         clock.tick(LATE)
         await a_few_turns()
 
@@ -122,10 +122,10 @@ async def test_nobody_listens_before_the_body_is_read_because_that_would_swallow
 
 @pytest.mark.usefixtures("at_once")
 async def test_a_request_that_was_late_before_its_body_was_read_is_listened_to_from_then_on(client, clock):
-    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
+    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as deadline:
         clock.tick(LATE)
         await a_few_turns()
-        vigil.listen()
+        deadline.listen()
         await a_few_turns()
 
     assert client.listened_to == 1
@@ -135,14 +135,14 @@ async def test_a_request_that_was_late_before_its_body_was_read_is_listened_to_f
 async def test_a_request_that_is_over_leaves_no_task_behind(client, clock):
     before = asyncio.all_tasks()
 
-    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
-        vigil.listen()
+    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as deadline:
+        deadline.listen()
         clock.tick(LATE)
         await a_few_turns()
-        watched = len(asyncio.all_tasks()) - len(before)
+        tasks = len(asyncio.all_tasks()) - len(before)
     await a_few_turns()
 
-    assert (watched, asyncio.all_tasks()) == (1, before)
+    assert (tasks, asyncio.all_tasks()) == (1, before)
 
 
 async def test_a_request_that_is_over_does_not_expire_later(client, clock):
@@ -153,12 +153,12 @@ async def test_a_request_that_is_over_does_not_expire_later(client, clock):
 
 
 @pytest.mark.usefixtures("at_once")
-async def test_only_late_requests_are_watched(client, clock):
-    watch = DeadlineSweeper(clock)
+async def test_only_late_requests_are_listened_to(client, clock):
+    sweeper = DeadlineSweeper(clock)
 
-    with watch.over(client.receive, clock(), 60.0) as late, watch.over(client.receive, clock() + LATE, 60.0) as young:
-        late.listen()
-        young.listen()
+    with sweeper.over(client.receive, clock(), 60.0) as old, sweeper.over(client.receive, clock() + LATE, 60.0) as new:
+        old.listen()
+        new.listen()
         clock.tick(LATE)
         await a_few_turns()
 
@@ -166,30 +166,30 @@ async def test_only_late_requests_are_watched(client, clock):
 
 
 @pytest.mark.usefixtures("at_once")
-async def test_rounds_end_with_the_last_request_and_begin_with_the_next(client, clock):
-    watch = DeadlineSweeper(clock)
-    with watch.over(client.receive, clock(), 60.0):
+async def test_sweeps_end_with_the_last_request_and_begin_with_the_next(client, clock):
+    sweeper = DeadlineSweeper(clock)
+    with sweeper.over(client.receive, clock(), 60.0):
         pass
     await a_few_turns()
-    rested = watch._round is None
+    rested = sweeper._next_sweep is None
 
-    with watch.over(client.receive, clock(), 60.0):
-        assert (rested, watch._round is not None) == (True, True)
+    with sweeper.over(client.receive, clock(), 60.0):
+        assert (rested, sweeper._next_sweep is not None) == (True, True)
 
 
-async def test_one_round_is_for_all(client, clock):
-    watch = DeadlineSweeper(clock)
+async def test_one_sweep_is_for_all(client, clock):
+    sweeper = DeadlineSweeper(clock)
 
-    with watch.over(client.receive, clock(), 60.0):
-        planned = watch._round
-        with watch.over(client.receive, clock(), 60.0):
-            assert watch._round is planned
+    with sweeper.over(client.receive, clock(), 60.0):
+        planned = sweeper._next_sweep
+        with sweeper.over(client.receive, clock(), 60.0):
+            assert sweeper._next_sweep is planned
 
 
 async def test_the_first_reason_to_end_is_the_one_that_is_told(client, clock):
-    with pytest.raises(ClientGone), DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
-        vigil._interrupt(ClientGone())
-        vigil._expire()
+    with pytest.raises(ClientGone), DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as deadline:
+        deadline._interrupt(ClientGone())
+        deadline._expire()
         await for_ever()
 
 
@@ -208,8 +208,8 @@ async def test_a_shutdown_stays_a_cancellation(client, clock):
 
 async def test_a_shutdown_during_an_expiry_stays_a_cancellation(client, clock):
     async def request():
-        with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
-            vigil._expire()
+        with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as deadline:
+            deadline._expire()
             serving.cancel()
             await for_ever()
 
@@ -220,6 +220,6 @@ async def test_a_shutdown_during_an_expiry_stays_a_cancellation(client, clock):
 
 
 async def test_an_error_of_the_work_itself_is_not_hidden(client, clock):
-    with pytest.raises(ZeroDivisionError), DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as vigil:
-        vigil._reason = ClientGone()
+    with pytest.raises(ZeroDivisionError), DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as deadline:
+        deadline._reason = ClientGone()
         raise ZeroDivisionError

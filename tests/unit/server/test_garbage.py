@@ -8,7 +8,7 @@ import gc
 import pytest
 
 from broker.messages import FailureCode, Verdict
-from server.http.deadline import LATE, ROUND
+from server.http.deadline import LATE, SWEEP_PERIOD
 from tests.unit.server.stand_in import ScriptedBroker, running
 
 pytestmark = pytest.mark.anyio
@@ -35,10 +35,10 @@ class Cycle:
 
 
 class LateBroker(ScriptedBroker):
-    """Answers when the request has been watched for a while."""
+    """Answers when the request has had a timer for a while."""
 
     async def admit(self, sequence, requests, cancelled):
-        await asyncio.sleep(2 * (LATE + ROUND))
+        await asyncio.sleep(2 * (LATE + SWEEP_PERIOD))
         return await super().admit(sequence, requests, cancelled)
 
 
