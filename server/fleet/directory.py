@@ -11,8 +11,8 @@ from server.codecs.contract import Codec
 from server.errors import Problem, retry_after
 from server.fleet.capacity import UNKNOWN, Capacity
 from server.fleet.defaults import chosen
-from server.fleet.names import rivals, sorted_out
-from server.fleet.shares import whose_turn
+from server.fleet.name_conflicts import rivals, split_by_owner
+from server.fleet.weighted_choice import choose
 
 SHOWN = 200  # characters of a name that an answer repeats
 
@@ -58,7 +58,7 @@ class Directory:
     def named(self, name: str, now: float) -> Served:
         """The model of this name. Raises `Problem`: nobody knows it, or nobody computes for it now."""
         if name in self.served:
-            return self._whose_turn(name)
+            return self._next_revision(name)
         if self.listed and name not in self.known:  # without any card nobody can say that there is no such model
             raise Problem("unknown_model", f"There is no model {name[:SHOWN]!r}. {_live_models(self.served)}")
         away = now - self.missing_since.get(name, self.since)
@@ -72,12 +72,12 @@ class Directory:
         if default is None or not self.is_served(task, default):
             since = self._missing_since(task) if default is None else self.missing_since.get(default, self.since)
             raise Problem("no_batcher", self._why_none(task, default), retry_after=retry_after(now - since))
-        return self._whose_turn(default)
+        return self._next_revision(default)
 
-    def _whose_turn(self, name: str) -> Served:
+    def _next_revision(self, name: str) -> Served:
         """While several revisions live, a request goes whole to one of them."""
         revisions = self.revisions[name]
-        return revisions[0] if len(revisions) == 1 else whose_turn(revisions, next(self.turns))
+        return revisions[0] if len(revisions) == 1 else choose(revisions, next(self.turns))
 
     def is_served(self, task: str, name: str) -> bool:
         """Whether this model can be called, and for this task."""
@@ -113,11 +113,11 @@ class Directory:
         """Who shall compute what still waits for this revision; None while it has a batcher, or nobody else has."""
         if card.key in self.live or not self.is_served(card.task, card.name):
             return None
-        return self._whose_turn(card.name)
+        return self._next_revision(card.name)
 
     def updated(self, fleet: Fleet, codecs: Mapping[str, Codec], now: float) -> Directory:
         """The directory after another look; `codecs` are the ready ones, by card key."""
-        kept, turned_away = sorted_out(fleet.announcements)
+        kept, turned_away = split_by_owner(fleet.announcements)
         best_last = sorted(kept, key=lambda one: (_callable(one, codecs), bool(one.batchers), one.announced))
         revisions: dict[str, list[Served]] = {}
         for one in reversed(best_last):

@@ -15,7 +15,7 @@ from broker.errors import BrokerError, BrokerUnavailable
 from broker.messages import Fleet
 from server.fleet.codec_cache import CodecCache
 from server.fleet.directory import Directory
-from server.fleet.names import differences
+from server.fleet.name_conflicts import differences
 from server.requests.breaker import CircuitBreaker
 from server.requests.pending import PendingRequests
 from server.requests.reencoding import Reencoder

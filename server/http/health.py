@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from server.api.schema import Check, Health
 from server.fleet.directory import Directory
-from server.fleet.names import differences
+from server.fleet.name_conflicts import differences
 from server.front_end import FrontEnd
 from server.requests.reader import BLOCK
 

@@ -9,7 +9,7 @@ import pytest
 from broker.messages import Fleet, Speed
 from server.errors import Problem
 from server.fleet.directory import Directory
-from server.fleet.names import differences
+from server.fleet.name_conflicts import differences
 from tests.unit.server.stand_in import WordCodec, announced, card
 
 NOW = 1_000.0

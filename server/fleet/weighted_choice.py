@@ -18,7 +18,7 @@ class HasRoom(Protocol):
 Kind = TypeVar("Kind", bound=HasRoom)
 
 
-def whose_turn(revisions: Sequence[Kind], turn: int) -> Kind:
+def choose(revisions: Sequence[Kind], turn: int) -> Kind:
     """Turns are counted, not drawn: multiples of the golden ratio spread evenly over any shares. So every short run of
     requests is dealt out right too, and nothing has to be remembered when batchers come and go."""
     at = turn * GOLDEN % 1.0 * sum(one.room for one in revisions)

@@ -10,7 +10,7 @@ from broker.messages import Announcement, ModelCard
 TELLING = ("task", "codec", "artifacts", "labels", "languages", "max_cost")
 
 
-def sorted_out(announcements: Sequence[Announcement]) -> tuple[list[Announcement], list[Announcement]]:
+def split_by_owner(announcements: Sequence[Announcement]) -> tuple[list[Announcement], list[Announcement]]:
     """Those that have their name, and those turned away: a name is of the task whose card was announced first, until
     the broker prunes that card. Otherwise each restart of a batcher would change what stands behind the name."""
     owners: dict[str, str] = {}

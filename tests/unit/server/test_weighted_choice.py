@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from server.fleet.shares import whose_turn
+from server.fleet.weighted_choice import choose
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Revision:
 def test_every_run_of_requests_is_dealt_out_by_room(rooms: tuple[int, ...], first: int) -> None:
     revisions = [Revision(str(number), room) for number, room in enumerate(rooms)]
 
-    dealt = Counter(whose_turn(revisions, first + turn).name for turn in range(100))
+    dealt = Counter(choose(revisions, first + turn).name for turn in range(100))
 
     for one in revisions:
         assert dealt[one.name] == pytest.approx(100 * one.room / sum(rooms), abs=3)
@@ -34,4 +34,4 @@ def test_every_run_of_requests_is_dealt_out_by_room(rooms: tuple[int, ...], firs
 def test_a_revision_alone_gets_everything() -> None:
     alone = Revision("only", 64)
 
-    assert {whose_turn([alone], turn) for turn in range(10)} == {alone}
+    assert {choose([alone], turn) for turn in range(10)} == {alone}
