@@ -18,7 +18,7 @@ from broker.settings import BrokerSettings, parser_for, pick
 from server.app import create_app
 from server.broker_tasks import BrokerTasks, Connect
 from server.codecs import make_codec
-from server.fleet.defaults import parse
+from server.fleet.defaults import parse_defaults
 from server.front_end import FrontEnd
 from server.http.ports import PortTaken, listening, metrics_served
 from server.http.uvicorn_server import Server, uvicorn_config
@@ -28,7 +28,7 @@ DESCRIPTION = "One stateless front end: HTTP on one side, the broker on the othe
 
 
 def connector(broker: BrokerSettings, server: ServerSettings, front_end: str) -> Connect:
-    """How each of the link's tasks gets its own connection, to a broker that has been checked."""
+    """How each task gets its own connection, to a broker that has been checked."""
 
     @asynccontextmanager
     async def connection() -> AsyncIterator[FrontEndBroker]:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings, broker = pick(ServerSettings, values), pick(BrokerSettings, values)
     parser.refuse(settings.complaints())
     configure_logging(settings.log_level)
-    calm_collector()
+    tune_garbage_collector()
     try:
         run(settings, broker)
     except (PortTaken, BrokerUnfit) as error:
@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def calm_collector() -> None:
-    """A request leaves no cycles behind, so the garbage collector may look rarely: it took a third of all time."""
+def tune_garbage_collector() -> None:
+    """A request leaves no cycles behind, so the garbage collector may run rarely: it took a third of all time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
@@ -81,7 +81,7 @@ def run(settings: ServerSettings, broker: BrokerSettings) -> None:
         make_codec,
         on_unfit=lambda error: server.give_up(error),
         address=shown(broker.redis_url),
-        defaults=parse(settings.default_models),
+        defaults=parse_defaults(settings.default_models),
     )
     front_end = FrontEnd(settings=settings, tasks=tasks)
     server = Server(uvicorn_config(create_app(front_end), settings, front_end.metrics.refused), front_end)

@@ -32,19 +32,19 @@ ENDPOINTS = (model_list, livez, readyz, docs, openapi)
 
 
 def create_app(front_end: FrontEnd) -> Starlette:
-    """The application of one front end; its lifespan runs the link to the broker."""
+    """The application of one front end; its lifespan runs the tasks that talk to the broker."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with front_end.tasks.running():
             yield
 
-    tell = _teller(front_end.clock)
+    log_refused = _refusal_log(front_end.clock)
 
     async def refuse(request: Request, error: Exception) -> Response:
         problem = error if isinstance(error, Problem) else _translated(error)
         front_end.metrics.refused(problem.code)
-        tell(request.scope, problem)
+        log_refused(request.scope, problem)
         response: Response = request.scope["context"].refused(problem, getattr(error, "headers", None))
         return response
 
@@ -71,15 +71,15 @@ def _translated(error: Exception) -> Problem:
     return Problem(OF_STATUS.get(status, "internal"), detail)
 
 
-def _teller(clock: Callable[[], float]) -> Callable[[Scope, Problem], None]:
-    """Writes a line about each refused request. Overload and outages, though, refuse hundreds a second for one reason:
-    of these a line comes seldom, with a count."""
-    seldom: dict[str, ThrottledLog] = {}  # by code
+def _refusal_log(clock: Callable[[], float]) -> Callable[[Scope, Problem], None]:
+    """Writes a line for each refused request. Overload and outages refuse hundreds a second for one reason: their lines
+    are throttled, with a count."""
+    throttled: dict[str, ThrottledLog] = {}  # by code
 
-    def tell(scope: Scope, problem: Problem) -> None:
+    def write_line(scope: Scope, problem: Problem) -> None:
         write: Callable[..., Any] = log.warning if problem.status >= 500 else log.info
         if problem.status in ASKS_TO_COME_BACK:
-            write = seldom.setdefault(problem.code, ThrottledLog(write, clock))
+            write = throttled.setdefault(problem.code, ThrottledLog(write, clock))
         write("refused", **identity(scope), route=route_of(scope), status=problem.status, code=problem.code)
 
-    return tell
+    return write_line

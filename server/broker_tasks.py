@@ -97,15 +97,15 @@ class BrokerTasks:
                 await self._sleep(crashes.pause())
 
     async def keep_codec_cache(self) -> None:
-        """Connect when the codec cache wants something. Nothing else hangs on that connection, and it is a new one each
-        time: after a failover an idle one would lead to the old server."""
+        """Connect when the codec cache wants something. It has that connection for itself, and a new one
+        each time: after a failover an idle one would lead to the old server."""
         backoff = Backoff()
         while True:
             await self.codec_cache.wanted()
             try:
                 async with self._connect() as broker:
                     await self.codec_cache.run(broker)
-            except BrokerError:  # the other tasks tell of it
+            except BrokerError:  # the other tasks log it
                 await self._sleep(backoff.pause())
             except Exception:
                 log.exception("task crashed", task="codec_cache")
@@ -116,8 +116,8 @@ class BrokerTasks:
     def _not_connected(self, name: str, error: BrokerError, *, is_news: bool) -> None:
         if isinstance(error, BrokerUnfit) and not self.discovery.has_met_broker:
             self._on_unfit(error)
-            is_news = False  # whoever ends for it says why
-        why = self.discovery.miss(error)
+            is_news = False  # the process ends and says why
+        why = self.discovery.note_absence(error)
         if is_news:
             log.warning("broker not reached", task=name, reason=str(why))
         self.breaker.open()

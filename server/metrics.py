@@ -77,13 +77,13 @@ class Metrics:
         self.stages[model, "return"].observe(stages.back)
 
 
-class Page(Collector):
-    """The metrics as Prometheus reads them; what is momentary is asked for then."""
+class FrontEndCollector(Collector):
+    """The metrics as Prometheus reads them. `current` gives those that are read at that moment."""
 
-    def __init__(self, metrics: Metrics, version: str, momentary: Callable[[], Iterable[Metric]]) -> None:
+    def __init__(self, metrics: Metrics, version: str, current: Callable[[], Iterable[Metric]]) -> None:
         self._metrics = metrics
         self._version = version
-        self._momentary = momentary
+        self._current = current
 
     def collect(self) -> Iterator[Metric]:
         m = self._metrics
@@ -94,7 +94,7 @@ class Page(Collector):
         yield _counter("records_failed", "Records that ended in an error", ("model", "code"), m.failed_records)
         yield _counter("unknown_tokens", "Characters that no token stands for", ("model",), m.unknown_tokens)
         yield _counter("records_truncated", "Answers cut by a limit", ("model",), m.truncated_records)
-        yield from self._momentary()
+        yield from self._current()
         built = GaugeMetricFamily("jitney_build_info", "The version of this front end", labels=("version",))
         built.add_metric((self._version,), 1)
         yield built

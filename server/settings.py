@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from broker.common.hosts import host_complaint
 from broker.settings import flag_name, setting
-from server.fleet.defaults import parse
+from server.fleet.defaults import parse_defaults
 from server.http.bytes_in_hand import most_large
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -59,7 +59,7 @@ class ServerSettings:
         if self.default_timeout > self.max_timeout:
             found.append("--default-timeout is above --max-timeout")
         try:
-            parse(self.default_models)
+            parse_defaults(self.default_models)
         except ValueError as error:
             found.append(f"--default-models: {error}")
         return found

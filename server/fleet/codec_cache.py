@@ -22,7 +22,7 @@ log = structlog.get_logger("server.fleet.codec_cache")
 
 MakeCodec = Callable[[ModelCard, Mapping[str, bytes]], Codec]
 RETRY = 5.0  # seconds until a card whose codec could not be made is tried again
-AGAIN = 0.5  # seconds until files that the broker did not give are asked for again, from where they broke off
+AGAIN = 0.5  # seconds until files that did not come are asked for again, from where they broke off
 KEEP = 300.0  # seconds a codec outlives its card: a broker that came back empty is told of it again within these
 
 
@@ -30,21 +30,21 @@ class CodecCache:
     """Codecs by card key, each made once, in a thread: a large vocabulary takes a second.
 
     Its task has a connection of its own, while there is something to fetch: a file that takes minutes on a slow link
-    holds up nothing but its model. The files of several cards come by turns, a chunk each.
+    delays nothing but its model. The files of several cards come in turns, a chunk each.
     """
 
     def __init__(self, make_codec: MakeCodec, clock: Callable[[], float] = time.monotonic) -> None:
         self._make_codec = make_codec
         self._clock = clock
         self.codecs: dict[str, Codec] = {}  # the ready ones
-        self._wanted: dict[str, ModelCard] = {}  # not ready, and nobody works at them
-        self._under_way: set[str] = set()
+        self._wanted: dict[str, ModelCard] = {}  # not ready, and not being made
+        self._being_made: set[str] = set()
         self._seen: dict[str, float] = {}
-        self._barred_until: dict[str, float] = {}
+        self._retry_at: dict[str, float] = {}
         self._files: dict[str, bytearray] = {}  # by hash, as far as they have come
-        self._turn = asyncio.Lock()
-        self._changed, self._quiet = asyncio.Event(), asyncio.Event()
-        self._quiet.set()
+        self._turn = asyncio.Lock()  # one chunk at a time, of whichever file
+        self._changed, self._idle = asyncio.Event(), asyncio.Event()
+        self._idle.set()
         self._not_given = ThrottledLog(log.warning)
 
     def want(self, cards: Iterable[ModelCard]) -> None:
@@ -52,18 +52,18 @@ class CodecCache:
         now = self._clock()
         for card in cards:
             self._seen[card.key] = now
-            is_known = card.key in self.codecs or card.key in self._under_way
-            if not is_known and now >= self._barred_until.get(card.key, now):
+            is_known = card.key in self.codecs or card.key in self._being_made
+            if not is_known and now >= self._retry_at.get(card.key, now):
                 self._wanted[card.key] = card
-                self._quiet.clear()
+                self._idle.clear()
                 self._changed.set()
         self._forget(now)
 
-    async def settle(self, limit: float) -> None:
-        """Wait until all that is wanted is ready or has failed, so many seconds at the most."""
+    async def wait_until_ready(self, limit: float) -> None:
+        """Wait until all that is wanted is ready or has failed, at most so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(limit):
-                await self._quiet.wait()
+                await self._idle.wait()
 
     async def wanted(self) -> None:
         """Return once there is something to make."""
@@ -74,9 +74,9 @@ class CodecCache:
     async def run(self, broker: FrontEndBroker) -> None:
         """Make what is wanted, and what comes to be meanwhile. Whatever goes wrong costs the card it happens to."""
         async with asyncio.TaskGroup() as making:
-            while self._wanted or self._under_way:
+            while self._wanted or self._being_made:
                 wanted, self._wanted = self._wanted, {}
-                self._under_way |= wanted.keys()
+                self._being_made |= wanted.keys()
                 for card in wanted.values():
                     making.create_task(self._add(broker, card))
                 self._changed.clear()
@@ -89,19 +89,19 @@ class CodecCache:
         except CONTROL:
             raise
         except BrokerError as error:
-            self._barred_until[card.key] = self._clock() + AGAIN
+            self._retry_at[card.key] = self._clock() + AGAIN
             self._not_given("files not received", model=card.key, reason=str(error), retry_in=AGAIN)
-        except BaseException as error:  # a tokenizer library may even panic: one bad card must not hide the others
-            self._barred_until[card.key] = self._clock() + RETRY
+        except BaseException as error:  # a tokenizer library may even panic; one bad card must not stop the others
+            self._retry_at[card.key] = self._clock() + RETRY
             log.error("codec not made", model=card.key, error=type(error).__name__, reason=str(error), retry_in=RETRY)
         else:
             gc.freeze()  # a vocabulary lives as long as its model: the collector need not walk it again and again
             log.info("codec made", model=card.key, codec=card.codec)
         finally:
-            self._under_way.discard(card.key)
+            self._being_made.discard(card.key)
             self._changed.set()
-            if not self._under_way and not self._wanted:
-                self._quiet.set()
+            if not self._being_made and not self._wanted:
+                self._idle.set()
 
     async def _fetch(self, broker: FrontEndBroker, name: str, sha256: str) -> bytes:
         """The whole file; what came of it is kept when the broker breaks off. Raises `ValueError`, `BrokerError`."""
@@ -134,6 +134,6 @@ class CodecCache:
             del self._seen[key]
             self.codecs.pop(key, None)
             self._wanted.pop(key, None)
-            self._barred_until.pop(key, None)
+            self._retry_at.pop(key, None)
         if not self._seen:
             self._files.clear()

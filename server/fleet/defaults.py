@@ -1,7 +1,7 @@
 """Which model answers for a task when a request names none. Pure.
 
-The one that was there first, and it stays that one: another model's vectors or labels look the same and mean something
-else. The broker keeps the choice, so every front end has the same, also after a restart.
+The one that was announced first, and it stays that one: another model's vectors or labels look the same and mean
+something else. The broker keeps the choice, so every front end has the same, also after a restart.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from broker.settings import NAME
 PAIR = re.compile(rf"\s*([^=,\s]+)\s*=\s*({NAME})\s*")
 
 
-def chosen(
+def choose_defaults(
     announcements: Sequence[Announcement], kept: Mapping[str, str], remembered: Mapping[str, str]
 ) -> Mapping[str, str]:
     """By task: what the broker keeps, else as it was before, else the model with a batcher that was announced first."""
@@ -24,7 +24,7 @@ def chosen(
     return {**first, **remembered, **kept}
 
 
-def parse(text: str) -> dict[str, str]:
+def parse_defaults(text: str) -> dict[str, str]:
     """`task=name, …` by task. Raises `ValueError` that says what is wrong with it."""
     found: dict[str, str] = {}
     for part in filter(str.strip, text.split(",")):

@@ -10,7 +10,7 @@ from broker.messages import Announcement, Fleet, ModelCard
 from server.codecs.contract import Codec
 from server.errors import Problem, retry_after
 from server.fleet.capacity import UNKNOWN, Capacity
-from server.fleet.defaults import chosen
+from server.fleet.defaults import choose_defaults
 from server.fleet.name_conflicts import rivals, split_by_owner
 from server.fleet.weighted_choice import choose
 
@@ -44,14 +44,14 @@ class Directory:
 
     served: Mapping[str, Served] = field(default_factory=dict)  # by name: the newest that can be called
     revisions: Mapping[str, Sequence[Served]] = field(default_factory=dict)  # by name: all that can, newest first
-    turns: Iterator[int] = field(default_factory=count)  # of requests, among these
+    turns: Iterator[int] = field(default_factory=count)  # numbers the requests that are shared out among these
     listed: Mapping[str, Listed] = field(default_factory=dict)  # by name
     known: frozenset[str] = frozenset()  # names
     live: frozenset[str] = frozenset()  # cards' keys with a batcher behind them
     fixed: Mapping[str, str] = field(default_factory=dict)  # by task: the model that a setting names as the default
     defaults: Mapping[str, str] = field(default_factory=dict)  # by task: the one that was there first
     rivals: Mapping[str, Sequence[ModelCard]] = field(default_factory=dict)  # by name: where several live, these
-    turned_away: Sequence[ModelCard] = ()  # with batchers, under a name that is another task's
+    turned_away: Sequence[ModelCard] = ()  # with batchers, but their name belongs to another task
     missing_since: Mapping[str, float] = field(default_factory=dict)  # by name: known, and not callable
     since: float = 0.0  # seconds, the caller's clock: the first look
 
@@ -110,13 +110,13 @@ class Directory:
         return max((self.missing_since[name] for name in names), default=self.since)
 
     def successor(self, card: ModelCard) -> Served | None:
-        """Who shall compute what still waits for this revision; None while it has a batcher, or nobody else has."""
+        """Which revision takes over from this one; None while it has a batcher itself, or where no other has one."""
         if card.key in self.live or not self.is_served(card.task, card.name):
             return None
         return self._next_revision(card.name)
 
     def updated(self, fleet: Fleet, codecs: Mapping[str, Codec], now: float) -> Directory:
-        """The directory after another look; `codecs` are the ready ones, by card key."""
+        """The directory after the next look; `codecs` are the ready ones, by card key."""
         kept, turned_away = split_by_owner(fleet.announcements)
         best_last = sorted(kept, key=lambda one: (_callable(one, codecs), bool(one.batchers), one.announced))
         revisions: dict[str, list[Served]] = {}
@@ -126,7 +126,7 @@ class Directory:
         served = {name: newest for name, (newest, *_) in revisions.items()}
         gone = {name: replace(entry, status="gone", batchers=0, revisions=()) for name, entry in self.listed.items()}
         listed = gone | _by_name([_listed(one, codecs) for one in best_last])
-        defaults = chosen(kept, fleet.defaults, self.defaults)
+        defaults = choose_defaults(kept, fleet.defaults, self.defaults)
         known = self.known | fleet.known_names | listed.keys() | {*defaults.values(), *self.fixed.values()}
         return Directory(
             served=served,
@@ -161,18 +161,16 @@ def _listed(one: Announcement, codecs: Mapping[str, Codec]) -> Listed:
 
 
 def _by_name(best_last: Sequence[Listed]) -> dict[str, Listed]:
-    """The best of each name, with all that have batchers."""
+    """The best revision of each name, and with it all those that have batchers."""
     found: dict[str, list[Listed]] = {}
     for one in reversed(best_last):
         found.setdefault(one.card.name, []).append(one)
-    return {
-        name: replace(best, batchers=sum(one.batchers for one in (best, *rest)), revisions=_manned([best, *rest]))
-        for name, (best, *rest) in found.items()
-    }
+    return {name: _together(revisions) for name, revisions in found.items()}
 
 
-def _manned(revisions: Sequence[Listed]) -> list[Listed]:
-    return [one for one in revisions if one.batchers]
+def _together(revisions: Sequence[Listed]) -> Listed:
+    with_batchers = [one for one in revisions if one.batchers]
+    return replace(revisions[0], batchers=sum(one.batchers for one in revisions), revisions=with_batchers)
 
 
 def _live_models(names: Iterable[str]) -> str:

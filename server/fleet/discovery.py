@@ -1,4 +1,4 @@
-"""The task that looks around: which models live, with which codecs, and whether the broker still remembers."""
+"""The task that asks the broker, again and again: which models live, and has it lost its data?"""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from server.requests.reencoding import Reencoder
 log = structlog.get_logger("server.fleet.discovery")
 
 PERIOD = 0.5  # seconds between looks
-GRACE = 0.1  # seconds that a look waits for codecs: most are made by then, and no caller meets half a model
+CODEC_WAIT = 0.1  # seconds that a look waits for codecs: most are made by then, and a new model is complete at once
 FAILURES = 2  # looks that fail in a row open the circuit breaker
 ANOTHER_NAME = "two models need two names: start one of them with another --name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """A broker that cannot be had."""
+    """A broker that cannot be reached."""
 
     since: float  # seconds, our clock
     why: Diagnosis
@@ -80,7 +80,7 @@ class Discovery:
             await self._look_again(broker)
         except BrokerError as error:
             self._failures += 1
-            why = self.miss(error)
+            why = self.note_absence(error)
             if self._failures == 1:  # /readyz says so already, and not why
                 log.info("broker missed", task="discovery", reason=str(why))
             if self._failures >= FAILURES and not self._breaker.is_open:
@@ -88,7 +88,7 @@ class Discovery:
                 self._breaker.open()
 
     async def _look_again(self, broker: FrontEndBroker) -> None:
-        """A connection that broke says little of the broker: on a new one it may answer at once."""
+        """A broken connection says little about the broker: on a new one it may answer at once."""
         began = self._clock()
         try:
             await self.look(broker)
@@ -97,8 +97,8 @@ class Discovery:
                 raise
             await self.look(broker)
 
-    def miss(self, error: BrokerError) -> Diagnosis:
-        """The broker cannot be had; why that is, most likely."""
+    def note_absence(self, error: BrokerError) -> Diagnosis:
+        """The broker cannot be reached. Returns the most likely reason."""
         since = self.absence.since if self.absence else self._clock()
         self.absence = Absence(since=since, why=diagnose(error, self._address))
         return self.absence.why
@@ -108,16 +108,16 @@ class Discovery:
         fleet = await broker.look()
         live = [one.card for one in fleet.announcements if one.batchers]
         self._codec_cache.want(live)
-        await self._codec_cache.settle(GRACE)
+        await self._codec_cache.wait_until_ready(CODEC_WAIT)
         codecs = self._codec_cache.codecs
         before, self.directory = self.directory, self.directory.updated(fleet, codecs, self._clock())
-        self._tell_of_names(before)
-        self._greet()
-        is_empty_again = self._remember(fleet.epoch)
+        self._log_conflicts(before)
+        self._note_presence()
+        is_new_epoch = self._note_epoch(fleet.epoch)
         await self._reencoder.reencode_orphans(self.directory.successor)
-        await self._settle_defaults(broker, before if is_empty_again else self.directory, fleet, again=is_empty_again)
+        await self._settle_defaults(broker, before if is_new_epoch else self.directory, fleet, again=is_new_epoch)
 
-    def _greet(self) -> None:
+    def _note_presence(self) -> None:
         if self._breaker.is_open:
             log.info("broker met" if not self.has_met_broker else "broker is back")
         self._failures = 0
@@ -125,24 +125,24 @@ class Discovery:
         self.has_met_broker = True
         self._breaker.close()
 
-    def _remember(self, epoch: str) -> bool:
+    def _note_epoch(self, epoch: str) -> bool:
         """Another epoch means that the broker came back empty: what waits has to be brought to it again."""
-        is_empty_again = bool(self._epoch) and epoch != self._epoch
-        if is_empty_again:
+        is_new_epoch = bool(self._epoch) and epoch != self._epoch
+        if is_new_epoch:
             log.warning("broker came back empty", waiting=len(self._pending))
             self._pending.push_again()
         self._epoch = epoch
-        return is_empty_again
+        return is_new_epoch
 
     async def _settle_defaults(self, broker: FrontEndBroker, known: Directory, fleet: Fleet, *, again: bool) -> None:
-        """Have the broker keep which model answers for a task. To one that came back empty it is told over whatever a
-        front end that knows no better has written there meanwhile."""
+        """Have the broker keep which model answers for a task. Where it came back empty, a front end that had just
+        started may have told it another: that is overwritten."""
         for task, name in known.defaults.items():
             if fleet.defaults.get(task) != name and task not in known.fixed:
                 await broker.settle_default(task, name, again=again)
 
-    def _tell_of_names(self, before: Directory) -> None:
-        """A name that two models claim is told once, when it is seen."""
+    def _log_conflicts(self, before: Directory) -> None:
+        """A line for each name that two models claim, once, when it is first seen."""
         now, known = self.directory, {card.key for card in before.turned_away}
         for card in now.turned_away:
             if card.key not in known:

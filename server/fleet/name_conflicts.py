@@ -1,4 +1,4 @@
-"""Whose a name is when cards of two tasks claim it. Pure."""
+"""Who has a name when cards of two tasks claim it, and which models look like revisions of one but differ. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from broker.messages import Announcement, ModelCard
 
-# What two revisions of one model rarely differ in.
-TELLING = ("task", "codec", "artifacts", "labels", "languages", "max_cost")
+# Fields that two revisions of one model rarely differ in.
+IDENTIFYING = ("task", "codec", "artifacts", "labels", "languages", "max_cost")
 
 
 def split_by_owner(announcements: Sequence[Announcement]) -> tuple[list[Announcement], list[Announcement]]:
-    """Those that have their name, and those turned away: a name is of the task whose card was announced first, until
-    the broker prunes that card. Otherwise each restart of a batcher would change what stands behind the name."""
+    """Those that have their name, and those turned away. A name is of the task whose card was announced first, until
+    the broker prunes that card: otherwise each restart of a batcher would change what stands behind the name."""
     owners: dict[str, str] = {}
     for one in sorted(announcements, key=lambda one: (one.announced, one.card.key)):
         owners.setdefault(one.card.name, one.card.task)
@@ -31,7 +31,7 @@ def rivals(announcements: Sequence[Announcement]) -> dict[str, tuple[ModelCard, 
 
 def differences(cards: Sequence[ModelCard]) -> list[str]:
     """In which fields these cards differ that revisions of one model rarely differ in."""
-    return [name for name in TELLING if len({_plain(getattr(card, name)) for card in cards}) > 1]
+    return [name for name in IDENTIFYING if len({_plain(getattr(card, name)) for card in cards}) > 1]
 
 
 def _plain(value: object) -> object:

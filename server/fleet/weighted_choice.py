@@ -19,8 +19,8 @@ Kind = TypeVar("Kind", bound=HasRoom)
 
 
 def choose(revisions: Sequence[Kind], turn: int) -> Kind:
-    """Turns are counted, not drawn: multiples of the golden ratio spread evenly over any shares. So every short run of
-    requests is dealt out right too, and nothing has to be remembered when batchers come and go."""
+    """The revision for request number `turn`. Not drawn at random: multiples of the golden ratio spread evenly over any
+    shares, so a short run of requests is shared out right too, and no state is kept when batchers come and go."""
     at = turn * GOLDEN % 1.0 * sum(one.room for one in revisions)
     for one in revisions[:-1]:
         at -= one.room

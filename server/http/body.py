@@ -63,8 +63,8 @@ def _is_json(kind: bytes) -> bool:
 
 
 async def read_body(headers: Headers, receive: Receive, limit: int, held: Held) -> bytes:
-    """The whole body. Raises `Problem` (too_large, overloaded) as soon as that is clear: at its first word, where it
-    says its size. `ClientGone` when it breaks off."""
+    """The whole body. Raises `Problem` (too_large, overloaded) as soon as that is clear: before it is
+    read, where its size was declared. `ClientGone` when it breaks off."""
     declared = headers.get(b"content-length", b"")
     if declared.isdigit():
         size = int(declared[:16])  # a longer number is as much too large

@@ -1,8 +1,7 @@
-"""HTTP as far as no endpoint sees it: bounds on what a connection may send before there is a request, and clear words
-for what is no HTTP at all.
+"""What a connection may send before there is a request, and a clear answer to what is not HTTP.
 
-uvicorn reads heads without end and answers garbage in plain text. What is added here is asked once for each chunk of
-bytes that arrives, and in earnest only while a head is unfinished.
+uvicorn reads heads of any size and answers garbage in plain text. The checks added here run once for each chunk that
+arrives, and most of their work is done only while a head is unfinished.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ log = structlog.get_logger("server")
 MAX_HEAD = 64 << 10  # bytes of request line and headers
 MAX_HEADERS = 100
 HEAD_SECONDS = 15.0  # from the first byte of a request to the end of its headers
-LINGER = 1.0  # seconds that a refused client is still listened to: a closed door would take our answer from its hands
+LINGER = 1.0  # seconds between the answer to a refused client and the close: a reset at once could take the answer away
 
-STALLED_SECONDS = 30.0  # that a client may take nothing of an answer which fills its connection
+STALLED_SECONDS = 30.0  # that a client may read nothing of an answer that fills its connection
 WITHOUT_PATH = re.compile(rb"\A([^:/?#]+://[^/?#]+)([?#]|\Z)")  # `GET http://host HTTP/1.1` asks for its root
 
 CUT_SHORT = "The request ended before it was complete."
@@ -38,31 +37,31 @@ TOO_SLOW = f"The headers did not arrive within {HEAD_SECONDS:g} seconds."
 
 
 class HeadTooLarge(Exception):
-    """More request line and headers than anybody needs."""
+    """Request line and headers are above a limit."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. `on_refusal` is told the code of whatever ends here."""
+    """One connection. `on_refusal` is called with the code of each problem that is answered here."""
 
     def __init__(self, *args: Any, on_refusal: Callable[[str], None] = lambda code: None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._on_refusal = on_refusal
         self._has_open_head = False  # a request has begun, its headers have not ended
-        self._bytes = 0  # since the chunk in which the head began; some may belong to what was before it
-        self._first = 0  # bytes of that chunk
-        self._timer: asyncio.TimerHandle | None = None  # of an open head
-        self._is_deaf = False  # refused: what still comes is thrown away
+        self._bytes = 0  # since the chunk in which the head began; some may belong to the request before
+        self._first_chunk = 0  # bytes of that chunk
+        self._head_timer: asyncio.TimerHandle | None = None  # while a head is open
+        self._has_refused = False  # what still comes is thrown away
         self._has_ended = False  # the client has closed its side: it sends no more, but may listen
         self._active: RequestResponseCycle | None = None  # the request whose answer is next; `cycle` is the last read
         self._unread = 0  # bytes of answers that the client had not taken when it was last looked at
-        self._writing: asyncio.TimerHandle | None = None  # while the client is slow to take them
+        self._write_timer: asyncio.TimerHandle | None = None  # while the client is slow to take them
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._wait_for_a_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
+        self._stop_head_timer()
         self.resume_writing()
         self._unset_keepalive_if_required()
         self.pipeline.clear()
@@ -72,11 +71,11 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
-        """The client sends no more. What it has asked for is answered; then the connection ends."""
+        """The client sends no more. What it has asked for is still answered; then the connection ends."""
         is_awaited = self.cycle is not None and not self.cycle.response_complete and not self.cycle.disconnected
-        if not is_awaited and (self._is_deaf or not self._has_open_head):
+        if not is_awaited and (self._has_refused or not self._has_open_head):
             return None
-        if not self._is_deaf and (self._has_open_head or self.cycle.more_body):
+        if not self._has_refused and (self._has_open_head or self.cycle.more_body):
             self._refuse(Problem("malformed", CUT_SHORT))
         if is_awaited and not self._has_ended and not self.cycle.disconnected:
             self._has_ended = True
@@ -93,21 +92,21 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._watch_writing()
+        self._start_write_timer()
 
     def resume_writing(self) -> None:
-        if self._writing is not None:
-            self._writing.cancel()
-            self._writing = None
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
         super().resume_writing()
 
-    def _watch_writing(self) -> None:
+    def _start_write_timer(self) -> None:
         self._unread = self.transport.get_write_buffer_size()
-        self._writing = self.loop.call_later(STALLED_SECONDS, self._end_stalled)
+        self._write_timer = self.loop.call_later(STALLED_SECONDS, self._end_stalled)
 
     def _end_stalled(self) -> None:
         if self.transport.get_write_buffer_size() < self._unread:
-            self._watch_writing()  # slow, but it takes some
+            self._start_write_timer()  # slow, but it takes some
         else:
             log.debug("connection ended: its client takes no answer")
             self.transport.abort()
@@ -120,7 +119,7 @@ class BoundedProtocol(HttpToolsProtocol):
             super().timeout_keep_alive_handler()
 
     def data_received(self, data: bytes) -> None:
-        if self._is_deaf:
+        if self._has_refused:
             return
         self._unset_keepalive_if_required()
         self._bytes = len(data) + (self._bytes if self._has_open_head else 0)
@@ -131,7 +130,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(Problem("headers_too_large", TOO_LARGE) if is_large else Problem("malformed", NOT_HTTP))
             return
         if self._has_open_head:
-            self._watch_head()
+            self._limit_head()
         elif self.cycle is None or self.cycle.response_complete:
             self._wait_for_a_request()  # empty lines, or the rest of a body that nobody wants
 
@@ -143,24 +142,24 @@ class BoundedProtocol(HttpToolsProtocol):
             except httptools.HttpParserUpgrade as asked:
                 data = memoryview(data)[asked.args[0] :]
                 if self._should_upgrade():
-                    self._read_again(self._head_without_wish())
+                    self._read_again(self._head_without_upgrade())
 
     def _should_upgrade(self) -> bool:
-        """uvicorn asks this of a head that wishes to go on in another protocol, and then leaves the request alone.
+        """uvicorn asks this about a head with `Upgrade`, and then ignores the header: there is no other protocol here.
 
-        We speak nothing else, so it is answered in this one; but the parser takes what follows such a head for the
-        other protocol, not for a body. So the head is fed once more, without the wish. CONNECT wishes by its name.
+        But the parser takes what follows such a head for the other protocol and not for a body. So it is fed the head
+        once more, without that header. CONNECT upgrades by its method, so it would not help there.
         """
         return bool(self.parser.get_method() != b"CONNECT")
 
-    def _head_without_wish(self) -> bytes:
+    def _head_without_upgrade(self) -> bytes:
         version = self.parser.get_http_version().encode("ascii")
         lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
         lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
         return b"\r\n".join([*lines, b"", b""])
 
     def _read_again(self, head: bytes) -> None:
-        # By a new parser: where the connection ends with this request, the old one has seen the end of it.
+        # By a new parser: the old one takes the connection for ended where this request closes it.
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
         self.parser.feed_data(head)
@@ -180,7 +179,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._has_open_head = False
-        self._stop_timer()
+        self._stop_head_timer()
         if self._bytes > MAX_HEAD and self._head_size() > MAX_HEAD:
             raise HeadTooLarge
         if self.url[:1] != b"/":
@@ -190,11 +189,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
 
-    def _watch_head(self) -> None:
-        if self._timer is None:
-            self._first = self._bytes
-            self._timer = self.loop.call_later(HEAD_SECONDS, self._refuse, Problem("request_timeout", TOO_SLOW))
-        elif self._bytes - self._first > MAX_HEAD:
+    def _limit_head(self) -> None:
+        if self._head_timer is None:
+            self._first_chunk = self._bytes
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._refuse, Problem("request_timeout", TOO_SLOW))
+        elif self._bytes - self._first_chunk > MAX_HEAD:
             self._refuse(Problem("headers_too_large", TOO_LARGE))
 
     def _wait_for_a_request(self) -> None:
@@ -202,38 +201,38 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def _refuse(self, problem: Problem) -> None:
-        """PendingRequest, where an answer would be taken for that of this request, and close."""
-        self._stop_timer()
-        self._is_deaf = True
+        """Answer, unless the client would take that for the answer to another request, and close."""
+        self._stop_head_timer()
+        self._has_refused = True
         self._on_refusal(problem.code)
         log.debug("connection refused", code=problem.code)
         cycle = self.cycle
         if self.transport.is_closing():
             return
         if cycle is not None and not cycle.response_complete and not cycle.more_body:
-            cycle.keep_alive = False  # a good request is under way: its answer is the last
+            cycle.keep_alive = False  # a good request is under way: its answer will be the last
         elif self.pipeline or (cycle is not None and cycle.response_started and not cycle.response_complete):
             self.transport.close()
         else:
             self._abandon_cycle()
-            self.transport.write(self._answer(problem))
+            self.transport.write(self._response(problem))
             self.transport.write_eof()
             self.loop.call_later(LINGER, self.transport.close)
 
     def _abandon_cycle(self) -> None:
-        """Whoever waits for the rest of a broken body is told that its client has gone."""
+        """The endpoint that waits for the rest of a broken body is told that its client has gone."""
         if self.cycle is not None:
             self.cycle.disconnected = True
-            self.cycle.waiting_for_100_continue = False  # it would be told to go on, behind our last word
+            self.cycle.waiting_for_100_continue = False  # else `100 Continue` would follow our answer
             self.cycle.message_event.set()
 
-    def _answer(self, problem: Problem) -> bytes:
+    def _response(self, problem: Problem) -> bytes:
         request_id = secrets.token_hex(16)
         body = document(problem, request_id)
         named = dict(headers(problem, len(body)))

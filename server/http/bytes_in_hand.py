@@ -7,11 +7,11 @@ from types import TracebackType
 from server.errors import Problem
 
 SMALL = 65_536  # bytes: a request up to this may use all the room
-RESERVED = 8  # of which larger ones leave a part in so many, that small ones pass beside many slow large ones
+RESERVED = 8  # larger ones leave one part in so many free, so that small ones pass beside many slow large ones
 
 
 class BytesInHand:
-    """Counts for one process."""
+    """The bytes of all requests of this process."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -32,10 +32,10 @@ class BytesInHand:
 class Held:
     """What one request holds."""
 
-    __slots__ = ("_all", "_bytes")
+    __slots__ = ("_bytes", "_total")
 
-    def __init__(self, everybody: BytesInHand) -> None:
-        self._all = everybody
+    def __init__(self, total: BytesInHand) -> None:
+        self._total = total
         self._bytes = 0
 
     def __enter__(self) -> Held:
@@ -44,17 +44,17 @@ class Held:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._all.held -= self._bytes
+        self._total.held -= self._bytes
 
     def up_to(self, size: int) -> None:
         """The body has so many bytes, or will have. Raises `Problem` (overloaded)."""
         if size > self._bytes:
-            self._all.take(size - self._bytes, is_small=size <= SMALL)
+            self._total.take(size - self._bytes, is_small=size <= SMALL)
             self._bytes = size
 
     def add(self, size: int) -> None:
-        """So many were made of it: nothing is refused for their sake, but whoever comes next."""
-        self._all.held += size
+        """So many were made of it. This request is not refused for them, but the next one may be."""
+        self._total.held += size
         self._bytes += size
 
 

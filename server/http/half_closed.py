@@ -1,7 +1,7 @@
-"""Whether a client that sends no more still listens: TCP says the same of one that has gone, until it is written to.
+"""Whether a client that sends no more still listens. TCP cannot tell it from one that has gone, until we write.
 
-Every answer begins with the same bytes. They are written ahead of it, one at a time: whoever listens waits for them
-anyway, and the system of whoever has gone refuses them, which ends the connection at the next one.
+Every response begins with the same bytes. They are written ahead of it, one at a time: a client that listens needs them
+anyway; if it has gone, its system answers with a reset, and the connection ends with the next byte.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 BEGINNING = b"HTTP/1.1 "
-FIRST = 0.05  # seconds until the first is written: most answers are there by then; each later one waits twice as long
+FIRST = 0.05  # seconds until the first byte: most responses are there by then. Each later one waits twice as long
 
 
 class HalfClosed:
@@ -22,12 +22,12 @@ class HalfClosed:
         self._cycle = cycle
         self._transport = cycle.transport
         self._loop = loop
-        self._ahead = 0  # bytes of the next answer that were written
+        self._ahead = 0  # bytes of the next response that were written
         cycle.transport = self  # type: ignore[assignment]
         self._plan(FIRST)
 
     def write(self, data: bytes) -> None:
-        """The rest of it."""
+        """All of it but what was written ahead."""
         self._transport.write(data[self._ahead :])
         self._ahead = 0
 
@@ -35,9 +35,9 @@ class HalfClosed:
         return getattr(self._transport, name)
 
     def _plan(self, seconds: float) -> None:
-        self._loop.call_later(seconds, self._ask, 2 * seconds)
+        self._loop.call_later(seconds, self._write_ahead, 2 * seconds)
 
-    def _ask(self, seconds: float) -> None:
+    def _write_ahead(self, seconds: float) -> None:
         is_over = self._cycle.response_started or self._cycle.disconnected or self._transport.is_closing()
         if not is_over and self._ahead < len(BEGINNING):
             self._transport.write(BEGINNING[self._ahead : self._ahead + 1])

@@ -1,4 +1,4 @@
-"""What a front end says of its own health. Alive: its tasks turn. Ready: it can answer, if only with a quick 503.
+"""What a front end says of its own health. Alive: its tasks go on. Ready: it can answer, if only with a quick 503.
 
 Anybody may read it, so it says that something is wrong and not where: hosts, addresses and errors stand in the log, and
 `jitney status` and `jitney doctor` tell them to operators.
@@ -14,19 +14,20 @@ from server.fleet.name_conflicts import differences
 from server.front_end import FrontEnd
 from server.requests.reader import BLOCK
 
-READ_LATE = 3 * BLOCK  # seconds without a read that went well: worth a word
+READ_LATE = 3 * BLOCK  # seconds without a read that went well
 READ_DEAD = 15.0  # seconds; a read on a dead connection ends by its time limits well before
-TRIP_DEAD = 15.0  # seconds; the same for a trip that is away
+TRIP_DEAD = 15.0  # seconds; the same for a trip of the writer
 LOOK_DEAD = 60.0  # seconds; making the codec of a large vocabulary counts as one look
-MISSED = 600.0  # seconds that a model may be gone before its absence is taken for meant
+MISSED = 600.0  # seconds that a model may be gone; after them it was taken out of service on purpose
 
 
 def liveness(front_end: FrontEnd) -> tuple[bool, Health]:
     """Never asks the broker: a restart would not bring it back."""
     tasks = front_end.tasks
-    writer = _turns(front_end, "writer", tasks.writer.ticked if tasks.writer.is_away else front_end.clock(), TRIP_DEAD)
-    reader = _turns(front_end, "reader", tasks.reader.ticked, READ_DEAD)
-    checks = [writer, reader, _turns(front_end, "discovery", tasks.discovery.ticked, LOOK_DEAD)]
+    writing_since = tasks.writer.ticked if tasks.writer.is_busy else front_end.clock()
+    writer = _progress(front_end, "writer", writing_since, TRIP_DEAD)
+    reader = _progress(front_end, "reader", tasks.reader.ticked, READ_DEAD)
+    checks = [writer, reader, _progress(front_end, "discovery", tasks.discovery.ticked, LOOK_DEAD)]
     is_alive = all(check.ok for check in checks)
     return is_alive, Health("ok" if is_alive else "failed", checks)
 
@@ -36,7 +37,7 @@ def readiness(front_end: FrontEnd) -> tuple[bool, Health]:
     met = front_end.tasks.discovery.has_met_broker
     checks = [
         _broker(front_end),
-        _turns(front_end, "reader", front_end.tasks.reader.succeeded, READ_LATE, "read well"),
+        _progress(front_end, "reader", front_end.tasks.reader.succeeded, READ_LATE, "read well"),
         *_models(front_end),
     ]
     if front_end.is_draining:
@@ -44,7 +45,7 @@ def readiness(front_end: FrontEnd) -> tuple[bool, Health]:
     return met, Health("ok" if all(check.ok for check in checks) else "degraded", checks)
 
 
-def _turns(front_end: FrontEnd, task: str, ticked: float, limit: float, done: str = "turned") -> Check:
+def _progress(front_end: FrontEnd, task: str, ticked: float, limit: float, done: str = "turned") -> Check:
     age = front_end.clock() - ticked
     return Check(task, age <= limit, f"last {done} {age:.1f} s ago")
 
@@ -70,8 +71,8 @@ def _models(front_end: FrontEnd) -> Sequence[Check]:
 
 
 def _model(directory: Directory, name: str, now: float) -> Check:
-    """Gone is trouble for a while. A model that was taken out of service would else be missed for ever; but a front
-    end without any live model cannot help anybody, so there it stays trouble."""
+    """A model that is gone is a failure for a while only, else one that was taken out of service would be so for ever.
+    But a front end without any live model can compute nothing, so there it stays a failure."""
     status = directory.listed[name].status
     away = now - directory.missing_since.get(name, now)
     is_missed = away < MISSED or not directory.served

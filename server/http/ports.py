@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, start_http_se
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from server.front_end import FrontEnd
-from server.metrics import Page
+from server.metrics import FrontEndCollector
 from server.settings import ServerSettings
 from server.version import jitney_version
 
@@ -32,7 +32,7 @@ def listening(settings: ServerSettings) -> Iterator[socket.socket]:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         with _explained(settings.host, settings.port, "--port"):
             listener.bind((settings.host, settings.port))
-            listener.listen(BACKLOG)  # here, not later: only this shows that somebody else listens there already
+            listener.listen(BACKLOG)  # here and not in uvicorn: only this fails where another process listens already
         yield listener
 
 
@@ -44,7 +44,7 @@ def metrics_served(front_end: FrontEnd) -> Iterator[None]:
         yield
         return
     with _explained(host, port, "--metrics-port (0 switches it off)"):
-        server, thread = start_http_server(port, host, registry(front_end))
+        server, thread = start_http_server(port, host, collectors(front_end))
     try:
         yield
     finally:
@@ -53,16 +53,16 @@ def metrics_served(front_end: FrontEnd) -> Iterator[None]:
         thread.join()
 
 
-def registry(front_end: FrontEnd) -> CollectorRegistry:
+def collectors(front_end: FrontEnd) -> CollectorRegistry:
     """What this front end counts, and what its process costs."""
     found = CollectorRegistry()
-    found.register(Page(front_end.metrics, jitney_version(), lambda: momentary(front_end)))
+    found.register(FrontEndCollector(front_end.metrics, jitney_version(), lambda: current(front_end)))
     ProcessCollector(registry=found)
     return found
 
 
-def momentary(front_end: FrontEnd) -> Iterator[Metric]:
-    """What is so at this moment."""
+def current(front_end: FrontEnd) -> Iterator[Metric]:
+    """What is read when it is asked for, and not counted."""
     pending, is_up = front_end.pending, not front_end.tasks.breaker.is_open
     yield GaugeMetricFamily("jitney_requests_waiting", "Requests that wait for outcomes", len(pending))
     held = front_end.bytes_in_hand.held

@@ -27,6 +27,6 @@ class Stages:
 
 
 def stages(timing: Timing, elapsed: float) -> Stages:
-    """The stages of a job that took `elapsed` seconds from the door and back to it."""
+    """The stages of a job whose outcome came `elapsed` seconds after it was admitted."""
     back = max(0.0, elapsed - timing.queue - timing.window - timing.compute)
     return Stages(timing.queue, timing.window, timing.compute, back, timing.batch_size)

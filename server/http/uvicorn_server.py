@@ -1,4 +1,4 @@
-"""uvicorn, ended the way a fleet wants it: unready at once, closed a little later, and with exit status 0."""
+"""uvicorn with our own way to end: at SIGTERM unready at once, closed a little later, exit status 0."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def uvicorn_config(
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # nobody here reads the client's address
+        proxy_headers=False,  # nothing here reads the client's address
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=int(settings.max_timeout) + GRACE,
     )
@@ -56,7 +56,7 @@ class Server(uvicorn.Server):
         log.info("listening", addresses=addresses)
 
     def give_up(self, reason: Exception) -> None:
-        """Stop: there is no use in going on."""
+        """Stop, for this reason."""
         self.reason = self.reason or reason
         self._close()
 
@@ -73,7 +73,7 @@ class Server(uvicorn.Server):
             loop.remove_signal_handler(signal.SIGINT)
 
     def drain(self) -> None:
-        """Unready from now on; the port closes a little later, when nobody is sent here any more."""
+        """Unready from now on. The port closes a little later, when balancers send nobody here any more."""
         if self._front_end.is_draining:
             self.stop()
             return
@@ -83,7 +83,7 @@ class Server(uvicorn.Server):
         asyncio.get_running_loop().call_later(seconds, self._close)
 
     def stop(self) -> None:
-        """Close the port now and finish what is pending; told once more, do not even wait for that."""
+        """Close the port now and finish what is pending; called once more, do not wait for that."""
         self.force_exit = self.should_exit
         self._close()
 

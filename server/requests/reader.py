@@ -17,12 +17,12 @@ from server.requests.pending import PendingRequests
 log = structlog.get_logger("server.requests.reader")
 
 BLOCK = 1.0  # seconds a read waits for outcomes
-# What was read before is not known: frames may wait whose bell a lost connection has answered, so do not block.
+# Nothing is known of earlier reads. Frames may wait whose bell was taken by a lost connection, so do not block for one.
 UNKNOWN = Frames(more=True)
 
 
 class Reader:
-    """Never ends. After any error it names no frame as handled: frames are read again, so no outcome is lost."""
+    """Never ends. After an error it reports no frame as handled: frames are read again, so no outcome is lost."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Reader:
                 last = await self.read(broker, last)
             except BrokerError as error:
                 last = UNKNOWN
-                await self._rest(error)
+                await self._pause(error)
 
     async def read(self, broker: FrontEndBroker, last: Frames) -> Frames:
         """One read, which also says that the last one was handled. Raises `BrokerError`."""
@@ -57,10 +57,10 @@ class Reader:
         self.succeeded = self.ticked
         self._pending.settle(frames.outcomes)
         self._backoff.reset()
-        await asyncio.sleep(0)  # those who were just answered go first; the next read can wait
+        await asyncio.sleep(0)  # the requests that were just answered go on before the next read
         return frames
 
-    async def _rest(self, error: BrokerError) -> None:
+    async def _pause(self, error: BrokerError) -> None:
         if not self._backoff.errors:
             log.warning("broker lost", task="reader", reason=str(diagnose(error, self._address)))
         await self._sleep(self._backoff.pause())

@@ -1,4 +1,4 @@
-"""The task that admits: all requests that gathered while the last trip was away go in the next one."""
+"""The task that admits: all requests that gathered during one trip to the broker go in the next one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from server.requests.refusals import refusal
 
 log = structlog.get_logger("server.requests.writer")
 
-PAUSES = (0.05, 0.1, 0.2, 0.4)  # seconds between the repetitions of a trip that got no answer
-BRIEF = 1.0  # seconds; an outage that is not over by then is told to those who wait
+PAUSES = (0.05, 0.1, 0.2, 0.4)  # seconds before each repetition of a trip that got no reply
+BRIEF = 1.0  # seconds; an outage that lasts longer is told to those who wait
 
 
 class Writer:
@@ -39,7 +39,7 @@ class Writer:
         self._sequence = 0
         self._full_since: float | None = None
         self.ticked = clock()  # when the last trip began
-        self.is_away = False
+        self.is_busy = False  # a trip is under way
 
     async def run(self, broker: FrontEndBroker) -> None:
         """Trip after trip, for ever."""
@@ -47,11 +47,11 @@ class Writer:
             await self._outbox.filled()
             admissions, cancelled = self._outbox.take(self._clock())
             if admissions or cancelled:
-                self.ticked, self.is_away = self._clock(), True
+                self.ticked, self.is_busy = self._clock(), True
                 try:
                     await self._deliver(broker, admissions, cancelled)
                 finally:
-                    self.is_away = False
+                    self.is_busy = False
 
     async def _deliver(
         self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
@@ -82,31 +82,31 @@ class Writer:
             admission.request.may_be_queued = True
         began = self._clock()
         try:
-            return await self._ask(broker, admissions, cancelled)
+            return await self._try(broker, admissions, cancelled)
         except BrokerUnavailable:
-            return await self._ask_again(broker, admissions, cancelled, began)
+            return await self._repeat(broker, admissions, cancelled, began)
 
-    async def _ask_again(
+    async def _repeat(
         self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float], began: float
     ) -> Sequence[Verdict]:
         pauses = list(PAUSES)
         while True:
-            is_last = self._clock() - began > BRIEF  # a link that was dead: a new one is well, or the broker is away
+            is_last = self._clock() - began > BRIEF  # on a dead connection: a new one works, or the broker is away
             if not is_last:
                 await self._sleep(pauses.pop(0))
             try:
-                return await self._ask(broker, admissions, cancelled)
+                return await self._try(broker, admissions, cancelled)
             except BrokerFull as error:
-                # A server says so before it looks whether it took these jobs: they may be queued, and are cancelled.
+                # A full server says so before it looks at the sequence: the first try may have queued these jobs.
                 raise BrokerUnavailable("the broker's answer was lost, and its memory is spent") from error
             except BrokerUnavailable:
                 if is_last or not pauses:
                     raise
 
-    async def _ask(
+    async def _try(
         self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
     ) -> Sequence[Verdict]:
-        # Counted anew each time: a trip that was lost takes seconds, and no job may outlive the one who waits for it.
+        # `message` counts the time left anew each time: a lost trip takes seconds, and no job may outlive its request.
         now = self._clock()
         return await broker.admit(self._sequence, [admission.message(now) for admission in admissions], cancelled)
 
@@ -132,7 +132,7 @@ class Writer:
     async def _deliver_each(
         self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
     ) -> None:
-        """Some admission cannot travel: alone each harms nobody else."""
+        """One of them cannot be packed. In a trip of its own each fails alone."""
         log.exception("admission failed", requests=len(admissions))
         if len(admissions) == 1:
             admissions[0].refuse(Problem("internal", INTERNAL_DETAIL))

@@ -38,7 +38,7 @@ from server.fleet.discovery import PERIOD
 from server.front_end import FrontEnd
 from server.settings import ServerSettings
 
-discovery.GRACE = 2.0  # seconds: the one look waits for its codecs also where the machine is busy
+discovery.CODEC_WAIT = 2.0  # seconds: the one look waits for its codecs also where the machine is busy
 
 TIMING = Timing(queue=0.003, window=0.001, compute=0.0214, batch_size=17)
 

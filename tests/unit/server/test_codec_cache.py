@@ -54,7 +54,7 @@ class Shelf:
         """What is ready once all that is wanted now is done with."""
         self.clock.tick(after)
         self.codec_cache.want(cards)
-        await self.codec_cache.settle(5.0)
+        await self.codec_cache.wait_until_ready(5.0)
         return set(self.codec_cache.codecs)
 
 
@@ -173,13 +173,13 @@ async def test_a_file_that_does_not_come_holds_up_no_look():
     broker = Slow(files={LARGE_SHA: LARGE})
     async with shelf(Maker(), broker) as here:
         here.codec_cache.want([LARGE_CARD])
-        await here.codec_cache.settle(0.01)
+        await here.codec_cache.wait_until_ready(0.01)
         here.codec_cache.want([LARGE_CARD])
-        await here.codec_cache.settle(0.01)
+        await here.codec_cache.wait_until_ready(0.01)
 
         assert (here.codec_cache.codecs, broker.asked) == ({}, [(LARGE_SHA, 0)])
         broker.open.set()
-        await here.codec_cache.settle(5.0)
+        await here.codec_cache.wait_until_ready(5.0)
         assert set(here.codec_cache.codecs) == {"large@r1"}
 
 

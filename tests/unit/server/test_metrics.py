@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from broker.messages import FailureCode, Result, Verdict
-from server.http.ports import registry
+from server.http.ports import collectors
 from server.metrics import BUCKETS, Histogram
 from tests.unit.server.stand_in import ScriptedBroker, running
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 def samples(jitney):
     """Every sample by its name and labels, as a scrape would see it."""
-    lines = generate_latest(registry(jitney.front_end)).decode().splitlines()
+    lines = generate_latest(collectors(jitney.front_end)).decode().splitlines()
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
 

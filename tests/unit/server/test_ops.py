@@ -104,7 +104,7 @@ async def test_a_front_end_whose_tasks_stand_still_is_not_alive(clock, seconds):
 
 async def test_a_trip_that_never_comes_back_ends_the_process(clock):
     async with running(clock=clock) as jitney:
-        jitney.front_end.tasks.writer.is_away = True
+        jitney.front_end.tasks.writer.is_busy = True
         jitney.front_end.tasks.writer.ticked = clock() - 16.0
 
         assert await health(jitney, "/livez") == (503, "failed")
@@ -120,14 +120,14 @@ async def test_a_writer_without_work_is_no_trouble(clock):
 async def test_a_writer_is_away_only_while_its_trip_is():
     class Watching(ScriptedBroker):
         async def admit(self, sequence, requests, cancelled):
-            away.append(jitney.front_end.tasks.writer.is_away)
+            away.append(jitney.front_end.tasks.writer.is_busy)
             return await super().admit(sequence, requests, cancelled)
 
     away = []
     async with running(Watching()) as jitney:
         await jitney.ask("life")
 
-        assert (away, jitney.front_end.tasks.writer.is_away) == ([True], False)
+        assert (away, jitney.front_end.tasks.writer.is_busy) == ([True], False)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from broker.common.logs import configure_logging
 from broker.errors import BrokerUnfit
 from broker.settings import parser_for, pick
 from server.__main__ import main
-from server.fleet.defaults import parse
+from server.fleet.defaults import parse_defaults
 from server.http.ports import PortTaken, listening, metrics_served
 from server.http.uvicorn_server import Server, uvicorn_config
 from server.settings import ServerSettings
@@ -72,7 +72,7 @@ def test_settings_that_cannot_be_meant_are_refused(flags, complaint, capsys):
 
 @pytest.mark.parametrize("text", ["embedding=a,translation=b", " embedding = a , translation = b ,", ""])
 def test_default_models_are_read_by_task(text):
-    assert parse(text) == ({"embedding": "a", "translation": "b"} if text else {})
+    assert parse_defaults(text) == ({"embedding": "a", "translation": "b"} if text else {})
 
 
 @pytest.mark.parametrize(
