@@ -40,7 +40,7 @@ class Inference:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         settings, context = self._front_end.settings, scope["context"]
         context.refuse = self._dialect.refuse
-        headers = dict(scope["headers"])
+        headers = context.headers
         seconds = time_limit(headers, settings.default_timeout, settings.max_timeout)
         with self._front_end.bytes_in_hand.hold() as held:
             with self._front_end.deadlines.over(receive, context.started, seconds) as deadline:
@@ -87,13 +87,13 @@ class Inference:
         self, call: Call, records: Sequence[Record], deadline: float, lane: Lane, scope: Scope, work: Work
     ) -> Stages | None:
         """Every record then has its outputs or its problem. Returns where the time went; None: nothing was computed."""
-        pending, clock = self._front_end.pending, self._front_end.clock
+        pending, clock, context = self._front_end.pending, self._front_end.clock, scope["context"]
         started = clock()
-        with pending.expect(call.served, records, call.options, deadline, lane, work) as request:
+        with pending.expect(call.served, records, call.options, deadline, lane, work, context.meta) as request:
             pending.admit(request)
             await request
         if request.generation:
-            scope["context"].model = _who_answered(call, records, request.served)
+            context.model = _who_answered(call, records, request.served)
         if request.timing is None:
             return None
         spent = stages(request.timing, clock() - started)

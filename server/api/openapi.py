@@ -123,7 +123,11 @@ def _client_headers(settings: ServerSettings) -> Sequence[tuple[str, str, Json]]
             "an id of your own, echoed and logged: up to 128 of letters, digits and ._:/+=@-; another is replaced",
             {"type": "string"},
         ),
-        ("traceparent", "W3C Trace Context: its trace id is logged beside the request's", {"type": "string"}),
+        (
+            "traceparent",
+            "W3C Trace Context: its trace id is logged beside the request's, and it goes with the jobs",
+            {"type": "string"},
+        ),
     )
 
 

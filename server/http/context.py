@@ -1,4 +1,4 @@
-"""One HTTP request from outside: its id, its clock, and the outermost layer that every one passes."""
+"""What is known of an HTTP request before it is read, and the outermost layer that gives it that: id, clock, trace."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ import structlog
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from broker.messages import NO_META
 from server.errors import INTERNAL_DETAIL, ClientGone, Problem, Refusal, headers, refusal
 from server.front_end import FrontEnd
 from server.ids import Ids
 
 log = structlog.get_logger("server")
 
-TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")  # W3C Trace Context
+# W3C Trace Context. Of a version after 00, which may be longer, the part is used that 00 has as well.
+TRACEPARENT = re.compile(
+    rb"(?:00(?!.{54})|(?!00|ff)[0-9a-f]{2})(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(?:-.*)?"
+)
+TRACE_ID = slice(3, 35)  # of a traceparent
+ANONYMOUS = "anonymous"  # the caller whose request came without a key
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 CLIENT_GONE = 499  # no answer was sent: nobody was there; only metrics see this status
@@ -25,13 +31,24 @@ UNMATCHED = "unmatched"  # never the raw path: anyone could make it a label
 class RequestContext:
     """What the layers within know of a request, under `scope["context"]`."""
 
-    __slots__ = ("model", "refuse", "request_id", "started")
+    __slots__ = ("caller", "headers", "model", "refuse", "request_id", "started", "trace")
 
-    def __init__(self, request_id: bytes, started: float) -> None:
+    def __init__(self, request_id: bytes, started: float, headers: Mapping[bytes, bytes]) -> None:
         self.request_id = request_id
         self.started = started  # seconds, our own clock
+        self.headers = headers  # of a name that comes twice the last
+        self.trace = _trace(headers)  # its traceparent; empty where there is none, or none that can be read
+        self.caller = ANONYMOUS
         self.model = b""  # name@revision, once one was chosen
         self.refuse: Callable[[Problem, str], Refusal] = refusal  # a dialect's own, once the route is known
+
+    @property
+    def meta(self) -> Mapping[str, str]:
+        """What goes with its jobs to whoever computes them. Nearly always nothing, and that is one map for all."""
+        if not self.trace and self.caller == ANONYMOUS:
+            return NO_META
+        known = {"traceparent": self.trace, "caller": "" if self.caller == ANONYMOUS else self.caller}
+        return {name: value for name, value in known.items() if value}
 
     def refused(self, problem: Problem, further: Mapping[str, str] | None = None) -> Response:
         """What is sent in place of a result, with further headers than those of the problem."""
@@ -82,7 +99,8 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope["context"] = context = RequestContext(self._request_id(scope), self._clock())
+        headers = dict(scope["headers"])
+        scope["context"] = context = RequestContext(self._request_id(scope, headers), self._clock(), headers)
         # While draining, clients are asked to open their next connection elsewhere: this one will be closed on them.
         outgoing = Outgoing(send, context, is_last=self._front_end.is_draining)
         try:
@@ -96,13 +114,12 @@ class RequestMiddleware:
             method = scope["method"] if scope["method"] in METHODS else "OTHER"
             self._metrics.answered(route_of(scope), method, outgoing.status, self._clock() - context.started)
 
-    def _request_id(self, scope: Scope) -> bytes:
-        """The client's id if it is a plain one, else a new one."""
-        for name, value in scope["headers"]:
-            if name == b"x-request-id":
-                if REQUEST_ID.fullmatch(value):
-                    return bytes(value)
-                break
+    def _request_id(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bytes:
+        """The client's id if it is a plain one (the first of several), else a new one."""
+        if b"x-request-id" in headers:
+            sent: bytes = next(value for name, value in scope["headers"] if name == b"x-request-id")
+            if REQUEST_ID.fullmatch(sent):
+                return sent
         return self._ids.take().encode("ascii")
 
     async def _apologise(self, scope: Scope, receive: Receive, outgoing: Outgoing) -> None:
@@ -118,7 +135,17 @@ def route_of(scope: Scope) -> str:
 
 
 def identity(scope: Scope) -> dict[str, str]:
-    """What names a request in the log: its id, and the trace it belongs to if its client said so."""
-    found = {"request_id": scope["context"].request_id.decode("ascii")}
-    traced = TRACEPARENT.fullmatch(dict(scope["headers"]).get(b"traceparent", b""))
-    return found | {"trace_id": traced[1].decode("ascii")} if traced else found
+    """What names a request in the log: its id, the trace it belongs to if its client said so, and a caller's name."""
+    context: RequestContext = scope["context"]
+    found = {"request_id": context.request_id.decode("ascii")}
+    if context.trace:
+        found["trace_id"] = context.trace[TRACE_ID]
+    if context.caller != ANONYMOUS:
+        found["caller"] = context.caller
+    return found
+
+
+def _trace(headers: Mapping[bytes, bytes]) -> str:
+    sent = headers.get(b"traceparent")
+    read = TRACEPARENT.fullmatch(sent) if sent is not None else None
+    return f"00{read[1].decode('ascii')}" if read else ""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from broker.messages import RECORD, REQUEST, Cancel, Failure, Job, Lane, Outcome, job_id_of
+from broker.messages import NO_META, RECORD, REQUEST, Cancel, Failure, Job, Lane, Outcome, job_id_of
 from server.codecs.work import Work
 from server.errors import Problem, problem_of
 from server.fleet.directory import Served
@@ -46,9 +46,10 @@ class PendingRequests:
         deadline: float,
         lane: Lane = Lane.INTERACTIVE,
         work: Work | None = None,
+        meta: Mapping[str, str] = NO_META,
     ) -> PendingRequest:
         """Register whoever waits for these records, until the `with` of the request ends."""
-        request = PendingRequest(served, records, options, deadline, lane, self._forget, work or Work())
+        request = PendingRequest(served, records, options, deadline, lane, self._forget, work or Work(), meta)
         self.register(request, records)
         self._requests[request] = None
         request.count_down(0)  # there may be no job: empty texts need none
@@ -98,7 +99,7 @@ class PendingRequests:
     def push(self, request: PendingRequest) -> None:
         """Put the jobs that are still expected into the outbox."""
         jobs = [
-            Job(id=job, front_end=self._front_end, input=piece.input, cost=piece.cost)
+            Job(id=job, front_end=self._front_end, input=piece.input, cost=piece.cost, meta=request.meta)
             for record in request.records
             for job, piece in zip(record.job_ids, record.plan.pieces, strict=True)
             if job in self._expected

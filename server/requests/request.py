@@ -48,6 +48,7 @@ class PendingRequest:
         "lane",
         "left",
         "may_be_queued",
+        "meta",
         "options",
         "records",
         "served",
@@ -65,6 +66,7 @@ class PendingRequest:
         lane: Lane,
         forget: Callable[[PendingRequest], None],
         work: Work,
+        meta: Mapping[str, str],
     ) -> None:
         self.served = served
         self.records = records
@@ -78,6 +80,7 @@ class PendingRequest:
         self.withdrawn: dict[Record, int] = {}  # jobs of records that are being encoded anew
         self.timing: Timing | None = None  # of the job that took longest
         self.work = work
+        self.meta = meta  # travels with its jobs, untouched
         self._forget = forget
         self._arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
