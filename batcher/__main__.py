@@ -37,7 +37,9 @@ from broker.common.logs import configure_logging
 from broker.common.masking import masked
 from broker.common.output import never_fail
 from broker.common.throttled_log import ThrottledLog
+from broker.common.version import jitney_version
 from broker.errors import BrokerError, BrokerUnfit
+from broker.keys import PROTOCOL
 from broker.messages import Limits, ModelCard, Presence
 from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart, connect_starter
 from broker.settings import BrokerSettings, parser_for, pick
@@ -161,7 +163,7 @@ async def _run(
     stopping: asyncio.Event,
 ) -> int:
     batcher = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    limits, metrics = settings.limits(), _serve_metrics(card.name, settings)
+    software, limits, metrics = jitney_version(), settings.limits(), _serve_metrics(card.name, settings)
     starter = connect_starter(broker.redis_url, broker.namespace)
     serve = Loop if model.in_flight is None else InFlightLoop
     loop = serve(link, engine, limits, batcher=batcher, vitals=vitals, metrics=metrics, tell_start=starter.start)
@@ -176,6 +178,8 @@ async def _run(
             room_tokens=loop.limits.max_batch_tokens,
             cost=loop.cost,
             host=socket.gethostname(),
+            protocol=PROTOCOL,
+            software=software,
         )
 
     with Heartbeat(

@@ -28,8 +28,15 @@ from broker.messages import (
 )
 
 NEVER = 1e9  # seconds
+FRAME_TTL = 660.0  # seconds that frames wait for a front end that is away: longer than any caller may wait
+POISON_AFTER = 3  # crashes, then a job is set aside
+DEAD_KEPT = 1_000  # dead letters of a model, the newest
+MOST_ASKED = 3  # times that asking again extends a lease
+BULK_SHARE = 8  # one in so many jobs and tokens of a batch is for bulk that has waited
 CHUNK = 1 << 17  # bytes of a file that travel at once: a third of a second at 3 Mbit/s
 MAX_ARTIFACT = 1 << 28  # bytes of a file: front ends hold it in memory
+ARTIFACT_TTL = 600.0  # seconds of silence after which a file is forgotten
+PRUNED_AFTER = 30.0  # seconds of silence after which a batcher and its card are forgotten
 PRESENCE_TTL = 5.0  # seconds of silence after which front ends count on a batcher no more
 
 

@@ -165,6 +165,8 @@ class Presence:
     room_tokens: int = 0  # tokens it takes in a batch
     cost: float = 0.0  # tokens that a job has had lately, on average; 0.0 while it had none
     host: str = ""
+    protocol: int = 0  # 0: it does not say
+    software: str = ""  # which Jitney it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,9 @@ import msgpack
 from broker.body import pack, unpack
 from broker.errors import WireError
 from broker.fields import is_count, is_table_of_texts, is_text, misfits
+from broker.header import KIND, MAX_ATTEMPTS, MAX_COST, PLACES, TEMPLATE, VERSION, WIDTHS
+from broker.header import SIZE as HEADER
+from broker.keys import PROTOCOL
 from broker.messages import (
     NO_META,
     Failure,
@@ -28,24 +31,16 @@ from broker.messages import (
     Timing,
 )
 
-VERSION = b"1"
-KIND_SYNC = b"s"  # room for asynchronous jobs, and for bodies by reference
-LANES = {Lane.INTERACTIVE: b"i", Lane.BULK: b"b"}
-LANE_OF = {mark: lane for lane, mark in LANES.items()}
-
-# The header, in ASCII. scripts/ read the same positions by string.sub, counted from 1.
-#   0 version(1)  1 kind(1)  2 lane(1)  3 attempts(1)  4 cost(7)  11 admitted ms(13)  24 deadline ms(13)
-#  37 front end(16)  53 id(32)  85 body
-HEADER = 85
+LANES = {Lane.INTERACTIVE: "i", Lane.BULK: "b"}
+LANE_OF = {letter: lane for lane, letter in LANES.items()}
+OURS = (VERSION + KIND).encode()  # how each of our jobs begins
+DIGITS = slice(PLACES["attempts"].start, PLACES["deadline"].stop)
+_, _, LANE, ATTEMPTS, COST, ADMITTED, DEADLINE, FRONT_END, ID = PLACES.values()
 ONLY_INPUT = b"\x81\xa5input"  # msgpack: a map of one entry, and its name
-MAX_COST = 9_999_999
 
-FRAME_RESULTS = b"O"  # each output is packed by itself
-FRAME_RESULTS_BEFORE = b"R"  # of batchers of the version before: outputs stand in their rows as they are
-FRAME_FAILURES = b"F"
-FRAME_POISON = b"P"  # written by scripts: ids of 32 characters, one after another
-ID_WIDTH = 32
-STAMP = 13  # digits of a time in ms, in front of cards and presences in the registry
+FRAME_RESULTS = b"%dO" % PROTOCOL  # each output is packed by itself
+FRAME_FAILURES = b"%dF" % PROTOCOL
+FRAME_POISON = b"%dP" % PROTOCOL  # written by scripts: ids, one after another
 PLAIN = re.compile(r"[a-z0-9._-]+@[A-Za-z0-9._-]+")  # a card's key
 UNREADABLE = "the outcome of this input could not be read"
 TIMES = tuple(field.name for field in fields(Timing))
@@ -57,12 +52,10 @@ AnyDataclass = TypeVar("AnyDataclass")
 
 def encode_job(job: Job) -> bytes:
     """Header and body of one job; times become whole milliseconds."""
-    cost = min(max(job.cost, 0), MAX_COST)
-    header = (
-        f"{cost:07d}{int(job.admitted * 1000):013d}{int(job.deadline * 1000):013d}{job.front_end:<16.16}{job.id:<32.32}"
-    )
-    marks = VERSION + KIND_SYNC + LANES[job.lane] + b"%d" % min(job.attempts, 9)
-    return marks + header.encode("ascii") + _body_of(job)
+    cost, attempts = min(max(job.cost, 0), MAX_COST), min(job.attempts, MAX_ATTEMPTS)
+    times = (job.admitted * 1000, job.deadline * 1000)
+    header = TEMPLATE % (VERSION, KIND, LANES[job.lane], attempts, cost, *times, job.front_end, job.id)
+    return header.encode("ascii") + _body_of(job)
 
 
 def _body_of(job: Job) -> bytes:
@@ -73,38 +66,34 @@ def _body_of(job: Job) -> bytes:
 
 
 def decode_job(data: bytes) -> Job:
-    """The job in these bytes. Raises `WireError` for anything else."""
+    """The job in these bytes. Raises `WireError` for anything else: also for a job of another version or kind."""
     # Digits and nothing else, as scripts read them: int() takes signs, blanks and underscores too.
-    if len(data) <= HEADER or data[:1] != VERSION or not data[3:37].isdigit():
+    if len(data) <= HEADER or not data.startswith(OURS) or not data[DIGITS].isdigit():
         raise WireError
     try:
-        body = unpack(data[HEADER:])
-        meta = body.get("meta", NO_META)
-        if meta is not NO_META and not is_table_of_texts(meta):
-            raise WireError
+        header, body = data[:HEADER].decode("ascii"), unpack(data[HEADER:])
         return Job(
-            lane=LANE_OF[data[2:3]],
-            attempts=int(data[3:4]),
-            cost=int(data[4:11]),
-            admitted=int(data[11:24]) / 1000,
-            deadline=int(data[24:37]) / 1000,
-            front_end=data[37:53].decode("ascii").rstrip(),
-            id=data[53:85].decode("ascii").rstrip(),
+            lane=LANE_OF[header[LANE]],
+            attempts=int(header[ATTEMPTS]),
+            cost=int(header[COST]),
+            admitted=int(header[ADMITTED]) / 1000,
+            deadline=int(header[DEADLINE]) / 1000,
+            front_end=header[FRONT_END].rstrip(),
+            id=header[ID].rstrip(),
             input=body["input"],
-            meta=meta,
+            meta=_meta_in(body),
         )
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise WireError from error
 
 
-def job_id(data: bytes) -> str:
-    """The id in a job's header, readable even where the body is not."""
-    return data[53:85].decode("ascii", "replace").rstrip()
-
-
-def front_end_of(data: bytes) -> str:
-    """Who waits for this job, readable even where the body is not."""
-    return data[37:53].decode("ascii", "replace").rstrip()
+def _meta_in(body: Mapping[str, Any]) -> Mapping[str, str]:
+    if "meta" not in body:
+        return NO_META
+    if not is_table_of_texts(body["meta"]):
+        raise ValueError
+    meta: Mapping[str, str] = body["meta"]
+    return meta
 
 
 def encode_results(results: Sequence[Result]) -> bytes:
@@ -129,13 +118,13 @@ def encode_result(result: Result) -> bytes:
 def frame_of(rows: Sequence[bytes]) -> bytes:
     """One frame of results that are rows already."""
     header: bytes = msgpack.Packer().pack_array_header(len(rows))
-    return b"".join((VERSION, FRAME_RESULTS, header, *rows))
+    return b"".join((FRAME_RESULTS, header, *rows))
 
 
 def encode_failures(failures: Sequence[Failure]) -> bytes:
     """One frame: failures that share a front end."""
     rows = [{"id": failure.job_id, "code": failure.code.value, "message": failure.message} for failure in failures]
-    return VERSION + FRAME_FAILURES + pack(rows)
+    return FRAME_FAILURES + pack(rows)
 
 
 def decode_frame(data: bytes, on_loss: Callable[[str], None] = lambda job_id: None) -> list[Outcome]:
@@ -144,8 +133,8 @@ def decode_frame(data: bytes, on_loss: Callable[[str], None] = lambda job_id: No
     A row that cannot be read costs itself alone: its job has failed, and `on_loss` is told its id; one without an id is
     left out, and `on_loss` is told an empty one.
     """
-    kind = data[1:2]
-    if data[:1] != VERSION or kind not in (*READERS, FRAME_POISON):
+    kind = data[:2]
+    if kind not in (*READERS, FRAME_POISON):
         raise WireError
     try:
         if kind == FRAME_POISON:
@@ -176,17 +165,12 @@ def _outcome(row: Any, read: Callable[[str, Any], Outcome], on_loss: Callable[[s
 
 
 def _result(id: str, row: dict[str, Any]) -> Result:
-    row["output"] = unpack(row["output"])
-    return _result_before(id, row)
-
-
-def _result_before(id: str, row: dict[str, Any]) -> Result:
     timing = Timing(**{name: row[name] for name in TIMES if name in row})
     # Whoever waits adds these up; their sum is finite only where all of them are numbers, and finite.
     total = timing.queue + timing.window + timing.compute
     if not (is_count(timing.batch_size) and isfinite(total)):
         raise ValueError
-    return Result(job_id=id, output=row["output"], timing=timing)
+    return Result(job_id=id, output=unpack(row["output"]), timing=timing)
 
 
 def _failure(id: str, row: dict[str, Any]) -> Failure:
@@ -200,14 +184,14 @@ def _failure(id: str, row: dict[str, Any]) -> Failure:
 
 READERS: dict[bytes, Callable[[str, Any], Outcome]] = {
     FRAME_RESULTS: _result,
-    FRAME_RESULTS_BEFORE: _result_before,
     FRAME_FAILURES: _failure,
 }
 
 
 def _poisoned(ids: str) -> list[Outcome]:
-    starts = range(0, len(ids), ID_WIDTH)
-    return [Failure(job_id=ids[at : at + ID_WIDTH], code=FailureCode.POISON, message=POISON_MESSAGE) for at in starts]
+    width = WIDTHS["id"]
+    starts = range(0, len(ids), width)
+    return [Failure(job_id=ids[at : at + width], code=FailureCode.POISON, message=POISON_MESSAGE) for at in starts]
 
 
 def encode_card(card: ModelCard) -> bytes:

@@ -19,8 +19,8 @@ from batcher.policy.budget import TokenBudget
 from batcher.policy.packing import fill, pack, padded
 from batcher.policy.pass_cost import PassCost
 from batcher.serving.lost_device import refuse_lost
+from broker.header import MAX_COST
 from broker.messages import Job
-from broker.wire import MAX_COST
 
 log = structlog.get_logger(__name__)
 

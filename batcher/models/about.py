@@ -9,7 +9,7 @@ from batcher.models.contract import About
 from batcher.models.errors import ModelSpecError
 from batcher.models.files.tokenizer_files import check_pieces, read_tokenizer, read_vocabulary
 from broker.body import obstacle
-from broker.wire import MAX_COST
+from broker.header import MAX_COST
 
 FRAME = 2  # tokens of a translation's source that are no text: its language, its end
 

@@ -17,8 +17,9 @@ from broker.admin.overview import (
 )
 from broker.contract import PRESENCE_TTL
 from broker.errors import WireError
+from broker.header import STAMP, number, text
 from broker.messages import Lane, Limits, ModelCard
-from broker.wire import STAMP, decode_card, decode_limits, decode_presence, job_id, limits_entry, unknown_limits
+from broker.wire import decode_card, decode_limits, decode_presence, limits_entry, unknown_limits
 
 LAST_WRITES = ("aof_last_write_status", "rdb_last_bgsave_status")
 
@@ -53,7 +54,7 @@ def _primary(info: Mapping[str, Any]) -> str:
     return str(watched.get("address", "")) if isinstance(watched, Mapping) else ""
 
 
-def overview(answer: Sequence[Any], *, is_complete: bool) -> Overview:
+def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Sequence[int] = ()) -> Overview:
     """Out of what LOOK returns."""
     now, epoch, cards, batchers, there_are, wrong, limits, *rows = answer
     now /= 1000
@@ -70,6 +71,7 @@ def overview(answer: Sequence[Any], *, is_complete: bool) -> Overview:
         wrong_type=[key.decode("utf-8", "replace") for key in wrong],
         bad_limits={name.decode("utf-8", "replace"): why for name, entry in limits if (why := _why_ignored(entry))},
         is_complete=is_complete,
+        other_protocols=other_protocols,
         left_out=there_are - len(rows),
     )
 
@@ -148,16 +150,12 @@ def letters(rows: Mapping[str, Sequence[Any]]) -> Letters:
 
 def _letter(model: str, header: bytes, size: int) -> Letter:
     """Garbage is a dead letter too: what cannot be read of it counts as zero."""
-
-    def number(first: int, last: int) -> int:
-        return int(header[first:last]) if header[first:last].isdigit() else 0
-
     return Letter(
         model=model,
-        job_id=job_id(header),
-        attempts=number(3, 4),
-        cost=number(4, 11),
-        admitted=number(11, 24) / 1000,
-        deadline=number(24, 37) / 1000,
+        job_id=text(header, "id"),
+        attempts=number(header, "attempts"),
+        cost=number(header, "cost"),
+        admitted=number(header, "admitted") / 1000,
+        deadline=number(header, "deadline") / 1000,
         size=size,
     )

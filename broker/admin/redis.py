@@ -11,8 +11,9 @@ from redis.exceptions import NoPermissionError
 
 from broker.admin.decoding import facts, letters, overview
 from broker.admin.overview import Facts, Letters, Overview
+from broker.admin.rights import SCRIPTS
 from broker.errors import BrokerError
-from broker.keys import Keys
+from broker.keys import PROTOCOL, Keys
 from broker.messages import ModelCard
 from broker.redis import scripts
 from broker.redis.connection import make_sync_client, translated
@@ -69,10 +70,12 @@ class RedisAdmin:
 
     def overview(self) -> Overview:
         """What there is, in one consistent picture."""
-        names, is_complete = self._scan(f"{self._keys.prefix}*", SCANS)
+        names, is_complete = self._scan(f"{self._keys.root}*", SCANS)
         models = dict.fromkeys(model for name in names if (model := self._model_of(name)))
+        protocols = {self._keys.protocol_of(name.decode("utf-8", "replace")) for name in names} - {PROTOCOL}
         args = [self._keys.prefix, LEASES_LOOKED_INTO, MODELS_SHOWN, *models]
-        return overview(scripts.LOOK.run_sync(self._client, [], args), is_complete=is_complete)
+        answer = scripts.LOOK.run_sync(self._client, [self._keys.epoch], args)
+        return overview(answer, is_complete=is_complete, other_protocols=sorted(protocols))
 
     def missing_artifacts(self, card: ModelCard) -> list[str]:
         """The names of its files that the broker does not hold."""
@@ -90,7 +93,7 @@ class RedisAdmin:
 
     def namespaces(self) -> list[str]:
         """Those that hold keys in this database; where there are very many keys, some may be missing."""
-        names, _ = self._scan(Keys("*").prefix + "*", SCANS)
+        names, _ = self._scan(Keys("*").root + "*", SCANS)
         return sorted({name.decode("utf-8", "replace").partition("{")[2].partition("}")[0] for name in names})
 
     def defaults(self) -> dict[str, str]:
@@ -121,7 +124,7 @@ class RedisAdmin:
         """
         with _no_is_an_answer():
             return self._checked(commands)[0]
-        return [place for place, (name, *_) in enumerate(commands) if name in ("eval", "evalsha")]
+        return [place for place, (name, *_) in enumerate(commands) if name in SCRIPTS]
 
     def unknown(self, commands: Sequence[Sequence[str]]) -> list[int]:
         """Which of these the server does not know, by their places: somebody has disabled or renamed them."""
@@ -131,7 +134,7 @@ class RedisAdmin:
 
     def _checked(self, commands: Sequence[Sequence[str]]) -> tuple[list[int], list[int]]:
         args = [word for command in commands for word in (str(len(command)), *command)]
-        denied, unknown = scripts.RIGHTS.run_sync(self._client, [], args)
+        denied, unknown = scripts.RIGHTS.run_sync(self._client, [self._keys.epoch], args)
         return denied, unknown
 
     def _scan(self, match: str, most: int | None = None) -> tuple[list[bytes], bool]:

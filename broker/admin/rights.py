@@ -28,15 +28,16 @@ class Right:
         """The command as it might be sent, to a key of this namespace."""
         name = self.command.split("|")
         key = f"{keys.prefix}{self.key}{'' if self.key in WHOLE else 'x'}"
-        if self.command in SCRIPTS:  # a script may do anything to the keys it names
-            return [*name, "x", "1", key] if self.key else [*name, "x", "0"]
+        if self.command in SCRIPTS:  # a script may do anything to the keys it names, one of `_ro` read them
+            return [*name, "x", "1", key]
         if not self.key:
             return name
         return [*name, key, *([key] if self.command in TWO_KEYS else [] if self.command in MANY_KEYS else ["1"])]
 
 
-SCRIPTS = ("eval", "evalsha")
+SCRIPTS = ("eval", "evalsha", "eval_ro", "evalsha_ro")
 RUN = "eval evalsha"
+LOOK = "eval_ro evalsha_ro"  # `jitney doctor` asks so for everybody's rights
 MANY_KEYS = ("del", "exists")  # another word would be another key
 TWO_KEYS = ("rename",)
 WHOLE = ("cards", "batchers", "defaults", "epoch")  # keys without an end of their own
@@ -44,7 +45,7 @@ CONNECTION = "ping info time"  # AUTH and HELLO are open to everybody
 
 TABLE: Mapping[Role, Mapping[str, str]] = {
     Role.FRONT_END: {
-        "": f"client|setname {CONNECTION} {RUN}",
+        "": f"client|setname {CONNECTION}",
         "admit:": f"get set {RUN}",
         "q:": f"llen rpush pttl pexpire {RUN}",
         "tokens:": f"get incrby del pttl pexpire {RUN}",
@@ -53,14 +54,14 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "reply:": "ltrim lrange",
         "bell:": "blpop",
         "cancel:": f"zadd zremrangebyrank pexpire del {RUN}",
-        "epoch": "set get",
+        "epoch": f"set get {LOOK}",
         "cards": "hgetall",
         "batchers": "hgetall",
         "defaults": "hgetall hsetnx hset",
         "artifact:": "exists getrange",
     },
     Role.BATCHER: {
-        "": f"client|setname {CONNECTION} {RUN} multi exec",
+        "": f"client|setname {CONNECTION} multi exec",
         "q:": f"llen lindex lrange ltrim lpush exists pttl pexpire {RUN}",
         "tokens:": f"get incrby decrby del pttl pexpire {RUN}",
         "suspect:": f"llen lrange ltrim lpush rpush pttl pexpire {RUN}",
@@ -72,21 +73,21 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "bell:": f"rpush del pexpire {RUN}",
         "dead:": f"llen rpush ltrim {RUN}",
         "cancel:": f"exists zmscore zremrangebyscore del {RUN}",
-        "epoch": f"set get {RUN}",
-        "cards": f"hsetnx hget hexists hgetall hdel {RUN}",
+        "epoch": f"set get {RUN} {LOOK}",
+        "cards": f"hset hget hexists hgetall hdel {RUN}",
         "batchers": f"hset hgetall hdel {RUN}",
         "limits:": f"hgetall {RUN}",
         "artifact:": f"set strlen setrange rename pexpire {RUN}",
     },
     Role.OPERATOR: {
-        "": f"{CONNECTION} {RUN} scan",
+        "": f"{CONNECTION} scan",
         "q:": "llen lindex",
         "tokens:": "get",
         "suspect:": "llen",
         "leases:": "zcard zrange",
         "lease:": "hlen hexists",
-        "dead:": f"llen lrange lrem {RUN}",
-        "epoch": "get",
+        "dead:": f"llen lrange lrem {RUN} {LOOK}",
+        "epoch": f"get {LOOK}",
         "cards": "hgetall",
         "batchers": "hgetall",
         "defaults": "hgetall hset",

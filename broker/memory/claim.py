@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from broker.contract import BULK_SHARE
 from broker.memory.store import Queue
 from broker.messages import Job, Lane, Limits
 from broker.trips import TRIP_BYTES
@@ -40,7 +41,7 @@ class Claiming:
 
     def _take_bulk_share(self, bulk: deque[Job]) -> None:
         if bulk and bulk[0].admitted <= self.bulk_since:
-            self._take(bulk, self._fits_share, max(1, self.limits.max_batch_size // 8))
+            self._take(bulk, self._fits_share, max(1, self.limits.max_batch_size // BULK_SHARE))
 
     def _fill(self, waiting: deque[Job], fits: Callable[[Job], bool]) -> None:
         if self.closed_by == "empty":
@@ -67,7 +68,8 @@ class Claiming:
         return self._tokens_with(job) <= self.limits.max_batch_tokens and self._bytes_with(job) <= TRIP_BYTES
 
     def _fits_share(self, job: Job) -> bool:
-        return self._tokens_with(job) <= self.limits.max_batch_tokens / 8 and self._bytes_with(job) <= TRIP_BYTES / 8
+        tokens, size = BULK_SHARE * self._tokens_with(job), BULK_SHARE * self._bytes_with(job)
+        return tokens <= self.limits.max_batch_tokens and size <= TRIP_BYTES
 
     def _bytes_with(self, job: Job) -> int:
         return self.bytes + len(encode_job(job))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from broker.contract import PRESENCE_TTL
+from broker.contract import ARTIFACT_TTL, BULK_SHARE, DEAD_KEPT, MOST_ASKED, POISON_AFTER, PRESENCE_TTL, PRUNED_AFTER
 from broker.errors import BrokerError
 from broker.messages import (
     RECORD,
@@ -30,10 +30,6 @@ from broker.messages import (
     Verdict,
 )
 from broker.wire import POISON_MESSAGE, encode_failures, encode_results
-
-DEAD_LETTERS = 1_000  # kept per model, the newest
-MOST_ASKED = 3  # times that asking again extends a lease
-MAX_ATTEMPTS = 3  # crashes, then a job is set aside
 
 
 class Token:
@@ -92,7 +88,7 @@ class Queue:
     lanes: dict[Lane, deque[Job]] = field(default_factory=lambda: {lane: deque() for lane in Lane})
     suspects: deque[Job] = field(default_factory=deque)
     leases: dict[str, Lease] = field(default_factory=dict)
-    dead: deque[DeadLetter] = field(default_factory=lambda: deque(maxlen=DEAD_LETTERS))
+    dead: deque[DeadLetter] = field(default_factory=lambda: deque(maxlen=DEAD_KEPT))
     wake: Token = field(default_factory=Token)
     marks: dict[str, float] = field(default_factory=dict)  # first digits of ids that are cancelled → when that was said
 
@@ -149,11 +145,11 @@ def cost_of(jobs: Iterable[Job]) -> int:
 
 def _ahead_of(lane: Lane, count: int, room: int, waiting: Mapping[Lane, int], held: int) -> int:
     interactive, bulk = waiting[Lane.INTERACTIVE], waiting[Lane.BULK]
-    # Seven parts of a batch are for interactive jobs, one for bulk.
+    rest = BULK_SHARE - 1  # seven parts of a batch are for interactive jobs, one for bulk
     if lane is Lane.INTERACTIVE:
-        bulk = min(bulk, interactive // 7)
+        bulk = min(bulk, interactive // rest)
     elif interactive and interactive >= room:
-        interactive = 7 * (bulk + count)
+        interactive = rest * (bulk + count)
     return interactive + bulk + held
 
 
@@ -165,8 +161,8 @@ class MemoryStore:
         clock: Callable[[], float],
         *,
         presence_ttl: float = PRESENCE_TTL,
-        pruned_after: float = 30.0,
-        artifact_ttl: float = 600.0,
+        pruned_after: float = PRUNED_AFTER,
+        artifact_ttl: float = ARTIFACT_TTL,
     ) -> None:
         self.clock = clock
         self.presence_ttl = presence_ttl  # seconds without a beat until front ends stop counting on a batcher
@@ -222,7 +218,7 @@ class MemoryStore:
     def crash(self, model: str, job: Job) -> DeadLetter | None:
         """One more attempt: a suspect, or after the third a dead letter whose caller is told."""
         job = replace(job, attempts=job.attempts + 1)
-        if job.attempts < MAX_ATTEMPTS:
+        if job.attempts < POISON_AFTER:
             self.queues[model].suspects.append(job)
             return None
         letter = DeadLetter(job_id=job.id, model=model)

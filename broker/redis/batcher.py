@@ -9,20 +9,18 @@ import redis.asyncio
 import structlog
 from redis.exceptions import NoScriptError
 
-from broker.contract import NEVER
+from broker.contract import DEAD_KEPT, FRAME_TTL, NEVER, POISON_AFTER, PRUNED_AFTER
 from broker.errors import BrokerFull, WireError
+from broker.header import number, text
 from broker.keys import Keys
 from broker.messages import Claim, DeadLetter, Depth, Failure, Finish, Job, Lane, Limits
 from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
 from broker.redis.finish import Publication
 from broker.trips import TRIP_BYTES
-from broker.wire import decode_job, encode_failures, encode_result, front_end_of, job_id
+from broker.wire import decode_job, encode_failures, encode_result
 
-FRAME_TTL = 660_000  # ms that frames wait for a front end that is away: longer than any caller may wait
-MAX_ATTEMPTS = 3
-DEAD_KEPT = 1_000
-PRUNED_AFTER = 30_000  # ms of silence
+FRAME_TTL_MS = int(1000 * FRAME_TTL)
 JOBS_A_CALL = 2_560  # in expired leases, after which RECLAIM takes no further one: ten full batches
 BYTES_A_CALL = 1 << 24  # the same in bytes
 BATCHES_REMEMBERED = 512  # an in-flight engine holds up to 256, of one job each
@@ -107,7 +105,7 @@ class RedisBatcher:
         now, left, suspects_left, closed_by, *found = answer
         if found:
             self._forget_old_batches()
-            self._addresses[batch] = {job_id(data): front_end_of(data) for data in found}
+            self._addresses[batch] = {text(data, "id"): text(data, "front_end") for data in found}
         jobs, spoiled = _decoded(found)
         return Claim(
             batch=batch,
@@ -167,14 +165,14 @@ class RedisBatcher:
         keys, args = self._leaving(landing, starts)
         with translated():
             async with self._client.pipeline(transaction=True) as pipe:
-                pipe.execute_command("EVALSHA", scripts.FINISH.sha, len(keys), *keys, *args)
+                pipe.execute_command(*scripts.FINISH.by_hash(keys, args))
                 for address, frames in landing.frames():
                     reply, bell = self._keys.reply(address), self._keys.bell(address)
                     pipe.rpush(reply, *frames)
-                    pipe.pexpire(reply, FRAME_TTL)
+                    pipe.pexpire(reply, FRAME_TTL_MS)
                     pipe.delete(bell)
                     pipe.rpush(bell, b"1")
-                    pipe.pexpire(bell, FRAME_TTL)
+                    pipe.pexpire(bell, FRAME_TTL_MS)
                 try:
                     await pipe.execute()
                 except NoScriptError:  # all else is done
@@ -227,7 +225,7 @@ class RedisBatcher:
         model = self._model
         keys = [*self._lists(), self._keys.leases(model), self._keys.dead(model), self._keys.cards, self._keys.batchers]
         keys += [self._keys.cancel(model), self._keys.held(model)]
-        args = [self._keys.prefix, MAX_ATTEMPTS, DEAD_KEPT, PRUNED_AFTER, JOBS_A_CALL, BYTES_A_CALL]
+        args = [self._keys.prefix, POISON_AFTER, DEAD_KEPT, int(1000 * PRUNED_AFTER), JOBS_A_CALL, BYTES_A_CALL]
         args.append(int(2000 * self._lease))
         dead = await scripts.RECLAIM.run(self._client, keys, args)
         return [DeadLetter(job_id=id.decode("ascii", "replace").rstrip(), model=model) for id in dead]
@@ -246,11 +244,10 @@ def _decoded(found: Sequence[bytes]) -> tuple[list[Job], list[str]]:
         try:
             jobs.append(decode_job(data))
         except WireError:
-            spoiled.append(job_id(data))
+            spoiled.append(text(data, "id"))
     return jobs, spoiled
 
 
 def _admitted(job: bytes) -> float:
     """Seconds on the broker's clock; garbage counts as brand new."""
-    stamp = job[11:24]
-    return int(stamp) / 1000 if stamp.isdigit() else float("inf")
+    return number(job, "admitted") / 1000 or float("inf")

@@ -16,13 +16,14 @@ from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 from broker.common.throttled_log import ThrottledLog
 from broker.contract import CHUNK, PRESENCE_TTL, Frames
 from broker.errors import BrokerFull, WireError
+from broker.header import STAMP
 from broker.keys import Keys
 from broker.messages import AdmitRequest, Announcement, Cancel, FailureCode, Fleet, Lane, Outcome, Presence, Verdict
 from broker.redis import scripts
 from broker.redis.connection import check, make_client, translated
 from broker.settings import NAME
 from broker.trips import FRAME_BYTES, TRIP_BYTES
-from broker.wire import STAMP, decode_card, decode_frame, decode_presence, encode_job
+from broker.wire import LANES, decode_card, decode_frame, decode_presence, encode_job
 
 FRAMES_AT_ONCE = (4, 256)  # that a read takes: as many as found small last time, for their size is not known before
 SOCKET_TIMEOUT = 2.0  # seconds: well above the longest blocking read, and a dead connection is noticed within three
@@ -243,7 +244,7 @@ def _encoded(requests: Sequence[AdmitRequest]) -> list[list[bytes]]:
 
 def _words(request: AdmitRequest, model: int, jobs: int) -> str:
     """What ADMIT is told of a request: one argument, for each costs more than the few letters in it."""
-    left, lane = max(0, int(request.time_left * 1000)), "b" if request.lane is Lane.BULK else "i"
+    left, lane = max(0, int(request.time_left * 1000)), LANES[request.lane]
     by_jobs = f"{_bound(request.most_ahead)} {request.room} {request.batch}"
     by_tokens = f"{_bound(request.most_tokens_ahead)} {request.room_tokens} {request.batch_tokens}"
     return f"{model} {lane} {left} {by_jobs} {by_tokens} {jobs}"

@@ -10,12 +10,13 @@ from typing import Any
 import redis
 import structlog
 
+from broker.contract import ARTIFACT_TTL
 from broker.errors import BrokerError, WireError
 from broker.keys import Keys
 from broker.messages import Limits, ModelCard, Presence, Pulse
 from broker.redis import scripts
 from broker.redis.connection import make_sync_client, translated
-from broker.redis.uploads import ARTIFACT_TTL, Uploads, Wanted, always
+from broker.redis.uploads import Uploads, Wanted, always
 from broker.wire import decode_limits, encode_presence, limits_entry, unknown_limits
 
 log = structlog.get_logger("broker")

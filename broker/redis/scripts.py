@@ -11,31 +11,53 @@ import redis
 import redis.asyncio
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError
 
+from broker.contract import BULK_SHARE, FRAME_TTL, MOST_ASKED
+from broker.header import PLACES, SIZE, STAMP
+from broker.keys import PROTOCOL
+from broker.messages import RECORD, REQUEST
 from broker.redis.connection import translated
 
 FOLDER = files("broker") / "scripts"
 
 
+def _shared() -> str:
+    """What scripts must know as Python does, as Lua: see common.lua."""
+    known: dict[str, Any] = {"PROTOCOL": f"'{PROTOCOL}'", "HEADER": SIZE, "STAMP": STAMP}
+    known |= {"FRAME_TTL": int(1000 * FRAME_TTL), "MOST_ASKED": MOST_ASKED, "BULK_SHARE": BULK_SHARE}
+    known |= {"REQUEST": REQUEST, "RECORD": RECORD}
+    for name, place in PLACES.items():  # Lua counts from 1
+        known |= {name.upper(): place.start + 1, f"{name.upper()}_END": place.stop}
+    return f"local {', '.join(known)} = {', '.join(map(str, known.values()))}"
+
+
 class Script:
-    """One file of `broker/scripts/`: its first line, then common.lua, then the rest."""
+    """One file of `broker/scripts/`: its first line, then what all share, then the rest.
+
+    It is always given a key of its namespace at least: a cluster finds the node by it, access rules are asked for it.
+    """
 
     def __init__(self, name: str) -> None:
         first_line, rest = (FOLDER / f"{name}.lua").read_text("utf-8").split("\n", 1)
         common = (FOLDER / "common.lua").read_text("utf-8")
-        self.source = f"{first_line}\n{common}\n{rest}".encode()
+        self.source = f"{first_line}\n{_shared()}\n{common}\n{rest}".encode()
+        self._end = "_RO" if "no-writes" in first_line else ""  # it takes no right to write the keys that it names
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
 
     # redis-py's own Script asks SCRIPT EXISTS before each run inside a pipeline; this never does.
     async def run(self, client: redis.asyncio.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
         with translated():
             try:
-                return await client.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)
+                return await client.execute_command(*self.by_hash(keys, args))
             except NoScriptError:
-                return await client.execute_command("EVAL", self.source, len(keys), *keys, *args)
+                return await client.execute_command(*self.in_full(keys, args))
+
+    def by_hash(self, keys: Sequence[str], args: Sequence[Any]) -> list[Any]:
+        """As a command, for a server that knows it: mostly all do."""
+        return [f"EVALSHA{self._end}", self.sha, len(keys), *keys, *args]
 
     def in_full(self, keys: Sequence[str], args: Sequence[Any]) -> list[Any]:
-        """As a command in front of another script, whose server may not know it by its hash."""
-        return ["EVAL", self.source, len(keys), *keys, *args]
+        """As a command, for one that may not."""
+        return [f"EVAL{self._end}", self.source, len(keys), *keys, *args]
 
     async def run_after(
         self, client: redis.asyncio.Redis, before: Sequence[Sequence[Any]], keys: Sequence[str], args: Sequence[Any]
@@ -48,7 +70,7 @@ class Script:
             async with client.pipeline(transaction=False) as pipe:
                 for command in before:
                     pipe.execute_command(*command)
-                pipe.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)
+                pipe.execute_command(*self.by_hash(keys, args))
                 *replies, answer = await pipe.execute(raise_on_error=False)
         if isinstance(answer, NoScriptError | ReadOnlyError):  # alone it is told again, or closes the connection
             return await self.run(client, keys, args)
@@ -63,9 +85,9 @@ class Script:
     def run_sync(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
         with translated():
             try:
-                return client.execute_command("EVALSHA", self.sha, len(keys), *keys, *args)
+                return client.execute_command(*self.by_hash(keys, args))
             except NoScriptError:
-                return client.execute_command("EVAL", self.source, len(keys), *keys, *args)
+                return client.execute_command(*self.in_full(keys, args))
 
 
 def _is_harmless(error: Exception) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import redis
 
-from broker.contract import CHUNK
+from broker.contract import ARTIFACT_TTL, CHUNK
 from broker.errors import BrokerUnavailable
 from broker.keys import Keys
 from broker.messages import ModelCard
@@ -15,7 +15,6 @@ from broker.redis import scripts
 from broker.redis.connection import translated
 from broker.wire import encode_card
 
-ARTIFACT_TTL = 600.0  # seconds that tokenizer files outlive the last beat
 PART_TTL = 60_000  # ms that a part of a file outlives the last chunk
 Wanted = Callable[[], bool]
 

@@ -25,14 +25,14 @@ local max_jobs, max_tokens = tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = now_ms()
 local verdicts = {}
 
-local function stamped(job, lane, deadline)
-  return job:sub(1, 2) .. lane .. job:sub(4, 11) .. string.format('%013d%013d', now, deadline) .. job:sub(38)
-end
-
 local function push(queue, lane, first, count, deadline)
+  local times = stamp(now) .. stamp(deadline)  -- `admitted` and `deadline` stand side by side
+  local function stamped(job)
+    return job:sub(1, LANE - 1) .. lane .. job:sub(LANE_END + 1, ADMITTED - 1) .. times .. job:sub(DEADLINE_END + 1)
+  end
   for at = first, first + count - 1, 1000 do  -- unpack fails near 8,000 values
     local jobs = {}
-    for i = at, math.min(at + 999, first + count - 1) do jobs[#jobs + 1] = stamped(ARGV[i], lane, deadline) end
+    for i = at, math.min(at + 999, first + count - 1) do jobs[#jobs + 1] = stamped(ARGV[i]) end
     redis.call('RPUSH', queue, unpack(jobs))
   end
 end
@@ -60,9 +60,9 @@ end
 local function ahead_of(waiting, lane, count, room, held)
   local interactive, bulk = waiting[1] or 0, waiting[2] or 0
   if lane == 1 then
-    bulk = math.min(bulk, math.floor(interactive / 7))
+    bulk = math.min(bulk, math.floor(interactive / (BULK_SHARE - 1)))
   elseif interactive > 0 and interactive >= room then  -- and more will come: bulk has its eighth
-    interactive = 7 * (bulk + count)
+    interactive = (BULK_SHARE - 1) * (bulk + count)
   end
   return interactive + bulk + held
 end

@@ -6,7 +6,7 @@
 -- Returns its stamp
 
 local known = named('HGET', KEYS[1], ARGV[1])
-local stamp = known and known:match('^' .. ('%d'):rep(13)) or ARGV[3]
-if stamp == '' then stamp = string.format('%013d', now_ms()) end
-redis.call('HSET', KEYS[1], ARGV[1], stamp .. ARGV[2])  -- also over what is no card
-return stamp
+local announced = known and known:match('^' .. ('%d'):rep(STAMP)) or ARGV[3]
+if announced == '' then announced = stamp(now_ms()) end
+redis.call('HSET', KEYS[1], ARGV[1], announced .. ARGV[2])  -- also over what is no card
+return announced

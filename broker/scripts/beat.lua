@@ -45,7 +45,7 @@ local missing = named('HEXISTS', KEYS[2], ARGV[2]) == 0
 for i = 8 + batches, #KEYS do
   if redis.call('PEXPIRE', KEYS[i], ARGV[5]) == 0 then missing = true end
 end
-named('HSET', KEYS[3], ARGV[1], string.format('%013d', now) .. ARGV[2] .. '\n' .. ARGV[3])
+named('HSET', KEYS[3], ARGV[1], stamp(now) .. ARGV[2] .. '\n' .. ARGV[3])
 redis.call('SET', KEYS[4], ARGV[6], 'NX')
 -- An operator's typing error must not stop a heart.
 local limits = redis.pcall('HGETALL', KEYS[5])

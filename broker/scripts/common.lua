@@ -1,10 +1,10 @@
--- Shared by every script: broker/redis/scripts.py puts it behind each one's first line.
--- A job is a header read by position (see broker/wire.py) and a body that no script opens.
-local MARGIN = 60000      -- ms that a key outlives the last deadline in it
-local FRAME_TTL = 660000  -- ms that frames wait for a front end that is away: longer than any caller may wait
-local ID = 32             -- characters of a job id
-local HEADER = 85         -- bytes before the body
-local WIDTHS = {16, 24}   -- digits of a job id that name its request, and its record in that
+-- Shared by every script: broker/redis/scripts.py puts it behind each one's first line, and before it what Python's tables
+-- say: of each field of a job's header (broker/header.py) the places of its first and last byte, so COST and COST_END; and
+-- PROTOCOL, HEADER (bytes before the body), STAMP, FRAME_TTL, MOST_ASKED, BULK_SHARE, REQUEST, RECORD.
+-- A job is that header and a body that no script opens.
+local MARGIN = 60000              -- ms that a key outlives the last deadline in it
+local ID_WIDTH = ID_END - ID + 1  -- characters of a job id
+local WIDTHS = {REQUEST, RECORD}  -- digits of a job id that name its request, and its record in that
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -14,14 +14,17 @@ end
 -- Digits and nothing else: tonumber alone takes 'nan', '-1' and '0x7f' too.
 local function number_in(text) return tonumber(text:match('^%d+$')) or 0 end
 
-local function lane_of(job) return job:sub(3, 3) end
-local function attempts_of(job) return number_in(job:sub(4, 4)) end
-local function cost_of(job) return number_in(job:sub(5, 11)) end
-local function admitted_of(job) return number_in(job:sub(12, 24)) end
-local function deadline_of(job) return number_in(job:sub(25, 37)) end
-local function front_end_of(job) return (job:sub(38, 53):gsub(' ', '')) end
-local function id_of(job) return job:sub(54, 85) end
-local function with_attempts(job, attempts) return job:sub(1, 3) .. attempts .. job:sub(5) end
+local function lane_of(job) return job:sub(LANE, LANE_END) end
+local function attempts_of(job) return number_in(job:sub(ATTEMPTS, ATTEMPTS_END)) end
+local function cost_of(job) return number_in(job:sub(COST, COST_END)) end
+local function admitted_of(job) return number_in(job:sub(ADMITTED, ADMITTED_END)) end
+local function deadline_of(job) return number_in(job:sub(DEADLINE, DEADLINE_END)) end
+local function front_end_of(job) return (job:sub(FRONT_END, FRONT_END_END):gsub(' ', '')) end
+local function id_of(job) return job:sub(ID, ID_END) end
+local function with_attempts(job, attempts) return job:sub(1, ATTEMPTS - 1) .. attempts .. job:sub(ATTEMPTS_END + 1) end
+
+-- A time in ms as it stands in headers and in front of entries of the registry.
+local function stamp(ms) return string.format('%0' .. STAMP .. 'd', ms) end
 
 -- Lets `key` live for `ms` more at least: nothing that Jitney queues stays for ever.
 local function keep(key, ms)
@@ -98,8 +101,8 @@ local function leased(key)
   local order = redis.pcall('HGET', key, 'order')
   local jobs = {}
   if type(order) ~= 'string' then return jobs end  -- no lease, or a key that is none
-  for at = 1, #order - #order % ID, ID do
-    local job = redis.call('HGET', key, order:sub(at, at + ID - 1))
+  for at = 1, #order - #order % ID_WIDTH, ID_WIDTH do
+    local job = redis.call('HGET', key, order:sub(at, at + ID_WIDTH - 1))
     if job then jobs[#jobs + 1] = job end
   end
   return jobs

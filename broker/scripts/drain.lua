@@ -13,7 +13,6 @@
 -- Returns {now, jobs still waiting, suspects among them, why the claim ended, job, job, …}
 
 local SLICE, SMALL = 16, 65536  -- jobs, bytes
-local MOST_ASKED = 3  -- times that asking again extends a lease
 local batch, lease_ms = ARGV[1], tonumber(ARGV[2])
 local max_jobs, max_tokens, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[8])
 local now = now_ms()
@@ -81,7 +80,7 @@ end
 
 -- Its first job always fits: one that is larger than an eighth would wait for ever.
 local function fits_share(job)
-  return #jobs == 0 or tokens + cost_of(job) <= max_tokens / 8 and bytes + #job <= max_bytes / 8
+  return #jobs == 0 or tokens + cost_of(job) <= max_tokens / BULK_SHARE and bytes + #job <= max_bytes / BULK_SHARE
 end
 
 -- Jobs of a crashed batch run once more together; from the second crash on, each alone.
@@ -109,7 +108,7 @@ end
 -- Bulk that has waited takes its eighth first, looking at no more than would leave interactive jobs their looks.
 local function take_lanes()
   if bulk_has_waited() then
-    take_lane(KEYS[2], KEYS[4], fits_share, math.max(1, math.floor(max_jobs / 8)), max_jobs)
+    take_lane(KEYS[2], KEYS[4], fits_share, math.max(1, math.floor(max_jobs / BULK_SHARE)), max_jobs)
   end
   take_lane(KEYS[1], KEYS[3], fits_tokens, max_jobs, 4 * max_jobs)
   if closed_by == 'empty' then take_lane(KEYS[2], KEYS[4], fits_tokens, max_jobs, 4 * max_jobs) end
@@ -134,7 +133,7 @@ named('ZCARD', KEYS[7])
 -- Whoever only asks does not hold jobs for ever: others get them when the lease ends.
 local function extend_for_asking()
   local order = redis.call('HGET', KEYS[8], 'order')
-  local ids_end = #order - #order % ID
+  local ids_end = #order - #order % ID_WIDTH
   local asked = number_in(order:sub(ids_end + 1))
   if asked >= MOST_ASKED then return end
   redis.call('HSET', KEYS[8], 'order', order:sub(1, ids_end) .. (asked + 1))

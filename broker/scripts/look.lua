@@ -1,9 +1,10 @@
 #!lua flags=no-writes
 -- LOOK: one consistent picture of a namespace, for people. Reads a bounded amount; keys of a wrong type count -1.
 --
+-- KEYS[1] epoch (string)
 -- ARGV[1] what every key begins with   ARGV[2] leases looked into for each model   ARGV[3] most models
 -- ARGV[4…] ⟨m⟩ that were found by SCAN; those that are announced stand before them
--- Reads cards, batchers, defaults, limits (hashes), epoch (string); of each ⟨m⟩ q, suspect, dead (lists), tokens (strings), leases (zset);
+-- Reads cards, batchers, defaults, limits (hashes); of each ⟨m⟩ q, suspect, dead (lists), tokens (strings), leases (zset);
 -- of each of its leases looked into lease:<batch> (hash)
 -- Returns {now, epoch, cards, batchers, models there are, keys of a wrong type, {{name, live limits}, …}, {⟨m⟩, for each lane jobs, tokens, ms when the oldest was
 --          admitted; suspects, dead letters, leases, leases looked into, their jobs, how many are staged, ms of the first
@@ -57,7 +58,7 @@ local function add(model)
   end
 end
 for i = 1, #cards, 2 do add(cards[i]) end
-for i = 2, #batchers, 2 do add(batchers[i]:sub(14):match('^([^\n]*)\n')) end
+for i = 2, #batchers, 2 do add(batchers[i]:sub(STAMP + 1):match('^([^\n]*)\n')) end
 for i = 4, #ARGV do add(ARGV[i]) end
 
 local limits, named_before = {}, {}
@@ -69,7 +70,7 @@ local function add_limits(name)
 end
 
 ask('HGETALL', prefix .. 'defaults')
-local picture = {now_ms(), ask('GET', prefix .. 'epoch') or '', cards, batchers, #models, wrong, limits}
+local picture = {now_ms(), ask('GET', KEYS[1]) or '', cards, batchers, #models, wrong, limits}
 for at = 1, math.min(#models, ARGV[3]) do
   local model = models[at]
   local row = {model}

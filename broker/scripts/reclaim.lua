@@ -18,7 +18,7 @@ local function bury(job)
   redis.call('RPUSH', KEYS[8], job)
   redis.call('LTRIM', KEYS[8], -ARGV[3], -1)
   local front_end = front_end_of(job)
-  publish(prefix .. 'reply:' .. front_end, prefix .. 'bell:' .. front_end, '1P' .. id_of(job))
+  publish(prefix .. 'reply:' .. front_end, prefix .. 'bell:' .. front_end, PROTOCOL .. 'P' .. id_of(job))
   dead[#dead + 1] = id_of(job)
 end
 
@@ -104,8 +104,8 @@ sweep_marks()
 
 -- An entry without a time is older than all, and so is one from the future: nobody beats for it.
 local function silence(entry)
-  local stamp = number_in(entry:sub(1, 13))
-  return now - (stamp > now + ARGV[4] and 0 or stamp)
+  local beat = number_in(entry:sub(1, STAMP))
+  return now - (beat > now + ARGV[4] and 0 or beat)
 end
 
 local live = {}
@@ -115,7 +115,7 @@ for i = 1, #batchers, 2 do
   if silence(entry) > tonumber(ARGV[4]) then
     redis.call('HDEL', KEYS[10], batchers[i])
   else
-    live[entry:sub(14):match('^[^\n]*')] = true
+    live[entry:sub(STAMP + 1):match('^[^\n]*')] = true
   end
 end
 local cards = named('HGETALL', KEYS[9])

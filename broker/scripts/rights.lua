@@ -1,6 +1,7 @@
 #!lua flags=no-writes
 -- RIGHTS: which of these commands the server's access rules deny to whoever asks. Nothing is carried out.
 --
+-- KEYS[1] epoch: not read; a script without a key would belong to no node of a cluster
 -- ARGV    for each command: number of its words, the words
 -- Returns {the places, from 0, of those that are denied; the places of those that the server does not know}
 

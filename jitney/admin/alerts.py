@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from broker.admin.overview import BatcherOverview, ModelOverview, Overview
+from broker.keys import PROTOCOL
 
 STALE = 3.0  # seconds after its expiry in which a live batcher takes a lease back
 START = "start a batcher for it: python -m batcher --model SPEC"
@@ -29,6 +30,7 @@ def alerts(overview: Overview) -> list[Alert]:
     found += [_bad_limits(name, why) for name, why in overview.bad_limits.items()]
     found += _called_alike(overview.models)
     found += [_silent(one) for one in overview.batchers if not one.is_live]
+    found += [_of_protocol(other) for other in overview.other_protocols]
     found += _unseen(overview)
     return sorted(found, key=lambda alert: not alert.is_serious)
 
@@ -39,6 +41,13 @@ def _silent(one: BatcherOverview) -> Alert:
         said = f"its last beat is stamped {-one.beat_age:.1f} s in the future, so front ends do not count on it"
         remedy = "its next beat mends this if the broker's clock was set back; else find what writes to the registry"
     return Alert(about=f"batcher {one.presence.batcher}", said=said, remedy=remedy, is_serious=False)
+
+
+def _of_protocol(other: int) -> Alert:
+    who = "an older" if other < PROTOCOL else "a newer"
+    said = f"keys of protocol {other} are there: {who} deployment shares this namespace, or has left them behind"
+    remedy = "nothing while one takes the other's place; docs/upgrade.md says how to tidy up behind it"
+    return Alert(about="namespace", said=said, remedy=remedy, is_serious=False)
 
 
 def _unseen(overview: Overview) -> Iterator[Alert]:

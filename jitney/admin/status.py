@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from broker.admin.overview import BatcherOverview, Facts, ModelOverview
+from broker.keys import PROTOCOL
 from broker.messages import Speed
 from jitney.admin.alerts import alerts
 from jitney.admin.findings import Mark, of_facts
@@ -17,7 +18,7 @@ NO_MODEL = "No batcher has announced a model here. Start one: python -m batcher 
 NOTED = 8  # worries that are shown; serious ones come first
 QUEUES = ("MODEL", "LANE", "JOBS", "TOKENS", "OLDEST")
 CLAIMED = ("MODEL", "LIVE", "LEASES", "JOBS", "STAGED", "EXPIRY", "SUSPECTS", "DEAD")
-BATCHERS = ("HOST", "BATCHER", "MODEL", "BATCH OF n TAKES", "ROOM", "BEAT")
+BATCHERS = ("HOST", "BATCHER", "MODEL", "BATCH OF n TAKES", "ROOM", "BEAT", "JITNEY", "PROTOCOL")
 
 
 def status_lines(seen: Snapshot, width: int | None) -> list[str]:
@@ -50,9 +51,10 @@ def _heading(seen: Snapshot) -> list[str]:
     facts, overview = seen.facts, seen.overview
     kind = f"{facts.kind} {facts.version}" if facts.kind else "(INFO is denied)"
     clock = time.strftime("%H:%M:%S UTC", time.gmtime(overview.now))
+    moment = f"epoch {overview.epoch or NONE} · {clock} on the broker's clock"
     return [
         f"broker     {seen.address} · {kind}{_memory(facts)}",
-        f"namespace  {seen.namespace} · epoch {overview.epoch or NONE} · {clock} on the broker's clock",
+        f"namespace  {seen.namespace} · protocol {PROTOCOL} · {moment}",
     ]
 
 
@@ -82,7 +84,8 @@ def _claimed(model: ModelOverview) -> list[str]:
 def _batcher(one: BatcherOverview) -> list[str]:
     presence = one.presence
     own = presence.batcher.removeprefix(f"{presence.host}-")
-    return [presence.host, own, presence.model, _speed(presence.speed), str(presence.room), seconds(one.beat_age)]
+    cells = [presence.host, own, presence.model, _speed(presence.speed), str(presence.room), seconds(one.beat_age)]
+    return [*cells, presence.software or NONE, str(presence.protocol or NONE)]
 
 
 def _speed(speed: Speed) -> str:
@@ -105,6 +108,8 @@ def status_facts(seen: Snapshot) -> dict[str, Any]:
             "durable": facts.is_durable,
         },
         "namespace": seen.namespace,
+        "protocol": PROTOCOL,
+        "other_protocols": list(overview.other_protocols),
         "epoch": overview.epoch,
         "now": overview.now,
         "models": [_model_facts(model) for model in overview.models],
@@ -144,4 +149,6 @@ def _batcher_facts(one: BatcherOverview) -> dict[str, Any]:
         "room": presence.room,
         "beat_age": one.beat_age,
         "live": one.is_live,
+        "software": presence.software,
+        "protocol": presence.protocol,
     }

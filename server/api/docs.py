@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from broker.common.version import jitney_version
 from server.api.openapi import Live, document
 from server.front_end import FrontEnd
 from server.settings import ServerSettings
-from server.version import jitney_version
 
 # The page loads nothing and talks to nobody but this front end; the policy holds it to that.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"

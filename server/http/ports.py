@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from broker.common.version import jitney_version
 from server.front_end import FrontEnd
 from server.metrics import FrontEndCollector
 from server.settings import ServerSettings
-from server.version import jitney_version
 
 BACKLOG = 2048  # connections that wait to be accepted
 

@@ -208,3 +208,13 @@ async def test_an_operator_sees_and_chooses_the_default_of_a_task(world: RedisWo
     admin.choose_default("translation", "other")
 
     assert (before, dict((await front_end.look()).defaults)) == ({"translation": "toy"}, {"translation": "other"})
+
+
+async def test_keys_of_another_protocol_are_seen_and_its_models_are_not(world: RedisWorld, admin: RedisAdmin) -> None:
+    await world.admit(job())
+    world.server.rpush(f"{world.keys.root}q:old@1:bulk", "x")
+    world.server.set(f"{world.keys.root}9:epoch", "x")
+
+    seen = admin.overview()
+
+    assert (list(seen.other_protocols), only(seen).key) == ([1, 9], MODEL)

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from broker import header
 from broker.errors import BrokerFull, BrokerUnavailable, BrokerUnfit
 from broker.messages import Failure, FailureCode, Finish, Lane
-from broker.wire import HEADER, encode_job
+from broker.wire import encode_job
 from tests.contract.servers import running
 from tests.contract.worlds import LIMITS, MODEL, SHORT, RedisWorld, card, ids, job, presence, request, results
 
@@ -44,8 +45,8 @@ async def test_a_job_whose_body_is_garbage_is_named_and_can_be_failed(world: Red
     batcher = await world.batcher()
     await world.admit(spoiled, good)
     queue = world.keys.queue(MODEL, Lane.INTERACTIVE)
-    header = world.server.lindex(queue, 0)[:HEADER]
-    world.server.lset(queue, 0, header + b"\xc1 garbage")
+    data = world.server.lindex(queue, 0)
+    world.server.lset(queue, 0, data[: header.SIZE] + b"\xc1 garbage")
 
     claim = await batcher.drain("1", LIMITS, staged=False, suspects=False)
     await batcher.fail("1", [Failure(job_id=spoiled.id, code=FailureCode.INVALID_INPUT, message="unreadable")])
@@ -54,7 +55,7 @@ async def test_a_job_whose_body_is_garbage_is_named_and_can_be_failed(world: Red
     assert ids(await world.outcomes()) == [spoiled.id]
 
 
-@pytest.mark.parametrize("garbage", [b"", b"x", b"1", encode_job(job())[: HEADER - 1], b"\xff" * 200])
+@pytest.mark.parametrize("garbage", [b"", b"x", b"1", encode_job(job())[: header.SIZE - 1], b"\xff" * 200])
 async def test_garbage_in_the_queue_stops_nobody(world: RedisWorld, garbage: bytes) -> None:
     good = job()
     batcher = await world.batcher()

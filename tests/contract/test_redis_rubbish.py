@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from broker import header
 from broker.errors import BrokerError
 from broker.messages import FailureCode, Lane
-from broker.wire import HEADER, encode_job
+from broker.wire import encode_job
 from tests.contract.worlds import FRONT_END, LIMITS, MODEL, SHORT, RedisWorld, card, ids, job, presence, request
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
@@ -86,7 +87,7 @@ async def test_a_cost_that_is_no_number_ends_no_drain(world: RedisWorld, cost: b
 async def test_a_job_whose_id_is_cut_short_loses_no_other_when_its_batch_crashes(world: RedisWorld) -> None:
     good, odd, batcher = job(), job(), await world.batcher(lease=SHORT)
     await world.admit(odd, good)
-    world.server.lset(waiting(world), 0, world.server.lindex(waiting(world), 0)[: HEADER - 1])
+    world.server.lset(waiting(world), 0, world.server.lindex(waiting(world), 0)[: header.SIZE - 1])
 
     await batcher.drain("1", LIMITS, staged=True, suspects=False)
     await world.pass_time(SHORT)
@@ -177,12 +178,12 @@ async def test_an_epoch_that_is_no_text_is_taken_for_one(world: RedisWorld) -> N
 async def test_a_header_alone_is_named_as_spoiled(world: RedisWorld) -> None:
     odd, batcher = job(), await world.batcher()
     await world.admit(odd)
-    world.server.lset(waiting(world), 0, world.server.lindex(waiting(world), 0)[:HEADER])
+    world.server.lset(waiting(world), 0, world.server.lindex(waiting(world), 0)[: header.SIZE])
 
     claim = await batcher.drain("1", LIMITS, staged=False, suspects=True)
 
     assert list(claim.spoiled) == [odd.id]
-    assert len(encode_job(odd)) > HEADER
+    assert len(encode_job(odd)) > header.SIZE
 
 
 async def test_a_defaults_key_that_is_none_costs_the_defaults_alone(world: RedisWorld) -> None:

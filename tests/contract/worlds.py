@@ -220,7 +220,7 @@ class RedisWorld(World):
 
     def forget_after(self, silence: float) -> None:
         self._presence_ttl = silence
-        self._monkeypatch.setattr("broker.redis.batcher.PRUNED_AFTER", int(silence * 1000))
+        self._monkeypatch.setattr("broker.redis.batcher.PRUNED_AFTER", silence)
 
     def set_limits(self, name: str, limits: Limits) -> None:
         self.server.hset(self.keys.limits(name), mapping=asdict(limits))

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 
 import msgpack
 
+from broker import header
 from broker.messages import Job, Result, Timing
-from broker.wire import HEADER, encode_job, encode_results
+from broker.wire import FRAME_FAILURES, FRAME_POISON, FRAME_RESULTS, encode_job, encode_results
 
 DICE = random.Random(20_240_229)
 FRONT_END = "f" * 16
@@ -23,20 +24,22 @@ def live_job(body: object = "rubbish", *, cost: bytes = b"0000001", front_end: b
     """A job whose header a script takes for good, for a minute."""
     now = time.time()
     job = Job(id=f"{DICE.getrandbits(128):032x}", front_end=FRONT_END, input=body, admitted=now, deadline=now + 60.0)
-    data = encode_job(job)
-    return data[:4] + cost + data[11:37] + front_end.ljust(16)[:16] + data[53:]
+    data = bytearray(encode_job(job))
+    data[header.PLACES["cost"]] = cost
+    data[header.PLACES["front_end"]] = front_end.ljust(16)[:16]
+    return bytes(data)
 
 
 def with_body(body: bytes) -> bytes:
-    return live_job()[:HEADER] + body
+    return live_job()[: header.SIZE] + body
 
 
 def jobs() -> Mapping[str, list[bytes]]:
     """What may be found in a queue, by what is wrong with it."""
     return {
         "noise": [noise(DICE.randrange(0, 300)) for _ in range(2_000)],
-        "jobs cut short": [live_job()[:end] for end in range(HEADER + 4)],
-        "ids cut short": [live_job()[:end] for end in range(54, HEADER)] * 4,
+        "jobs cut short": [live_job()[:end] for end in range(header.SIZE + 4)],
+        "ids cut short": [live_job()[:end] for end in range(header.PLACES["id"].start + 1, header.SIZE)] * 4,
         "numbers that are none": [
             live_job(cost=cost)
             for cost in (b"    nan", b"-000009", b"    inf", b"0x7ffff", b"1e99999", b"1_000_0", b"\0" * 7)
@@ -62,16 +65,16 @@ def frames(count: int) -> Iterator[bytes]:
         b"",
         good,
         good[: len(good) // 2],
-        b"1P" + b"z" * 33,
-        b"1O" + msgpack.packb(5),
-        b"1O" + msgpack.packb([row | {"id": ["a", "list"]}]),
-        b"1O" + msgpack.packb([row | {"queue": "soon"}]),
-        b"1O" + msgpack.packb([row | {"compute": float("nan")}]),
-        b"1O" + msgpack.packb([row | {"batch_size": {}}]),
-        b"1F" + msgpack.packb([{"id": {"a": 1}, "code": "expired", "message": "x"}]),
-        b"1F" + msgpack.packb([{"id": "0" * 32, "code": "unheard of", "message": "x"}]),
-        b"1F" + msgpack.packb([{"id": "0" * 32, "code": "expired", "message": [1]}]),
-        b"1O\xdd\x7f\xff\xff\xff",
+        FRAME_POISON + b"z" * 33,
+        FRAME_RESULTS + msgpack.packb(5),
+        FRAME_RESULTS + msgpack.packb([row | {"id": ["a", "list"]}]),
+        FRAME_RESULTS + msgpack.packb([row | {"queue": "soon"}]),
+        FRAME_RESULTS + msgpack.packb([row | {"compute": float("nan")}]),
+        FRAME_RESULTS + msgpack.packb([row | {"batch_size": {}}]),
+        FRAME_FAILURES + msgpack.packb([{"id": {"a": 1}, "code": "expired", "message": "x"}]),
+        FRAME_FAILURES + msgpack.packb([{"id": "0" * 32, "code": "unheard of", "message": "x"}]),
+        FRAME_FAILURES + msgpack.packb([{"id": "0" * 32, "code": "expired", "message": [1]}]),
+        FRAME_RESULTS + b"\xdd\x7f\xff\xff\xff",
     ]
     for number in range(count):
         yield kinds[number % len(kinds)] if number % 2 else noise(40)

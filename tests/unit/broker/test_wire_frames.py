@@ -16,18 +16,18 @@ UNHASHABLE_KEY = b"\x81\x90\x01"  # {[]: 1}
 ROW = {"id": "a" * 32, "output": b"\x01", "queue": 0.0, "window": 0.0, "compute": 0.0, "batch_size": 1}
 FAILURE = {"id": "a" * 32, "code": "expired", "message": "late"}
 BAD_ROWS = [
-    (b"1O", {"queue": "soon"}),
-    (b"1O", {"window": None}),
-    (b"1O", {"compute": float("nan")}),
-    (b"1O", {"batch_size": {}}),
-    (b"1O", {"batch_size": -1}),
-    (b"1O", {"output": 1}),
-    (b"1O", {"output": b""}),
-    (b"1O", {"output": b"\xc1"}),
-    (b"1O", {"output": UNHASHABLE_KEY}),
-    (b"1O", {"output": b"\xdc\xff\xff" + b"\x80" * 0xFFFF + b"\x01"}),
-    (b"1F", {"message": [1]}),
-    (b"1F", {"code": []}),
+    (wire.FRAME_RESULTS, {"queue": "soon"}),
+    (wire.FRAME_RESULTS, {"window": None}),
+    (wire.FRAME_RESULTS, {"compute": float("nan")}),
+    (wire.FRAME_RESULTS, {"batch_size": {}}),
+    (wire.FRAME_RESULTS, {"batch_size": -1}),
+    (wire.FRAME_RESULTS, {"output": 1}),
+    (wire.FRAME_RESULTS, {"output": b""}),
+    (wire.FRAME_RESULTS, {"output": b"\xc1"}),
+    (wire.FRAME_RESULTS, {"output": UNHASHABLE_KEY}),
+    (wire.FRAME_RESULTS, {"output": b"\xdc\xff\xff" + b"\x80" * 0xFFFF + b"\x01"}),
+    (wire.FRAME_FAILURES, {"message": [1]}),
+    (wire.FRAME_FAILURES, {"code": []}),
 ]
 
 
@@ -41,20 +41,20 @@ def kinds(outcomes: list[Any]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("kind", "change"), BAD_ROWS)
 def test_a_row_that_cannot_be_read_fails_its_own_job_and_no_other(kind: bytes, change: dict[str, Any]) -> None:
-    good, lost = ROW if kind == b"1O" else FAILURE, []
+    good, lost = ROW if kind == wire.FRAME_RESULTS else FAILURE, []
     rows = [good | {"id": "1"}, good | {"id": "2"} | change, good | {"id": "3"}]
 
     outcomes = wire.decode_frame(frame(kind, *rows), on_loss=lost.append)
 
-    code = "result" if kind == b"1O" else "expired"
+    code = "result" if kind == wire.FRAME_RESULTS else "expired"
     assert kinds(outcomes) == [("1", code), ("2", "model_error"), ("3", code)]
     assert lost == ["2"]
 
 
 @pytest.mark.parametrize("row", [5, None, [], "row", {}, {"id": 5}, {"id": ["a"]}, {"id": None}, {1: 2}])
-@pytest.mark.parametrize("kind", [b"1O", b"1F"])
+@pytest.mark.parametrize("kind", [wire.FRAME_RESULTS, wire.FRAME_FAILURES])
 def test_a_row_without_an_id_costs_no_other_row_and_is_told(kind: bytes, row: Any) -> None:
-    good, lost = ROW if kind == b"1O" else FAILURE, []
+    good, lost = ROW if kind == wire.FRAME_RESULTS else FAILURE, []
 
     outcomes = wire.decode_frame(frame(kind, row, good), on_loss=lost.append)
 
@@ -64,22 +64,24 @@ def test_a_row_without_an_id_costs_no_other_row_and_is_told(kind: bytes, row: An
 @pytest.mark.parametrize("rows", [5, {}, "rows", None])
 def test_a_frame_without_rows_is_a_wire_error(rows: Any) -> None:
     with pytest.raises(WireError):
-        wire.decode_frame(b"1O" + msgpack.packb(rows))
+        wire.decode_frame(wire.FRAME_RESULTS + msgpack.packb(rows))
 
 
 def test_a_failure_of_an_unknown_code_is_a_model_error_with_its_own_message() -> None:
-    [failure] = wire.decode_frame(frame(b"1F", FAILURE | {"code": "out_of_cheese", "message": "no cheese"}))
+    row = FAILURE | {"code": "out_of_cheese", "message": "no cheese"}
+
+    [failure] = wire.decode_frame(frame(wire.FRAME_FAILURES, row))
 
     assert failure == Failure(job_id="a" * 32, code=FailureCode.MODEL_ERROR, message="no cheese")
 
 
-@pytest.mark.parametrize(("kind", "good"), [(b"1O", ROW), (b"1F", FAILURE)])
+@pytest.mark.parametrize(("kind", "good"), [(wire.FRAME_RESULTS, ROW), (wire.FRAME_FAILURES, FAILURE)])
 def test_fields_that_are_unknown_cost_nobody(kind: bytes, good: dict[str, Any]) -> None:
     assert wire.decode_frame(frame(kind, good | {"colour": "red", 1: 2})) == wire.decode_frame(frame(kind, good))
 
 
 def test_a_time_that_is_missing_costs_nobody() -> None:
-    [result] = wire.decode_frame(frame(b"1O", {"id": "a", "output": b"\x01"}))
+    [result] = wire.decode_frame(frame(wire.FRAME_RESULTS, {"id": "a", "output": b"\x01"}))
 
     assert result == Result(job_id="a", output=1)
 

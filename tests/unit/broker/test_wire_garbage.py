@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker import wire
+from broker import header, wire
 from broker.errors import WireError
 from broker.messages import Job, ModelCard, Presence, Result
 
 patient = settings(deadline=None, max_examples=300)  # no deadline: a busy machine is no failure
 DECODERS: list[Callable[[bytes], Any]] = [wire.decode_job, wire.decode_frame, wire.decode_card, wire.decode_presence]
-HEADER = wire.encode_job(Job(id="a" * 32, front_end="b" * 16, input=None))[: wire.HEADER]
+HEADER = wire.encode_job(Job(id="a" * 32, front_end="b" * 16, input=None))[: header.SIZE]
+STARTS = [b"", HEADER, wire.FRAME_RESULTS, wire.FRAME_FAILURES, wire.FRAME_POISON]
 HONEST = [
     wire.encode_job(Job(id="a" * 32, front_end="b" * 16, input=[1, "two"])),
     wire.encode_results([Result(job_id="a" * 32, output={"x": [1]})]),
@@ -38,7 +39,7 @@ def decode_or_refuse(decode: Callable[[bytes], Any], data: bytes) -> None:
 
 
 @patient
-@given(st.sampled_from(DECODERS), st.sampled_from([b"", HEADER, b"1O", b"1R", b"1F", b"1P"]), BODIES)
+@given(st.sampled_from(DECODERS), st.sampled_from(STARTS), BODIES)
 def test_garbage_is_a_wire_error_and_nothing_else(decode: Callable[[bytes], Any], start: bytes, body: bytes) -> None:
     decode_or_refuse(decode, start + body)
 
@@ -62,7 +63,7 @@ def test_bytes_cut_short_are_a_wire_error(which: int) -> None:
 @patient
 @given(st.binary(max_size=120))
 def test_the_address_and_id_of_garbage_are_text(data: bytes) -> None:
-    assert isinstance(wire.job_id(data) + wire.front_end_of(data), str)
+    assert isinstance(header.text(data, "id") + header.text(data, "front_end"), str)
 
 
 UNHASHABLE_KEY = b"\x81\x90\x01"  # {[]: 1}
@@ -83,7 +84,7 @@ BODIES_OF_MALICE = [
 
 @pytest.mark.parametrize("body", BODIES_OF_MALICE)
 def test_a_malicious_body_is_a_wire_error(body: bytes) -> None:
-    for decode, start in zip((*DECODERS, wire.decode_frame), (HEADER, b"1O", b"", b"", b"1F"), strict=True):
+    for decode, start in zip((*DECODERS, wire.decode_frame), (HEADER, STARTS[2], b"", b"", STARTS[3]), strict=True):
         with pytest.raises(WireError):
             decode(start + body)
 

@@ -28,7 +28,7 @@ def model(key: str = "toy@r1", *, jobs: int = 0, bulk: int = 0, batchers: int = 
 
 def batcher(name: str = "host-7-ab", *, model: str = "toy@r1", beat_age: float = 0.2) -> BatcherOverview:
     speed = Speed(fixed=0.012, per_job=0.0005)
-    presence = Presence(batcher=name, model=model, speed=speed, room=64, host="host")
+    presence = Presence(batcher=name, model=model, speed=speed, room=64, host="host", protocol=2, software="1.2.3")
     return BatcherOverview(presence=presence, beat_age=beat_age, is_live=abs(beat_age) < 5.0)
 
 

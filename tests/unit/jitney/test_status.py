@@ -48,7 +48,24 @@ def test_more_leases_than_were_looked_into_hold_at_least_so_many_jobs() -> None:
 def test_a_batcher_is_shown_with_its_speed_and_its_last_beat() -> None:
     line = row(status_lines(snapshot(model(), batchers=[batcher()]), None), "7-ab")
 
-    assert "12.0 + 0.50·n ms" in line and line.startswith("host  7-ab") and line.endswith("0.2 s")
+    assert "12.0 + 0.50·n ms" in line and line.startswith("host  7-ab") and "0.2 s" in line
+
+
+def test_a_batcher_is_shown_with_its_version_and_its_protocol() -> None:
+    seen = snapshot(model(), batchers=[batcher()])
+
+    [told] = status_facts(seen)["batchers"]
+
+    assert row(status_lines(seen, None), "7-ab").split()[-2:] == ["1.2.3", "2"]
+    assert (told["software"], told["protocol"]) == ("1.2.3", 2)
+
+
+@pytest.mark.parametrize(("other", "who"), [(1, "an older"), (9, "a newer")])
+def test_keys_of_another_protocol_are_told_with_what_to_do(other: int, who: str) -> None:
+    seen = snapshot(model(), other_protocols=[other])
+
+    assert f"keys of protocol {other} are there: {who} deployment" in row(status_lines(seen, None), "! namespace")
+    assert status_facts(seen)["other_protocols"] == [other]
 
 
 def test_without_models_it_says_how_to_start_one() -> None:

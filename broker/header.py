@@ -1,0 +1,46 @@
+"""The header of a job, in one table: `wire.py`, scripts and operators' commands read it by position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import accumulate
+
+from broker.keys import PROTOCOL
+
+STAMP = 13  # digits of a time in ms on the broker's clock
+
+# Field → bytes, in this order, in ASCII. Numbers are padded with zeros on the left, texts with blanks on the right.
+WIDTHS: Mapping[str, int] = {
+    "version": 1,  # of the protocol
+    "kind": 1,
+    "lane": 1,  # i(nteractive) | b(ulk)
+    "attempts": 1,
+    "cost": 7,  # tokens
+    "admitted": STAMP,
+    "deadline": STAMP,
+    "front_end": 16,  # who waits for the outcome
+    "id": 32,
+}
+STARTS: Mapping[str, int] = dict(zip(WIDTHS, accumulate(WIDTHS.values(), initial=0), strict=False))
+PLACES: Mapping[str, slice] = {name: slice(STARTS[name], STARTS[name] + width) for name, width in WIDTHS.items()}
+SIZE = sum(WIDTHS.values())  # bytes before the body
+
+NUMBERS = ("attempts", "cost", "admitted", "deadline")
+# What `%` fills with a value for each field, cut to fit where it is a text.
+TEMPLATE = "".join(f"%0{width}d" if name in NUMBERS else f"%-{width}.{width}s" for name, width in WIDTHS.items())
+
+VERSION = str(PROTOCOL)
+KIND = "s"  # somebody waits for its outcome: the only kind that there is. Any other is another version's
+MAX_ATTEMPTS = int("9" * WIDTHS["attempts"])
+MAX_COST = int("9" * WIDTHS["cost"])
+
+
+def number(job: bytes, name: str) -> int:
+    """Digits and nothing else, as scripts read them: int() takes signs, blanks and underscores too. Else 0."""
+    digits = job[PLACES[name]]
+    return int(digits) if digits.isdigit() else 0
+
+
+def text(job: bytes, name: str) -> str:
+    """Readable even where the body is not; of garbage, something."""
+    return job[PLACES[name]].decode("ascii", "replace").rstrip()
