@@ -43,6 +43,7 @@ class Stack:
     environ: Mapping[str, str]
     cleanup: contextlib.ExitStack
     has_users: bool  # the broker knows those of docs/acl
+    root: Path = ROOT  # of the files that are run
     batchers: list[Process] = field(default_factory=list)
     front_ends: list[FrontEnd] = field(default_factory=list)
 
@@ -128,7 +129,7 @@ class Stack:
             popen = subprocess.Popen(
                 [sys.executable, "-m", *arguments, "--metrics-port", str(metrics_port)],
                 env={**self.environ, **variables(settings)},
-                cwd=ROOT,
+                cwd=self.root,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
@@ -149,13 +150,15 @@ def stack(
     broker: Server | None = None,
     binary: Binary | None = None,
     options: Sequence[str] = (),
+    root: Path = ROOT,
     **settings: object,
 ) -> Iterator[Stack]:
     """A broker on loopback TCP, one batcher a model and the front ends, all ready and knowing each other.
 
     `broker` is one that runs already; else `binary` and `options` are those of `embedded_server`, and every process has
-    only the rights that docs/acl grants it. Settings reach every process as environment: `max_wait=0.005` is
-    `JITNEY_MAX_WAIT=0.005`; names in capitals go as they are. Children's output is printed when the block fails.
+    only the rights that docs/acl grants it. `root` may be another revision's files. Settings reach every process as
+    environment: `max_wait=0.005` is `JITNEY_MAX_WAIT=0.005`; names in capitals go as they are. Children's output is
+    printed when the block fails.
     """
     environ = {**clean_environ(), **variables(settings)}
     with contextlib.ExitStack() as cleanup:
@@ -170,7 +173,13 @@ def stack(
         client = redis.Redis.from_url(broker.url, socket_timeout=5.0, retry=Retry(NoBackoff(), 1))
         cleanup.enter_context(client)
         made = Stack(
-            broker=broker, redis=client, directory=directory, environ=environ, cleanup=cleanup, has_users=has_users
+            broker=broker,
+            redis=client,
+            directory=directory,
+            environ=environ,
+            cleanup=cleanup,
+            has_users=has_users,
+            root=root,
         )
         try:
             _start_all(made, models, front_ends)

@@ -56,11 +56,11 @@ def settled(stack: Stack, *, within: float = 10.0) -> None:
     _assert_alive(stack)
 
 
-def leftovers(client: redis.Redis) -> list[str]:
+def leftovers(client: redis.Redis, prefix: str = KEYS.prefix) -> list[str]:
     """What is still there and should not be: keys that hold jobs, keys that nothing will ever remove."""
     found = []
-    for key in client.scan_iter(f"{KEYS.prefix}*", count=1000):
-        name = key.decode().removeprefix(KEYS.prefix)
+    for key in client.scan_iter(f"{prefix}*", count=1000):
+        name = key.decode().removeprefix(prefix)
         if name.startswith(WORK) and not _is_idle(client, key, name):
             found.append(name)
         elif not name.startswith(FIXED) and client.pttl(key) == -1:

@@ -1,0 +1,97 @@
+"""Two deployments of two protocols on one server, in one namespace: they never meet, and one may replace the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from broker.embedded import embedded_server
+from broker.keys import PROTOCOL
+from tests.faults.kit.command import jitney
+from tests.faults.kit.oracle import KEYS, judge, leftovers, settled
+from tests.faults.kit.revisions import revision
+from tests.faults.kit.traffic import Balancer, Call, traffic, wait_for_more
+from tests.integration.stack import Stack, stack
+from tests.waiting import until
+
+pytestmark = pytest.mark.timeout(180)
+BEFORE = "4b6691cd7ce2"  # the last revision that spoke protocol 1
+# Two models of one name: an answer's revision tells whose it is.
+OLD, NEW = (f"tests.faults.kit.own_models:{name},name=synthetic" for name in ("Before", "After"))
+RATE = 100.0  # requests a second, to each
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both, on one server."""
+
+    old: Stack
+    new: Stack
+
+    @property
+    def urls(self) -> list[str]:
+        return [*self.old.urls, *self.new.urls]
+
+
+@pytest.fixture
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    root = revision(BEFORE, tmp_path_factory.mktemp("before"))
+    with (
+        embedded_server(tcp=True) as broker,
+        stack([], 0, broker=broker, root=root, lease=0.6) as old,
+        stack([], 0, broker=broker, lease=0.6) as new,
+    ):
+        for house, spec in ((old, OLD), (new, NEW)):
+            house.start_batcher(spec, wait=False)
+            house.start_front_end(wait=False)
+        for house in (old, new):
+            house.wait_ready(house.front_ends[0])
+            house.wait_live()
+        yield Pair(old, new)
+
+
+def answered_by(calls: Sequence[Call]) -> set[str]:
+    """The revisions of the models."""
+    assert judge(calls) == {200: len(calls)}
+    return {call.model for call in calls}
+
+
+def left_by_the_old(pair: Pair) -> list[str]:
+    return [key for key in leftovers(pair.old.redis, KEYS.root) if not key.startswith(f"{PROTOCOL}:")]
+
+
+def lose_a_batcher(house: Stack, spec: str) -> None:
+    """kill -9 under load; what it held is another's."""
+    house.start_batcher(spec, wait=False)
+    house.wait_live(2)
+    house.batchers[0].kill()
+
+
+def test_under_load_each_is_answered_by_its_own_batcher_and_nothing_is_left(pair: Pair) -> None:
+    with traffic(pair.old.urls, rate=RATE) as of_old, traffic(pair.new.urls, rate=RATE) as of_new:
+        wait_for_more(of_old, 100)
+        lose_a_batcher(pair.old, OLD)
+        lose_a_batcher(pair.new, NEW)
+        for calls in (of_old, of_new):
+            wait_for_more(calls, 100)
+
+    by_old, by_new = answered_by(of_old), answered_by(of_new)
+    assert (len(by_old), len(by_new), by_old & by_new) == (1, 1, set())
+    settled(pair.new)
+    until(lambda: not left_by_the_old(pair), "the old one leaves nothing behind")
+
+
+def test_the_new_one_takes_the_place_of_the_old_and_nobody_notices(pair: Pair) -> None:
+    with Balancer(lambda: pair.urls).looking() as balancer, traffic(balancer.ready, rate=2 * RATE) as calls:
+        wait_for_more(calls, 200)
+        assert pair.old.front_ends[0].stop() == 0
+        assert pair.old.batchers[0].stop() == 0
+        wait_for_more(calls, 200)
+
+    assert len(answered_by(calls)) == 2
+    assert len({call.model for call in calls[-100:]}) == 1
+    assert left_by_the_old(pair) == []
+    examined = jitney("doctor", "--json", url=pair.new.broker.url)
+    assert "keys of protocol 1 are there: an older deployment" in examined.out
