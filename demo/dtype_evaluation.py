@@ -1,6 +1,6 @@
-"""What smaller numbers change: the held-out sentences through the in-flight engine, once in each dtype.
+"""What a smaller dtype changes: the held-out sentences through the in-flight engine, once in each dtype.
 
-The model is sure of those. So they are asked again with their words in disorder, where it is not.
+The model is sure of those, so they are asked again with their pieces in random order, where it is not.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Answers = list[list[int]]
 def evaluate_dtypes(folder: Path, dtypes: Sequence[str], beams: int, per_direction: int) -> dict[str, object]:
     """For each dtype: exact matches, agreement with fp32, and how sure fp32 was where the answers part."""
     questions = held_out_questions(_held_out(), per_direction)
-    rows = framed(folder, questions)
+    rows = encoded(folder, questions)
     both = [*rows, *scrambled(rows)]
     plain = _answers(folder, "fp32", beams, both)
     figures = {}
@@ -45,12 +45,12 @@ def evaluate_dtypes(folder: Path, dtypes: Sequence[str], beams: int, per_directi
     return {"sentences": len(rows), "beams": beams, "dtypes": figures}
 
 
-def framed_questions(folder: Path, count: int) -> list[Row]:
-    """So many rows of the held-out set, as a front end frames them: all directions in turn."""
-    return framed(folder, held_out_questions(_held_out(), per_direction=-(-count // DIRECTIONS)))[:count]
+def encoded_questions(folder: Path, count: int) -> list[Row]:
+    """So many rows of the held-out set, as a front end encodes them: all directions in turn."""
+    return encoded(folder, held_out_questions(_held_out(), per_direction=-(-count // DIRECTIONS)))[:count]
 
 
-def framed(folder: Path, questions: Sequence[Question]) -> list[Row]:
+def encoded(folder: Path, questions: Sequence[Question]) -> list[Row]:
     """`{"source": array("i") [language, pieces…, end], "target": language id}` of each."""
     tokenizer = M2M100Tokenizer.from_pretrained(folder)
     rows = []
@@ -97,14 +97,14 @@ class _Margins:
     def compare(self, rows: Sequence[Row], plain: Answers, found: Answers) -> dict[str, float]:
         """The rate of answers that are those of fp32; the margins where they are not."""
         triples = zip(rows, plain, found, strict=True)
-        margins = [self._where_they_part(row, one, other) for row, one, other in triples if one != other]
+        margins = [self._margin(row, one, other) for row, one, other in triples if one != other]
         rate = {"agrees_with_fp32": round(1 - len(margins) / len(rows), 4)}
         if not margins:
             return rate
         return rate | {"median_margin": round(median(margins), 3), "largest_margin": round(max(margins), 3)}
 
     @torch.inference_mode()
-    def _where_they_part(self, row: Row, answer: Sequence[int], other: Sequence[int]) -> float:
+    def _margin(self, row: Row, answer: Sequence[int], other: Sequence[int]) -> float:
         """Before the first token that the answer of fp32 and another do not share."""
         pairs = zip([*answer, END], [*other, END], strict=False)
         shared = next(place for place, (one, two) in enumerate(pairs) if one != two)

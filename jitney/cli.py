@@ -260,7 +260,7 @@ def doctor(
 
 
 UNREAD = 141  # exit code of whatever writes to a reader that has gone: 128 + SIGPIPE
-# typer brings a click of its own, and shows this of it.
+# typer has its own copy of click, whose UsageError it exports only as this base class.
 UsageError: Any = typer.BadParameter.__base__
 
 
@@ -276,7 +276,7 @@ def main() -> None:
         code = 1
     except BrokenPipeError:  # `jitney status | head -1`
         code = UNREAD
-    except SystemExit as error:  # which typer has made of it
+    except SystemExit as error:  # typer turns a broken pipe into one
         code = UNREAD if isinstance(error.__context__, BrokenPipeError) else error.code
     except OSError as error:
         code = 1
@@ -299,5 +299,5 @@ def _refuse(error: Any) -> int:
 
 
 def _forget_unwritten() -> None:
-    """What could not be written is not tried again at the very end, with a complaint of the interpreter's."""
+    """Keep the interpreter from writing the rest at exit, where it would complain a second time."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -15,25 +15,25 @@ from broker.common.parent_death import parent_death_guard
 from jitney.up.plan import ChildSpec, Role
 from jitney.up.screen import plain
 
-NOT_TO_BE_HAD = 1  # the exit code that says: a port or a broker cannot be used; of a crash in Python too
-USAGE = 2  # the exit code that says: starting me again will not help
-OWN_WORDS = "python -m "  # begins the line in which our processes say why they end; a crash has a traceback instead
+# Exit codes: a port or a broker cannot be used (and any crash in Python); starting again will not help.
+UNAVAILABLE, USAGE = 1, 2
+ERROR_PREFIX = "python -m "  # begins the line in which our processes say why they end; crashes have a traceback
 LAST_LINES = 6
 LONGEST_LINE = 1 << 16  # bytes; a longer one is passed on in pieces
 
 
 @dataclass(slots=True, kw_only=True)
-class Backoff:
-    """How long to leave a dead child alone: doubling, and forgotten after a minute of health. Seconds."""
+class RestartDelay:
+    """How long to wait before a dead child is started again: doubling, reset by a minute of life. Seconds."""
 
     first: float = 0.5
     longest: float = 30.0
-    forgiven_after: float = 60.0
+    reset_after: float = 60.0
     deaths: int = 0
 
     def after(self, lived: float) -> float:
         """The pause that follows a death at this age."""
-        self.deaths = 1 if lived >= self.forgiven_after else self.deaths + 1
+        self.deaths = 1 if lived >= self.reset_after else self.deaths + 1
         return min(self.longest, self.first * 2.0 ** (self.deaths - 1))
 
 
@@ -54,20 +54,20 @@ class Child:
         *,
         say: Callable[[str], None],
         relay: Callable[[str], None],
-        backoff: Backoff | None = None,
+        delay: RestartDelay | None = None,
         grace: float = 30.0,
     ) -> None:
         self.spec = spec
-        self.ready = False  # set by whoever looks; a child that was ready once is never given up
+        self.ready = False  # set by the supervisor; a child that was ready once is never given up
         self.starts = 0
         self._was_ready = False
         self._say = say
         self._relay = relay
-        self._backoff = backoff or Backoff()
+        self._delay = delay or RestartDelay()
         self._grace = grace  # seconds between SIGTERM and SIGKILL
         self._stopping = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
-        self._last: deque[str] = deque(maxlen=LAST_LINES)
+        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
 
     @property
     def pid(self) -> int | None:
@@ -82,17 +82,17 @@ class Child:
         """Keep it running until `stop` or `kill`. Raises `GaveUp` for one that never will."""
         while not self._stopping.is_set():
             started = time.monotonic()
-            code = await self._live()
+            code = await self._run_once()
             if self._stopping.is_set():
                 return
-            if self._is_hopeless(code):
-                raise GaveUp(f"{self.spec.title} cannot start: {reason(self._last)}", code)
-            await self._rest(code, self._backoff.after(time.monotonic() - started))
+            if self._can_never_start(code):
+                raise GaveUp(f"{self.spec.title} cannot start: {reason(self._last_lines)}", code)
+            await self._pause(code, self._delay.after(time.monotonic() - started))
 
-    def _is_hopeless(self, code: int) -> bool:
-        """It has never been ready, and says itself that somebody has to change something; a crash, or a kill, may pass.
-        Without its broker nobody could ever start."""
-        says_why = code == NOT_TO_BE_HAD and bool(self._last) and self._last[-1].startswith(OWN_WORDS)
+    def _can_never_start(self, code: int) -> bool:
+        """It was never ready, and says itself that something has to be changed first. A crash or a kill may not happen
+        again; but without the private broker nothing can start."""
+        says_why = code == UNAVAILABLE and bool(self._last_lines) and self._last_lines[-1].startswith(ERROR_PREFIX)
         return not self._was_ready and (code == USAGE or says_why or self.spec.role is Role.BROKER)
 
     def stop(self) -> None:
@@ -106,9 +106,9 @@ class Child:
             with contextlib.suppress(ProcessLookupError):  # it ended in this very moment
                 os.killpg(self.pid, signal.SIGKILL)
 
-    async def _live(self) -> int:
+    async def _run_once(self) -> int:
         self.starts += 1
-        self._last.clear()
+        self._last_lines.clear()
         process = self._process = await asyncio.create_subprocess_exec(
             *self.spec.command,
             env=self._environ(),
@@ -132,7 +132,7 @@ class Child:
         ending = asyncio.create_task(self._end_when_asked(process))
         try:
             code = await process.wait()
-            await asyncio.wait([listening], timeout=2.0)  # its last words; a grandchild may hold the pipe open
+            await asyncio.wait([listening], timeout=2.0)  # for its last lines; a grandchild may hold the pipe open
             return code
         finally:
             listening.cancel()
@@ -162,24 +162,24 @@ class Child:
 
     def _heard(self, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip()
-        self._last.append(text)
+        self._last_lines.append(text)
         self._relay(text)
 
-    async def _rest(self, code: int, pause: float) -> None:
-        again = f" ({self._backoff.deaths} ends in a row)" if self._backoff.deaths > 1 else ""
+    async def _pause(self, code: int, pause: float) -> None:
+        again = f" ({self._delay.deaths} ends in a row)" if self._delay.deaths > 1 else ""
         self._say(f"{self.spec.title} {how_it_ended(code)}; it starts again in {pause:g} s{again}")
         if code == -signal.SIGKILL:
-            self._say("    if nobody here killed it, the system did, for want of memory: dmesg says so")
-        for line in self._last:
-            self._say(f"    its last words: {plain(line)}")
+            self._say("    if nobody here killed it, the system did, for lack of memory: dmesg says so")
+        for line in self._last_lines:
+            self._say(f"    its last lines: {plain(line)}")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), pause)
 
 
 def reason(lines: Iterable[str]) -> str:
-    """What matters in the last words of a command: its error, without the usage or the log that stands before it."""
+    """What matters in the last lines of a command: its error, without the usage or the log that stands before it."""
     said = [plain(line) for line in lines]
-    own = [at for at, line in enumerate(said) if line.startswith(OWN_WORDS)]
+    own = [at for at, line in enumerate(said) if line.startswith(ERROR_PREFIX)]
     told = "\n".join(said[own[-1] :] if own else said)
     return told.partition("error: ")[2] or (told.partition(": ")[2] if own else told)
 

@@ -1,4 +1,4 @@
-"""`jitney up`: the whole house on one machine, from the broker to the front ends."""
+"""`jitney up`: all processes on one machine, from the broker to the front ends."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from broker.common.masking import shown
 from broker.embedded import command, first_binary, free_port, named_server, private_directory, socket_url
 from broker.errors import BrokerError
 from jitney import __version__
-from jitney.up.child import GaveUp
+from jitney.up.child import UNAVAILABLE, USAGE, GaveUp
 from jitney.up.plan import ChildSpec, ModelSpec, UsageError, broker_child, children, default_models, read_models
 from jitney.up.probe import Probe
 from jitney.up.screen import Screen
 from jitney.up.supervisor import Supervisor
 
-CLEAN, NOT_TO_BE_HAD, USAGE, KILLED = 0, 1, 2, 130
+CLEAN, KILLED = 0, 130
 
 
 class PortTaken(Exception):
-    """This port cannot be ours; the message says what to do."""
+    """We cannot listen on this port; the message says what to do."""
 
 
 def run_up(texts: Sequence[str], *, front_ends: int, host: str, port: int, is_verbose: bool = False) -> int:
-    """Serve until Ctrl-C or SIGTERM. The exit code: 0 clean, 1 port or broker not to be had, 2 something that was asked
-    for cannot be, 130 killed."""
+    """Serve until Ctrl-C or SIGTERM. The exit code: 0 clean, 1 no port or no broker, 2 something that was asked for
+    cannot be, 130 killed."""
     screen = Screen()
     try:
         return _serve(screen, texts, front_ends, host, port, is_verbose)
@@ -37,11 +37,11 @@ def run_up(texts: Sequence[str], *, front_ends: int, host: str, port: int, is_ve
         return USAGE
     except GaveUp as error:
         screen.complain(f"{error}; nothing is left to serve")
-        return error.code if error.code in (NOT_TO_BE_HAD, USAGE) else NOT_TO_BE_HAD
+        return error.code if error.code in (UNAVAILABLE, USAGE) else UNAVAILABLE
     except (PortTaken, BrokerError) as error:
         screen.complain(str(error))
-        return NOT_TO_BE_HAD
-    except KeyboardInterrupt:  # before the house listened to signals
+        return UNAVAILABLE
+    except KeyboardInterrupt:  # before the supervisor listened to signals
         return CLEAN
 
 
@@ -52,14 +52,14 @@ def _serve(screen: Screen, texts: Sequence[str], front_ends: int, host: str, por
     with _broker(screen) as (redis_url, table):
         table += children(models, front_ends, host, port, redis_url, distinct(free_port), is_verbose=is_verbose)
         screen.say(f"starting {', '.join(spec.title for spec in table)}")
-        code = asyncio.run(_house(table, Probe(host, port, redis_url), screen))
+        code = asyncio.run(_supervise(table, Probe(host, port, redis_url), screen))
     screen.say("ended" if code != KILLED else "killed")
     return code
 
 
 @contextlib.contextmanager
 def _broker(screen: Screen) -> Iterator[tuple[str, list[ChildSpec]]]:
-    """The broker's URL, and the child that it is when it is ours."""
+    """The broker's URL, and its child where it is a private one."""
     named = named_server()
     if named:
         screen.say(f"broker: {shown(named.url)}")
@@ -71,11 +71,11 @@ def _broker(screen: Screen) -> Iterator[tuple[str, list[ChildSpec]]]:
         yield socket_url(directory), [broker_child(command(binary, directory), directory)]
 
 
-async def _house(table: Sequence[ChildSpec], probe: Probe, screen: Screen) -> int:
-    house = Supervisor(table, probe, screen)
-    if not await house.run():
+async def _supervise(table: Sequence[ChildSpec], probe: Probe, screen: Screen) -> int:
+    supervisor = Supervisor(table, probe, screen)
+    if not await supervisor.run():
         return KILLED
-    return USAGE if house.given_up else CLEAN
+    return USAGE if supervisor.given_up else CLEAN
 
 
 def _default_models(screen: Screen) -> list[ModelSpec]:

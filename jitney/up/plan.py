@@ -12,7 +12,7 @@ from pathlib import Path
 NAMED = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)=(?P<spec>.+)")  # a '=' after a ':' belongs to the spec
 DEMO = (("translation", "demo/translation"), ("classification", "demo/classification"))
 PYTHON = (sys.executable, "-m")
-STAND_IN = "synthetic:10ms+0.5ms"
+SYNTHETIC = "synthetic:10ms+0.5ms"
 
 
 class UsageError(Exception):
@@ -82,7 +82,7 @@ def own_name(spec: str) -> str:
 def default_models(here: Path) -> list[ModelSpec]:
     """The demo models where `here` has them, else the one that needs no weights."""
     found = [ModelSpec(name=name, spec=f"{name}:{path}") for name, path in DEMO if (here / path).is_dir()]
-    return found or [read_model(STAND_IN)]
+    return found or [read_model(SYNTHETIC)]
 
 
 def broker_child(command: Sequence[str], directory: Path) -> ChildSpec:

@@ -1,4 +1,4 @@
-"""Looks at a running stack from outside, as its clients do."""
+"""Asks the running processes from outside, as their clients do."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import redis
 from broker.embedded import ping
 from jitney.up.plan import ChildSpec, Role
 
-TIMEOUT = 2.0  # seconds; a look that takes longer counts as no
-SELF = "127.0.0.1"
+TIMEOUT = 2.0  # seconds; an answer that takes longer counts as none
+LOOPBACK = "127.0.0.1"
 MET_BROKER = b"\njitney_broker_up 1.0"  # on a front end's page: its tasks run and the broker answers them
-EVERYWHERE = {"0.0.0.0": SELF, "::": "::1", "": SELF}  # where they listen → where we find them
+EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}  # where they listen → where we find them
 
 
 class Probe:
@@ -52,7 +52,7 @@ class Probe:
 
     def _metrics_address(self, spec: ChildSpec) -> tuple[str, int]:
         """Host and port. A batcher answers on every interface, a front end where it listens."""
-        return (self._host if spec.role is Role.FRONT_END else SELF), spec.metrics_port
+        return (self._host if spec.role is Role.FRONT_END else LOOPBACK), spec.metrics_port
 
     async def live_models(self) -> Sequence[Mapping[str, Any]]:
         """What `/v1/models` says of those that can be called now."""

@@ -14,8 +14,8 @@ from jitney.up.plan import ChildSpec, Role
 from jitney.up.probe import Probe
 from jitney.up.screen import Screen
 
-QUICK, SLOW = 0.05, 1.0  # seconds between looks: while something is not ready, and after
-PATIENCE = 10.0  # seconds between two lines that say what we still wait for
+QUICK, SLOW = 0.05, 1.0  # seconds between checks: while something is not ready, and after
+REMIND_EVERY = 10.0  # seconds between two lines that say what we still wait for
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -33,8 +33,8 @@ class Supervisor:
         self.given_up: dict[Child, GaveUp] = {}  # those that cannot start, while others serve
 
     def _child(self, spec: ChildSpec) -> Child:
-        # A server's banner and its advice on kernel settings are not for a private broker; its last words are.
-        relay = _nobody if spec.role is Role.BROKER else partial(self._screen.relay, spec.title)
+        # Nobody needs the banner and the kernel advice of a private broker; its last lines are shown when it dies.
+        relay = _ignore if spec.role is Role.BROKER else partial(self._screen.relay, spec.title)
         return Child(spec, say=self._screen.say, relay=relay)
 
     async def run(self) -> bool:
@@ -44,7 +44,7 @@ class Supervisor:
         watching = asyncio.create_task(self._watch())
         stopping = asyncio.create_task(self._stopping.wait())
         try:
-            # A child's task ends by itself only when it gave up, and the watch only by a fault of ours.
+            # A child's task ends by itself only when it gave up, and watching only by a bug of ours.
             await asyncio.wait([stopping, watching, *running.values()], return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
@@ -95,18 +95,18 @@ class Supervisor:
             await asyncio.gather(*(running[child] for child in ending), return_exceptions=True)
 
     async def _watch(self) -> None:
-        greeted, patient_until = False, time.monotonic() + PATIENCE
+        greeted, remind_at = False, time.monotonic() + REMIND_EVERY
         while True:
-            waiting = await self._look()
+            waiting = await self._check_ready()
             if not waiting and not greeted:
                 await self._greet()
                 greeted = True
-            if waiting and time.monotonic() > patient_until:
+            if waiting and time.monotonic() > remind_at:
                 self._screen.say(f"still waiting for {', '.join(waiting)}")
-                patient_until = time.monotonic() + PATIENCE
+                remind_at = time.monotonic() + REMIND_EVERY
             await asyncio.sleep(QUICK if waiting else SLOW)
 
-    async def _look(self) -> list[str]:
+    async def _check_ready(self) -> list[str]:
         """Find out who has become ready; the titles of those who have not."""
         for child in self._children:
             starts = child.starts
@@ -131,5 +131,5 @@ class Supervisor:
             self._screen.complain(f"not served: {error}")
 
 
-def _nobody(line: str) -> None:
-    """Listens to no line."""
+def _ignore(line: str) -> None:
+    """Shows nothing."""

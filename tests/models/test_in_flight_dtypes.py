@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from batcher.models.translation.network import Network
-from demo.dtype_evaluation import framed_questions, scrambled
+from demo.dtype_evaluation import encoded_questions, scrambled
 from tests.models import tiny
 from tests.models.in_flight import DEMO, engine_of, load, mixed_rows, outputs, run_all
 
@@ -49,7 +49,7 @@ def differ(one: Network, other: Network) -> bool:
 @cache
 def demo_answers(dtype: str) -> dict[str, Any]:
     """Sentences of which the model is sure; then the same with their words in disorder, where it is not."""
-    rows = framed_questions(DEMO, SENTENCES)
+    rows = encoded_questions(DEMO, SENTENCES)
     return outputs(run_all(engine_of(load(DEMO, dtype=dtype)), [*rows, *scrambled(rows)]))
 
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from jitney.up.child import Backoff, Child
-from tests.unit.jitney.ears import PATIENCE, Ear, MakeChild, tiny
+from jitney.up.child import Child, RestartDelay
+from tests.unit.jitney.children import LIMIT, MakeChild, Output, tiny
 
 
 @pytest.fixture
-async def ear() -> Ear:
-    return Ear()
+async def output() -> Output:
+    return Output()
 
 
 @pytest.fixture
-def make_child(ear: Ear) -> MakeChild:
-    def make(program: str, grace: float = PATIENCE, **more: Any) -> Child:
-        return Child(tiny(program, **more), say=ear, relay=ear, backoff=Backoff(first=0.001), grace=grace)
+def make_child(output: Output) -> MakeChild:
+    def make(program: str, grace: float = LIMIT, **more: Any) -> Child:
+        return Child(tiny(program, **more), say=output, relay=output, delay=RestartDelay(first=0.001), grace=grace)
 
     return make

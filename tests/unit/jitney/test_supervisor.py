@@ -13,12 +13,12 @@ from jitney.up.plan import ChildSpec, Role
 from jitney.up.probe import Probe
 from jitney.up.screen import Screen
 from jitney.up.supervisor import Supervisor
-from tests.unit.jitney.ears import POLITE, STUBBORN, Ear, tiny
+from tests.unit.jitney.children import POLITE, STUBBORN, Output, tiny
 
 pytestmark = pytest.mark.anyio
 
 
-class Eager(Probe):
+class AllReady(Probe):
     """Finds everything ready at once."""
 
     async def is_ready(self, spec: ChildSpec) -> bool:
@@ -28,7 +28,7 @@ class Eager(Probe):
         return []
 
 
-class Shy(Eager):
+class NoneReady(AllReady):
     """Finds nothing ready; `looked` is set with the second look."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Shy(Eager):
         return False
 
 
-class Slow(Eager):
+class AllReadyBut(AllReady):
     """Finds all ready but these."""
 
     def __init__(self, *titles: str) -> None:
@@ -54,28 +54,28 @@ class Slow(Eager):
         return spec.title not in self._titles
 
 
-class Quiet(Screen):
-    """Lets an ear hear what a person would see."""
+class Recorded(Screen):
+    """Records what a person would see."""
 
-    def __init__(self, ear: Ear) -> None:
+    def __init__(self, output: Output) -> None:
         super().__init__()
-        self._ear = ear
+        self._output = output
 
     def say(self, text: str) -> None:
-        self._ear(text)
+        self._output(text)
 
     def show(self, lines: Sequence[str]) -> None:
-        self._ear("greeting " + " ".join(lines))
+        self._output("greeting " + " ".join(lines))
 
     def complain(self, text: str) -> None:
-        self._ear(f"complaint: {text}")
+        self._output(f"complaint: {text}")
 
     def relay(self, title: str, line: str) -> None:
-        self._ear(f"{title}: {line}")
+        self._output(f"{title}: {line}")
 
 
-def _house(ear: Ear, *table: ChildSpec) -> Supervisor:
-    return Supervisor(table, Eager("127.0.0.1", 1), Quiet(ear))
+def _supervisor(output: Output, *table: ChildSpec) -> Supervisor:
+    return Supervisor(table, AllReady("127.0.0.1", 1), Recorded(output))
 
 
 def _impossible(role: Role) -> ChildSpec:
@@ -83,70 +83,70 @@ def _impossible(role: Role) -> ChildSpec:
     return ChildSpec(title=role, role=role, command=("/no/such/program",))
 
 
-async def test_front_ends_end_before_batchers(ear: Ear) -> None:
-    house = _house(ear, tiny(POLITE, "batcher"), tiny(POLITE, "front end", Role.FRONT_END))
-    running = asyncio.create_task(house.run())
-    await ear.hears("batcher: up")
-    await ear.hears("front end: up")
+async def test_front_ends_end_before_batchers(output: Output) -> None:
+    supervisor = _supervisor(output, tiny(POLITE, "batcher"), tiny(POLITE, "front end", Role.FRONT_END))
+    running = asyncio.create_task(supervisor.run())
+    await output.wait_for("batcher: up")
+    await output.wait_for("front end: up")
 
-    house.end()
+    supervisor.end()
     clean = await running
 
     assert clean
-    assert [line for line in ear.lines if "bye" in line] == ["front end: bye", "batcher: bye"]
+    assert [line for line in output.lines if "bye" in line] == ["front end: bye", "batcher: bye"]
 
 
-async def test_asked_twice_everything_is_killed(ear: Ear) -> None:
-    house = _house(ear, tiny(STUBBORN, "batcher"), tiny(STUBBORN, "front end", Role.FRONT_END))
-    running = asyncio.create_task(house.run())
-    await ear.hears("batcher: up")
-    await ear.hears("front end: up")
+async def test_asked_twice_everything_is_killed(output: Output) -> None:
+    supervisor = _supervisor(output, tiny(STUBBORN, "batcher"), tiny(STUBBORN, "front end", Role.FRONT_END))
+    running = asyncio.create_task(supervisor.run())
+    await output.wait_for("batcher: up")
+    await output.wait_for("front end: up")
 
-    house.end()
-    house.end()
+    supervisor.end()
+    supervisor.end()
     clean = await running
 
     assert not clean
 
 
-async def test_a_child_that_gives_up_ends_the_others(ear: Ear) -> None:
+async def test_a_child_that_gives_up_ends_the_others(output: Output) -> None:
     table = [tiny("raise SystemExit(2)", "batcher"), tiny(POLITE, "front end", Role.FRONT_END)]
-    house = Supervisor(table, Shy(), Quiet(ear))
+    supervisor = Supervisor(table, NoneReady(), Recorded(output))
 
     with pytest.raises(GaveUp):
-        await house.run()
+        await supervisor.run()
 
 
-async def test_when_all_are_ready_the_greeting_is_shown(ear: Ear) -> None:
-    house = _house(ear, tiny(POLITE, "batcher"))
-    running = asyncio.create_task(house.run())
+async def test_when_all_are_ready_the_greeting_is_shown(output: Output) -> None:
+    supervisor = _supervisor(output, tiny(POLITE, "batcher"))
+    running = asyncio.create_task(supervisor.run())
 
-    await ear.hears("greeting")
+    await output.wait_for("greeting")
 
-    house.end()
+    supervisor.end()
     await running
 
 
 @pytest.mark.parametrize("role", [Role.BROKER, Role.BATCHER])
-async def test_only_a_private_brokers_url_is_shown(ear: Ear, role: Role) -> None:
-    house = Supervisor([tiny(POLITE, role=role)], Eager("127.0.0.1", 1, "redis://:secret@h"), Quiet(ear))
-    running = asyncio.create_task(house.run())
+async def test_only_a_private_brokers_url_is_shown(output: Output, role: Role) -> None:
+    supervisor = Supervisor([tiny(POLITE, role=role)], AllReady("127.0.0.1", 1, "redis://:secret@h"), Recorded(output))
+    running = asyncio.create_task(supervisor.run())
 
-    await ear.hears("greeting")
+    await output.wait_for("greeting")
 
-    house.end()
+    supervisor.end()
     await running
-    assert ("secret" in "".join(ear.lines)) == (role is Role.BROKER)
+    assert ("secret" in "".join(output.lines)) == (role is Role.BROKER)
 
 
-async def test_nobody_is_started_before_the_broker_is_ready(ear: Ear) -> None:
-    probe = Shy()
+async def test_nobody_is_started_before_the_broker_is_ready(output: Output) -> None:
+    probe = NoneReady()
     table = [tiny(POLITE, role=Role.BROKER), _impossible(Role.BATCHER), _impossible(Role.FRONT_END)]
-    house = Supervisor(table, probe, Quiet(ear))
-    running = asyncio.create_task(house.run())
+    supervisor = Supervisor(table, probe, Recorded(output))
+    running = asyncio.create_task(supervisor.run())
     await probe.looked.wait()
 
-    house.end()
+    supervisor.end()
 
     assert await running
 
@@ -154,25 +154,25 @@ async def test_nobody_is_started_before_the_broker_is_ready(ear: Ear) -> None:
 HOPELESS = "print('error: no such model'); raise SystemExit(2)"
 
 
-async def test_one_that_cannot_start_is_said_and_the_others_go_on(ear: Ear) -> None:
+async def test_one_that_cannot_start_is_said_and_the_others_go_on(output: Output) -> None:
     table = [tiny(HOPELESS, "bad"), tiny(POLITE, "good"), tiny(POLITE, "front end", Role.FRONT_END)]
-    house = Supervisor(table, Slow("bad"), Quiet(ear))
-    running = asyncio.create_task(house.run())
+    supervisor = Supervisor(table, AllReadyBut("bad"), Recorded(output))
+    running = asyncio.create_task(supervisor.run())
 
-    await ear.hears("complaint: bad cannot start: no such model; the others go on without it")
-    await ear.hears("greeting")
-    await ear.hears("complaint: not served: bad cannot start")
-    await ear.hears("good: up")
-    await ear.hears("front end: up")
+    await output.wait_for("complaint: bad cannot start: no such model; the others go on without it")
+    await output.wait_for("greeting")
+    await output.wait_for("complaint: not served: bad cannot start")
+    await output.wait_for("good: up")
+    await output.wait_for("front end: up")
 
-    house.end()
+    supervisor.end()
     assert await running
-    assert [str(error) for error in house.given_up.values()] == ["bad cannot start: no such model"]
-    assert [line for line in ear.lines if "bye" in line] == ["front end: bye", "good: bye"]
+    assert [str(error) for error in supervisor.given_up.values()] == ["bad cannot start: no such model"]
+    assert [line for line in output.lines if "bye" in line] == ["front end: bye", "good: bye"]
 
 
-async def test_when_nothing_is_left_to_serve_it_ends(ear: Ear) -> None:
+async def test_when_nothing_is_left_to_serve_it_ends(output: Output) -> None:
     table = [tiny(HOPELESS, "one"), tiny(HOPELESS, "two"), tiny(POLITE, "front end", Role.FRONT_END)]
 
     with pytest.raises(GaveUp, match="no such model"):
-        await Supervisor(table, Slow("one", "two"), Quiet(ear)).run()
+        await Supervisor(table, AllReadyBut("one", "two"), Recorded(output)).run()

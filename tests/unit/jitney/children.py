@@ -1,4 +1,4 @@
-"""Ears that wait for a word, and tiny children to listen to."""
+"""Child processes of one line, and what they and we say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from jitney.up.child import Child
 from jitney.up.plan import ChildSpec, Role
 
-PATIENCE = 10.0  # seconds; only a fault ever waits so long
+LIMIT = 10.0  # seconds; only a fault ever waits so long
 MakeChild = Callable[..., Child]
 STAYS = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + STAYS
@@ -20,8 +20,8 @@ POLITE = "import os, signal; signal.signal(signal.SIGTERM, lambda *_: (os.write(
 
 
 @dataclass(slots=True)
-class Ear:
-    """Hears what is said; `hears` waits for a word."""
+class Output:
+    """The lines that were said, and a way to wait for a word among them."""
 
     lines: list[str] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -30,8 +30,8 @@ class Ear:
         self.lines.append(line)
         self.news.set()
 
-    async def hears(self, word: str) -> None:
-        async with asyncio.timeout(PATIENCE):
+    async def wait_for(self, word: str) -> None:
+        async with asyncio.timeout(LIMIT):
             while not any(word in line for line in self.lines):
                 self.news.clear()
                 await self.news.wait()
