@@ -15,8 +15,8 @@ import torch
 
 from demo.dtype_evaluation import framed_questions, scrambled
 from tests.gpu.parts import DEMO, DTYPES, Check, Setup
-from tests.models.flying import Row, reference
-from tests.models.flying import load as load_translation
+from tests.models.in_flight import Row, reference
+from tests.models.in_flight import load as load_translation
 from tests.models.oracle import Oracle
 from tests.models.tiny import load_encoder
 

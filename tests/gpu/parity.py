@@ -12,7 +12,7 @@ from typing import Any
 from tests.gpu.answers import TIE, largest_margin
 from tests.gpu.parts import Check, Setup
 from tests.models import tiny
-from tests.models.flying import engine_of, fly, load, mixed_rows, outputs, reference
+from tests.models.in_flight import engine_of, load, mixed_rows, outputs, reference, run_all
 from tests.models.oracle import Oracle
 
 SHAPE = {
@@ -39,7 +39,7 @@ def run(setup: Setup) -> Iterator[Check]:
     for seed, (name, decoding) in enumerate(DECODINGS.items()):
         directory = tiny.translation(setup.directory / str(seed), seed=seed, shape=SHAPE, **decoding)
         rows = mixed_rows(random.Random(seed), setup.pick(64, 10), limits=0.5)
-        answers = outputs(fly(engine_of(load(directory, device=setup.device), max_size=8 + 8 * seed), rows))
+        answers = outputs(run_all(engine_of(load(directory, device=setup.device), max_size=8 + 8 * seed), rows))
         found = [answers.get(str(number), []) for number in range(len(rows))]
         expected = [list(answer) for answer in reference(directory, device=setup.device).forward(rows)]
         differ = sum(one != other for one, other in zip(found, expected, strict=True))

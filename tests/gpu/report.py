@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from benchmarks.lib.markdown import table
+
 SPEED = "speed"
 
 
@@ -51,18 +53,13 @@ def tables(outcomes: Sequence[Outcome]) -> str:
         for check in one.checks
         if "rows" not in check["figures"] or one.part != SPEED
     ]
-    tables = [_table(("part", "verdict", "seconds", "why"), parts), _table(("part", "check", "", "figures"), checks)]
+    tables = [table("part|verdict|seconds|why", parts), table("part|check|verdict|figures", checks)]
     speeds = [check["figures"] for one in outcomes if one.part == SPEED for check in one.checks]
     speeds = [figures for figures in speeds if "rows" in figures]
     if speeds:
-        tables.append(_table(tuple(speeds[0]), [tuple(map(str, figures.values())) for figures in speeds]))
-    return "\n\n".join([about, *tables])
+        tables.append(table("|".join(speeds[0]), [tuple(map(str, figures.values())) for figures in speeds]))
+    return "\n\n".join([about, *("\n".join(lines) for lines in tables)])
 
 
 def _shown(figures: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in figures.items())
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

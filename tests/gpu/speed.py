@@ -81,12 +81,12 @@ def bytes_of_step(size: Size, rows: int, bytes_each: int) -> int:
 
 def _ours(setup: Setup, model: Any, sentences: Sequence[Sentence]) -> tuple[float, float]:
     """(tokens a second, encoding and all; the median of seconds of a step that decodes every row and encodes none)."""
-    _fly(setup, model, sentences[:2])
-    seconds, steps = _fly(setup, model, sentences)
+    _run(setup, model, sentences[:2])
+    seconds, steps = _run(setup, model, sentences)
     return LENGTH * len(sentences) / seconds, median(steps)
 
 
-def _fly(setup: Setup, model: Any, sentences: Sequence[Sentence]) -> tuple[float, list[float]]:
+def _run(setup: Setup, model: Any, sentences: Sequence[Sentence]) -> tuple[float, list[float]]:
     engine, waiting, left, steps = engine_of(model, len(sentences)), deque(jobs(sentences)), len(sentences), []
     setup.wait()
     started = time.perf_counter()
