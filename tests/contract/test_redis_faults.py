@@ -55,7 +55,11 @@ async def test_a_job_whose_body_is_garbage_is_named_and_can_be_failed(world: Red
     assert ids(await world.outcomes()) == [spoiled.id]
 
 
-@pytest.mark.parametrize("garbage", [b"", b"x", b"1", encode_job(job())[: header.SIZE - 1], b"\xff" * 200])
+@pytest.mark.parametrize(
+    "garbage",
+    [b"", b"x", b"1", encode_job(job())[: header.SIZE - 1], b"\xff" * 200],
+    ids=["nothing", "a letter", "a digit", "half a header", "noise"],
+)
 async def test_garbage_in_the_queue_stops_nobody(world: RedisWorld, garbage: bytes) -> None:
     good = job()
     batcher = await world.batcher()

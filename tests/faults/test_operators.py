@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from broker.embedded import embedded_server, free_port
+from tests.faults.kit.broker_house import held
 from tests.faults.kit.broker_process import NO_VARIABLES, broker_process
 from tests.faults.kit.command import jitney, watching
 from tests.faults.kit.poison import POISON, SPEC, meet_poison
 from tests.faults.kit.report import record
+from tests.faults.kit.sleeper import GATE, GATED
 from tests.faults.kit.traffic import PATH
 from tests.integration.stack import Stack, stack
 from tests.waiting import until
@@ -27,22 +29,27 @@ def body(*texts: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def slow() -> Iterator[Stack]:
-    """A batcher of small batches, each half a second long: queues and leases are there to be seen."""
-    with stack(models=["synthetic:500ms+0ms"], max_batch_size=2, lease=30) as made:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """While this file is there, the batcher of `gated` computes nothing."""
+    return tmp_path_factory.mktemp("gate") / "closed"
+
+
+@pytest.fixture(scope="module")
+def gated(gate: Path) -> Iterator[Stack]:
+    """A batcher of small batches that a test can hold up: queues and leases are there to be seen."""
+    with stack(models=[GATED], max_batch_size=2, lease=30, **{GATE: gate}) as made:
         yield made
 
 
-def test_status_shows_queue_lease_and_batcher_in_one_picture(slow: Stack) -> None:
-    [batcher] = slow.batchers
+def test_status_shows_queue_lease_and_batcher_in_one_picture(gated: Stack, gate: Path) -> None:
+    gate.touch()
     with ThreadPoolExecutor(6) as clients:
-        replies = [clients.submit(slow.post, PATH, body(f"{at}")) for at in range(6)]
-        until(lambda: slow.redis.keys("*}:leases:*"), "a batch is claimed")  # on a busy machine the command is late
-        batcher.pause()
+        replies = [clients.submit(gated.post, PATH, body(f"{at}")) for at in range(6)]
         try:
-            seen, picture = _status(slow), jitney("status", url=slow.broker.url).out
+            until(lambda: len(held(gated.redis)) == 6, "all are at the broker")
+            seen, picture = _status(gated), jitney("status", url=gated.broker.url).out
         finally:
-            batcher.resume()
+            gate.unlink()
         assert [reply.result().status for reply in replies] == [200] * 6
 
     [model], [announced] = seen["models"], seen["batchers"]
@@ -105,8 +112,8 @@ def test_all_dead_letters_are_dropped_only_by_someone_who_is_sure(dead: Stack) -
     assert (by_id.out, again.out) == ("1 dropped\n", "0 dropped\n")
 
 
-def test_the_doctor_has_nothing_to_mend_in_a_good_house(slow: Stack) -> None:
-    said = jitney("doctor", url=slow.broker.url)
+def test_the_doctor_has_nothing_to_mend_in_a_good_house(gated: Stack) -> None:
+    said = jitney("doctor", url=gated.broker.url)
 
     assert said.code == 0, said.all
     assert "nothing to mend" in said.out and "fail" not in said.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 REPORT = "JITNEY_FAULT_REPORT"  # names a file for the same as JSON: fault → seconds
@@ -15,9 +16,14 @@ def record(fault: str, seconds: float) -> None:
     _recorded[fault] = max(round(seconds, 2), _recorded.get(fault, 0.0))
 
 
+def recorded() -> Mapping[str, float]:
+    """What this process has recorded."""
+    return _recorded
+
+
 def lines() -> list[str]:
     """The table, one line a fault."""
-    return [f"{seconds:7.2f} s  {fault}" for fault, seconds in _recorded.items()]
+    return [f"{seconds:7.2f} s  {fault}" for fault, seconds in sorted(_recorded.items())]
 
 
 def write() -> None:

@@ -14,6 +14,7 @@ from broker.wire import FRAME_FAILURES, FRAME_POISON, FRAME_RESULTS, encode_job,
 
 DICE = random.Random(20_240_229)
 FRONT_END = "f" * 16
+FILLS_A_LANE = "a cost beyond any budget"  # until it is claimed there is no room for anybody else
 
 
 def noise(size: int) -> bytes:
@@ -44,7 +45,7 @@ def jobs() -> Mapping[str, list[bytes]]:
             live_job(cost=cost)
             for cost in (b"    nan", b"-000009", b"    inf", b"0x7ffff", b"1e99999", b"1_000_0", b"\0" * 7)
         ],
-        "a cost beyond any budget": [live_job(cost=b"9999999")],
+        FILLS_A_LANE: [live_job(cost=b"9999999")],
         "front ends that are none": [live_job(front_end=noise(16)) for _ in range(20)],
         "inputs that no model takes": [live_job(body) for body in (None, 2**63, -1.5, {"a": [1]}, [[]] * 9, b"\xff")],
         "a megabyte of empty maps": [with_body(b"\xdd\x00\x0f\xff\xff" + b"\x80" * 0xFFFFF)],
