@@ -227,6 +227,11 @@ class RunningFrontEnd:
             await asyncio.sleep(0)
 
 
+def told(answer: httpx2.Response) -> tuple[int, str]:
+    """Status and code of a problem."""
+    return answer.status_code, answer.json()["code"]
+
+
 async def never(seconds: float) -> None:
     """A pause whose end no test waits for."""
     await asyncio.Event().wait()
