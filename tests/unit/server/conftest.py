@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import FakeClock
-from tests.unit.server.parts import Parts
+from tests.unit.server.requests.parts import Parts
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from broker.messages import RECORD, REQUEST, Failure, FailureCode, Result
 from server.codecs.contract import Piece, Plan
 from server.errors import Problem
 from server.requests.request import Record
-from tests.unit.server.parts import result
+from tests.unit.server.requests.parts import result
 from tests.unit.server.stand_in import WordCodec, card
 
 pytestmark = pytest.mark.anyio

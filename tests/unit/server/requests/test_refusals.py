@@ -7,7 +7,7 @@ import pytest
 from broker.messages import FailureCode, Verdict
 from server.fleet.capacity import Capacity
 from server.requests.refusals import refusal
-from tests.unit.server.parts import served
+from tests.unit.server.requests.parts import served
 
 pytestmark = pytest.mark.anyio  # a request that waits belongs to a loop
 

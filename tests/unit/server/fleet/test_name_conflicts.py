@@ -6,7 +6,7 @@ import pytest
 
 from server.errors import Problem
 from server.fleet.name_conflicts import differences
-from tests.unit.server.directories import NOW, seen
+from tests.unit.server.fleet.directories import NOW, seen
 from tests.unit.server.stand_in import announced, card
 
 

@@ -9,7 +9,7 @@ import pytest
 from broker.messages import Lane
 from server.errors import Problem
 from server.fleet.capacity import Capacity
-from tests.unit.server.parts import served
+from tests.unit.server.requests.parts import served
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.unit.server.directories import NOW, codecs, seen, shared_out
+from tests.unit.server.fleet.directories import NOW, codecs, seen, shared_out
 from tests.unit.server.stand_in import announced, card
 
 

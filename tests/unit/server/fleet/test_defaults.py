@@ -8,7 +8,7 @@ import pytest
 
 from server.errors import Problem
 from server.fleet.directory import Directory
-from tests.unit.server.directories import NOW, codecs, refusal, seen
+from tests.unit.server.fleet.directories import NOW, codecs, refusal, seen
 from tests.unit.server.stand_in import announced, card
 
 

@@ -11,7 +11,7 @@ from server.codecs.encoding import encode_all
 from server.codecs.work import UNBOUNDED, Abandoned
 from server.errors import Problem
 from server.fleet.directory import Served
-from tests.unit.server.parts import Parts, result, served
+from tests.unit.server.requests.parts import Parts, result, served
 from tests.unit.server.stand_in import WordCodec, card
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ import pytest
 
 from broker.messages import Speed
 from server.errors import Problem
-from tests.unit.server.directories import NOW, codecs, seen
+from tests.unit.server.fleet.directories import NOW, codecs, seen
 from tests.unit.server.stand_in import announced, card
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from server.http import bounds
 from server.http.bounds import MAX_HEAD, MAX_HEADERS
-from tests.unit.server.tiny_server import GET, PATIENCE, POST, serving, told
+from tests.unit.server.http.tiny_server import GET, PATIENCE, POST, serving, told
 
 pytestmark = pytest.mark.anyio
 
