@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from broker.messages import Failure, FailureCode
 from server.codecs.contract import CodecError
+from server.json import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def refusal(problem: Problem, request_id: str) -> Refusal:
 
 def document(problem: Problem, request_id: str) -> bytes:
     """The problem as JSON, with the members of RFC 9457 and ours."""
-    return msgspec.json.encode(
+    return to_json(
         {
             "type": f"urn:jitney:problem:{problem.code}",
             "title": KINDS[problem.code].title,

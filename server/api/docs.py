@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,6 +13,7 @@ from starlette.routing import Route
 from broker.common.version import jitney_version
 from server.api.openapi import Live, document
 from server.front_end import FrontEnd
+from server.json import to_json
 from server.settings import ServerSettings
 
 # The page loads nothing and talks to nobody but this front end; the policy holds it to that.
@@ -58,5 +58,5 @@ class _Written:
     def document(self, live: Live) -> bytes:
         keys = [card.key for card in live.cards]
         if keys != self._keys:
-            self._keys, self._json = keys, msgspec.json.encode(document(jitney_version(), self._settings, live))
+            self._keys, self._json = keys, to_json(document(jitney_version(), self._settings, live))
         return self._json
