@@ -6,7 +6,7 @@ import pytest
 
 from broker import header
 from broker.errors import BrokerError
-from broker.messages import FailureCode, Lane
+from broker.messages import Failure, FailureCode, Lane
 from broker.wire import encode_job
 from tests.contract.worlds import FRONT_END, LIMITS, MODEL, SHORT, RedisWorld, card, ids, job, presence, request
 
@@ -72,12 +72,33 @@ async def test_a_token_count_that_is_no_number_begins_anew(world: RedisWorld, va
     assert ids(claim) == ids([first, second])
 
 
+def change_head(world: RedisWorld, field: str, value: bytes) -> None:
+    """Writes into the header of the job that has waited longest."""
+    data = bytearray(world.server.lindex(waiting(world), 0))
+    data[header.PLACES[field]] = value
+    world.server.lset(waiting(world), 0, bytes(data))
+
+
+@pytest.mark.parametrize(("field", "value"), [("kind", b"a"), ("version", b"1"), ("version", b"9"), ("lane", b"x")])
+async def test_a_job_of_an_unknown_kind_is_never_computed_and_costs_no_other(
+    world: RedisWorld, field: str, value: bytes
+) -> None:
+    good, odd, batcher = job(), job(), await world.batcher()
+    await world.admit(odd, good)
+    change_head(world, field, value)
+
+    claim = await batcher.drain("1", LIMITS, staged=False, suspects=True)
+    await batcher.fail("1", [Failure(job_id=odd.id, code=FailureCode.INVALID_INPUT, message="unreadable")])
+
+    assert (ids(claim), list(claim.spoiled)) == (ids([good]), [odd.id])
+    assert ids(await world.outcomes()) == [odd.id]
+
+
 @pytest.mark.parametrize("cost", [b"    nan", b"    inf", b"-000009", b"0x7ffff", b"1e99999"])
 async def test_a_cost_that_is_no_number_ends_no_drain(world: RedisWorld, cost: bytes) -> None:
     good, odd, batcher = job(), job(), await world.batcher()
     await world.admit(odd, good)
-    data = world.server.lindex(waiting(world), 0)
-    world.server.lset(waiting(world), 0, data[:4] + cost + data[11:])
+    change_head(world, "cost", cost)
 
     claim = await batcher.drain("1", LIMITS, staged=False, suspects=True)
 
