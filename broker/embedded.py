@@ -20,11 +20,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from broker.admin.overview import FLOOR
 from broker.common.diagnosis import diagnose
 from broker.common.masking import shown
 from broker.common.parent_death import parent_death_guard
 from broker.errors import BrokerUnavailable
+from broker.facts import FLOOR
 
 URL_VARIABLE = "JITNEY_REDIS_URL"
 ON_PATH = ("valkey-server", "redis-server")

@@ -7,7 +7,6 @@ from typing import Any
 
 from broker.admin.overview import (
     BatcherOverview,
-    Facts,
     LaneOverview,
     LeaseOverview,
     Letter,
@@ -19,43 +18,15 @@ from broker.contract import PRESENCE_TTL
 from broker.errors import WireError
 from broker.header import STAMP, number, text
 from broker.messages import Lane, Limits, ModelCard
-from broker.wire import decode_card, decode_limits, decode_presence, limits_entry, unknown_limits
-
-LAST_WRITES = ("aof_last_write_status", "rdb_last_bgsave_status")
+from broker.registry import decode_card, decode_limits, decode_presence, limits_entry, unknown_limits
 
 
 def _pairs(flat: Sequence[Any]) -> dict[Any, Any]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def facts(info: Mapping[str, Any]) -> Facts:
-    """Out of INFO."""
-    is_valkey = "valkey_version" in info
-    return Facts(
-        kind="valkey" if is_valkey else "redis",
-        version=str(info.get("valkey_version" if is_valkey else "redis_version", "0")),
-        role=str(info.get("role", "")),
-        mode=str(info.get("redis_mode") or info.get("server_mode", "")),
-        primary=_primary(info),
-        policy=str(info.get("maxmemory_policy", "")),
-        memory=int(info.get("used_memory", 0)),
-        max_memory=int(info.get("maxmemory", 0)),
-        is_durable=bool(info.get("aof_enabled", 0)),
-        is_writable=all(info.get(what, "ok") == "ok" for what in LAST_WRITES),
-        databases=[name for name in info if name.startswith("db") and name[2:].isdigit()],
-    )
-
-
-def _primary(info: Mapping[str, Any]) -> str:
-    """As a replica or a Sentinel tells it. A Sentinel may watch several: the first."""
-    if "master_host" in info:
-        return f"{info['master_host']}:{info.get('master_port', '')}"
-    watched = info.get("master0")
-    return str(watched.get("address", "")) if isinstance(watched, Mapping) else ""
-
-
 def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Sequence[int] = ()) -> Overview:
-    """Out of what LOOK returns."""
+    """Out of what OVERVIEW returns."""
     now, epoch, cards, batchers, there_are, wrong, limits, *rows = answer
     now /= 1000
     known, lost_cards = _known_cards(_pairs(cards))

@@ -2,63 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from broker.messages import Lane, ModelCard, Presence
-
-FLOOR = (7, 0)  # the scripts need their flags
-NEWER = "Jitney needs Redis 7.0 or newer, or Valkey"
-NO_EVICTION = "CONFIG SET maxmemory-policy noeviction, and the same in its configuration file"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Misfit:
-    """Why a server is no broker for us."""
-
-    said: str
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What the server says of itself. Where it may not be asked `kind` is empty."""
-
-    kind: str = ""  # redis | valkey
-    version: str = ""
-    role: str = ""  # master | slave | sentinel
-    mode: str = ""  # standalone | cluster | sentinel
-    primary: str = ""  # host:port, where a Sentinel or a replica tells
-    policy: str = ""  # where it is not told, nothing is held against it
-    memory: int = 0  # bytes in use
-    max_memory: int = 0  # bytes; 0: no bound
-    is_durable: bool = False  # it appends what it is told to a file
-    is_writable: bool = True  # no write to its disk has failed
-    databases: Sequence[str] = ()  # those that hold keys: db0, db1
-
-    @property
-    def is_too_old(self) -> bool:
-        """It cannot run our scripts."""
-        return tuple(int(part) for part in re.findall(r"\d+", self.version)[:2]) < FLOOR
-
-    @property
-    def misfit(self) -> Misfit | None:
-        """Why it would lose jobs, or can hold none."""
-        if self.mode == "sentinel":
-            where = f", {self.primary}" if self.primary else ": SENTINEL MASTERS names it"
-            return Misfit(said="it is a Sentinel, which holds no data", remedy=f"name the primary it watches{where}")
-        if self.is_too_old:
-            return Misfit(said=f"it is version {self.version}", remedy=NEWER)
-        if self.may_evict:
-            said = f"its maxmemory-policy is {self.policy}, which may evict waiting jobs"
-            return Misfit(said=said, remedy=f"set it to noeviction ({NO_EVICTION})")
-        return None
-
-    @property
-    def may_evict(self) -> bool:
-        """It may throw waiting jobs away."""
-        return self.policy not in ("", "noeviction")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

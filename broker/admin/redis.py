@@ -9,10 +9,11 @@ from typing import Any
 import redis
 from redis.exceptions import NoPermissionError
 
-from broker.admin.decoding import facts, letters, overview
-from broker.admin.overview import Facts, Letters, Overview
+from broker.admin.decoding import letters, overview
+from broker.admin.overview import Letters, Overview
 from broker.admin.rights import SCRIPTS
 from broker.errors import BrokerError
+from broker.facts import Facts, facts
 from broker.keys import PROTOCOL, Keys
 from broker.messages import ModelCard
 from broker.redis import scripts
@@ -74,7 +75,7 @@ class RedisAdmin:
         models = dict.fromkeys(model for name in names if (model := self._model_of(name)))
         protocols = {self._keys.protocol_of(name.decode("utf-8", "replace")) for name in names} - {PROTOCOL}
         args = [self._keys.prefix, LEASES_LOOKED_INTO, MODELS_SHOWN, *models]
-        answer = scripts.LOOK.run_sync(self._client, [self._keys.epoch], args)
+        answer = scripts.OVERVIEW.run_sync(self._client, [self._keys.epoch], args)
         return overview(answer, is_complete=is_complete, other_protocols=sorted(protocols))
 
     def missing_artifacts(self, card: ModelCard) -> list[str]:

@@ -37,7 +37,7 @@ class Right:
 
 SCRIPTS = ("eval", "evalsha", "eval_ro", "evalsha_ro")
 RUN = "eval evalsha"
-LOOK = "eval_ro evalsha_ro"  # `jitney doctor` asks so for everybody's rights
+READ = "eval_ro evalsha_ro"  # `jitney doctor` asks so for everybody's rights
 MANY_KEYS = ("del", "exists")  # another word would be another key
 TWO_KEYS = ("rename",)
 WHOLE = ("cards", "batchers", "defaults", "epoch")  # keys without an end of their own
@@ -54,7 +54,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "reply:": "ltrim lrange",
         "bell:": "blpop",
         "cancel:": f"zadd zremrangebyrank pexpire del {RUN}",
-        "epoch": f"set get {LOOK}",
+        "epoch": f"set get {READ}",
         "cards": "hgetall",
         "batchers": "hgetall",
         "defaults": "hgetall hsetnx hset",
@@ -73,7 +73,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "bell:": f"rpush del pexpire {RUN}",
         "dead:": f"llen rpush ltrim {RUN}",
         "cancel:": f"exists zmscore zremrangebyscore del {RUN}",
-        "epoch": f"set get {RUN} {LOOK}",
+        "epoch": f"set get {RUN} {READ}",
         "cards": f"hset hget hexists hgetall hdel {RUN}",
         "batchers": f"hset hgetall hdel {RUN}",
         "limits:": f"hgetall {RUN}",
@@ -86,8 +86,8 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "suspect:": "llen",
         "leases:": "zcard zrange",
         "lease:": "hlen hexists",
-        "dead:": f"llen lrange lrem {RUN} {LOOK}",
-        "epoch": f"get {LOOK}",
+        "dead:": f"llen lrange lrem {RUN} {READ}",
+        "epoch": f"get {READ}",
         "cards": "hgetall",
         "batchers": "hgetall",
         "defaults": "hgetall hset",

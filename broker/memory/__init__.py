@@ -1,1 +1,8 @@
 """The in-memory twin of the broker, for unit tests: the promises of `contract.py` without a server."""
+
+from broker.memory.batcher import MemoryBatcher
+from broker.memory.front_end import MemoryFrontEnd
+from broker.memory.heart import MemoryHeart
+from broker.memory.store import MemoryStore
+
+__all__ = ["MemoryBatcher", "MemoryFrontEnd", "MemoryHeart", "MemoryStore"]

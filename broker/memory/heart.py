@@ -9,7 +9,7 @@ from broker.messages import ModelCard, Presence, Pulse
 
 
 class MemoryHeart:
-    """The broker as a batcher's heartbeat sees it."""
+    """Keeps `Heart`."""
 
     def __init__(self, store: MemoryStore, model: str, *, lease: float = 2.5) -> None:
         self._store = store

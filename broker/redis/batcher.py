@@ -118,12 +118,12 @@ class RedisBatcher:
         )
 
     async def finish(self, ended: Sequence[Finish], *, starts: str | None) -> None:
-        for landing in self._landings(ended):
+        for publication in self._publications(ended):
             try:
-                await self._finish(landing, starts)
+                await self._finish(publication, starts)
             except BrokerFull:
-                await self._finish_when_full(landing, starts)
-            self._note_told(landing)
+                await self._finish_when_full(publication, starts)
+            self._note_told(publication)
             starts = None
         for one in ended:
             self._told.pop(one.batch, None)
@@ -137,9 +137,9 @@ class RedisBatcher:
             del self._addresses[oldest]
             self._told.pop(oldest, None)
 
-    def _landings(self, ended: Sequence[Finish]) -> Iterator[Publication]:
+    def _publications(self, ended: Sequence[Finish]) -> Iterator[Publication]:
         """What ended, a trip at a time; the last one takes the leases of the batches that are done."""
-        landing = Publication()
+        publication = Publication()
         for one in ended:
             told = self._told.get(one.batch, ())
             for result in one.results:
@@ -149,24 +149,24 @@ class RedisBatcher:
                 if address is None:
                     log.error("result dropped", job=result.job_id, reason="nobody is known to wait for it")
                 row = encode_result(result) if address else b""
-                if not landing.has_room_for(row):
-                    yield landing
-                    landing = Publication()
-                landing.add(one.batch, result.job_id, address, row)
-        landing.done = [one.batch for one in ended if one.done]
-        yield landing
+                if not publication.has_room_for(row):
+                    yield publication
+                    publication = Publication()
+                publication.add(one.batch, result.job_id, address, row)
+        publication.done = [one.batch for one in ended if one.done]
+        yield publication
 
-    def _note_told(self, landing: Publication) -> None:
-        for batch, ids in landing.ids.items():
+    def _note_told(self, publication: Publication) -> None:
+        for batch, ids in publication.ids.items():
             self._told.setdefault(batch, set()).update(ids)
 
     # Result bodies do not pass through Lua: MULTI costs the server a tenth of it.
-    async def _finish(self, landing: Publication, starts: str | None) -> None:
-        keys, args = self._leaving(landing, starts)
+    async def _finish(self, publication: Publication, starts: str | None) -> None:
+        keys, args = self._leaving(publication, starts)
         with translated():
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.execute_command(*scripts.FINISH.by_hash(keys, args))
-                for address, frames in landing.frames():
+                for address, frames in publication.frames():
                     reply, bell = self._keys.reply(address), self._keys.bell(address)
                     pipe.rpush(reply, *frames)
                     pipe.pexpire(reply, FRAME_TTL_MS)
@@ -178,25 +178,25 @@ class RedisBatcher:
                 except NoScriptError:  # all else is done
                     await scripts.FINISH.run(self._client, keys, args)
 
-    async def _finish_when_full(self, landing: Publication, starts: str | None) -> None:
-        keys, args = self._leaving(landing, starts)
-        for address, frames in landing.frames():
+    async def _finish_when_full(self, publication: Publication, starts: str | None) -> None:
+        keys, args = self._leaving(publication, starts)
+        for address, frames in publication.frames():
             for frame in frames:
                 keys += [self._keys.reply(address), self._keys.bell(address)]
                 args.append(frame)
         await scripts.FINISH.run(self._client, keys, args)
 
-    def _leaving(self, landing: Publication, starts: str | None) -> tuple[list[str], list[Any]]:
+    def _leaving(self, publication: Publication, starts: str | None) -> tuple[list[str], list[Any]]:
         """What FINISH takes out of which leases."""
         leases = self._keys.leases(self._model)
         keys = [leases, self._keys.held(self._model), self._keys.lease(starts) if starts is not None else leases]
-        partly = {batch: ids for batch, ids in landing.ids.items() if batch not in landing.done}
-        args: list[Any] = [len(partly) + len(landing.done)]
-        for batch in landing.done:
+        partly = {batch: ids for batch, ids in publication.ids.items() if batch not in publication.done}
+        args: list[Any] = [len(partly) + len(publication.done)]
+        for batch in publication.done:
             args += [batch, 1, 0]
         for batch, ids in partly.items():
             args += [batch, 0, len(ids), *ids]
-        return [*keys, *map(self._keys.lease, [*landing.done, *partly])], args
+        return [*keys, *map(self._keys.lease, [*publication.done, *partly])], args
 
     async def fail(self, batch: str, failures: Sequence[Failure]) -> None:
         keys = [self._keys.leases(self._model), self._keys.lease(batch), self._keys.held(self._model)]

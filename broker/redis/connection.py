@@ -29,10 +29,10 @@ from redis.exceptions import (
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
-from broker.admin.decoding import facts
 from broker.common.diagnosis import diagnose, spoken, wrong_type
 from broker.common.masking import is_ambiguous
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable, BrokerUnfit
+from broker.facts import facts
 from broker.redis.progress import PATIENT
 
 # What a server says while a failover, a full disk or a long script lasts. In a pipeline it stands inside a sentence.

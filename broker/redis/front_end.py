@@ -18,16 +18,17 @@ from broker.contract import CHUNK, PRESENCE_TTL, Frames
 from broker.errors import BrokerFull, WireError
 from broker.header import STAMP
 from broker.keys import Keys
-from broker.messages import AdmitRequest, Announcement, Cancel, FailureCode, Fleet, Lane, Outcome, Presence, Verdict
+from broker.messages import AdmitRequest, Announcement, Cancel, FailureCode, Fleet, Outcome, Presence, Verdict
 from broker.redis import scripts
+from broker.redis.admission import admission, cancellation, carried_at_once, verdicts_in
 from broker.redis.connection import check, make_client, translated
+from broker.registry import decode_card, decode_presence
 from broker.settings import NAME
 from broker.trips import FRAME_BYTES, TRIP_BYTES
-from broker.wire import LANES, decode_card, decode_frame, decode_presence, encode_job
+from broker.wire import decode_frame
 
 FRAMES_AT_ONCE = (4, 256)  # that a read takes: as many as found small last time, for their size is not known before
 SOCKET_TIMEOUT = 2.0  # seconds: well above the longest blocking read, and a dead connection is noticed within three
-REFUSALS = {"0": None, "1": FailureCode.CONTENDED, "3": FailureCode.EXPIRED, "4": FailureCode.BROKER_UNAVAILABLE}
 DEFAULTS_REMEDY = "it must be a hash that front ends may read and write: docs/acl; delete what is none"
 log = structlog.get_logger("broker")
 Entry = TypeVar("Entry")
@@ -76,42 +77,21 @@ class RedisFrontEnd:
     async def admit(
         self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Cancel]
     ) -> list[Verdict]:
-        marks = self._marks(cancelled)
+        marks = cancellation(self._keys, cancelled)
         if not requests:
             if marks:
                 await scripts.CANCEL.run(self._client, *marks)
             return []
         before = [scripts.CANCEL.in_full(*marks)] if marks else []
-        keys, args, requests = self._admission(sequence, requests)
+        carried = carried_at_once(requests)
+        keys, args = admission(self._keys, self._front_end, (sequence, *self._bounds), carried)
         answer = await scripts.ADMIT.run_after(self._client, before, keys, args)
-        verdicts = [_verdict(text) for text in answer.decode("ascii").split(",")]
-        for request, verdict in zip(requests, verdicts, strict=True):
+        verdicts = verdicts_in(answer)
+        for (request, _), verdict in zip(carried, verdicts, strict=True):
             if verdict.refusal is FailureCode.BROKER_UNAVAILABLE:
                 key = self._keys.queue(request.model, request.lane)
                 self._no_queue("queue unreadable", key=key, remedy="it is no list: delete the key")
         return verdicts
-
-    def _marks(self, cancelled: Collection[Cancel]) -> tuple[list[str], list[Any]] | None:
-        """Keys and arguments of CANCEL; None where there is nothing to cancel."""
-        models = list(dict.fromkeys(one.model for one in cancelled))
-        args = [word for one in cancelled for word in (models.index(one.model) + 1, one.ids)]
-        return ([self._keys.cancel(model) for model in models], args) if models else None
-
-    def _admission(
-        self, sequence: int, requests: Sequence[AdmitRequest]
-    ) -> tuple[list[str], list[Any], Sequence[AdmitRequest]]:
-        """Keys and arguments, and the requests that this trip carries."""
-        encoded = _encoded(requests)
-        requests = requests[: len(encoded)]
-        models = list(dict.fromkeys(request.model for request in requests))
-        keys = [self._keys.admit(self._front_end)]
-        for model in models:
-            keys += [*_lanes(self._keys, model), self._keys.wake(model)]
-        args: list[Any] = [sequence, *self._bounds, len(models), *map(self._keys.held, models)]
-        for request, jobs in zip(requests, encoded, strict=True):
-            args.append(_words(request, models.index(request.model), len(jobs)))
-            args += jobs
-        return keys, args, requests
 
     async def receive(self, handled: int, wait: float) -> Frames:
         reply, bell = self._keys.reply(self._front_end), self._keys.bell(self._front_end)
@@ -223,39 +203,3 @@ def _frames_next(frames: Sequence[bytes]) -> int:
     least, most = FRAMES_AT_ONCE
     fitting = TRIP_BYTES // max(1, *map(len, frames), TRIP_BYTES // most)
     return max(least, min(fitting, 2 * len(frames)))
-
-
-def _lanes(keys: Keys, model: str) -> list[str]:
-    return [of(model, lane) for of in (keys.queue, keys.tokens) for lane in (Lane.INTERACTIVE, Lane.BULK)]
-
-
-def _encoded(requests: Sequence[AdmitRequest]) -> list[list[bytes]]:
-    """The jobs of as many requests as one trip carries, of the first always."""
-    encoded: list[list[bytes]] = []
-    size = 0
-    for request in requests:
-        jobs = [encode_job(job) for job in request.jobs]
-        size += sum(map(len, jobs))
-        if encoded and size > TRIP_BYTES:
-            break
-        encoded.append(jobs)
-    return encoded
-
-
-def _words(request: AdmitRequest, model: int, jobs: int) -> str:
-    """What ADMIT is told of a request: one argument, for each costs more than the few letters in it."""
-    left, lane = max(0, int(request.time_left * 1000)), LANES[request.lane]
-    by_jobs = f"{_bound(request.most_ahead)} {request.room} {request.batch}"
-    by_tokens = f"{_bound(request.most_tokens_ahead)} {request.room_tokens} {request.batch_tokens}"
-    return f"{model} {lane} {left} {by_jobs} {by_tokens} {jobs}"
-
-
-def _bound(most: int | None) -> int | str:
-    return "" if most is None else most
-
-
-def _verdict(text: str) -> Verdict:
-    code, count, *tokens = text.split(":")
-    if code == "2":
-        return Verdict(refusal=FailureCode.CONTENDED, ahead=int(count), tokens_ahead=int(*tokens) if tokens else None)
-    return Verdict(refusal=REFUSALS[code], waiting=int(count))

@@ -17,7 +17,7 @@ from broker.messages import Limits, ModelCard, Presence, Pulse
 from broker.redis import scripts
 from broker.redis.connection import make_sync_client, translated
 from broker.redis.uploads import Uploads, Wanted, always
-from broker.wire import decode_limits, encode_presence, limits_entry, unknown_limits
+from broker.registry import decode_limits, encode_presence, limits_entry, unknown_limits
 
 log = structlog.get_logger("broker")
 UPLOAD_TIMEOUT = 5.0  # seconds for a chunk: nothing waits for it but the file

@@ -13,7 +13,7 @@ from broker.keys import Keys
 from broker.messages import ModelCard
 from broker.redis import scripts
 from broker.redis.connection import translated
-from broker.wire import encode_card
+from broker.registry import encode_card
 
 PART_TTL = 60_000  # ms that a part of a file outlives the last chunk
 Wanted = Callable[[], bool]

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- LOOK: one consistent picture of a namespace, for people. Reads a bounded amount; keys of a wrong type count -1.
+-- OVERVIEW: one consistent picture of a namespace, for people. Reads a bounded amount; keys of a wrong type count -1.
 --
 -- KEYS[1] epoch (string)
 -- ARGV[1] what every key begins with   ARGV[2] leases looked into for each model   ARGV[3] most models
@@ -70,7 +70,7 @@ local function add_limits(name)
 end
 
 ask('HGETALL', prefix .. 'defaults')
-local picture = {now_ms(), ask('GET', KEYS[1]) or '', cards, batchers, #models, wrong, limits}
+local seen_now = {now_ms(), ask('GET', KEYS[1]) or '', cards, batchers, #models, wrong, limits}
 for at = 1, math.min(#models, ARGV[3]) do
   local model = models[at]
   local row = {model}
@@ -81,6 +81,6 @@ for at = 1, math.min(#models, ARGV[3]) do
   row[#row + 1] = number('LLEN', prefix .. 'suspect:' .. model)
   row[#row + 1] = number('LLEN', prefix .. 'dead:' .. model)
   for _, value in ipairs({leases_of(model)}) do row[#row + 1] = value end
-  picture[#picture + 1] = row
+  seen_now[#seen_now + 1] = row
 end
-return picture
+return seen_now

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from broker.admin.overview import Letter, Letters
-from broker.redis import RedisAdmin
+from broker.admin.redis import RedisAdmin
 from jitney.admin.snapshot import NotSeen, admin
 from jitney.admin.tables import printable, size, table
 from jitney.admin.watch import CLEAN, NOT_TO_BE_HAD, complain

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from broker.admin.overview import Facts
+from broker.admin.redis import RedisAdmin
 from broker.admin.rights import Right, Role, rights
+from broker.facts import Facts
 from broker.keys import Keys
-from broker.redis import RedisAdmin
 from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_facts, of_overview, of_rights
 from jitney.admin.snapshot import NotSeen, admin
 from jitney.admin.tables import printable

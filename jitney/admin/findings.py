@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from broker.admin.overview import NEWER, NO_EVICTION, Facts, ModelOverview, Overview
+from broker.admin.overview import ModelOverview, Overview
 from broker.admin.rights import Right, Role
 from broker.common.diagnosis import RENAMED
+from broker.facts import NEWER, NO_EVICTION, Facts
 from jitney.admin.alerts import START, alerts
 from jitney.admin.tables import size
 

@@ -6,11 +6,12 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from broker.admin.overview import Facts, Overview
+from broker.admin.overview import Overview
+from broker.admin.redis import RedisAdmin, connect_admin
 from broker.common.diagnosis import Diagnosis, diagnose
 from broker.common.masking import shown
 from broker.errors import BrokerError
-from broker.redis import RedisAdmin, connect_admin
+from broker.facts import Facts
 from broker.settings import BrokerSettings
 
 

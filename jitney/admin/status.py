@@ -6,7 +6,8 @@ import textwrap
 import time
 from typing import Any
 
-from broker.admin.overview import BatcherOverview, Facts, ModelOverview
+from broker.admin.overview import BatcherOverview, ModelOverview
+from broker.facts import Facts
 from broker.keys import PROTOCOL
 from broker.messages import Speed
 from jitney.admin.alerts import alerts

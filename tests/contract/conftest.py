@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from broker.admin.redis import RedisAdmin, connect_admin
 from broker.admin.rights import Role
-from broker.redis import RedisAdmin, connect_admin
 from tests.contract.servers import FINDERS, Server, running
 from tests.contract.users import rules, url_as
 from tests.contract.worlds import MemoryWorld, RedisWorld, World

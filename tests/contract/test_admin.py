@@ -7,11 +7,11 @@ from contextlib import closing
 import pytest
 
 from broker.admin.overview import ModelOverview, Overview
+from broker.admin.redis import RedisAdmin, connect_admin
 from broker.admin.rights import Role
 from broker.common.diagnosis import diagnose
 from broker.errors import BrokerError
 from broker.messages import Lane
-from broker.redis import RedisAdmin, connect_admin
 from tests.contract.users import rules, url_as
 from tests.contract.worlds import LIMITS, LONG, MODEL, SHORT, RedisWorld, card, job, presence
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.redis import RedisAdmin
+from broker.admin.redis import RedisAdmin
 from jitney.admin.dead import run_drop, run_list
 from tests.contract.worlds import LONG, MODEL, RedisWorld, job
 

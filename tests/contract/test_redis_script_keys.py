@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from broker.admin.redis import RedisAdmin
 from broker.admin.rights import Role, rights
 from broker.contract import DEAD_KEPT
 from broker.messages import Failure, FailureCode, Finish
-from broker.redis import RedisAdmin, scripts
+from broker.redis import scripts
 from tests.contract.worlds import LIMITS, MODEL, SHORT, RedisWorld, card, job, presence, results
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 import structlog
 
+from broker.admin.redis import RedisAdmin
 from broker.errors import BrokerError
 from broker.keys import Keys
 from broker.messages import Lane
-from broker.redis import RedisAdmin
 from tests.contract.worlds import LIMITS, MODEL, RedisWorld, card, job, presence
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]

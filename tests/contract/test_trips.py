@@ -148,11 +148,11 @@ async def test_a_finish_that_failed_half_way_goes_on_where_it_was(
     await batcher.drain("1", LIMITS, staged=False, suspects=False)
     trips, send = [], batcher._finish
 
-    async def failing(landing, starts):
-        trips.append(sum(map(len, landing.ids.values())))
+    async def failing(publication, starts):
+        trips.append(sum(map(len, publication.ids.values())))
         if len(trips) == 2:
             raise BrokerUnavailable
-        await send(landing, starts)
+        await send(publication, starts)
 
     monkeypatch.setattr(batcher, "_finish", failing)
     ended = [Finish(batch="1", results=outputs(jobs), done=True)]

@@ -15,7 +15,7 @@ import redis
 from broker.admin.rights import Role
 from broker.contract import BatcherBroker, FrontEndBroker, Heart
 from broker.keys import Keys
-from broker.memory.twin import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
+from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
 from broker.messages import (
     RECORD,
     AdmitRequest,

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import redis
 
+from broker.admin.redis import connect_admin
 from broker.admin.rights import Role, rights
 from broker.embedded import Server, embedded_server, inspect_binary
 from broker.keys import Keys
-from broker.redis import connect_admin
 from tests.contract.servers import FINDERS
 from tests.contract.users import SHIPPED, rules, url_as
 from tests.faults.kit.command import jitney

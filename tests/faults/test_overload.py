@@ -11,7 +11,7 @@ import pytest
 
 from broker.keys import Keys
 from broker.messages import Lane, Speed
-from broker.wire import decode_presence
+from broker.registry import decode_presence
 from server.fleet.discovery import PERIOD
 from tests.faults.kit.oracle import judge, settled
 from tests.faults.kit.report import record

@@ -14,7 +14,7 @@ from batcher.metrics import BatcherMetrics
 from batcher.serving.heartbeat import Vitals
 from batcher.serving.in_flight import InFlightLoop
 from broker.errors import BrokerError, BrokerUnavailable
-from broker.memory.twin import MemoryBatcher, MemoryFrontEnd, MemoryStore
+from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryStore
 from broker.messages import AdmitRequest, Claim, Finish, Job, Limits, Outcome, Result
 from tests.conftest import FakeClock
 from tests.toy_engine import ToyEngine

@@ -9,7 +9,7 @@ import pytest
 
 from batcher.engines.engine import Done
 from batcher.serving import model_thread
-from broker.memory.twin import MemoryHeart
+from broker.memory import MemoryHeart
 from broker.messages import RECORD, Cancel, Failure, FailureCode, Limits, Presence
 from tests.unit.batcher.flying import MODEL, outputs, until, world
 

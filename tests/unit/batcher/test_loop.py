@@ -22,7 +22,7 @@ from batcher.serving.loop import Loop
 from batcher.serving.retry import TRIES
 from batcher.serving.service import NOT_BROUGHT
 from broker.errors import BrokerError, BrokerUnavailable
-from broker.memory.twin import MemoryBatcher, MemoryFrontEnd, MemoryStore
+from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryStore
 from broker.messages import AdmitRequest, Claim, Failure, FailureCode, Finish, Job, Limits, Outcome, Pulse, Result
 from tests.conftest import FakeClock
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from broker import wire
+from broker import registry, wire
 from broker.keys import PROTOCOL, Keys
 from broker.messages import (
     AdmitRequest,
@@ -103,8 +103,8 @@ WRITTEN = [
         b"2F\x91\x83\xa2id\xa1a\xa4code\xa7expired\xa7message\xa4late",
         id="failures",
     ),
-    pytest.param(wire.encode_card, wire.decode_card, CARD, CARD_BYTES, id="card"),
-    pytest.param(wire.encode_presence, wire.decode_presence, PRESENCE, PRESENCE_BYTES, id="presence"),
+    pytest.param(registry.encode_card, registry.decode_card, CARD, CARD_BYTES, id="card"),
+    pytest.param(registry.encode_presence, registry.decode_presence, PRESENCE, PRESENCE_BYTES, id="presence"),
 ]
 
 
@@ -119,7 +119,7 @@ def test_poison_as_reclaim_writes_it_and_limits_as_operators_do_are_read_as_they
     limits = Limits(max_batch_size=8, max_batch_tokens=9, max_wait=0.5, policy="fixed", version=1)
 
     assert wire.decode_frame(b"2P" + b"a" * 32 + b"b" * 32) == POISONED, CHANGED
-    assert wire.decode_limits(entry | {b"version": b"1"}, Limits()) == limits, CHANGED
+    assert registry.decode_limits(entry | {b"version": b"1"}, Limits()) == limits, CHANGED
 
 
 CODES = """invalid_input too_large contended no_batcher broker_unavailable broker_full expired model_error poison"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker import wire
+from broker import registry
 from broker.errors import WireError
 from broker.messages import Limits
 
@@ -15,14 +15,14 @@ from broker.messages import Limits
 )
 def test_live_limits_that_are_not_numbers_are_a_wire_error(name: bytes, value: bytes) -> None:
     with pytest.raises(WireError):
-        wire.decode_limits({name: value}, Limits())
+        registry.decode_limits({name: value}, Limits())
 
 
 def test_live_limits_change_only_what_they_name() -> None:
     entry = {b"max_wait": b"0.25", b"policy": b"fixed", b"colour": b"red"}
 
-    assert wire.decode_limits(entry, Limits()) == Limits(max_wait=0.25, policy="fixed")
+    assert registry.decode_limits(entry, Limits()) == Limits(max_wait=0.25, policy="fixed")
 
 
 def test_no_entry_means_no_live_limits() -> None:
-    assert wire.decode_limits({}, Limits()) is None
+    assert registry.decode_limits({}, Limits()) is None

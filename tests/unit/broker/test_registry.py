@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import msgpack
 import pytest
 
-from broker import wire
+from broker import registry
 from broker.errors import WireError
-from broker.messages import ModelCard
+from broker.messages import ModelCard, Presence, Speed
 
 CARD = {"name": "toy", "task": "t", "codec": "text", "revision": "r"}
 
@@ -35,10 +36,10 @@ CARD = {"name": "toy", "task": "t", "codec": "text", "revision": "r"}
     ],
 )
 def test_a_card_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, Any]) -> None:
-    assert wire.decode_card(msgpack.packb(CARD)).name == "toy"
+    assert registry.decode_card(msgpack.packb(CARD)).name == "toy"
 
     with pytest.raises(WireError):
-        wire.decode_card(msgpack.packb(CARD | change))
+        registry.decode_card(msgpack.packb(CARD | change))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_a_card_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, A
 )
 def test_a_presence_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, Any]) -> None:
     with pytest.raises(WireError):
-        wire.decode_presence(msgpack.packb({"batcher": "b", "model": "m@r"} | change))
+        registry.decode_presence(msgpack.packb({"batcher": "b", "model": "m@r"} | change))
 
 
 @pytest.mark.parametrize(
@@ -59,10 +60,26 @@ def test_a_card_whose_name_or_revision_would_not_fit_a_header_is_refused(fields:
     card = ModelCard(**({"name": "toy", "task": "t", "codec": "text", "revision": "r"} | fields))
 
     with pytest.raises(WireError, match="plain characters"):
-        wire.decode_card(wire.encode_card(card))
+        registry.decode_card(registry.encode_card(card))
+
+
+def test_a_field_of_a_card_or_a_presence_that_is_unknown_is_ignored() -> None:
+    card = ModelCard(name="toy", task="t", codec="text", revision="r1", labels=[], languages=[])
+    presence = Presence(batcher="b", model="toy@r1", speed=Speed(fixed=1.0))
+    more = {"colour": "red"}
+    later_speed = {"speed": {"fixed": 1.0, "per_job": 0.0, **more}}
+
+    assert registry.decode_card(msgpack.packb(asdict(card) | more)) == card
+    assert registry.decode_presence(msgpack.packb(asdict(presence) | more | later_speed)) == presence
+
+
+def test_a_presence_that_does_not_say_which_jitney_it_is_is_read() -> None:
+    presence = registry.decode_presence(msgpack.packb({"batcher": "b", "model": "toy@r1"}))
+
+    assert (presence.protocol, presence.software) == (0, "")
 
 
 @pytest.mark.parametrize("speed", [{"colour": 1}, {"fixed": 1.0, "per_job": 2.0, "x": 3}, {1: 2}, [1], "fast"])
 def test_a_presence_whose_speed_is_something_else_is_a_wire_error_or_goes_unseen(speed: Any) -> None:
     with suppress(WireError):
-        wire.decode_presence(msgpack.packb({"batcher": "b", "model": "m@r", "speed": speed}))
+        registry.decode_presence(msgpack.packb({"batcher": "b", "model": "m@r", "speed": speed}))

@@ -15,7 +15,7 @@ USERS = (ROOT / "docs" / "acl" / "users.acl").read_text().splitlines()
 RUN_BY = {
     Role.FRONT_END: {"admit", "cancel"},
     Role.BATCHER: {"announce", "beat", "drain", "fail", "finish", "reclaim", "release"},
-    Role.OPERATOR: {"look", "letters", "drop", "rights"},
+    Role.OPERATOR: {"overview", "letters", "drop", "rights"},
 }
 READS = {"get", "getrange", "exists", "llen", "lindex", "lrange"}
 READS |= {"hlen", "hexists", "hgetall", "hmget", "zcard", "zrange", "zmscore", "eval_ro", "evalsha_ro"}

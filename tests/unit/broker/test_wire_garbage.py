@@ -11,19 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker import header, wire
+from broker import header, registry, wire
 from broker.errors import WireError
 from broker.messages import Job, ModelCard, Presence, Result
 
 patient = settings(deadline=None, max_examples=300)  # no deadline: a busy machine is no failure
-DECODERS: list[Callable[[bytes], Any]] = [wire.decode_job, wire.decode_frame, wire.decode_card, wire.decode_presence]
+Decoder = Callable[[bytes], Any]
+DECODERS: list[Decoder] = [wire.decode_job, wire.decode_frame, registry.decode_card, registry.decode_presence]
 HEADER = wire.encode_job(Job(id="a" * 32, front_end="b" * 16, input=None))[: header.SIZE]
 STARTS = [b"", HEADER, wire.FRAME_RESULTS, wire.FRAME_FAILURES, wire.FRAME_POISON]
 HONEST = [
     wire.encode_job(Job(id="a" * 32, front_end="b" * 16, input=[1, "two"])),
     wire.encode_results([Result(job_id="a" * 32, output={"x": [1]})]),
-    wire.encode_card(ModelCard(name="toy", task="t", codec="text", revision="r")),
-    wire.encode_presence(Presence(batcher="b", model="toy@r")),
+    registry.encode_card(ModelCard(name="toy", task="t", codec="text", revision="r")),
+    registry.encode_presence(Presence(batcher="b", model="toy@r")),
 ]
 BODIES = st.binary(max_size=60) | st.recursive(
     st.none() | st.integers(0, 9) | st.text(max_size=3) | st.binary(max_size=3),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from broker.admin.overview import BatcherOverview, Facts, LaneOverview, LeaseOverview, ModelOverview, Overview
+from broker.admin.overview import BatcherOverview, LaneOverview, LeaseOverview, ModelOverview, Overview
+from broker.facts import Facts
 from broker.messages import Lane, ModelCard, Presence, Speed
 from jitney.admin.snapshot import Snapshot
 

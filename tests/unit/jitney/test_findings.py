@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from broker.admin.overview import Facts, LaneOverview, LeaseOverview
+from broker.admin.overview import LaneOverview, LeaseOverview
 from broker.admin.rights import Right, Role
+from broker.facts import Facts
 from broker.messages import Lane, ModelCard
 from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_facts, of_overview, of_rights
 from tests.unit.jitney.snapshots import batcher, facts, model, overview

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from broker.admin.overview import Facts, LeaseOverview
+from broker.admin.overview import LeaseOverview
 from broker.common.diagnosis import Diagnosis
+from broker.facts import Facts
 from jitney.admin.status import status_facts, status_lines
 from jitney.admin.tables import count, printable, seconds, size, table
 from jitney.admin.watch import complaint

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
-from broker.memory.twin import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
+from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
 from broker.messages import Finish, Limits, Presence, Result
 from server.app import create_app
 from server.broker_tasks import BrokerTasks
