@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -10,10 +11,16 @@ import pytest
 from docs.settings import PAGE, page
 
 ROOT = Path(__file__).parents[2]
+EXAMPLES = {"counting.py"}  # which the reader writes
+FOLDERS = ("jitney", "server", "broker", "batcher", "demo", "benchmarks", "tests", "docs")
 DECISIONS = ROOT / "docs" / "decisions"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("k8s/**/*.md")])
 # [text](target), but neither an image's caption nor a link out of the repository.
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]*)\)")
+# Files and folders of ours: `broker/messages.py` from the root or the page, `window.py` by its name alone.
+NAMED = re.compile(
+    rf"(?<![\w./*-])(?:(?:[\w*.-]+/)*[\w*-]+\.(?:py|lua)\b(?!:)|(?:{'|'.join(FOLDERS)})/(?:[\w-]+/)+(?=[`\s]))"
+)
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 
 
@@ -38,6 +45,19 @@ def broken(page: Path) -> list[str]:
     return found
 
 
+def missing(page: Path) -> list[str]:
+    """The source files and folders that a page names and the repository has not."""
+    named = set(NAMED.findall(page.read_text(encoding="utf-8"))) - EXAMPLES
+    return sorted(name for name in named if not is_there(name, page))
+
+
+def is_there(name: str, page: Path) -> bool:
+    places = [ROOT.glob(name), page.parent.glob(name)]
+    if "/" not in name:
+        places += [(ROOT / folder).rglob(name) for folder in FOLDERS]
+    return any(itertools.chain(*places))
+
+
 def test_the_settings_page_says_what_the_tables_say():
     written = PAGE.read_text(encoding="utf-8")
 
@@ -47,6 +67,18 @@ def test_the_settings_page_says_what_the_tables_say():
 @pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES])
 def test_every_link_leads_somewhere(page):
     assert broken(page) == []
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES])
+def test_every_file_that_a_page_names_is_there(page):
+    assert missing(page) == []
+
+
+def test_a_file_that_is_gone_is_noticed(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("`broker/wire.py`, window.py, `broker/redis/`; `server/door.py`, `server/doors/`, vigil.py")
+
+    assert missing(page) == ["server/door.py", "server/doors/", "vigil.py"]
 
 
 def test_every_decision_is_in_the_list():
