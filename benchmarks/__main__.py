@@ -12,7 +12,7 @@ COMMANDS = {
     "load": ("serving.load", "requests a second and latencies of a Jitney that runs: open or closed loop"),
     "stress_test": ("serving.stress_test", "one POST /translation every so often: how many are answered, how soon"),
     "spine": ("serving.spine", "the whole path beside bare Starlette; starts everything itself, needs wrk"),
-    "bare": ("lib.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),
+    "bare": ("serving.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),
     "translation": ("translation.comparison", "the translation engine beside HF generate and CTranslate2"),
     "weights": ("translation.weights", "the random M2M100 checkpoints that translation is measured with"),
     "encoders": ("encoders.dtypes", "sentence embeddings in fp32, bf16 and int8 beside transformers"),

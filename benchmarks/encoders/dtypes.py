@@ -10,7 +10,6 @@ Then how near the answers in bf16 and int8 are to those in fp32, here and for th
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import time
@@ -24,8 +23,7 @@ from transformers import AutoModel
 from batcher.models.encoders.padded import Padded
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
-from benchmarks.encoders.sentences import batches, ids, packaged_model, sentences
-from benchmarks.lib.arguments import above, parser
+from benchmarks.encoders.sentences import batches, ids, sentence_parser, sentences
 from benchmarks.lib.machine import describe, instructions
 from demo.messages import SEED, Message, handwritten_messages, template_messages
 
@@ -39,7 +37,7 @@ Way = Callable[[Batch], object]
 
 def main(arguments: Sequence[str]) -> int:
     """Prints the tables, then the figures as JSON."""
-    asked = _read(arguments)
+    asked = sentence_parser("encoders", __doc__, rounds=2).parse_args(arguments)
     torch.set_num_threads(1)
     print(json.dumps(measure(asked.model, asked.sentences, asked.batch, asked.rounds), indent=1))
     return 0
@@ -125,13 +123,3 @@ def _models(kind: str, directory: str) -> dict[str, LoadedModel]:
     for model in models.values():
         model.warm_up()
     return models
-
-
-def _read(arguments: Sequence[str]) -> argparse.Namespace:
-    command = parser("encoders", __doc__)
-    add = command.add_argument
-    add("--model", default=packaged_model(), help="an embedding model's directory [%(default)s]")
-    add("--sentences", type=above(0), default=2000, help="how many there are [%(default)s]")
-    add("--batch", type=above(0), default=64, help="sentences in a batch [%(default)s]")
-    add("--rounds", type=above(0), default=2, help="turns of every way [%(default)s]")
-    return command.parse_args(arguments)

@@ -10,7 +10,6 @@ Three ways through the same sentences (3 to 60 words) and the same embedding mod
 
 from __future__ import annotations
 
-import argparse
 import random
 import statistics
 import time
@@ -20,8 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from batcher.engines.batch import BatchEngine
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import load_model, parse_spec
-from benchmarks.encoders.sentences import batches, packaged_model, sentences
-from benchmarks.lib.arguments import above, parser
+from benchmarks.encoders.sentences import batches, sentence_parser, sentences
+from benchmarks.lib.arguments import above
 from broker.messages import Job
 
 Batch = Sequence["array[int]"]
@@ -31,7 +30,10 @@ Seconds = dict[str, float]
 
 def main(arguments: Sequence[str]) -> int:
     """Prints the rates of each round, and their ratios."""
-    asked = _read(arguments)
+    command = sentence_parser("packing", __doc__, rounds=3)
+    command.add_argument("--threads", type=above(0), default=1, help="CPU threads of torch [%(default)s]")
+    command.add_argument("--seed", type=int, default=9527, help="of the sentences [%(default)s]")
+    asked = command.parse_args(arguments)
     spec = parse_spec(f"embedding:{asked.model},name=packing,threads={asked.threads}")
     model = load_model(spec, ModelSettings(device="cpu"))
     model.warm_up()
@@ -78,15 +80,3 @@ def _report(rounds: Sequence[Seconds], sentences: int, engine: BatchEngine) -> N
 def _step(engine: BatchEngine, batch: Batch) -> None:
     engine.admit([Job(id=str(n), front_end="benchmark", input=row, cost=len(row)) for n, row in enumerate(batch)])
     engine.step()
-
-
-def _read(arguments: Sequence[str]) -> argparse.Namespace:
-    command = parser("packing", __doc__)
-    add = command.add_argument
-    add("--model", default=packaged_model(), help="an embedding model's directory [%(default)s]")
-    add("--sentences", type=above(0), default=2000, help="how many there are [%(default)s]")
-    add("--batch", type=above(0), default=64, help="jobs in a batch [%(default)s]")
-    add("--rounds", type=above(0), default=3, help="turns of each way [%(default)s]")
-    add("--threads", type=above(0), default=1, help="CPU threads of torch [%(default)s]")
-    add("--seed", type=int, default=9527, help="of the sentences [%(default)s]")
-    return command.parse_args(arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from argparse import ArgumentParser
 from array import array
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from batcher.models.spec import LoadedModel
+from benchmarks.lib.arguments import above, parser
 
 TEXT = """
 the a river house over small bright old window people never walked quickly toward station morning before rain
@@ -19,6 +21,17 @@ nobody remembered who painted walls green though most visitors asked about it ag
 """
 WORDS = TEXT.split()
 SHORTEST, LONGEST = 3, 60  # words
+
+
+def sentence_parser(name: str, description: str | None, *, rounds: int) -> ArgumentParser:
+    """A command line that asks for a model, for sentences, and how often each way takes its turn."""
+    command = parser(name, description)
+    add = command.add_argument
+    add("--model", default=packaged_model(), help="an embedding model's directory [%(default)s]")
+    add("--sentences", type=above(0), default=2000, help="how many there are [%(default)s]")
+    add("--batch", type=above(0), default=64, help="sentences in a batch [%(default)s]")
+    add("--rounds", type=above(0), default=rounds, help="turns of each way [%(default)s]")
+    return command
 
 
 def packaged_model() -> str | None:

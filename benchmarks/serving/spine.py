@@ -16,13 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.lib import machine, wrk
+from benchmarks.lib import machine
 from benchmarks.lib.arguments import above, parser
 from benchmarks.lib.broker_calls import Reading, broker_work
 from benchmarks.lib.envelope import TEXT, envelope
 from benchmarks.lib.http_client import HttpClient, Reply, Returned, fast_run
 from benchmarks.lib.stack import NAMESPACE, Child, NotReady, Stack, open_stack
 from benchmarks.lib.summary import Spread, spread
+from benchmarks.serving import wrk
 from benchmarks.serving.spine_report import (
     BARE,
     JITNEY,

@@ -113,7 +113,8 @@ def _large(asked: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def _encoders(asked: argparse.Namespace) -> Mapping[str, Any]:
-    from benchmarks.encoders.dtypes import measure, packaged_model
+    from benchmarks.encoders.dtypes import measure
+    from benchmarks.encoders.sentences import packaged_model
 
     directory = packaged_model()
     if directory is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from benchmarks.lib import bare
 from benchmarks.lib.envelope import TEXT, envelope
+from benchmarks.serving import bare
 from benchmarks.serving.spine import main, read_plan
 
 pytestmark = pytest.mark.anyio

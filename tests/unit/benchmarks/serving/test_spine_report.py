@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from benchmarks.lib.broker_calls import BrokerWork
 from benchmarks.lib.summary import Spread
-from benchmarks.lib.wrk import WrkRun
 from benchmarks.serving.spine_report import (
     BARE,
     JITNEY,
@@ -15,6 +14,7 @@ from benchmarks.serving.spine_report import (
     Throughput,
     markdown,
 )
+from benchmarks.serving.wrk import WrkRun
 
 QUIET = MachineLoad(load=0.7, others=0.02)
 
