@@ -1,1 +1,1 @@
-"""What answers at each address: one file a task, and the house-keeping."""
+"""What answers at each address, the bodies of requests and replies, and the document that describes them."""

@@ -1,4 +1,4 @@
-"""How a request's body is read: strictly first, which is free; only a body that fails so is looked into for why."""
+"""How a request's body is read: strictly first, which is free; only a body that fails is examined for warnings."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class BodyReader(Generic[Kind]):
         self._leniently: msgspec.json.Decoder[Kind] = msgspec.json.Decoder(kind)
 
     def read(self, body: bytes) -> tuple[Kind, Sequence[str]]:
-        """The body, and a warning for each field that nobody reads. Raises `Problem` (malformed) with where and why."""
+        """The body, and a warning for each unknown field. Raises `Problem` (malformed) with where and why."""
         try:
             return self._strictly.decode(body), ()
         except (ValueError, RecursionError):
-            told = warnings(body, self._known, takes_options=self._takes_options)
+            warned = warnings(body, self._known, takes_options=self._takes_options)
         try:
-            return schema.read(self._leniently, body), told
+            return schema.read(self._leniently, body), warned
         except Problem as problem:
-            raise Problem(problem.code, " ".join([_sentence(problem.detail), *told])) from problem
+            raise Problem(problem.code, " ".join([_sentence(problem.detail), *warned])) from problem
 
 
 def _sentence(text: str) -> str:

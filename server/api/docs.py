@@ -1,4 +1,4 @@
-"""GET /docs and /openapi.json: what one can ask of a front end, without a network."""
+"""GET /docs and /openapi.json: what a front end can be asked, for people and for machines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from server.front_end import FrontEnd
 from server.json import to_json
 from server.settings import ServerSettings
 
-# The page loads nothing and talks to nobody but this front end; the policy holds it to that.
+# The page loads nothing and calls nothing but this front end: the policy enforces it.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 
 

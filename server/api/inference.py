@@ -27,7 +27,7 @@ from server.requests.request import Record
 log = structlog.get_logger("server")
 
 WRITTEN_AT_ONCE = 65_536  # bytes that a connection buffers before it says that the client is slow
-JOBS_TOLD = 16  # ids of failed jobs in one line of the log
+JOBS_SHOWN = 16  # ids of failed jobs in one line of the log
 
 
 class Inference:
@@ -144,7 +144,7 @@ class Inference:
         if len(body) > WRITTEN_AT_ONCE:
             held.add(len(body))
             await send({"type": "http.response.body", "body": body, "more_body": True})
-            body = b""  # the last word waits until the client has read most of it, and it is in hand until then
+            body = b""  # the next send waits until the client has read most of it, and it is in hand until then
         await send({"type": "http.response.body", "body": body})
 
 
@@ -165,6 +165,6 @@ def _log_failed(call: Call, records: Sequence[Record], scope: Scope) -> None:
         model=call.served.card.key,
         codes=dict(codes),
         records=len(records),
-        jobs=jobs[:JOBS_TOLD],
-        more_jobs=max(0, len(jobs) - JOBS_TOLD),
+        jobs=jobs[:JOBS_SHOWN],
+        more_jobs=max(0, len(jobs) - JOBS_SHOWN),
     )

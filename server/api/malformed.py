@@ -1,4 +1,4 @@
-"""Why a body is not JSON that can be read, in words that help whoever sent it. Pure."""
+"""Why a body cannot be read as JSON, in words that help its sender. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONE_SURROGATE = re.compile(
 
 
 def why(body: bytes, error: Exception) -> str:
-    """What is wrong with it. Nothing of the body is repeated: the words may go to a log."""
+    """What is wrong with it. Nothing of the body is repeated, since the message may go to a log."""
     if not body:
         return "it is empty"
     if body.startswith(MARKS):

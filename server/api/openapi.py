@@ -1,4 +1,4 @@
-"""The OpenAPI document: the table of addresses, the bodies in `schema.py`, this front end's bounds, and its models."""
+"""The OpenAPI document, made of the table of addresses, the types in `schema.py`, the settings and the live models."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def _own_body(schemas: Json, like: Operation, card: ModelCard) -> Json:
         return _ref(like.body)
     payload = request.replace("Request", "Payload")
     own, fields = f"{payload}_{card.name}", schemas[payload]["properties"]
-    spoken = {name: fields[name] | {"enum": sorted(card.languages)} for name in LANGUAGES}
-    schemas[own] = schemas[payload] | {"title": own, "properties": fields | spoken}
+    languages = {name: fields[name] | {"enum": sorted(card.languages)} for name in LANGUAGES}
+    schemas[own] = schemas[payload] | {"title": own, "properties": fields | languages}
     whole = f"{request}_{card.name}"
     schemas[whole] = schemas[request] | {"title": whole, "properties": {"payload": {"$ref": REF.format(name=own)}}}
     return {"$ref": REF.format(name=whole)}
@@ -104,8 +104,10 @@ def _parameters(one: Operation, settings: ServerSettings) -> list[Json]:
         named = {"type": "string", "pattern": f"^{NAME}$"}
         found.append({"name": "name", "in": "path", "required": True, "schema": named})
     if one.body is not None:
-        told = _client_headers(settings)
-        found += [{"name": name, "in": "header", "description": said, "schema": kind} for name, said, kind in told]
+        found += [
+            {"name": name, "in": "header", "description": description, "schema": kind}
+            for name, description, kind in _client_headers(settings)
+        ]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Every address of a front end, as the OpenAPI document tells it: a table."""
+"""A table of every address of a front end, from which the OpenAPI document is made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from server.api import schema
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, TaskBodies
 from server.errors import KINDS
 
-# Any request may be refused so before an endpoint sees it, or crash.
+# Any request may be refused with 400, 408 or 431 before an endpoint sees it, or crash.
 ALWAYS = (400, 408, 431, 500)
 INFERENCE_PROBLEMS = tuple(sorted({kind.status for kind in KINDS.values()} - {405}))
 JSON = "application/json"
@@ -18,7 +18,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method at one address, as the document tells it."""
+    """One method at one address, as the document describes it."""
 
     method: str
     path: str

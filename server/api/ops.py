@@ -1,4 +1,4 @@
-"""GET /livez and /readyz, for whoever starts, stops and routes to front ends."""
+"""GET /livez and /readyz, for what starts, stops and routes to front ends."""
 
 from __future__ import annotations
 

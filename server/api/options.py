@@ -1,4 +1,4 @@
-"""The further fields of a payload, which a model of one's own may read: bounded, for they may be anything."""
+"""The further fields of a payload, which a custom model may read. Bounded, since they may be anything."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from broker.messages import FailureCode
 from server.api import schema
 from server.errors import Problem
 
-MOST = 65_536  # bytes; what is a megabyte in JSON may be fifty when it is read
-BLANKS = b" \t\r\n"  # between the fields, where they mean nothing; in a text they become no more than they are
+MOST = 65_536  # bytes; a megabyte of JSON may become fifty megabytes of objects
+BLANKS = b" \t\r\n"  # not counted: between fields they make no object
 NOT_OPTIONS = ("records", "model")
 
 

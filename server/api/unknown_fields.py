@@ -1,4 +1,4 @@
-"""Fields of a body that nobody reads, and which ones are meant, probably. Pure; a good body never comes here."""
+"""Warnings of unknown fields, each with the field that was probably meant. Pure; bodies without any never come here."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ _objects = msgspec.json.Decoder(list[dict[str, Raw]])
 
 
 def warnings(body: bytes, known: Names, *, takes_options: bool) -> list[str]:
-    """A sentence for each unknown field, `MOST` at most. With `takes_options` the payload may have any. None for what
-    is no JSON or of other types: whoever reads the body says what is wrong with it."""
+    """A sentence for each unknown field, `MOST` at most. With `takes_options` the payload may have any field.
+
+    Empty for a body that is no JSON or has other types: the error that follows says what is wrong with it.
+    """
     if body.count(b":") > MOST_COLONS:
         return ["There may be unknown fields: so many are not looked at."]
     found: dict[tuple[str, str], None] = {}
@@ -30,8 +32,8 @@ def warnings(body: bytes, known: Names, *, takes_options: bool) -> list[str]:
             found[place, name] = None
             if len(found) > MOST:
                 break
-    told = [_told(place, name, known) for place, name in list(found)[:MOST]]
-    return told + ["There are more unknown fields."] * (len(found) > MOST)
+    sentences = [_sentence(place, name, known) for place, name in list(found)[:MOST]]
+    return sentences + ["There are more unknown fields."] * (len(found) > MOST)
 
 
 def _fields(body: bytes) -> Iterator[tuple[str, str]]:
@@ -46,7 +48,7 @@ def _fields(body: bytes) -> Iterator[tuple[str, str]]:
         return
 
 
-def _told(place: str, name: str, known: Names) -> str:
+def _sentence(place: str, name: str, known: Names) -> str:
     said = f"{name[:SHOWN]!a} in {place} is not known and is not read"
     if meant := _closest(name, known[place]):
         return f"{said}: probably {meant!r} is meant."
@@ -58,9 +60,9 @@ def _told(place: str, name: str, known: Names) -> str:
 
 def _closest(name: str, names: Iterable[str]) -> str | None:
     plain = {_plain(one): one for one in names}
-    asked = _plain(name[:SHOWN])
-    begins = [one for one in plain if len(asked) > 1 and one.startswith(asked)]
-    found = begins or get_close_matches(asked, plain, 1, ALIKE)
+    sent = _plain(name[:SHOWN])
+    begins = [one for one in plain if len(sent) > 1 and one.startswith(sent)]
+    found = begins or get_close_matches(sent, plain, 1, ALIKE)
     return plain[found[0]] if found else None
 
 

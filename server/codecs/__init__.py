@@ -1,4 +1,4 @@
-"""Text ⇄ token ids, in the front end. One file a family of models; each is imported when its first card arrives."""
+"""Records into job inputs and outputs into answers: one file for each codec, imported when its first card arrives."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ from server.codecs.work import Abandoned, RequestTooLarge, Work
 from server.errors import INTERNAL_DETAIL, Problem, problem_of
 
 log = structlog.get_logger("server.codecs.encoding")
-# What one input brings about, the others of its request do as well.
-_tell_failed, _tell_not_finite = ThrottledLog(log.error), ThrottledLog(log.warning)
+# What goes wrong with one input often does with all others of its request.
+_log_failed, _log_not_finite = ThrottledLog(log.error), ThrottledLog(log.warning)
 
-# Beyond so many bytes of a body, or values of its outputs, the loop would stand still for milliseconds: a thread works.
+# Bytes of a body, or values of outputs. More would block the event loop for milliseconds, so a thread does it.
 INLINE = 8192
-FLAT = frozenset((array, str, bytes))  # what almost every output is
+FLAT = frozenset((array, str, bytes))  # nearly every output is one of these
 
 
 def encode_all(codec: Codec, inputs: Iterable[Input], options: Mapping[str, Any], work: Work) -> list[Plan | Problem]:
@@ -57,14 +57,14 @@ def decode(codec: Codec, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any]
         raise
     except BaseException as error:
         return _failed(error, step="decode", pieces=len(outputs))
-    # JSON would say null, and a client take it for an answer. Batchers look too; what they sent is not all that counts.
-    _tell_not_finite("answer not finite", pieces=len(outputs))
+    # JSON would say null, which a client may take for an answer. Batchers check outputs too; this checks what was made.
+    _log_not_finite("answer not finite", pieces=len(outputs))
     return Problem(FailureCode.MODEL_ERROR, NOT_FINITE)
 
 
 def _failed(error: BaseException, **what: Any) -> Problem:
     where = {"panic": type(error).__name__} if is_panic(error) else {"exc_info": error}
-    _tell_failed("codec failed", **what, **where)
+    _log_failed("codec failed", **what, **where)
     return Problem("internal", INTERNAL_DETAIL)
 
 

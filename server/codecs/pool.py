@@ -1,4 +1,4 @@
-"""Codec work that would hold up the event loop: a few threads, a short line, and an end when nobody waits."""
+"""A bounded pool of threads for codec work that would block the event loop; it ends early when a client has gone."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from server.codecs.work import Work
 from server.errors import Problem
 
 THREADS = 2  # of each kind; most of tokenizing runs beside the interpreter, so more would only take more memory
-IN_LINE = 64  # requests that wait for a thread; more are told to come back
-LARGE = 65_536  # bytes or values: work beyond it has threads of its own, for it takes seconds where the rest takes none
+IN_LINE = 64  # requests that wait for a thread; more are refused (overloaded)
+LARGE = 65_536  # bytes or values: more takes seconds, so it has threads of its own and delays no smaller work
 
 Made = TypeVar("Made")
 
 
 class CodecPool:
-    """Large work and work of middle size, each with its threads and its line."""
+    """Large work and work of middle size, each with its own threads and queue."""
 
     def __init__(self) -> None:
         self._middle = _Line(ThreadPoolExecutor(THREADS, "codec"))
@@ -33,7 +33,7 @@ class CodecPool:
     async def run(self, do: Callable[[], Made], size: int, work: Work) -> Made:
         """What `do` returns or raises, from a thread. Cancelled, it also stops `work`, so the thread ends soon.
 
-        Raises `Problem` (overloaded) at once where the line is long.
+        Raises `Problem` (overloaded) at once where the queue is full.
         """
         line = self._large if size > LARGE else self._middle
         try:
@@ -58,8 +58,8 @@ class CodecPool:
 
 
 def give_back_memory() -> None:
-    """To the system, what was used for a moment: errors hold their requests until the collector looks, which is rarely,
-    and glibc keeps what is free, for each thread."""
+    """Return freed memory to the system: errors keep their requests alive until the garbage collector runs, which is
+    rare, and glibc keeps free memory for each thread."""
     gc.collect()
     with suppress(OSError, AttributeError):  # other systems have no such call
         ctypes.CDLL(None).malloc_trim(0)

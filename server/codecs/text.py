@@ -183,8 +183,8 @@ class TextCodec:
 
 
 def _numbers(output: Value) -> Sequence[float]:
-    """Raises `ValueError` for what a model of somebody's own gave instead: of a dict or a text, keys or letters would
-    pass for numbers."""
+    """Raises `ValueError` for what a custom model gave instead: keys of a dict or letters of a text would pass for
+    numbers."""
     if isinstance(output, array) or (
         isinstance(output, list | tuple) and all(type(number) in (int, float) for number in output)
     ):
@@ -201,7 +201,7 @@ def _load(data: bytes) -> Tokenizer:
         tokenizer: Tokenizer = Tokenizer.from_str(data.decode())
     except Exception as error:  # the library raises nothing narrower
         raise ValueError("tokenizer.json cannot be read") from error
-    # A file may carry the lengths of somebody's training run. Length is the card's business, padding the batcher's.
+    # A file may carry the lengths of a training run. The card says the length, and the batcher pads.
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

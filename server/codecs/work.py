@@ -1,4 +1,4 @@
-"""What one request may still make, and whether anybody still waits for it: codecs ask before they make anything."""
+"""How many jobs and tokens a request may still make, and whether its client waits. Codecs ask before they work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RequestTooLarge(CodecError):
 
 
 class Abandoned(Exception):
-    """The deadline has passed, or the client has gone: whatever is made now is of no use to anybody."""
+    """The deadline has passed, or the client has gone: further work would be wasted."""
 
 
 class Work:
@@ -42,8 +42,8 @@ class Work:
         self._is_stopped = False
 
     def require(self, jobs: int = 0, tokens: int = 0) -> None:
-        """Raises `RequestTooLarge` where so many more are too many; takes nothing. For what is known before the work:
-        a text makes at least so many pieces, or tokens."""
+        """Raises `RequestTooLarge` where so many more are too many, and takes none. For a lower bound that is known
+        before the work: a text makes at least so many pieces, or tokens."""
         if jobs > self.jobs_left:
             raise RequestTooLarge("jobs", self._jobs)
         if tokens > self.tokens_left:
@@ -75,4 +75,4 @@ class Work:
         self._is_stopped = True
 
 
-UNBOUNDED = Work()  # for whoever encodes outside a request: tests, benchmarks
+UNBOUNDED = Work()  # for encoding outside a request: tests, benchmarks

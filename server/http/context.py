@@ -24,7 +24,7 @@ TRACE_ID = slice(3, 35)  # of a traceparent
 ANONYMOUS = "anonymous"  # the caller whose request came without a key
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-CLIENT_GONE = 499  # no answer was sent: nobody was there; only metrics see this status
+CLIENT_GONE = 499  # the client had gone, so no answer was sent; only metrics see this status
 UNMATCHED = "unmatched"  # never the raw path: anyone could make it a label
 
 
@@ -44,7 +44,7 @@ class RequestContext:
 
     @property
     def meta(self) -> Mapping[str, str]:
-        """What goes with its jobs to whoever computes them. Nearly always nothing, and that is one map for all."""
+        """What travels with its jobs. Nearly always nothing, which is one mapping for all requests."""
         if not self.trace and self.caller == ANONYMOUS:
             return NO_META
         known = {"traceparent": self.trace, "caller": "" if self.caller == ANONYMOUS else self.caller}
@@ -52,9 +52,9 @@ class RequestContext:
 
     def refused(self, problem: Problem, further: Mapping[str, str] | None = None) -> Response:
         """What is sent in place of a result, with further headers than those of the problem."""
-        told = self.refuse(problem, self.request_id.decode("ascii"))
-        response = Response(told.body, status_code=told.status)
-        response.raw_headers = headers(problem, len(told.body), told.media_type)
+        shown = self.refuse(problem, self.request_id.decode("ascii"))
+        response = Response(shown.body, status_code=shown.status)
+        response.raw_headers = headers(problem, len(shown.body), shown.media_type)
         response.raw_headers += [(name.lower().encode(), value.encode()) for name, value in (further or {}).items()]
         return response
 
@@ -62,8 +62,8 @@ class RequestContext:
 class Outgoing:
     """The way back to the client, with the headers that every answer has.
 
-    Not part of the visit: the server's `send` holds the scope, and a scope that held `send` would be garbage that only
-    the collector finds, for a tenth of a second at a time under load.
+    Not part of the context: the server's `send` holds the scope, so a scope that held `send` would be a cycle. Only the
+    garbage collector frees these, for a tenth of a second at a time under load.
     """
 
     __slots__ = ("context", "headers", "status", "to_client")

@@ -123,7 +123,7 @@ def _is_number(part: str, least: int, most: int) -> bool:
 
 
 def _is_locale(rest: list[str]) -> bool:
-    """`-u-…`: calendars, numbers and the like of whoever asks, which no translation depends on."""
+    """`-u-…`: the caller's calendar, numbers and the like, on which no translation depends."""
     return rest[0] == "u" and len(rest) > 1 and all(part.isalnum() and 2 <= len(part) <= 8 for part in rest[1:])
 
 

@@ -80,7 +80,7 @@ class Vocabulary:
 
     def _ids_of_words(self, text: str) -> list[int]:
         # A character that SentencePiece cannot name may still have an id of its own: it
-        # comes as the text it stands for. ThrottledLog, so looking at strings costs little.
+        # comes as the text it stands for. That is rare, so looking at strings costs little.
         words: list[str] = self._pieces.encode(text, out_type=str)
         return [self._id_of_word(word) for word in words]
 
