@@ -21,7 +21,7 @@ from batcher.engines.engine import Engine
 from batcher.engines.probe import probe
 from batcher.metrics import BatcherMetrics
 from batcher.models.contract import About
-from batcher.models.errors import ModelSpecError, told
+from batcher.models.errors import ModelSpecError, describe
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
 from batcher.serving.card import artifacts_of, make_card
@@ -80,7 +80,7 @@ async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSe
     stopping = _stop_on_signals()
     spec = parse_spec(settings.model)
     started = time.monotonic()
-    log.debug("loading", model=settings.model)  # what cannot be loaded is told in one line
+    log.debug("loading", model=settings.model)  # what cannot be loaded is describe in one line
     vitals = Vitals()
     model, engine, seen = await asyncio.to_thread(_load, spec, how, settings.limits(), vitals)
     card = make_card(settings.name or spec.name, model.about)
@@ -122,7 +122,7 @@ def _load(
         raise
     except BaseException as error:  # whatever it is, it will be the same the next time
         log.debug("not loaded", exc_info=error)
-        raise ModelSpecError(f"model '{spec.text}' cannot be served: {told(error)}") from error
+        raise ModelSpecError(f"model '{spec.text}' cannot be served: {describe(error)}") from error
 
 
 async def _met(
@@ -133,7 +133,7 @@ async def _met(
     broker: BrokerSettings,
     stopping: asyncio.Event,
 ) -> bool:
-    """Check the broker and announce; wait for a broker that is away. False when told to stop first."""
+    """Check the broker and announce; wait for a broker that is away. False when describe to stop first."""
     backoff, not_met = Backoff(FIRST_PAUSE, LONGEST_PAUSE), ThrottledLog(log.warning)
     while not stopping.is_set():
         try:
@@ -203,11 +203,11 @@ def _engine_of(model: LoadedModel, limits: Limits, vitals: Vitals) -> Engine:
 
 
 async def _serve_until_told(loop: Service, stopping: asyncio.Event) -> int:
-    """Exit status: 0 when it was told to stop; a loop that ends by itself must not look like a live batcher."""
-    running, told = asyncio.create_task(loop.run()), asyncio.create_task(stopping.wait())
-    await asyncio.wait([running, told], return_when=asyncio.FIRST_COMPLETED)
+    """Exit status: 0 when it was describe to stop; a loop that ends by itself must not look like a live batcher."""
+    running, describe = asyncio.create_task(loop.run()), asyncio.create_task(stopping.wait())
+    await asyncio.wait([running, describe], return_when=asyncio.FIRST_COMPLETED)
     if running.done():
-        told.cancel()
+        describe.cancel()
         log.critical("loop ended: this process ends, its jobs go to another", error=repr(running.exception()))
         return LOOP_ENDED
     log.info("draining")

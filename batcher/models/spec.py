@@ -17,7 +17,7 @@ from batcher.models.custom.isolation import isolated
 from batcher.models.custom.loading import load_custom, source_hash
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings, with_options
-from batcher.models.synthetic import Pace, Synthetic
+from batcher.models.synthetic import PassTime, Synthetic
 
 FROM_FILES = ("classification", "embedding", "translation")
 KINDS = ("synthetic", *FROM_FILES)
@@ -36,7 +36,7 @@ OPTIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """What `--model` said. `kind` is one of KINDS, or `custom` with `where` as module:Class."""
+    """What `--model` says. `kind` is one of KINDS, or `custom` with `where` as module:Class."""
 
     text: str
     kind: str
@@ -128,13 +128,13 @@ def _synthetic(spec: Spec) -> Synthetic:
     if faults not in ("on", "off"):
         _refuse(spec.text, "faults is on or off")
     try:
-        return Synthetic(Pace.read(spec.where) if spec.where else Pace(), faults=faults == "on")
+        return Synthetic(PassTime.read(spec.where) if spec.where else PassTime(), faults=faults == "on")
     except ValueError as error:
         _refuse(spec.text, str(error))
 
 
 def _revision(spec: Spec, settings: ModelSettings, model: Model) -> str:
-    # Not the pace of a synthetic model: its answers are the same at every speed, so its queue is as well.
+    # Not the pass time of a synthetic model: its answers are the same at every speed, and so is its queue.
     what = spec.kind if spec.kind == "synthetic" else f"{spec.where} {settings.dtype} {source_hash(model)}"
     return hashlib.sha256(what.encode()).hexdigest()[:12]
 

@@ -1,4 +1,4 @@
-"""A model that only takes time: sleeps, then answers each text reversed. For tests, benchmarks and first contact."""
+"""A model that only takes time: it sleeps, then answers each text reversed. For tests, benchmarks and first steps."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from batcher.models.contract import About, InvalidInput, OutOfMemory
-from batcher.models.sleep import PreciseSleep
+from batcher.models.precise_sleep import PreciseSleep
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s)|0")
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
-PROBED = 0.5  # seconds: a pass that takes longer is not tried at every start
-ROOMY = 4  # jobs: with `!oom` among them, a larger forward group does not fit
+LONGEST_EXAMPLE = 0.5  # seconds: a pass that takes longer is not measured at every start
+MOST_WITH_OOM = 4  # jobs: with `!oom` among them, a larger forward group does not fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class PassTime:
     """Seconds that a forward pass of n jobs takes: `fixed + per_job * n`."""
 
     fixed: float = 0.010
     per_job: float = 0.0005
 
     @classmethod
-    def read(cls, text: str) -> Pace:
+    def read(cls, text: str) -> PassTime:
         """`10ms+0.5ms` → 10 ms a pass and 0.5 ms a job; the second part may be missing. Raises `ValueError`."""
         parts = text.split("+")
         if len(parts) > 2:
-            raise ValueError(f"'{text}' is not a pace such as 10ms+0.5ms")
+            raise ValueError(f"'{text}' is not a time such as 10ms+0.5ms")
         fixed, per_job = (*map(_seconds, parts), 0.0)[:2]
         return cls(fixed=fixed, per_job=per_job)
 
@@ -48,16 +48,18 @@ class Synthetic:
         !short   its forward group gets one output too few
     """
 
-    def __init__(self, pace: Pace, *, faults: bool = False, sleep: Callable[[float], None] | None = None) -> None:
-        self._pace = pace
+    def __init__(
+        self, pass_time: PassTime, *, faults: bool = False, sleep: Callable[[float], None] | None = None
+    ) -> None:
+        self._pass_time = pass_time
         self._faults = faults
         self._sleep = sleep or PreciseSleep()
-        self.example = "example" if pace.of(1) < PROBED else None
+        self.example = "example" if pass_time.of(1) < LONGEST_EXAMPLE else None
         self.about = About(
             task="synthetic",
             codec="passthrough",
             max_cost=1_000_000,
-            description="Answers every text reversed, after a while. It measures the house, it understands nothing.",
+            description="Answers every text reversed, after a while. For tests and benchmarks; it understands nothing.",
         )
 
     def cost(self, input: str) -> int:
@@ -70,7 +72,7 @@ class Synthetic:
                 raise InvalidInput("this model takes text")
         if self._faults:
             _misbehave(inputs)
-        self._sleep(self._pace.of(len(inputs)))
+        self._sleep(self._pass_time.of(len(inputs)))
         outputs = [text[::-1] for text in inputs]
         return outputs[1:] if self._faults and "!short" in inputs else outputs
 
@@ -80,7 +82,7 @@ def _misbehave(inputs: Sequence[str]) -> None:
         os._exit(1)
     if "!hang" in inputs:
         threading.Event().wait()
-    if "!oom" in inputs and len(inputs) > ROOMY:
+    if "!oom" in inputs and len(inputs) > MOST_WITH_OOM:
         raise OutOfMemory("a forward group with !oom in it holds four jobs")
     if "!raise" in inputs:
         raise RuntimeError("asked to raise")

@@ -57,9 +57,7 @@ async def test_waiting_jobs_are_counted_by_lane_with_tokens_and_age(world: Redis
     assert SHORT <= interactive.oldest_age < LONG
 
 
-async def test_a_claimed_batch_is_a_lease_with_its_jobs_and_its_expiry(
-    world: RedisWorld, admin: RedisAdmin
-) -> None:
+async def test_a_claimed_batch_is_a_lease_with_its_jobs_and_its_expiry(world: RedisWorld, admin: RedisAdmin) -> None:
     await world.admit(job(), job(), job())
     batcher = await world.batcher()
     await batcher.drain("running", LIMITS, staged=False, suspects=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from batcher.models.layers.advice import advice, advise
+from batcher.models.layers.dtype_advice import advice, advise
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_weights_use_as_many_bits_as_the_processor_can_add(
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_vnni": vnni})
     weight, _ = layer()
 
-    packed, _ = int8._bytes(weight)
+    packed, _ = int8._quantized(weight)
 
     kept, _ = torch.ops.quantized.linear_unpack(packed)
     assert int(kept.int_repr().abs().max()) == most

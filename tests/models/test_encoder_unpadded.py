@@ -90,8 +90,8 @@ def test_padding_inside_a_text_is_not_counted_where_the_family_does_not(tmp_path
     assert torch.allclose(embedded(load("embedding", directory), rows), means(directory, rows), atol=1e-5)
 
 
-def test_a_text_has_the_same_vector_in_any_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bert, "PIECE", 50)  # tokens: several pieces, with texts that fit and one that does not
+def test_a_vector_does_not_depend_on_the_texts_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bert, "CHUNK", 50)  # tokens: several chunks, with texts that fit and one that does not
     directory = tiny.family(tmp_path, "bert", max_position_embeddings=64)
     model, rows = load("embedding", directory), texts([*range(1, 40), 60])
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
-from batcher.models.encoders.embedding import READERS
+from batcher.models.encoders.embedding import ENCODERS
 from batcher.models.encoders.families import PADDABLE
 from batcher.models.encoders.padded import Padded
 from batcher.models.errors import ModelSpecError
@@ -91,7 +91,7 @@ def differs(network: Any, what: str) -> float:
     return max(float((one - other).abs().max()) for one, other in zip(got, expected, strict=True)) / greatest
 
 
-@pytest.mark.parametrize("family", sorted(PADDABLE - READERS.keys() - HUGE) + ONLY_WITH_EQUALS)
+@pytest.mark.parametrize("family", sorted(PADDABLE - ENCODERS.keys() - HUGE) + ONLY_WITH_EQUALS)
 def test_a_text_is_classified_in_company_as_alone(family: str) -> None:
     network = network_of(AutoModelForSequenceClassification, config_of(family, pad_token_id=1))
 
@@ -100,7 +100,7 @@ def test_a_text_is_classified_in_company_as_alone(family: str) -> None:
 
 @pytest.mark.parametrize("family", sorted(PADDABLE - HUGE) + ONLY_WITH_EQUALS)
 def test_a_text_has_the_states_in_company_that_it_has_alone(family: str) -> None:
-    network = network_of(READERS.get(family, AutoModel), config_of(family, pad_token_id=1))
+    network = network_of(ENCODERS.get(family, AutoModel), config_of(family, pad_token_id=1))
 
     assert differs(network, "last_hidden_state") < 1e-5
 

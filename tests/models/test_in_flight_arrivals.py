@@ -143,7 +143,7 @@ def test_a_slot_that_was_freed_serves_the_next_job_as_a_new_one(world: World, be
         assert found == world.alone[beams]
 
 
-def test_everybody_dropped_leaves_an_empty_engine(world: World) -> None:
+def test_an_engine_whose_jobs_are_all_dropped_is_empty(world: World) -> None:
     engine = engine_of(world.models[1])
     jobs = jobs_of(world.rows)
     engine.admit(jobs)
@@ -156,7 +156,7 @@ def test_everybody_dropped_leaves_an_empty_engine(world: World) -> None:
     assert engine.last.groups == 0
 
 
-def test_ids_that_nobody_holds_are_ignored(world: World) -> None:
+def test_unknown_ids_are_ignored(world: World) -> None:
     engine = engine_of(world.models[1])
     (job, *_) = jobs_of(world.rows)
     engine.admit([job])

@@ -94,7 +94,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("beams", [1, 5])
-def test_who_has_nothing_to_say_answers_with_nothing(tmp_path: Path, beams: int) -> None:
+def test_an_answer_without_pieces_is_empty(tmp_path: Path, beams: int) -> None:
     directory = tiny.translation(tmp_path, seed=1)
     _lean(directory, towards=END)
     rows = mixed_rows(random.Random(1), 6)

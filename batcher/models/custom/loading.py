@@ -14,7 +14,7 @@ from typing import Any
 
 from batcher.models.contract import Model
 from batcher.models.custom.members import check_members
-from batcher.models.errors import ModelSpecError, told
+from batcher.models.errors import ModelSpecError, describe
 from batcher.models.settings import ModelSettings
 from batcher.serving.lost_device import refuse_lost
 
@@ -23,8 +23,8 @@ def load_custom(where: str, settings: ModelSettings) -> Model:
     """An object of the class that `module:Class` names, made without arguments or with `settings`."""
     module_name, _, class_name = where.partition(":")
     with _current_directory_importable():
-        made_of = _find_class(_import(module_name), class_name)
-        model = _make(made_of, where, settings)
+        model_class = _find_class(_import(module_name), class_name)
+        model = _make(model_class, where, settings)
     check_members(model, where)
     checked: Model = model
     return checked
@@ -59,7 +59,7 @@ def _import(name: str) -> ModuleType:
             ) from error
         raise ModelSpecError(f"{name} needs the module {error.name}, which is not installed") from error
     except BaseException as error:  # SystemExit too: a script that is run is no module to import
-        raise ModelSpecError(f"{name} cannot be imported: {told(error)}") from error
+        raise ModelSpecError(f"{name} cannot be imported: {describe(error)}") from error
 
 
 def _find_class(module: ModuleType, name: str) -> Any:
@@ -69,10 +69,10 @@ def _find_class(module: ModuleType, name: str) -> Any:
     return found
 
 
-def _make(made_of: Any, where: str, settings: ModelSettings) -> Any:
+def _make(model_class: Any, where: str, settings: ModelSettings) -> Any:
     try:
-        wants_settings = bool(inspect.signature(made_of).parameters)
-        return made_of(settings) if wants_settings else made_of()
+        wants_settings = bool(inspect.signature(model_class).parameters)
+        return model_class(settings) if wants_settings else model_class()
     except BaseException as error:
         refuse_lost(error)
-        raise ModelSpecError(f"{where} cannot be made: {told(error)}") from error
+        raise ModelSpecError(f"{where} cannot be made: {describe(error)}") from error

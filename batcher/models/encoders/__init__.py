@@ -1,1 +1,1 @@
-"""PackedSequences to labels and vectors: the BERT family without padding, any other as transformers computes it."""
+"""Texts to labels and vectors: the BERT family without padding, any other as transformers computes it."""

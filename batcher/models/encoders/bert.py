@@ -1,13 +1,13 @@
-"""BERT and its kin as they compute: token ids in, a hidden state for every token out, and no padding on the way.
+"""The BERT family without padding: token ids in, a hidden state for every token out.
 
 Post-norm Transformer encoder (Devlin et al. 2018): learned positions, every token sees its whole text. RoBERTa,
-XLM-RoBERTa and CamemBERT count positions from their padding id on; DistilBERT has other names for the same parts.
+XLM-RoBERTa and CamemBERT count positions from their padding id on; DistilBERT has other names for the same weights.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +16,8 @@ import torch
 from torch.nn import functional
 
 from batcher.models.encoders.packed_sequences import PackedSequences
-from batcher.models.layers.part import Part, State
+from batcher.models.layers.loader import LayerLoader, State
+from batcher.policy.packing import fill
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "gelu": functional.gelu,
@@ -26,8 +27,8 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """What a family calls the parts of a layer in its checkpoints."""
+class LayerNames:
+    """What a family calls the weights of a layer in its checkpoints."""
 
     layer: str
     qkv: tuple[str, str, str]
@@ -38,7 +39,7 @@ class Names:
     norm: str
 
 
-BERT = Names(
+BERT = LayerNames(
     layer="encoder.layer",
     qkv=("attention.self.query", "attention.self.key", "attention.self.value"),
     attended="attention.output.dense",
@@ -47,7 +48,7 @@ BERT = Names(
     narrow="output.dense",
     norm="output.LayerNorm",
 )
-DISTILBERT = Names(
+DISTILBERT = LayerNames(
     layer="transformer.layer",
     qkv=("attention.q_lin", "attention.k_lin", "attention.v_lin"),
     attended="attention.out_lin",
@@ -58,12 +59,12 @@ DISTILBERT = Names(
 )
 FAMILIES = {"bert": BERT, "roberta": BERT, "xlm-roberta": BERT, "camembert": BERT, "distilbert": DISTILBERT}
 COUNT_FROM_PADDING = ("roberta", "xlm-roberta", "camembert")
-# Tokens computed at a time: what lies between two layers then stays in the cache, and malloc keeps it for the next.
-PIECE = 512
+# Tokens computed at a time: what one layer gives the next stays in the processor's cache, and its memory is reused.
+CHUNK = 512
 EPSILON = 1e-12  # of DistilBERT's norms, whose config says nothing of it
 
 
-def covers(config: Any) -> bool:
+def is_supported(config: Any) -> bool:
     """Whether these weights compute as this file does; others need their own network."""
     return (
         config.model_type in FAMILIES
@@ -79,21 +80,20 @@ class Bert:
     """The encoder of one checkpoint, packed for its numbers. `state` is that of the encoder alone, without a head."""
 
     def __init__(self, state: State, config: Any, dtype: str) -> None:
-        part = Part(state, dtype)
+        loader = LayerLoader(state, dtype)
         names, epsilon = FAMILIES[config.model_type], getattr(config, "layer_norm_eps", EPSILON)
-        self._embed = _Embedding(part.under("embeddings."), config, epsilon)
+        self._embed = _Embedding(loader.under("embeddings."), config, epsilon)
         self._layers = [
-            _Layer(part.under(f"{names.layer}.{number}."), names, config, epsilon)
+            _Layer(loader.under(f"{names.layer}.{number}."), names, config, epsilon)
             for number in range(config.num_hidden_layers)
         ]
 
     def __call__(self, rows: Sequence[array[int]]) -> list[torch.Tensor]:
         """For each row of ids, none empty, its last hidden states [tokens, width]."""
-        order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
-        pieces = _pieces([rows[number] for number in order])
-        states = [state for piece in pieces for state in self._states(PackedSequences(piece))]
-        placed = dict(zip(order, states, strict=True))
-        return [placed[number] for number in range(len(rows))]
+        states: dict[int, torch.Tensor] = {}
+        for numbers in fill([len(row) for row in rows], max_tokens=CHUNK):
+            states |= zip(numbers, self._states(PackedSequences([rows[number] for number in numbers])), strict=True)
+        return [states[number] for number in range(len(rows))]
 
     def _states(self, texts: PackedSequences) -> Sequence[torch.Tensor]:
         x = self._embed(texts)
@@ -103,33 +103,33 @@ class Bert:
 
 
 class _Embedding:
-    def __init__(self, part: Part, config: Any, epsilon: float) -> None:
-        self._words = part.weight("word_embeddings")
-        self._positions = part.weight("position_embeddings")
-        if part.has("token_type_embeddings"):
+    def __init__(self, loader: LayerLoader, config: Any, epsilon: float) -> None:
+        self._words = loader.weight("word_embeddings")
+        self._positions = loader.weight("position_embeddings")
+        if loader.has("token_type_embeddings"):
             # A text alone is of type 0 throughout: what is added to every token may be added here once.
-            self._positions = self._positions + part.weight("token_type_embeddings")[0]
-        self._norm = part.norm("LayerNorm", epsilon)
+            self._positions = self._positions + loader.weight("token_type_embeddings")[0]
+        self._norm = loader.norm("LayerNorm", epsilon)
         self._padding: int | None = config.pad_token_id if config.model_type in COUNT_FROM_PADDING else None
 
     def __call__(self, texts: PackedSequences) -> torch.Tensor:
-        return self._norm(self._words[texts.ids] + self._positions[self._places(texts)])
+        return self._norm(self._words[texts.ids] + self._positions[self._position_ids(texts)])
 
-    def _places(self, texts: PackedSequences) -> torch.Tensor:
+    def _position_ids(self, texts: PackedSequences) -> torch.Tensor:
         if self._padding is None:
-            return texts.places()
+            return texts.positions()
         counts = (texts.ids != self._padding).long()  # RoBERTa's way: padding inside a text has its own row
-        return texts.counted(counts) * counts + self._padding
+        return texts.count(counts) * counts + self._padding
 
 
 class _Layer:
-    def __init__(self, part: Part, names: Names, config: Any, epsilon: float) -> None:
+    def __init__(self, loader: LayerLoader, names: LayerNames, config: Any, epsilon: float) -> None:
         self._heads = config.num_attention_heads
-        self._qkv, self._attended = part.linear(*names.qkv), part.linear(names.attended)
-        self._attention_norm = part.norm(names.attention_norm, epsilon)
-        self._widen, self._narrow = part.linear(names.widen), part.linear(names.narrow)
+        self._qkv, self._attended = loader.linear(*names.qkv), loader.linear(names.attended)
+        self._attention_norm = loader.norm(names.attention_norm, epsilon)
+        self._widen, self._narrow = loader.linear(names.widen), loader.linear(names.narrow)
         self._activate = ACTIVATIONS[_activation(config)]
-        self._norm = part.norm(names.norm, epsilon)
+        self._norm = loader.norm(names.norm, epsilon)
 
     def __call__(self, x: torch.Tensor, texts: PackedSequences) -> torch.Tensor:
         x = self._attention_norm(x + self._attended(texts.attend(self._qkv(x), self._heads)))
@@ -138,20 +138,6 @@ class _Layer:
     def _activated(self, x: torch.Tensor) -> torch.Tensor:
         # In fp32, which torch computes four times as fast as half the bits where a processor lacks them.
         return self._activate(x.float()).to(x.dtype)
-
-
-def _pieces(rows: Sequence[array[int]]) -> Iterator[list[array[int]]]:
-    """Neighbours that together have at most PIECE tokens; a longer row is alone."""
-    piece: list[array[int]] = []
-    tokens = 0
-    for row in rows:
-        if piece and tokens + len(row) > PIECE:
-            yield piece
-            piece, tokens = [], 0
-        piece.append(row)
-        tokens += len(row)
-    if piece:
-        yield piece
 
 
 def _activation(config: Any) -> str:

@@ -1,4 +1,4 @@
-"""PackedSequences to scores, one for each label: any `AutoModelForSequenceClassification`."""
+"""Texts to scores, one for each label: any `AutoModelForSequenceClassification`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Classification:
 
     def __init__(self, weights: Weights, settings: ModelSettings) -> None:
         labels = label_names(weights)
-        self._encoder = Encoder(AutoModelForSequenceClassification, weights, settings, **_numbered(labels))
+        self._encoder = Encoder(AutoModelForSequenceClassification, weights, settings, **_label_config(labels))
         self.pads = self._encoder.pads
         config = self._encoder.config
         scores = self._encoder.first(self._encoder.logits)
@@ -45,8 +45,7 @@ class Classification:
         return len(input)
 
     def warm_up(self) -> None:
-        for inputs in self._encoder.warm_up_inputs():
-            self.forward(inputs)
+        self._encoder.warm_up(self.forward)
 
     @torch.inference_mode()
     def forward(self, inputs: Sequence[Input]) -> list[array[float]]:
@@ -67,18 +66,20 @@ def label_names(weights: Weights) -> list[str]:
     Empty where config.json names none. Raises `ModelSpecError` for what is no number.
     """
     config = weights.json_object("config.json")
-    said = config.get("id2label") or {}
+    id2label = config.get("id2label") or {}
     try:
-        names = {int(number): str(label) for number, label in said.items()} if isinstance(said, Mapping) else None
+        names = (
+            {int(number): str(label) for number, label in id2label.items()} if isinstance(id2label, Mapping) else None
+        )
     except ValueError:
         names = None
     count = max(names, default=-1) + 1 if names is not None else 0
-    if names is None or len(names) != len(said) or min(names, default=0) < 0 or count > MOST_LABELS:
+    if names is None or len(names) != len(id2label) or min(names, default=0) < 0 or count > MOST_LABELS:
         raise ModelSpecError(f"{weights.directory} has an id2label whose keys are not the numbers of its labels")
     return [names.get(number, f"LABEL_{number}") for number in range(count)]
 
 
-def _numbered(labels: Sequence[str]) -> dict[str, Any]:
+def _label_config(labels: Sequence[str]) -> dict[str, Any]:
     """What the network is made with, so that its head has as many outputs as the highest number needs."""
     if not labels:
         return {}

@@ -1,4 +1,4 @@
-"""PackedSequences to vectors: any encoder, and after it the modules that a sentence-transformers directory names."""
+"""Texts to vectors: any encoder, and after it the modules that a sentence-transformers directory names."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from batcher.models.files.weights import Weights
 from batcher.models.layers.tensors import memory_errors, vectors
 from batcher.models.settings import ModelSettings
 
-# Of what reads and writes, sentence-transformers takes the half that reads; so do we where it is one class.
-READERS = {"t5": T5EncoderModel, "mt5": MT5EncoderModel, "umt5": UMT5EncoderModel}
+# Of an encoder-decoder sentence-transformers takes the encoder; so do we where the library has a class for it.
+ENCODERS = {"t5": T5EncoderModel, "mt5": MT5EncoderModel, "umt5": UMT5EncoderModel}
 
 
 class Embedding:
@@ -27,24 +27,23 @@ class Embedding:
 
     def __init__(self, weights: Weights, settings: ModelSettings) -> None:
         recipe = read_recipe(weights)
-        inside = weights.inside(recipe.network)
-        kind = inside.json_object("config.json").get("model_type")
-        self._encoder = Encoder(READERS.get(str(kind), AutoModel), inside, settings, recipe)
+        network = weights.inside(recipe.network)
+        kind = network.json_object("config.json").get("model_type")
+        self._encoder = Encoder(ENCODERS.get(str(kind), AutoModel), network, settings, recipe)
         self.pads = self._encoder.pads
         width = self._encoder.first(self._encoder.states).shape[-1]
         self._steps = Steps(recipe, weights, width=width, device=self._encoder.device, scale=settings.normalize)
         self.about = self._encoder.about(
             task="embedding",
             revision=weights.revision("embedding", settings.dtype, settings.normalize, settings.long_text),
-            options=self._prompts(recipe) | {"is_unit": self._steps.are_unit},
+            options=self._prompts(recipe) | {"is_unit": self._steps.is_unit},
         )
 
     def cost(self, input: Input) -> int:
         return len(_ids(input) or ())
 
     def warm_up(self) -> None:
-        for inputs in self._encoder.warm_up_inputs():
-            self.forward(inputs)
+        self._encoder.warm_up(self.forward)
 
     @torch.inference_mode()
     def forward(self, inputs: Sequence[Input]) -> list[array[float]]:

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from batcher.models.contract import About, Input, OutOfMemory
-from batcher.models.encoders.bert import covers
+from batcher.models.encoders.bert import is_supported
 from batcher.models.encoders.families import check_family
 from batcher.models.encoders.padded import Padded
 from batcher.models.encoders.recipe import Recipe
 from batcher.models.encoders.unpadded import Unpadded
 from batcher.models.errors import ModelSpecError
+from batcher.models.files.network import load_network
 from batcher.models.files.tokenizer import load_tokenizer, tokenizer_json, tokenizer_options
 from batcher.models.files.weights import Weights
-from batcher.models.layers.advice import advise
-from batcher.models.layers.tensors import check_ids, load_network, memory_errors
+from batcher.models.layers.dtype_advice import advise
+from batcher.models.layers.tensors import check_ids, memory_errors
 from batcher.models.settings import ModelSettings
 
 UNBOUNDED = 100_000  # tokens: tokenizer_config.json says 1e30 where nobody knows
 FALLBACK = 512  # tokens, where nothing in the directory says how many
-WARM = ((1, 8), (8, 32))  # (rows, tokens) of the forwards that warm up
+WARM_UP = ((1, 8), (8, 32))  # (rows, tokens) of the forwards that warm up
 PLAIN = Recipe(steps=())
 
 
@@ -45,7 +46,7 @@ class Encoder:
         self.longest = _longest(network, weights, self._tokenizer, recipe, settings)
         self._weights, self._settings = weights, settings
         self._vocabulary = int(self.config.get_text_config().vocab_size)
-        self._network = _ready(network, settings.dtype)
+        self._network = _computing(network, settings.dtype)
         self.pads = self._network.pads
 
     def states(self, inputs: Sequence[Input]) -> list[torch.Tensor]:
@@ -94,13 +95,13 @@ class Encoder:
             description=str(self._weights.notes.get("description", "")),
         )
 
-    def warm_up_inputs(self) -> Iterator[list[array[int]]]:
+    def warm_up(self, forward: Callable[[Sequence[Input]], object]) -> None:
         """Batches that make every library choose its kernels before the first caller waits."""
-        for rows, tokens in WARM:
-            yield [array("i", [1] * min(tokens, self.longest))] * rows
+        for rows, tokens in WARM_UP:
+            forward([array("i", [1] * min(tokens, self.longest))] * rows)
 
 
-def _ready(network: Any, dtype: str) -> Unpadded | Padded:
+def _computing(network: Any, dtype: str) -> Unpadded | Padded:
     """Without padding where this is known to compute the same; the way of transformers elsewhere."""
     if network.device.type != "cpu":
         return Padded(network, dtype)
@@ -108,7 +109,7 @@ def _ready(network: Any, dtype: str) -> Unpadded | Padded:
     if linears:
         hidden, width = max(linears, key=torch.Tensor.numel).shape  # its widest layer, which takes most of its time
         advise(width, hidden, dtype)
-    return Unpadded(network, dtype) if covers(network.config) else Padded(network, dtype)
+    return Unpadded(network, dtype) if is_supported(network.config) else Padded(network, dtype)
 
 
 def _tokenizer(weights: Weights, recipe: Recipe) -> Any:
@@ -119,9 +120,9 @@ def _tokenizer(weights: Weights, recipe: Recipe) -> Any:
 
 
 def _longest(network: Any, weights: Weights, tokenizer: Any, recipe: Recipe, settings: ModelSettings) -> int:
-    """Tokens, special ones included: the least of what the network, its tokenizer and its makers say."""
-    said = [weights.notes.get("max_cost"), tokenizer.model_max_length, _positions(network)]
-    known = [int(length) for length in said if length and length < UNBOUNDED]
+    """Tokens, special ones included: the least of what jitney.json, the tokenizer and the network say."""
+    limits = [weights.notes.get("max_cost"), tokenizer.model_max_length, _positions(network)]
+    known = [int(length) for length in limits if length and length < UNBOUNDED]
     if not known and settings.long_text == "truncate":
         raise ModelSpecError(
             f"{weights.directory} does not say how long a text may be, so it cannot be truncated: "

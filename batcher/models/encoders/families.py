@@ -1,5 +1,7 @@
-"""Which architectures are computed beside each other with padding, which only beside texts of their length, which not
-at all: what a text gets must not depend on its company."""
+"""Which architectures are served: with padding, only texts of one length together, or not at all.
+
+What a text gets must not depend on the texts beside it.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 from batcher.models.errors import ModelSpecError
 from batcher.models.files.weights import Weights
 
-# Padding was seen to change nothing in these (tests/models/test_families.py). Others run with texts of equal length
-# alone: what mixes tokens without a mask (FNet, ConvBERT, Nystromformer), and what nobody has looked at.
-SEEN = """
+# Padding changes nothing in these (tests/models/test_families.py). Others are computed with texts of their own length
+# only: what mixes tokens without a mask (FNet, ConvBERT, Nystromformer), and what has not been tested.
+UNCHANGED_BY_PADDING = """
 albert arcee bert biogpt bloom camembert ctrl data2vec-text deberta deberta-v2 diffllama distilbert doge electra
 ernie esm eurobert exaone4 flaubert gemma gemma2 gemma3 gemma3_text glm glm4 gpt-sw3 gpt2 gpt_bigcode gpt_neo
 gpt_neox gptj gte helium ibert llama markuplm megatron-bert ministral mistral mixtral mobilebert modernbert mpnet
@@ -21,15 +23,15 @@ mpt mt5 nemotron nomic_bert olmo olmo2 olmo3 openai-gpt opt persimmon phi phi3 q
 rembert roberta roberta-prelayernorm roformer seed_oss smollm3 squeezebert stablelm starcoder2 t5 umt5 xlm-roberta
 xlm-roberta-xl
 """
-PADDABLE = frozenset(SEEN.split())
+PADDABLE = frozenset(UNCHANGED_BY_PADDING.split())
 REFUSED = {
     "big_bird": "whose attention changes for good with the first short text; say original_full as its attention_type",
     "perceiver": "which reads bytes, and is not served here",
-    "reformer": "whose attention is drawn by lot, so it is not served here",
+    "reformer": "whose attention is random, so it is not served here",
     "tapas": "which reads tables, and is not served here",
     "xlnet": "whose texts need token types, so it is not served here: only ids travel",
 }
-BOTH_HALVES = (AutoModel, AutoModelForSequenceClassification)  # these load the half that writes as well
+WITH_DECODER = (AutoModel, AutoModelForSequenceClassification)  # these load the decoder as well
 
 
 def check_family(made_of: Any, weights: Weights) -> None:
@@ -38,10 +40,10 @@ def check_family(made_of: Any, weights: Weights) -> None:
         _refuse(weights, "is an adapter: merge it into its model first (merge_and_unload, save_pretrained)")
     try:
         config = AutoConfig.from_pretrained(weights.directory, local_files_only=True)
-    except Exception:  # whoever loads the network says it better
+    except Exception:  # loading the network gives a better message
         return
     kind = config.model_type
-    if config.is_encoder_decoder and made_of in BOTH_HALVES:
+    if config.is_encoder_decoder and made_of in WITH_DECODER:
         _refuse(weights, f"is an encoder-decoder ({kind}), and neither a classifier nor an encoder")
     if kind in REFUSED and getattr(config, "attention_type", "") != "original_full":
         _refuse(weights, f"is a {kind} model, {REFUSED[kind]}")
@@ -63,8 +65,8 @@ def is_paddable(config: Any) -> bool:
 def _ropes(config: Any) -> Iterator[str]:
     """The kinds of rotary positions, some of which depend on the longest text of a batch."""
     text = config.get_text_config()
-    said = getattr(text, "rope_parameters", None) or getattr(text, "rope_scaling", None) or {}
-    for rope in (said, *said.values()):
+    ropes = getattr(text, "rope_parameters", None) or getattr(text, "rope_scaling", None) or {}
+    for rope in (ropes, *ropes.values()):
         if isinstance(rope, Mapping):
             yield str(rope.get("rope_type", rope.get("type")))
 

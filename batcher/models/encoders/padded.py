@@ -1,4 +1,4 @@
-"""Any encoder as transformers computes it: other architectures than BERT's, and CUDA cards."""
+"""Any encoder as transformers computes it, with padding: other architectures than BERT's, and CUDA cards."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import torch
 from torch import nn
 
 from batcher.models.encoders.families import has_padding, is_paddable
+from batcher.models.files.network import is_classifier
 from batcher.models.layers.int8 import pack_int8
-from batcher.models.layers.tensors import is_classifier, pad
+from batcher.models.layers.tensors import pad
 
-NEVER = -1  # no token: a network that looks for padding among the ids finds none
+NO_TOKEN = -1  # a network that looks for padding among the ids finds none
 
 
 class Padded:
-    """Each text as alone. Where padding would show, only texts of one length are computed together.
+    """Each text gets what it would get alone. Where padding would change that, only texts of one length are computed
+    together.
 
     A real token is never padding: a classifier that reads the last token finds it by the ids, so without a padding
     token of its own it sees texts of one length, and nothing to look for.
@@ -29,7 +31,7 @@ class Padded:
         self.pads = is_paddable(network.config) and (has_padding(network.config) or not is_classifier(network))
         self._fill = config.pad_token_id if has_padding(network.config) else 0  # under the mask, where nobody looks
         if not has_padding(network.config):
-            config.pad_token_id = NEVER
+            config.pad_token_id = NO_TOKEN
         if dtype == "int8":
             _replace_linear(network)
 
@@ -50,11 +52,11 @@ class Padded:
 
     def _computed(self, rows: Sequence[array[int]]) -> Iterator[tuple[Sequence[int], Any]]:
         """Pairs (numbers of rows, what the network gives for them)."""
-        for numbers in self._companies(rows):
+        for numbers in self._batches(rows):
             ids, mask = pad([rows[number] for number in numbers], self._fill, self._network.device)
             yield numbers, self._network(input_ids=ids, attention_mask=mask)
 
-    def _companies(self, rows: Sequence[array[int]]) -> Sequence[Sequence[int]]:
+    def _batches(self, rows: Sequence[array[int]]) -> Sequence[Sequence[int]]:
         if self.pads:
             return [range(len(rows))]
         of_length: dict[int, list[int]] = {}

@@ -46,7 +46,7 @@ def _first(states: torch.Tensor, skip: int) -> torch.Tensor:
     return states[skip if skip < len(states) else 0]
 
 
-def _greatest(states: torch.Tensor, skip: int) -> torch.Tensor:
+def _max(states: torch.Tensor, skip: int) -> torch.Tensor:
     return states[skip:].amax(dim=0) if skip < len(states) else torch.full_like(states[0], -torch.inf)
 
 
@@ -54,13 +54,13 @@ def _mean(states: torch.Tensor, skip: int) -> torch.Tensor:
     return states[skip:].sum(dim=0) / max(len(states) - skip, 1)
 
 
-def _mean_by_root(states: torch.Tensor, skip: int) -> torch.Tensor:
+def _mean_by_square_root(states: torch.Tensor, skip: int) -> torch.Tensor:
     return states[skip:].sum(dim=0) / math.sqrt(max(len(states) - skip, 1))
 
 
-def _mean_by_place(states: torch.Tensor, skip: int) -> torch.Tensor:
-    places = torch.arange(skip + 1, len(states) + 1, device=states.device, dtype=states.dtype)
-    return places @ states[skip:] / places.sum().clamp(min=1)
+def _mean_by_position(states: torch.Tensor, skip: int) -> torch.Tensor:
+    positions = torch.arange(skip + 1, len(states) + 1, device=states.device, dtype=states.dtype)
+    return positions @ states[skip:] / positions.sum().clamp(min=1)
 
 
 def _last(states: torch.Tensor, skip: int) -> torch.Tensor:
@@ -69,9 +69,9 @@ def _last(states: torch.Tensor, skip: int) -> torch.Tensor:
 
 POOLS: dict[str, Pool] = {
     "cls": _first,
-    "max": _greatest,
+    "max": _max,
     "mean": _mean,
-    "mean_sqrt_len_tokens": _mean_by_root,
-    "weightedmean": _mean_by_place,
+    "mean_sqrt_len_tokens": _mean_by_square_root,
+    "weightedmean": _mean_by_position,
     "lasttoken": _last,
 }

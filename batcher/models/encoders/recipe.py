@@ -1,4 +1,4 @@
-"""How a sentence-transformers directory makes a vector: its modules and settings, each obeyed or refused by name."""
+"""How a sentence-transformers directory makes a vector: its modules and settings, each supported or refused by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from batcher.models.files.weights import Weights
 
 LIBRARY = "sentence_transformers."
 REMEDY = "serve it as a model of your own (docs/custom-model.md)"
-# What each module may say. A setting that is not here would be left out without a word, so it is refused.
+# The settings of each module. One that is not here would be ignored silently, so it is refused.
 KNOWN = {
     "Pooling": ("embedding_dimension", "word_embedding_dimension", "pooling_mode", "include_prompt"),
     "Dense": (
@@ -49,8 +49,8 @@ TRANSFORMER_FILES = tuple(
     for family in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
 TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
-OBEYED = ("max_seq_length", "do_lower_case", "unpad_inputs")  # the last changes no vector
-ONLY = {  # what may have no other value
+SUPPORTED = ("max_seq_length", "do_lower_case", "unpad_inputs")  # the last changes no vector
+FIXED = {  # settings that may have no other value
     "transformer_task": "feature-extraction",
     "modality_config": TEXT_ONLY,
     "module_output_name": "token_embeddings",
@@ -58,9 +58,16 @@ ONLY = {  # what may have no other value
 # Older and newer names of what the library's parts are made with.
 MODEL_KWARGS = ("model_args", "model_kwargs", "config_args", "config_kwargs")
 TOKENIZER_KWARGS = ("tokenizer_args", "processor_kwargs")
-NO_MATTER = ("trust_remote_code", "add_pooling_layer", "attn_implementation", "dtype", "torch_dtype", "use_cache")
-FOR_TOKENIZER = ("model_max_length", "do_lower_case", "strip_accents", "truncation_side", "padding_side", "use_fast")
-BUILT_IN_PROMPTS = {"query": "", "document": ""}  # sentence-transformers knows these names with every model
+IGNORED = ("trust_remote_code", "add_pooling_layer", "attn_implementation", "dtype", "torch_dtype", "use_cache")
+TOKENIZER_OPTIONS = (
+    "model_max_length",
+    "do_lower_case",
+    "strip_accents",
+    "truncation_side",
+    "padding_side",
+    "use_fast",
+)
+DEFAULT_PROMPTS = {"query": "", "document": ""}  # sentence-transformers knows these names with every model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +88,7 @@ class Recipe:
     max_seq_length: int | None = None  # tokens
     do_lower_case: bool = False
     tokenizer_options: Mapping[str, Any] = field(default_factory=dict)
-    prompts: Mapping[str, str] = field(default_factory=lambda: dict(BUILT_IN_PROMPTS))
+    prompts: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_PROMPTS))
     default_prompt: str | None = None
     dimensions: int | None = None  # the first so many numbers of a vector; None keeps all
 
@@ -102,9 +109,8 @@ def read_recipe(weights: Weights) -> Recipe:
 
 def pooling_modes(config: Mapping[str, Any]) -> tuple[str, ...]:
     """In the order in which their vectors are joined."""
-    said = config.get("pooling_mode")
-    if said:
-        return (said,) if isinstance(said, str) else tuple(said)
+    if modes := config.get("pooling_mode"):
+        return (modes,) if isinstance(modes, str) else tuple(modes)
     return tuple(mode for switch, mode in SWITCHES.items() if config.get(switch)) or ("mean",)
 
 
@@ -116,8 +122,8 @@ def _without_modules(weights: Weights) -> Recipe:
     if weights.has("chat_template.jinja") or weights.json_object("tokenizer_config.json").get("chat_template"):
         _refuse(weights, "has a chat template and no modules.json, so its texts would have to be made into messages")
     config = weights.json_object("config.json")
-    made_for = str(next(iter(config.get("architectures") or ()), ""))
-    is_decoder = made_for.endswith("ForCausalLM") and config.get("is_causal", True)
+    architecture = str(next(iter(config.get("architectures") or ()), ""))
+    is_decoder = architecture.endswith("ForCausalLM") and config.get("is_causal", True)
     mode = "lasttoken" if is_decoder else "mean"
     return Recipe(steps=(Step(kind="Pooling", folder="", config={"pooling_mode": mode}),))
 
@@ -140,7 +146,7 @@ def _step(weights: Weights, step: Step) -> Step:
     if step.kind not in KNOWN:
         _refuse(weights, f"has a {step.kind} module, which is not served here")
     config = weights.json_object(str(PurePosixPath(step.folder, "config.json")))
-    _known(weights, step.kind, config, (*KNOWN[step.kind], *(SWITCHES if step.kind == "Pooling" else ())))
+    _check_known(weights, step.kind, config, (*KNOWN[step.kind], *(SWITCHES if step.kind == "Pooling" else ())))
     if step.kind == "Pooling":
         if not config:
             _refuse(weights, f"lacks {step.folder}/config.json, which says how to pool")
@@ -155,19 +161,19 @@ def _sentences(weights: Weights) -> dict[str, Any]:
     kind = config.get("model_type", "SentenceTransformer")
     if kind != "SentenceTransformer":
         _refuse(weights, f"is a {kind}, not a SentenceTransformer")
-    _required(weights, config.get("requirements") or {})
+    _check_requirements(weights, config.get("requirements") or {})
     prompts = config.get("prompts") or {}
     if not isinstance(prompts, Mapping) or not all(isinstance(text, str | None) for text in prompts.values()):
         _refuse(weights, "has prompts that are no texts")
-    prompts = BUILT_IN_PROMPTS | {str(name): text or "" for name, text in prompts.items()}
+    prompts = DEFAULT_PROMPTS | {str(name): text or "" for name, text in prompts.items()}
     default = config.get("default_prompt_name")
     if default is not None and default not in prompts:
         _refuse(weights, f"has the default prompt {default}, which is none of its prompts ({', '.join(prompts)})")
     return {"prompts": prompts, "default_prompt": default, "dimensions": _number(weights, config, "truncate_dim")}
 
 
-def _required(weights: Weights, requirements: Any) -> None:
-    """Its makers know with which versions it computes otherwise; of sentence-transformers nothing is used here."""
+def _check_requirements(weights: Weights, requirements: Any) -> None:
+    """With other versions it may compute otherwise. sentence-transformers is not used here: its own does not matter."""
     for package, said in requirements.items() if isinstance(requirements, Mapping) else ():
         wanted = str(said.get("specifier", "") if isinstance(said, Mapping) else said)
         name = "torch" if package == "pytorch" else str(package)
@@ -177,7 +183,7 @@ def _required(weights: Weights, requirements: Any) -> None:
             if SpecifierSet(wanted).contains(version(name), prereleases=True):
                 continue
         except InvalidSpecifier:
-            continue  # as the library: somebody's misprint makes no model useless
+            continue  # as the library does: a misprint makes no model useless
         except PackageNotFoundError:
             pass
         raise ModelSpecError(f"{weights.directory} requires {name}{wanted}: install it, or ask for another revision")
@@ -186,17 +192,17 @@ def _required(weights: Weights, requirements: Any) -> None:
 def _transformer(weights: Weights, module: Step) -> dict[str, Any]:
     inside = weights.inside(module.folder)
     config = next((found for name in TRANSFORMER_FILES if (found := inside.json_object(name))), {})
-    _known(weights, "Transformer", config, (*OBEYED, *ONLY, *MODEL_KWARGS, *TOKENIZER_KWARGS))
-    for name, value in ONLY.items():
+    _check_known(weights, "Transformer", config, (*SUPPORTED, *FIXED, *MODEL_KWARGS, *TOKENIZER_KWARGS))
+    for name, value in FIXED.items():
         if config.get(name) not in (None, value):
             _refuse(weights, f"has a Transformer with {name} {config[name]}, where only {value} is served")
     for name in MODEL_KWARGS:
-        _known(weights, f"Transformer ({name})", config.get(name) or {}, NO_MATTER)
+        _check_known(weights, f"Transformer ({name})", config.get(name) or {}, IGNORED)
     options: dict[str, Any] = {}
     for name in TOKENIZER_KWARGS:
         options |= config.get(name) or {}
     options.pop("trust_remote_code", None)
-    _known(weights, "Transformer (processor_kwargs)", options, FOR_TOKENIZER)
+    _check_known(weights, "Transformer (processor_kwargs)", options, TOKENIZER_OPTIONS)
     return {
         "max_seq_length": _number(weights, config, "max_seq_length"),
         "do_lower_case": bool(config.get("do_lower_case")),
@@ -204,7 +210,7 @@ def _transformer(weights: Weights, module: Step) -> dict[str, Any]:
     }
 
 
-def _known(weights: Weights, where: str, config: Mapping[str, Any], known: Sequence[str]) -> None:
+def _check_known(weights: Weights, where: str, config: Mapping[str, Any], known: Sequence[str]) -> None:
     for name, value in config.items():
         if name not in known and value not in (None, False, {}, []):
             _refuse(weights, f"has a {where} with {name}, which is not served here")

@@ -31,7 +31,7 @@ class Steps:
                 steps.pop()
         self._dimensions, self._is_scaled = recipe.dimensions, scale == "on"
         self._modules = [_module(step, weights).to(device).eval() for step in steps]
-        self.are_unit = self._is_scaled or (self._dimensions is None and _ends_normal(steps))
+        self.is_unit = self._is_scaled or (self._dimensions is None and _ends_normalized(steps))
         self._try(weights, width, device)
 
     def __call__(self, states: Sequence[torch.Tensor], prompts: Sequence[int]) -> torch.Tensor:
@@ -94,7 +94,7 @@ class LayerNorm(nn.Module):
 
 
 class Dropout(nn.Module):
-    """For training: it changes nothing here, but wants its input."""
+    """For training: it changes nothing here, but needs its input."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -111,11 +111,15 @@ MODULES: dict[str, type[nn.Module]] = {
 def activation(name: str) -> nn.Module:
     """One of torch's own, by its full name. Raises `ModelSpecError` for any other."""
     last = name.rpartition(".")[2]
-    made_of = nn.Identity if last == "Identity" else getattr(nn.modules.activation, last, None)
-    if not name.startswith("torch.nn.") or not isinstance(made_of, type) or not issubclass(made_of, nn.Module):
+    activation_class = nn.Identity if last == "Identity" else getattr(nn.modules.activation, last, None)
+    if (
+        not name.startswith("torch.nn.")
+        or not isinstance(activation_class, type)
+        or not issubclass(activation_class, nn.Module)
+    ):
         raise ModelSpecError(f"its Dense module has the activation {name}, and only torch's own are served")
     try:
-        return made_of()
+        return activation_class()
     except TypeError as error:
         raise ModelSpecError(f"its Dense module has the activation {name}, which cannot be made by its name") from error
 
@@ -148,6 +152,6 @@ def _names(config: Any) -> tuple[str, str]:
     return reads, config.get("module_output_name") or reads
 
 
-def _ends_normal(steps: Sequence[Step]) -> bool:
+def _ends_normalized(steps: Sequence[Step]) -> bool:
     last = [step for step in steps if step.kind != "Dropout"][-1:]
     return any(step.kind == "Normalize" and _names(step.config) == (SENTENCES, SENTENCES) for step in last)

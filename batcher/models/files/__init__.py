@@ -1,1 +1,1 @@
-"""A model's directory: where it is, whether it is whole, what it says."""
+"""A model's directory: where it is, whether it is whole, what is in it."""

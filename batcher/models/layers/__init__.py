@@ -1,1 +1,1 @@
-"""What networks are built of: weights packed for the numbers of the setting."""
+"""What networks are built of: weights packed for a dtype."""

@@ -1,7 +1,7 @@
-"""A layer's product in bytes, every row of the input with a scale of its own.
+"""A layer's matrix product in int8, every row of the input with a scale of its own.
 
 With one scale for all rows of a call the largest number anywhere would decide how coarse every other row is: encoders
-have tokens ten times larger than the rest, and an answer would depend on its company.
+have tokens ten times larger than the rest, and an answer would depend on the rows beside it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def pack_int8(weight: torch.Tensor, bias: torch.Tensor | None) -> Callable[[torc
     A row x is low + range · u with every u in 0 … 1, so that the library, which looks for one scale, finds the same one
     whatever the rows are. Hence x·wᵀ = range · (u·wᵀ) + low · (sum of w).
     """
-    packed, sums = _bytes(weight.float())
+    packed, sums = _quantized(weight.float())
     added = None if bias is None else bias.float()
     compute = torch.ops.quantized.linear_dynamic
 
@@ -43,7 +43,7 @@ def pack_int8(weight: torch.Tensor, bias: torch.Tensor | None) -> Callable[[torc
     return linear
 
 
-def _bytes(weight: torch.Tensor) -> tuple[Any, torch.Tensor]:
+def _quantized(weight: torch.Tensor) -> tuple[Any, torch.Tensor]:
     """(weights in bytes, a scale for each output, as the library lays them out; the sum of each row of them)."""
     most = WIDE if torch.cpu.get_capabilities().get("avx512_vnni", False) else NARROW
     scales = (weight.abs().amax(dim=1) / most).clamp(min=LEAST)

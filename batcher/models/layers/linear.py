@@ -1,4 +1,4 @@
-"""A layer's matrix product in the numbers of the setting. Weights are packed once, when the model is loaded."""
+"""A layer's matrix product in the dtype of the setting. Weights are packed once, when the model is loaded."""
 
 from __future__ import annotations
 

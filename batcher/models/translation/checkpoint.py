@@ -16,8 +16,8 @@ from batcher.models.files.weights import Weights
 
 FILES = ("sentencepiece.bpe.model", "vocab.json")
 MODEL_TYPE = "m2m_100"
-# Those that people try, as their makers call them.
-FAMILIES = {
+# Architectures that people try and that are not served here, as their makers call them.
+OTHER_FAMILIES = {
     "nllb": "NLLB",
     "nllb-moe": "NLLB (mixture of experts)",
     "small100": "SMaLL-100",
@@ -32,7 +32,7 @@ FAMILIES = {
     "bart": "BART",
     "None": "of no family that its config.json names",
 }
-KIN = {"nllb": re.compile("nllb"), "small100": re.compile(r"small[-_]?100")}
+SIMILAR = {"nllb": re.compile("nllb"), "small100": re.compile(r"small[-_]?100")}
 SPECIALS = {"eos": "</s>", "unk": "<unk>", "pad": "<pad>"}
 
 
@@ -73,23 +73,29 @@ def check_family(weights: Weights) -> None:
     its weights are."""
     family = _family(weights)
     if family != MODEL_TYPE:
-        called = f"{FAMILIES[family]}, which is not served" if family in FAMILIES else f"a {family} model"
+        called = f"{OTHER_FAMILIES[family]}, which is not served" if family in OTHER_FAMILIES else f"a {family} model"
         raise ModelSpecError(f"{weights.directory} is {called}; translation serves M2M100 checkpoints")
     check_pieces(weights.read(FILES[0]), _vocabulary(weights, weights.read(FILES[1])), str(weights.directory))
 
 
 def _family(weights: Weights) -> str:
-    """Some have the architecture of M2M100 and another vocabulary, or tell the language elsewhere: their answers would
-    be noise. Such are known by names alone."""
+    """Some have the architecture of M2M100 and another vocabulary, or are told the language elsewhere: their answers
+    would be noise. Only names give them away."""
     config, tokenizer = weights.json_object("config.json"), weights.json_object("tokenizer_config.json")
     found = str(config.get("model_type"))
     if found != MODEL_TYPE:
         return found
     files = (path.name for path in weights.directory.iterdir())
-    hub = (part for part in weights.directory.parts if part.startswith("models--"))
-    names = (tokenizer.get("tokenizer_class"), config.get("_name_or_path"), weights.directory.name, *hub, *files)
-    said = " ".join(map(str, names)).lower()
-    return next((family for family, name in KIN.items() if name.search(said)), found)
+    hub_folders = (part for part in weights.directory.parts if part.startswith("models--"))
+    names = (
+        tokenizer.get("tokenizer_class"),
+        config.get("_name_or_path"),
+        weights.directory.name,
+        *hub_folders,
+        *files,
+    )
+    all_names = " ".join(map(str, names)).lower()
+    return next((family for family, name in SIMILAR.items() if name.search(all_names)), found)
 
 
 def read_checkpoint(weights: Weights, config: Any) -> Checkpoint:
@@ -120,7 +126,7 @@ def _vocabulary(weights: Weights, data: bytes) -> dict[str, int]:
 
 
 def _language_ids(weights: Weights, offset: int, vocabulary: int) -> dict[str, int]:
-    # The family's tokenizer has two lists; this file says which one counts, and without it the large one does.
+    # The family's tokenizer has two lists of codes. This file says which is used: the larger, where it says nothing.
     family = weights.json_object("tokenizer_config.json").get("language_codes", "m2m100")
     codes = FAIRSEQ_LANGUAGE_CODES.get(str(family), ())
     if not codes or offset + len(codes) > vocabulary:
@@ -131,8 +137,8 @@ def _language_ids(weights: Weights, offset: int, vocabulary: int) -> dict[str, i
 
 
 def _languages(weights: Weights, language_ids: dict[str, int]) -> tuple[str, ...]:
-    said: Sequence[str] = weights.notes.get("languages") or tuple(language_ids)
-    unknown = [code for code in said if code not in language_ids]
+    codes: Sequence[str] = weights.notes.get("languages") or tuple(language_ids)
+    unknown = [code for code in codes if code not in language_ids]
     if unknown:
         raise ModelSpecError(f"{weights.directory}: jitney.json names {unknown[0]}, which its vocabulary does not")
-    return tuple(said)
+    return tuple(codes)

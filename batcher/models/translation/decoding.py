@@ -13,9 +13,9 @@ from batcher.models.files.weights import Weights
 from batcher.models.settings import ModelSettings
 from batcher.models.translation.inputs import PROMPT_TOKENS
 
-LONGEST = 200  # tokens, where the checkpoint does not say: what the family's checkpoints say
-# What only HF's `generate` does, and the values by which a checkpoint says that it does not want it.
-FOREIGN: Mapping[str, tuple[Any, ...]] = {
+DEFAULT_LONGEST = 200  # tokens, where the checkpoint does not say: as the family's checkpoints do
+# Options that only HF's `generate` supports, and the values by which a checkpoint says that it does not use them.
+UNSUPPORTED: Mapping[str, tuple[Any, ...]] = {
     "min_length": (None, 0),
     "repetition_penalty": (None, 1.0),
     "encoder_repetition_penalty": (None, 1.0),
@@ -37,12 +37,12 @@ FOREIGN: Mapping[str, tuple[Any, ...]] = {
     "stop_strings": (None, []),
     "max_time": (None,),
 }
-NEEDED = ("decoder_start_token_id", "eos_token_id", "pad_token_id")
+REQUIRED = ("decoder_start_token_id", "eos_token_id", "pad_token_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoding:
-    """What the in-flight engine knows of a search."""
+    """How the in-flight engine decodes."""
 
     beams: int  # 1: greedy
     longest: int  # tokens of a sequence, start and language included
@@ -56,16 +56,16 @@ class Decoding:
     @classmethod
     def of(cls, config: GenerationConfig) -> Decoding:
         """Raises `ModelSpecError` for a config that asks for what only `generate` does."""
-        foreign = [name for name, neutral in FOREIGN.items() if getattr(config, name, None) not in neutral]
+        unsupported = [name for name, neutral in UNSUPPORTED.items() if getattr(config, name, None) not in neutral]
         ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
         if len(ends) != 1:
-            foreign.append("eos_token_id with several ends")
-        foreign += [f"no {name}" for name in NEEDED if getattr(config, name) is None]
+            unsupported.append("eos_token_id with several ends")
+        unsupported += [f"no {name}" for name in REQUIRED if getattr(config, name) is None]
         if config.num_beams == 1 and config.no_repeat_ngram_size:
-            foreign.append("no_repeat_ngram_size without beams")
-        if foreign:
+            unsupported.append("no_repeat_ngram_size without beams")
+        if unsupported:
             raise ModelSpecError(
-                f"this checkpoint's generation config asks for {', '.join(foreign)}, "
+                f"this checkpoint's generation config asks for {', '.join(unsupported)}, "
                 "which the in-flight engine does not do: say engine=reference"
             )
         return cls(
@@ -80,35 +80,35 @@ class Decoding:
         )
 
 
-def with_settings(own: Any, settings: ModelSettings) -> Any:
+def with_settings(config: Any, settings: ModelSettings) -> Any:
     """The checkpoint's own config, made deterministic; every length counted from the start token, so that both ways of
     telling `generate` the language mean the same by it. Raises `ModelSpecError` where they leave no room for an answer.
     """
-    new = settings.max_new_tokens or own.max_new_tokens
-    longest = 1 + new if new else own.max_length or LONGEST
+    new = settings.max_new_tokens or config.max_new_tokens
+    longest = 1 + new if new else config.max_length or DEFAULT_LONGEST
     if longest <= PROMPT_TOKENS:
         raise ModelSpecError(f"answers of {longest - 1} tokens hold the language alone: say max_new_tokens=2, or more")
-    own.update(
+    config.update(
         do_sample=False,
         temperature=None,
         top_k=None,
         top_p=None,
-        num_beams=settings.beams or own.num_beams or 1,
+        num_beams=settings.beams or config.num_beams or 1,
         num_return_sequences=1,
         max_length=longest,
         max_new_tokens=None,
-        min_length=1 + own.min_new_tokens if own.min_new_tokens else own.min_length,
+        min_length=1 + config.min_new_tokens if config.min_new_tokens else config.min_length,
         min_new_tokens=None,
     )
-    return own
+    return config
 
 
-def pieces(longest: int) -> int:
+def most_pieces(longest: int) -> int:
     """How many pieces an answer may have in a sequence of so many tokens: what start, language and end leave."""
     return max(0, longest - PROMPT_TOKENS - 1)
 
 
 def revision(weights: Weights, settings: ModelSettings, *more: object, guard: bool) -> str:
-    """Changes with all that changes answers."""
+    """Changes with everything that changes answers."""
     how = (settings.dtype, settings.beams, settings.max_new_tokens, guard, settings.split)
     return weights.revision("translation", *how, *more)

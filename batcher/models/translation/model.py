@@ -1,4 +1,4 @@
-"""Any M2M100 checkpoint, decoded in flight."""
+"""An M2M100 checkpoint as a model: loaded, described, and decoded in flight."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from transformers import M2M100ForConditionalGeneration
 
 from batcher.models.contract import Input, InvalidInput, Output
 from batcher.models.errors import ModelSpecError
+from batcher.models.files.network import load_network
 from batcher.models.files.weights import Weights
-from batcher.models.layers.advice import advise
-from batcher.models.layers.tensors import load_network
+from batcher.models.layers.dtype_advice import advise
 from batcher.models.settings import ModelSettings
 from batcher.models.translation.checkpoint import check_family, read_checkpoint
-from batcher.models.translation.decoding import Decoding, pieces, revision, with_settings
+from batcher.models.translation.decoding import Decoding, most_pieces, revision, with_settings
 from batcher.models.translation.engine import InFlightEngine
 from batcher.models.translation.inputs import InputReader
 from batcher.models.translation.network import Network
 from broker.messages import FailureCode, Job
 
 ACTIVATION = "relu"  # of the family
-WARM = ((1, 8), (8, 16))  # (rows, source tokens) that warm up
-WARM_TOKENS = 8  # of the answers to them
+WARM_UP = ((1, 8), (8, 16))  # (rows, source tokens) that warm up
+WARM_UP_TOKENS = 8  # of the answers to them
 
 
 class InFlightTranslation:
     """An input is `{"source": array("i") [language, pieces…, end], "target": language id, "max_new_tokens"?: int}`.
 
     An output is array("i"), the pieces of the answer; or `{"pieces": array("i"), "degenerate"?: True, "truncated"?:
-    True}` where no good one was found, or where it came to its limit before its end. Decoding is the checkpoint's own,
+    True}` where no good one was found, or where it reached its limit before its end. Decoding is the checkpoint's own,
     unless settings say otherwise; never sampled. `max_new_tokens` counts the language; a row may ask for less than the
     checkpoint, not for more.
     """
@@ -57,7 +57,7 @@ class InFlightTranslation:
         )
         self.about = checkpoint.about(
             revision(weights, settings, guard=settings.guard),
-            longest_answer=pieces(self._decoding.longest),
+            longest_answer=most_pieces(self._decoding.longest),
             split=settings.split,
         )
 
@@ -80,9 +80,9 @@ class InFlightTranslation:
 
     def warm_up(self) -> None:
         target = min(self._languages)
-        for rows, tokens in WARM:
+        for rows, tokens in WARM_UP:
             source = array("i", [target] * min(tokens, self._reader.longest_source))
-            self.forward([{"source": source, "target": target, "max_new_tokens": WARM_TOKENS}] * rows)
+            self.forward([{"source": source, "target": target, "max_new_tokens": WARM_UP_TOKENS}] * rows)
 
     def forward(self, inputs: Sequence[Input]) -> list[Output]:
         """All of them, start to end. Raises `InvalidInput` if one is, and `RuntimeError` where the network fails."""

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from batcher.models.encoders.packed_sequences import PackedSequences
 from batcher.models.layers.linear import pack
-from batcher.models.layers.part import Part, State
+from batcher.models.layers.loader import LayerLoader, State
 from batcher.models.translation.attention import DecodeState, attend_past, attend_source
 
 OFFSET = 2  # rows of the position table before that of the first token: the family counts from its padding id, 1
@@ -52,8 +52,8 @@ class Network:
         self._scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
         self._padding = int(config.pad_token_id)
         self._positions = _sinusoids(OFFSET + config.max_position_embeddings, config.d_model).to(self._embedding)
-        encoder = Part(state, dtype, "model.encoder.")
-        decoder = Part(state, dtype, "model.decoder.", many_rows=False)
+        encoder = LayerLoader(state, dtype, "model.encoder.")
+        decoder = LayerLoader(state, dtype, "model.decoder.", many_rows=False)
         self._encoder = [
             _EncoderLayer(encoder.under(f"layers.{number}."), config.encoder_attention_heads)
             for number in range(config.encoder_layers)
@@ -61,7 +61,7 @@ class Network:
         self._encoder_norm, self._decoder_norm = encoder.norm("layer_norm"), decoder.norm("layer_norm")
         self._decoder = [_DecoderLayer(decoder.under(f"layers.{number}.")) for number in range(self.shape.layers)]
         # Keys and values of the source for every layer of the decoder, in one product over all tokens of the texts.
-        self._source = Part(state, dtype, "model.decoder.layers.").linear(
+        self._source = LayerLoader(state, dtype, "model.decoder.layers.").linear(
             *(f"{number}.encoder_attn.{kind}_proj" for number in range(self.shape.layers) for kind in "kv")
         )
         self._output = pack(state["lm_head.weight"], None, dtype)
@@ -90,7 +90,7 @@ class Network:
     def _source_positions(self, ids: torch.Tensor, texts: PackedSequences) -> torch.Tensor:
         """The family's way: padding inside a text has the row of zeros, and is not counted."""
         counted = (ids != self._padding).long()
-        return texts.counted(counted) * counted + self._padding
+        return texts.count(counted) * counted + self._padding
 
     def decode(self, states: Sequence[DecodeState]) -> torch.Tensor:
         """[rows, width] after one more token of every row, those of each state in turn. Keys and values of the new
@@ -110,13 +110,13 @@ class Network:
 
 
 class _EncoderLayer:
-    def __init__(self, part: Part, heads: int) -> None:
+    def __init__(self, loader: LayerLoader, heads: int) -> None:
         self._heads = heads
-        self._before_attention = part.norm("self_attn_layer_norm")
-        self._qkv = part.linear("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
-        self._out = part.linear("self_attn.out_proj")
-        self._before_ffn = part.norm("final_layer_norm")
-        self._widen, self._narrow = part.linear("fc1", relu=True), part.linear("fc2")
+        self._before_attention = loader.norm("self_attn_layer_norm")
+        self._qkv = loader.linear("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+        self._out = loader.linear("self_attn.out_proj")
+        self._before_ffn = loader.norm("final_layer_norm")
+        self._widen, self._narrow = loader.linear("fc1", relu=True), loader.linear("fc2")
 
     def __call__(self, x: torch.Tensor, texts: PackedSequences) -> torch.Tensor:
         x = x + self._out(texts.attend(self._qkv(self._before_attention(x)), self._heads))
@@ -125,14 +125,14 @@ class _EncoderLayer:
 
 
 class _DecoderLayer:
-    def __init__(self, part: Part) -> None:
-        self._before_past = part.norm("self_attn_layer_norm")
-        self._qkv = part.linear("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
-        self._past_out = part.linear("self_attn.out_proj")
-        self._before_source = part.norm("encoder_attn_layer_norm")
-        self._query, self._source_out = part.linear("encoder_attn.q_proj"), part.linear("encoder_attn.out_proj")
-        self._before_ffn = part.norm("final_layer_norm")
-        self._widen, self._narrow = part.linear("fc1", relu=True), part.linear("fc2")
+    def __init__(self, loader: LayerLoader) -> None:
+        self._before_past = loader.norm("self_attn_layer_norm")
+        self._qkv = loader.linear("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+        self._past_out = loader.linear("self_attn.out_proj")
+        self._before_source = loader.norm("encoder_attn_layer_norm")
+        self._query, self._source_out = loader.linear("encoder_attn.q_proj"), loader.linear("encoder_attn.out_proj")
+        self._before_ffn = loader.norm("final_layer_norm")
+        self._widen, self._narrow = loader.linear("fc1", relu=True), loader.linear("fc2")
 
     def __call__(self, number: int, x: torch.Tensor, states: Sequence[DecodeState]) -> torch.Tensor:
         x = x + self._past_out(_by_state(attend_past, states, number, self._qkv(self._before_past(x))))

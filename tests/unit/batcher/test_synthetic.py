@@ -6,7 +6,7 @@ import pytest
 
 from batcher.models import synthetic as module
 from batcher.models.contract import InvalidInput, OutOfMemory
-from batcher.models.synthetic import Pace, Synthetic
+from batcher.models.synthetic import PassTime, Synthetic
 
 
 class Naps:
@@ -19,30 +19,30 @@ class Naps:
         self.taken.append(seconds)
 
 
-def model(*, faults: bool = False, pace: str = "10ms+0.5ms") -> tuple[Synthetic, Naps]:
+def model(*, faults: bool = False, pass_time: str = "10ms+0.5ms") -> tuple[Synthetic, Naps]:
     naps = Naps()
-    return Synthetic(Pace.read(pace), faults=faults, sleep=naps), naps
+    return Synthetic(PassTime.read(pass_time), faults=faults, sleep=naps), naps
 
 
 @pytest.mark.parametrize(
-    ("text", "pace"),
+    ("text", "pass_time"),
     [
-        ("10ms+0.5ms", Pace(fixed=0.010, per_job=0.0005)),
-        ("10ms", Pace(fixed=0.010, per_job=0.0)),
-        ("1.5s+200us", Pace(fixed=1.5, per_job=0.0002)),
-        ("0+1ms", Pace(fixed=0.0, per_job=0.001)),
+        ("10ms+0.5ms", PassTime(fixed=0.010, per_job=0.0005)),
+        ("10ms", PassTime(fixed=0.010, per_job=0.0)),
+        ("1.5s+200us", PassTime(fixed=1.5, per_job=0.0002)),
+        ("0+1ms", PassTime(fixed=0.0, per_job=0.001)),
     ],
 )
-def test_a_pace_is_read_with_its_units(text: str, pace: Pace) -> None:
-    read = Pace.read(text)
+def test_a_pass_time_is_read_with_its_units(text: str, pass_time: PassTime) -> None:
+    read = PassTime.read(text)
 
-    assert (read.fixed, read.per_job) == pytest.approx((pace.fixed, pace.per_job))
+    assert (read.fixed, read.per_job) == pytest.approx((pass_time.fixed, pass_time.per_job))
 
 
 @pytest.mark.parametrize("text", ["", "10", "fast", "10ms+", "1ms+1ms+1ms", "-5ms"])
-def test_what_is_no_pace_is_refused_by_name(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a (pace|duration) such as"):
-        Pace.read(text)
+def test_what_is_no_pass_time_is_refused_by_name(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a (time|duration) such as"):
+        PassTime.read(text)
 
 
 def test_texts_come_back_reversed_in_order() -> None:
@@ -52,7 +52,7 @@ def test_texts_come_back_reversed_in_order() -> None:
 
 
 def test_a_pass_takes_its_fixed_time_and_some_for_each_job() -> None:
-    synthetic, naps = model(pace="10ms+0.5ms")
+    synthetic, naps = model(pass_time="10ms+0.5ms")
 
     synthetic.forward(["a"] * 8)
 

@@ -109,7 +109,9 @@ def test_a_sentence_keeps_its_other_words() -> None:
     assert "secret" not in masked(text) and masked(text).startswith("no: redis://")
 
 
-@pytest.mark.parametrize(("password", "left"), [("my secret part", "redis://h:6379/0"), ("my@ secret part", "redis://…")])
+@pytest.mark.parametrize(
+    ("password", "left"), [("my secret part", "redis://h:6379/0"), ("my@ secret part", "redis://…")]
+)
 def test_in_a_text_nothing_behind_a_password_option_is_shown(password: str, left: str) -> None:
     text = f"cannot use redis://h:6379/0?password={password}&db=1 here\nthe next line"
 

@@ -1,4 +1,4 @@
-"""Any M2M100 checkpoint through HF `generate`: the plain way, and what faster engines are compared with."""
+"""An M2M100 checkpoint decoded by HF `generate`, batch by batch: what the in-flight engine is compared with."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from transformers import M2M100ForConditionalGeneration
 
 from batcher.models.contract import Input, Output
 from batcher.models.errors import ModelSpecError
+from batcher.models.files.network import load_network
 from batcher.models.files.weights import Weights
-from batcher.models.layers.tensors import load_network, memory_errors, pad
+from batcher.models.layers.tensors import memory_errors, pad
 from batcher.models.settings import ModelSettings
 from batcher.models.translation.checkpoint import check_family, read_checkpoint
-from batcher.models.translation.decoding import pieces, revision, with_settings
+from batcher.models.translation.decoding import most_pieces, revision, with_settings
 from batcher.models.translation.inputs import PROMPT_TOKENS, InputReader, TranslationInput
 from batcher.models.translation.outputs import translation_output
 from batcher.models.translation.reference.processors import FindNotFinite, ForceLanguages, ReportProgress, StopAtLimits
 
-WARM = ((1, 8), (4, 16))  # (rows, source tokens) of the forwards that warm up
-WARM_TOKENS = 8  # of the answers to them
+WARM_UP = ((1, 8), (4, 16))  # (rows, source tokens) of the forwards that warm up
+WARM_UP_TOKENS = 8  # of the answers to them
 NAN = float("nan")  # in place of an answer whose logits were not finite: the engine makes a failure of it
 
 
@@ -63,7 +64,7 @@ class ReferenceTranslation:
         engine = [] if settings.dtype == "fp32" else ["reference"]
         self.about = self._checkpoint.about(
             revision(weights, settings, *engine, guard=False),
-            longest_answer=pieces(self._decoding.max_length),
+            longest_answer=most_pieces(self._decoding.max_length),
             split=settings.split,
         )
 
@@ -72,9 +73,9 @@ class ReferenceTranslation:
 
     def warm_up(self) -> None:
         target = min(self._languages)
-        for rows, tokens in WARM:
+        for rows, tokens in WARM_UP:
             source = array("i", [target] * min(tokens, self._checkpoint.max_cost))
-            self.forward([{"source": source, "target": target, "max_new_tokens": WARM_TOKENS}] * rows)
+            self.forward([{"source": source, "target": target, "max_new_tokens": WARM_UP_TOKENS}] * rows)
 
     def report_to(self, progress: Callable[[], None]) -> None:
         """Called after every decoded token: a large batch may take minutes on a CPU."""

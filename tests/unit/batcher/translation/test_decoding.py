@@ -1,4 +1,4 @@
-"""How answers are searched for: what a checkpoint says, what the settings say instead, what nobody here can do."""
+"""How answers are searched for: what a checkpoint says, what the settings say instead, what is not supported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import GenerationConfig
 
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
-from batcher.models.translation.decoding import FOREIGN, LONGEST, Decoding, with_settings
+from batcher.models.translation.decoding import DEFAULT_LONGEST, UNSUPPORTED, Decoding, with_settings
 
 IDS = {"decoder_start_token_id": 2, "eos_token_id": 2, "pad_token_id": 1}
 
@@ -22,7 +22,14 @@ def decoding(settings: dict[str, Any] | None = None, **said: Any) -> Decoding:
 
 def test_a_checkpoint_that_says_nothing_is_greedy_and_as_long_as_the_family() -> None:
     assert decoding() == Decoding(
-        beams=1, longest=LONGEST, length_penalty=1.0, early_stopping=False, no_repeat=0, start=2, end=2, padding=1
+        beams=1,
+        longest=DEFAULT_LONGEST,
+        length_penalty=1.0,
+        early_stopping=False,
+        no_repeat=0,
+        start=2,
+        end=2,
+        padding=1,
     )
 
 
@@ -73,8 +80,8 @@ def test_nothing_is_sampled() -> None:
     assert (config.do_sample, config.temperature, config.top_k) == (False, None, None)
 
 
-@pytest.mark.parametrize("name", FOREIGN)
-def test_each_wish_that_only_generate_grants_is_named(name: str) -> None:
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_each_option_that_only_generate_supports_is_named(name: str) -> None:
     config = with_settings(GenerationConfig(**IDS), ModelSettings())
     setattr(config, name, 7)
 
@@ -82,9 +89,9 @@ def test_each_wish_that_only_generate_grants_is_named(name: str) -> None:
         Decoding.of(config)
 
 
-@pytest.mark.parametrize("name", FOREIGN)
-def test_a_wish_for_nothing_is_granted(name: str) -> None:
-    for neutral in FOREIGN[name]:
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_an_option_that_is_off_is_accepted(name: str) -> None:
+    for neutral in UNSUPPORTED[name]:
         config = with_settings(GenerationConfig(**IDS), ModelSettings())
         setattr(config, name, neutral)
 
@@ -97,7 +104,7 @@ def test_a_missing_token_is_named(name: str) -> None:
         decoding(**{name: None})
 
 
-def test_all_wishes_are_named_together() -> None:
+def test_all_unsupported_options_are_named_together() -> None:
     with pytest.raises(
         ModelSpecError, match=r"asks for min_length, eos_token_id with several ends, no_repeat_ngram_size"
     ):

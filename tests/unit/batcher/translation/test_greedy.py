@@ -1,4 +1,4 @@
-"""Greedy search: the likeliest token, until the end, a limit, or no hope."""
+"""Greedy search: the likeliest token, until the end, a limit, or where it gives up."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from batcher.models.translation.search.greedy import GreedySearch
 END, PADDING, VOCABULARY = 2, 1, 10
 
 
-def says(search: GreedySearch, rows: Sequence[int], tokens: Sequence[int]) -> list[int]:
-    """One step in which these rows say these; the members that ended."""
-    step = search.step(torch.tensor(rows), torch.nn.functional.one_hot(torch.tensor(tokens), VOCABULARY).float())
+def says(search: GreedySearch, slots: Sequence[int], tokens: Sequence[int]) -> list[int]:
+    """One step in which these slots say these; the members that ended."""
+    step = search.step(torch.tensor(slots), torch.nn.functional.one_hot(torch.tensor(tokens), VOCABULARY).float())
     assert step.tokens.tolist() == list(tokens) and step.parents is None
     return list(step.ended)
 
 
 def search_of(*limits: int) -> GreedySearch:
     search = GreedySearch(end=END, padding=PADDING)
-    for row, limit in enumerate(limits):
-        search.join(row, language=9, limit=limit)
+    for slot, limit in enumerate(limits):
+        search.join(slot, language=9, limit=limit)
     return search
 
 
-def test_a_row_ends_with_the_end_which_is_no_piece() -> None:
+def test_a_slot_ends_with_the_end_which_is_no_piece() -> None:
     search = search_of(20, 20)
 
     assert says(search, [0, 1], [5, 6]) == []
@@ -37,7 +37,7 @@ def test_a_row_ends_with_the_end_which_is_no_piece() -> None:
     assert (search.answer(0), search.answer(1)) == ([5, 7], [6])
 
 
-def test_a_row_ends_at_its_limit_which_counts_start_and_language() -> None:
+def test_a_slot_ends_at_its_limit_which_counts_start_and_language() -> None:
     search = search_of(3, 4)
 
     assert says(search, [0, 1], [5, 5]) == [0]
@@ -53,7 +53,7 @@ def test_padding_counts_and_is_no_piece() -> None:
     assert search.answer(0) == [6]
 
 
-def test_a_row_that_moves_takes_its_words_along() -> None:
+def test_a_slot_that_moves_takes_its_pieces_along() -> None:
     search = search_of(20, 20, 20)
     says(search, [0, 1, 2], [5, 6, 7])
 
@@ -72,7 +72,7 @@ def test_a_slot_that_is_taken_again_begins_with_nothing() -> None:
     assert search.answer(0) == []
 
 
-def test_a_lost_row_ends_with_what_it_said() -> None:
+def test_a_search_that_gives_up_ends_with_what_it_said() -> None:
     search = GreedySearch(end=END, padding=PADDING, gives_up=lambda pieces: list(pieces[-2:]) == [5, 5])
     search.join(0, language=9, limit=20)
 
@@ -86,7 +86,7 @@ def test_it_cannot_be_told_not_to_repeat() -> None:
         search_of().join(0, language=9, limit=20, no_repeat=3)
 
 
-def test_padding_between_the_words_of_a_cycle_hides_it_from_nobody() -> None:
+def test_padding_between_the_pieces_of_a_cycle_does_not_hide_it() -> None:
     search = GreedySearch(end=END, padding=PADDING, gives_up=is_cyclic)
     search.join(0, language=9, limit=200)
 

@@ -1,4 +1,4 @@
-"""Who waits for a slot, and when they join: together, oldest first, and never long."""
+"""Which sequences wait for a slot, and when they join: together, oldest first, and soon."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ def schedule(queue: Scheduler, *, running: int = 0, slots: int = 64, budget: int
 
 
 @pytest.mark.parametrize(
-    ("tokens", "running", "is_due"),
+    ("tokens", "running", "joins"),
     [
-        pytest.param([], 0, False, id="nobody is never due"),
-        pytest.param([9], 0, True, id="one is due where nothing runs"),
-        pytest.param([9], 20, False, id="one waits for company while others run"),
-        pytest.param([9] * 7, 20, False, id="seven of 64 are no company"),
-        pytest.param([9] * 8, 20, True, id="an eighth of the slots is"),
+        pytest.param([], 0, False, id="nothing waits"),
+        pytest.param([9], 0, True, id="one joins where nothing runs"),
+        pytest.param([9], 20, False, id="one waits for others while some run"),
+        pytest.param([9] * 7, 20, False, id="seven of 64 wait"),
+        pytest.param([9] * 8, 20, True, id="an eighth of the slots joins"),
         pytest.param([511], 20, False, id="a text below the budget waits"),
         pytest.param([256, 256], 20, True, id="texts that fill the budget do not"),
     ],
 )
-def test_when_they_join(tokens: list[int], running: int, is_due: bool) -> None:
-    assert bool(schedule(waiting(*tokens), running=running)) is is_due
+def test_when_they_join(tokens: list[int], running: int, joins: bool) -> None:
+    assert bool(schedule(waiting(*tokens), running=running)) is joins
 
 
-def test_nobody_waits_for_company_for_long() -> None:
+def test_a_sequence_waits_for_others_for_a_few_steps_only() -> None:
     queue = waiting(9)
 
     for _ in range(MOST_STEPS_WAITED - 1):
@@ -84,14 +84,14 @@ def test_a_text_larger_than_the_budget_goes_alone() -> None:
 
 
 @pytest.mark.parametrize("running", [20, 23])
-def test_without_a_free_slot_nobody_joins(running: int) -> None:
+def test_without_a_free_slot_none_joins(running: int) -> None:
     queue = waiting(*[9] * 20)
 
     assert schedule(queue, running=running, slots=20) == []
     assert len(queue) == 20
 
 
-def test_who_does_not_fit_lets_the_next_pass() -> None:
+def test_one_that_does_not_fit_lets_the_next_pass() -> None:
     queue = waiting(9, 9, 9)
 
     taken = queue.schedule(running=0, slots=64, budget=512, fits=lambda sequence: sequence.job.id != "1")
@@ -99,7 +99,7 @@ def test_who_does_not_fit_lets_the_next_pass() -> None:
     assert (ids(taken), ids(queue)) == (["0", "2"], ["1"])
 
 
-def test_who_comes_back_stands_at_the_head_as_if_new() -> None:
+def test_sequences_that_are_put_back_are_first_and_as_if_new() -> None:
     queue = waiting(9, 9)
     back = sequences(9, 9, first=7)
     back[0].steps = back[0].steps_waited = 5
@@ -110,7 +110,7 @@ def test_who_comes_back_stands_at_the_head_as_if_new() -> None:
     assert (back[0].steps, back[0].steps_waited) == (0, 0)
 
 
-def test_who_is_dropped_waits_no_more() -> None:
+def test_a_dropped_sequence_waits_no_more() -> None:
     queue = waiting(9, 9, 9)
 
     queue.drop({"1", "unknown"})

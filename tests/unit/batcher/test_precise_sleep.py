@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batcher.models.sleep import MOST, PreciseSleep
+from batcher.models.precise_sleep import MOST_LATENESS, PreciseSleep
 from tests.conftest import FakeClock
 
 
@@ -40,7 +40,7 @@ def test_a_machine_that_was_busy_once_teaches_little(clock: FakeClock) -> None:
     slept(sleep, clock, 0.010)
     machine.lateness = 0.0
 
-    assert slept(sleep, clock, 0.010) >= 0.010 - MOST
+    assert slept(sleep, clock, 0.010) >= 0.010 - MOST_LATENESS
 
 
 def test_no_sleep_is_shorter_than_nothing(clock: FakeClock) -> None:

@@ -1,4 +1,4 @@
-"""What another dtype would give on this processor: measured when a model is loaded, told in the log, never decided."""
+"""What another dtype would give on this processor: measured when a model is loaded, and logged. It never decides."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch
 
 from batcher.models.layers.linear import Linear, pack
 
-Maker = Callable[[torch.Tensor, torch.Tensor, str], Linear]
+LayerFactory = Callable[[torch.Tensor, torch.Tensor, str], Linear]
 
 ROWS = 64
 MEASURED = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.float32}  # what else a layer's numbers are
-TURNS, SECONDS = 20, 0.1  # at most, of measuring: whichever ends first
-GAINS = 1.1  # times as fast as fp32: less is within the noise
-WORTH = 1.3  # times as fast: less is not worth other answers
+ROUNDS, SECONDS = 20, 0.1  # of measuring, whichever ends first
+MEASURABLE = 1.1  # times as fast as fp32: less is within the noise
+WORTHWHILE = 1.3  # times as fast: less is not worth other answers
 
 log = structlog.get_logger(__name__)
 
 
-def advise(width: int, hidden: int, dtype: str, make: Maker = pack) -> None:
+def advise(width: int, hidden: int, dtype: str, make: LayerFactory = pack) -> None:
     """Logs what a layer [hidden, width] of a model on a CPU gains by each dtype, and advice where there is some.
 
     Takes at most 0.3 seconds of the processor.
@@ -37,17 +37,17 @@ def advice(dtype: str, rates: Mapping[str, float]) -> str:
     own = rates.get(dtype)
     if own is None:
         return ""
-    if dtype != "fp32" and own < GAINS:
+    if dtype != "fp32" and own < MEASURABLE:
         return f"{dtype} gains nothing over fp32 on this processor, and fp32 is more exact: --dtype fp32"
-    # The most exact first: whoever gains enough by it should not pay in answers for more.
+    # The most exact first: where it is fast enough, a less exact one is not worth other answers.
     for other in ("fp32", "bf16", "int8"):
         gain = rates[other] / own
-        if other != dtype and gain >= WORTH:
+        if other != dtype and gain >= WORTHWHILE:
             return f"{other} would be about {gain:.1f} times as fast here; if its answers satisfy you: --dtype {other}"
     return ""
 
 
-def _product(width: int, hidden: int, dtype: str, make: Maker) -> Callable[[], object]:
+def _product(width: int, hidden: int, dtype: str, make: LayerFactory) -> Callable[[], object]:
     number = MEASURED[dtype]
     weight = torch.linspace(-1, 1, hidden * width).view(hidden, width).to(number)
     layer, x = make(weight, torch.zeros(hidden, dtype=number), dtype), torch.ones(ROWS, width, dtype=number)
@@ -56,13 +56,13 @@ def _product(width: int, hidden: int, dtype: str, make: Maker) -> Callable[[], o
 
 @torch.inference_mode()
 def _seconds(products: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """Of each, the least of several turns; of the processor, since other processes may be busy on it as well."""
+    """Of processor time, since other processes may be busy as well: the least of several rounds of each."""
     for product in products.values():
         product()  # the first call makes the library choose its kernel
     best = dict.fromkeys(products, float("inf"))
     until = time.perf_counter() + SECONDS
-    for turn in range(TURNS):
-        if turn and time.perf_counter() > until:
+    for number in range(ROUNDS):
+        if number and time.perf_counter() > until:
             break
         for name, product in products.items():
             started = time.process_time()

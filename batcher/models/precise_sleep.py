@@ -1,12 +1,12 @@
-"""Sleeping as long as was asked: an operating system wakes a sleeper late, on an idle machine by tenths of a ms."""
+"""A sleep that is as long as was asked: operating systems wake a sleeper late, even an idle one by tenths of a ms."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-MEMORY = 0.9  # how much of what was believed stays with each sleep: about the last ten count
-MOST = 0.001  # seconds: beyond this it is not the timer that was late, but the machine that was busy
+DECAY = 0.9  # of the average with each sleep: about the last ten count
+MOST_LATENESS = 0.001  # seconds: beyond this it is not the timer that was late, but the machine that was busy
 
 
 class PreciseSleep:
@@ -21,5 +21,5 @@ class PreciseSleep:
     def __call__(self, seconds: float) -> None:
         started, asked = self._clock(), max(0.0, seconds - self._lateness)
         self._sleep(asked)
-        late = min(max(self._clock() - started - asked, 0.0), MOST)
-        self._lateness = MEMORY * self._lateness + (1.0 - MEMORY) * late
+        late = min(max(self._clock() - started - asked, 0.0), MOST_LATENESS)
+        self._lateness = DECAY * self._lateness + (1.0 - DECAY) * late

@@ -1,4 +1,4 @@
-"""The weights under one name of a checkpoint, as layers that are ready to compute."""
+"""Makes layers, ready to compute, of the weights under one prefix of a checkpoint."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from batcher.models.layers.linear import Linear, pack
 State = MutableMapping[str, torch.Tensor]  # a checkpoint's weights by name
 
 
-class Part:
-    """`Part(state, dtype).under("encoder.layer.0.").linear("output.dense")`; `dtype` as the setting says it.
+class LayerLoader:
+    """`LayerLoader(state, dtype).under("encoder.layer.0.").linear("output.dense")`; `dtype` as the setting says it.
 
-    All is copied, and what a layer has packed is taken out of `state`: a large model is not in memory twice, and the
-    file that it was mapped from can go. `many_rows`: the layers are given hundreds at a time, as an encoder's are.
+    Everything is copied, and what a layer has packed is taken out of `state`, so that a large model is not in memory
+    twice and the file that it was mapped from can be closed. `many_rows`: the layers are given hundreds of rows at a
+    time, as an encoder's are.
     """
 
     def __init__(self, state: State, dtype: str, prefix: str = "", *, many_rows: bool = True) -> None:
         self._state, self._dtype, self._prefix, self._many_rows = state, dtype, prefix, many_rows
 
-    def under(self, prefix: str) -> Part:
-        return Part(self._state, self._dtype, self._prefix + prefix, many_rows=self._many_rows)
+    def under(self, prefix: str) -> LayerLoader:
+        return LayerLoader(self._state, self._dtype, self._prefix + prefix, many_rows=self._many_rows)
 
     def has(self, name: str) -> bool:
         return f"{self._prefix}{name}.weight" in self._state
