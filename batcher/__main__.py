@@ -24,12 +24,11 @@ from batcher.models.contract import About
 from batcher.models.errors import ModelSpecError, describe
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
+from batcher.policy.batching import Batching, InFlightBatching
 from batcher.serving.card import artifacts_of, make_card
 from batcher.serving.heartbeat import Heartbeat, Vitals
-from batcher.serving.in_flight import InFlightLoop
 from batcher.serving.loop import Loop
 from batcher.serving.lost_device import ending_with_device
-from batcher.serving.service import Service
 from batcher.settings import BatcherSettings
 from broker.common.backoff import Backoff
 from broker.common.diagnosis import diagnose
@@ -165,8 +164,16 @@ async def _run(
     batcher = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     software, limits, metrics = jitney_version(), settings.limits(), _serve_metrics(card.name, settings)
     starter = connect_starter(broker.redis_url, broker.namespace)
-    serve = Loop if model.in_flight is None else InFlightLoop
-    loop = serve(link, engine, limits, batcher=batcher, vitals=vitals, metrics=metrics, tell_start=starter.start)
+    loop = Loop(
+        link,
+        engine,
+        limits,
+        batching=Batching() if model.in_flight is None else InFlightBatching(),
+        batcher=batcher,
+        vitals=vitals,
+        metrics=metrics,
+        tell_start=starter.start,
+    )
     loop.learn(seen)
 
     def presence() -> Presence:
@@ -202,12 +209,12 @@ def _engine_of(model: LoadedModel, limits: Limits, vitals: Vitals) -> Engine:
     return engine
 
 
-async def _serve_until_told(loop: Service, stopping: asyncio.Event) -> int:
-    """Exit status: 0 when it was describe to stop; a loop that ends by itself must not look like a live batcher."""
-    running, describe = asyncio.create_task(loop.run()), asyncio.create_task(stopping.wait())
-    await asyncio.wait([running, describe], return_when=asyncio.FIRST_COMPLETED)
+async def _serve_until_told(loop: Loop, stopping: asyncio.Event) -> int:
+    """Exit status: 0 when it was told to stop; a loop that ends by itself must not look like a live batcher."""
+    running, told = asyncio.create_task(loop.run()), asyncio.create_task(stopping.wait())
+    await asyncio.wait([running, told], return_when=asyncio.FIRST_COMPLETED)
     if running.done():
-        describe.cancel()
+        told.cancel()
         log.critical("loop ended: this process ends, its jobs go to another", error=repr(running.exception()))
         return LOOP_ENDED
     log.info("draining")

@@ -64,18 +64,14 @@ class BatcherMetrics:
         """Answer /metrics there. Raises `OSError` when the port is taken."""
         start_http_server(port, addr=host, registry=self.registry)
 
-    def batch(self, batch: Batch, failures: Sequence[Failure]) -> None:
-        """One batch left the card. One whose callers had all gone never was on it."""
-        stats = batch.stats
-        if batch.jobs:
-            self._groups.observe(stats.groups)
-            self._tokens.observe(stats.tokens)
-            self._padding.observe(1.0 - stats.tokens / stats.padded_tokens if stats.padded_tokens else 0.0)
-            self.step(stats, seconds=batch.seconds, rows=len(batch.jobs))
-        self.lease(batch, failures)
+    def batch(self, stats: StepStats) -> None:
+        """The engine computed a batch in one go."""
+        self._groups.observe(stats.groups)
+        self._tokens.observe(stats.tokens)
+        self._padding.observe(1.0 - stats.tokens / stats.padded_tokens if stats.padded_tokens else 0.0)
 
     def step(self, stats: StepStats, *, seconds: float, rows: int) -> None:
-        """The engine computed so many jobs for so long. Called in the model thread of an in-flight engine."""
+        """The engine computed so many jobs for so long. Called in the model's thread, as `batch` is."""
         self._busy.inc(seconds)
         self._row_seconds.inc(seconds * rows)
         self._forward.inc(stats.forward_seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Sequence
 
 from batcher.engines.engine import Done, StepStats
@@ -20,13 +21,14 @@ class ToyEngine:
         before_step: Callable[[list[str]], None] = lambda texts: None,
     ) -> None:
         self.max_size, self.max_tokens = max_size, max_tokens
+        self.slots = sys.maxsize  # jobs; fewer than `max_size` where it has made itself smaller
         self.last = StepStats()
         self._before_step = before_step
         self._jobs: dict[str, Job] = {}
         self._steps: dict[str, int] = {}  # job id → steps that it has yet to take
 
     def room(self) -> int:
-        return max(0, self.max_size - len(self._jobs))
+        return max(0, min(self.max_size, self.slots) - len(self._jobs))
 
     def admit(self, jobs: Sequence[Job]) -> None:
         for job in jobs:

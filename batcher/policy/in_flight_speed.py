@@ -15,17 +15,17 @@ from batcher.policy.speed import SpeedFit
 from broker.messages import Speed
 
 STEPS_REMEMBERED = 0.99  # weight that a report on steps keeps with each newer one beside as many
-JOBS_REMEMBERED = 0.996  # the same for each job that lands: about the last 250 count
+JOBS_REMEMBERED = 0.996  # the same for each job that leaves: about the last 250 count
 
 
 class InFlightSpeed(SpeedFit):
-    """Fitted to steps; `speed` and `predict` are those of the whole stay. Nothing is known until a job has landed."""
+    """Fitted to steps; `speed` and `predict` are those of the whole stay. Nothing is known until a job has left."""
 
     def __init__(self) -> None:
         super().__init__(STEPS_REMEMBERED)
         self._steps = self._jobs = 0.0  # sums that fade
 
-    def landed(self, steps: int) -> None:
+    def left(self, steps: int) -> None:
         """A job took so many steps."""
         self._steps = JOBS_REMEMBERED * self._steps + steps
         self._jobs = JOBS_REMEMBERED * self._jobs + 1.0

@@ -1,4 +1,4 @@
-"""A batch on its way through the card, and what became of its jobs. Pure."""
+"""Jobs that were claimed together. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from batcher.engines.engine import Done, StepStats
-from batcher.engines.failures import ComputeFailure
+from batcher.engines.engine import Done
 from broker.messages import Claim, Failure, FailureCode, Job, Result, Timing
 
 SPOILED = "this job could not be read"
@@ -25,9 +24,8 @@ class Batch:
     running: Future[None] = field(default_factory=Future)  # its turn in the model thread
     started_at: float = 0.0
     seconds: float = 0.0  # in the engine
-    stats: StepStats = field(default_factory=StepStats)
+    passes: int = 0  # forward passes meanwhile
     jobs: Sequence[Job] = ()  # those that were still wanted when it started
-    done: list[Done] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -44,47 +42,13 @@ class Batch:
         broker_now = self.claim.claimed + now - self.claimed_at
         self.jobs = [job for job in self.claim.jobs if job.deadline > broker_now and job.id not in cancelled]
 
-    @property
-    def left(self) -> list[str]:
-        """Ids of its jobs that have no outcome yet."""
-        told = {done.job_id for done in self.done}
-        return [job.id for job in self.jobs if job.id not in told]
-
-    def land(self, done: Sequence[Done]) -> bool:
-        """Take the first outcome of each of its jobs; whether there was one. Others are nobody's."""
-        left, before = set(self.left), len(self.done)
-        for one in done:
-            if one.job_id in left:
-                left.remove(one.job_id)
-                self.done.append(one)
-        return len(self.done) > before
-
-    def lose(self, trouble: ComputeFailure) -> list[str]:
-        """No outcome will come for the rest: they fail. Returns their ids."""
-        lost = self.left
-        self.done += [Done(job_id=id, failure=trouble.failure(id)) for id in lost]
-        return lost
-
-    def results(self) -> list[Result]:
-        """Outputs, each with where its time went."""
-        jobs = {job.id: job for job in self.jobs}
-        return [
-            self.result(jobs[done.job_id], done, compute=done.seconds, beside=len(jobs))
-            for done in self.done
-            if done.failure is None
-        ]
-
-    def result(self, job: Job, done: Done, *, compute: float, beside: int) -> Result:
-        """One output; `compute` in seconds, `beside`: the jobs computed together, this one included."""
+    def result(self, job: Job, done: Done, *, beside: int) -> Result:
+        """Its output, and where its time went; `beside`: the jobs computed together, this one included."""
         waited = max(0.0, self.claim.claimed - job.admitted)
         window = min(self.window, waited)
         queue = waited - window + self.started_at - self.claimed_at
-        timing = Timing(queue=queue, window=window, compute=compute, batch_size=beside)
+        timing = Timing(queue=queue, window=window, compute=done.seconds, batch_size=beside)
         return Result(job_id=done.job_id, output=done.output, timing=timing)
-
-    def failures(self) -> list[Failure]:
-        """Jobs that gave none, and bytes in the queue that never were a job."""
-        return [done.failure for done in self.done if done.failure is not None] + self.spoiled()
 
     def spoiled(self) -> list[Failure]:
         """Of bytes in the queue that never were a job."""

@@ -27,12 +27,12 @@ class Claims:
         limits: Limits,
         *,
         batcher: str,
-        patience: Retry,
+        retry: Retry,
         stopping: asyncio.Event,
         clock: Callable[[], float],
         predict: Callable[[int], float] = lambda jobs: 0.0,
     ) -> None:
-        self._broker, self._batcher, self._patience = broker, batcher, patience
+        self._broker, self._batcher, self._retry = broker, batcher, retry
         self._stopping, self._clock = stopping, clock
         self._predict = predict  # seconds that a batch of so many jobs takes; 0.0 while nobody knows
         self.limits = limits  # those of the next batch; replaced whole when an operator changes them
@@ -52,7 +52,7 @@ class Claims:
         if limits.policy != "fixed":
             return await self._claim(Window(limits=limits, opened_at=self._clock()), wait=wait)
         if wait:
-            await self._patience.ask(lambda: self._broker.wait(wait))
+            await self._retry.call(lambda: self._broker.wait(wait))
         window = await self._hold_open(limits)
         return None if self._stopping.is_set() else await self._claim(window)
 
@@ -75,25 +75,25 @@ class Claims:
         limits = self.limits
         window = Window(limits=limits, opened_at=self._clock())
         if limits.policy == "fixed":
-            depth = await self._patience.ask(self._broker.depth)
+            depth = await self._retry.call(self._broker.depth)
             window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
             if not depth.jobs or window.is_open(predicted_end, depth):
                 return None
         return await self._claim(window, staged=True)
 
     async def _hold_open(self, limits: Limits) -> Window:
-        depth = await self._patience.ask(self._broker.depth)
+        depth = await self._retry.call(self._broker.depth)
         window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
         # The jobs stay in the queue meanwhile, where another card may take them.
         while depth.jobs and window.is_open(self._clock(), depth) and not self._stopping.is_set():
             await self._company(window.time_left(self._clock()))
-            depth = await self._patience.ask(self._broker.depth)
+            depth = await self._retry.call(self._broker.depth)
         return window
 
     async def _company(self, left: float) -> None:
         """Until a batch's worth waits, for which ADMIT pushes the wake token, or a part of the time left is over."""
         if left > SERVER_GRAIN:
-            await self._patience.ask(lambda: self._broker.wait(min(left - SERVER_GRAIN, IDLE_WAIT)))
+            await self._retry.call(lambda: self._broker.wait(min(left - SERVER_GRAIN, IDLE_WAIT)))
         else:  # the server would wake us too late
             await asyncio.sleep(min(left, max(POLL / 5, min(left / 4, POLL))))
 
@@ -125,9 +125,9 @@ class Claims:
             return claim
 
         try:
-            return await self._patience.ask(ask)
+            return await self._retry.call(ask)
         except TripFailed:  # its jobs may reach another batcher
-            await self._patience.ask(lambda: self._broker.release(name))
+            await self._retry.call(lambda: self._broker.release(name))
             raise
 
     def _bulk_after(self, size: int) -> float:

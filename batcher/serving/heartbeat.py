@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -26,6 +26,16 @@ class Vitals:
     batches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # leases held → ids of their live jobs
     progressed_at: float = 0.0
     hears_broker: bool = False  # the last beat was answered
+
+    def hold(self, batch: str, job_ids: Sequence[str]) -> None:
+        """A batch was claimed: its lease is to be kept alive."""
+        if not self.batches:  # a claim beside others says nothing of the engine, which may hang with them
+            self.progress()
+        self.batches = {**self.batches, batch: tuple(job_ids)}
+
+    def let_go(self, batch: str) -> None:
+        """Its lease is not ours any more."""
+        self.batches = {id: jobs for id, jobs in self.batches.items() if id != batch}
 
     def progress(self) -> None:
         """The engine did something: a forward pass ended, or a batch was claimed."""

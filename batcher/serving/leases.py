@@ -1,12 +1,13 @@
-"""The leases that an in-flight engine holds: what of each is under way, and what ended since the last trip. Pure."""
+"""The leases that a card holds: what of each is under way, and what ended since the last trip to the broker. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from batcher.policy.batching import Held
 from batcher.serving.batch import Batch
-from batcher.serving.model_thread import Left
+from batcher.serving.report import Left
 from broker.messages import Failure, Finish, Job, Result
 
 
@@ -31,11 +32,28 @@ class Lease:
     def has_news(self) -> bool:
         return bool(self.results or self.failures or self.is_over)
 
+    def leave(self, left: Left) -> list[Job]:
+        """Jobs of it have left the engine; these."""
+        self.is_abandoned |= bool(left.abandoned)
+        self.unwanted += len(left.unwanted)
+        jobs = [self.left.pop(id) for id in (*left.unwanted, *left.abandoned)]
+        for done in left.done:
+            job = self.left.pop(done.job_id)
+            jobs.append(job)
+            if done.failure is None:
+                self.results.append(self.batch.result(job, done, beside=left.beside))
+            else:
+                self.failures.append(done.failure)
+                self.failed.append(done.failure)
+        self.batch.seconds = max(self.batch.seconds, left.seconds)
+        self.batch.passes = max(self.batch.passes, left.passes)
+        return jobs
+
     def take(self) -> Ended:
         """What ended since it was last asked."""
         is_done = self.is_over and not self.is_abandoned
-        told = Finish(batch=self.batch.id, results=self.results, done=is_done)
-        ended = Ended(lease=self, finish=told, failures=self.failures, is_over=self.is_over)
+        finish = Finish(batch=self.batch.id, results=self.results, done=is_done)
+        ended = Ended(lease=self, finish=finish, failures=self.failures, is_over=self.is_over)
         self.results, self.failures = [], []
         return ended
 
@@ -51,58 +69,50 @@ class Ended:
 
 
 class Leases:
-    """Jobs board by batch and land one by one, in any order."""
+    """Jobs start batch by batch and leave in any order."""
 
     def __init__(self) -> None:
         self._held: dict[str, Lease] = {}
+        self.jobs = self._tokens = 0  # under way
 
     def __bool__(self) -> bool:
         """Whether any is held: jobs are under way, or somebody is still to be told of their end."""
         return bool(self._held)
 
     @property
-    def jobs(self) -> int:
-        """Under way."""
-        return sum(len(lease.left) for lease in self._held.values())
-
-    @property
-    def tokens(self) -> int:
-        """Costs of the jobs under way."""
-        return sum(job.cost for lease in self._held.values() for job in lease.left.values())
-
-    @property
-    def ended(self) -> int:
-        """Outcomes that nobody was told yet."""
-        return sum(len(lease.results) + len(lease.failures) for lease in self._held.values())
+    def held(self) -> Held:
+        ended = sum(len(lease.results) + len(lease.failures) for lease in self._held.values())
+        return Held(leases=len(self._held), jobs=self.jobs, tokens=self._tokens, ended=ended)
 
     @property
     def has_news(self) -> bool:
         """Whether a trip to the broker has something to tell."""
         return any(lease.has_news for lease in self._held.values())
 
+    @property
+    def running(self) -> Lease | None:
+        """The oldest of which jobs are under way."""
+        return next((lease for lease in self._held.values() if not lease.is_over), None)
+
     def hold(self, batch: Batch) -> None:
         """A claimed batch is under way from now on; what of it never was a job has failed at once."""
         left, spoiled = {job.id: job for job in batch.claim.jobs}, batch.spoiled()
         self._held[batch.id] = Lease(batch=batch, left=left, failures=spoiled, failed=[*spoiled])
+        self._count(left.values(), 1)
 
-    def land(self, left: Left) -> None:
-        """A job has left the engine."""
-        lease = self._held[left.batch]
-        job = lease.left.pop(left.job_id)
-        lease.is_abandoned |= left.is_abandoned
-        lease.batch.seconds = max(lease.batch.seconds, left.seconds)
-        if left.done is None:
-            lease.unwanted += not left.is_abandoned
-        elif left.done.failure is None:
-            lease.results.append(lease.batch.result(job, left.done, compute=left.seconds, beside=left.rows))
-        else:
-            lease.failures.append(left.done.failure)
-            lease.failed.append(left.done.failure)
+    def leave(self, left: Left) -> None:
+        """Jobs have left the engine."""
+        self._count(self._held[left.batch].leave(left), -1)
 
     def take_ended(self) -> list[Ended]:
         """What ended since it was last asked, by lease. A lease stays held until it is `close`d."""
         return [lease.take() for lease in self._held.values() if lease.has_news]
 
     def close(self, batch: str) -> None:
-        """Nothing of it is under way, and everybody is told."""
-        del self._held[batch]
+        """It is not held any more: everybody is told, or it went back to the queue. Again is harmless."""
+        lease = self._held.pop(batch, None)
+        self._count(lease.left.values() if lease is not None else (), -1)
+
+    def _count(self, jobs: Collection[Job], sign: int) -> None:
+        self.jobs += sign * len(jobs)
+        self._tokens += sign * sum(job.cost for job in jobs)

@@ -1,32 +1,37 @@
-"""The life of a batch: claimed late, computed at once, finished while the next one runs."""
+"""The life of a batch in any engine: claimed late, handed to the model's thread, finished while others run."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from time import monotonic
-from typing import Any
 
-import structlog
-
-from batcher.engines.engine import Engine, LiveLimits
-from batcher.engines.failures import GONE
+from batcher.engines.engine import Engine
 from batcher.metrics import BatcherMetrics
-from batcher.policy.speed import SpeedFit
+from batcher.policy.batching import Batching
+from batcher.policy.mean_cost import MeanCost
 from batcher.serving.batch import Batch
+from batcher.serving.changes import Changes
+from batcher.serving.claims import Claims
 from batcher.serving.heartbeat import Vitals
-from batcher.serving.lost_device import ending_with_device
-from batcher.serving.service import Service
+from batcher.serving.leases import Lease, Leases
+from batcher.serving.model_thread import ModelThread
+from batcher.serving.publisher import Publisher
+from batcher.serving.reclaim import reclaim_until
+from batcher.serving.report import Report
+from batcher.serving.retry import Retry
 from broker.contract import BatcherBroker
-from broker.errors import BrokerError
-from broker.messages import Finish, Limits
-
-log = structlog.get_logger("batcher")
+from broker.messages import Limits, Pulse, Speed
 
 
-class Loop(Service):
-    """One card's loop. `stop` ends it after the running batch; a staged one goes back to the head of the queue."""
+class Loop:
+    """One card's loop. `stop` ends it after what has started; what is claimed and has not goes back to the queue.
+
+    Two tasks and a thread: one claims and hands over, the thread computes, the other publishes.
+    """
 
     def __init__(
         self,
@@ -34,151 +39,217 @@ class Loop(Service):
         engine: Engine,
         limits: Limits,
         *,
+        batching: Batching,
         batcher: str,
         vitals: Vitals,
         metrics: BatcherMetrics,
-        tell_start: Callable[[str], None] = lambda batch: None,
+        tell_start: Callable[[str], None] = lambda batch: None,  # of a staged batch; called in the model's thread
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        super().__init__(broker, limits, batcher=batcher, vitals=vitals, fit=SpeedFit(), clock=clock)
-        self._tell_start = tell_start  # of a staged batch; called in the model thread
-        self._engine, self._metrics = engine, metrics
-        self._live = LiveLimits(engine, lambda: self.limits)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
-        self._staged: Batch | None = None  # claimed, starts when the running one is done
-        self._computed: Batch | None = None  # done, not published yet
+        self._broker, self._configured, self._batching = broker, limits, batching
+        self._vitals, self._clock = vitals, clock
+        self._stopping = asyncio.Event()
+        self._changes, self._leases = Changes(), Leases()
+        self._retry = Retry(self._stopping, on_wait=self._on_wait, hears_broker=lambda: vitals.hears_broker)
+        self._claims = Claims(
+            broker,
+            limits,
+            batcher=batcher,
+            retry=self._retry,
+            stopping=self._stopping,
+            clock=clock,
+            predict=batching.speed.predict,
+        )
+        self._thread = ModelThread(
+            engine,
+            joins=batching.joins,
+            report=self._report,
+            cancelled=lambda: self._cancelled,
+            tell_start=tell_start,
+            progress=vitals.progress,
+            metrics=metrics,
+            clock=clock,
+            limits=lambda: self.limits,
+        )
+        self._publisher = Publisher(
+            broker,
+            self._leases,
+            self._changes,
+            batching=batching,
+            retry=self._retry,
+            vitals=vitals,
+            metrics=metrics,
+            step=lambda: self._thread.step,
+            size=lambda: self.size,
+            learn=self.learn,
+        )
+        self._handed: list[Batch] = []  # the thread may not have begun with them
+        self._cancelled: frozenset[str] = frozenset()
+        self._cost = MeanCost()
+        self._fitted = Speed()  # what the fit says; replaced whole, for the heartbeat reads it from its own thread
+        self._events: asyncio.AbstractEventLoop | None = None
+
+    # What a batcher announces of itself; read from the heartbeat's thread
+
+    @property
+    def limits(self) -> Limits:
+        """Those that the next batch will have."""
+        return self._claims.limits
+
+    @property
+    def size(self) -> int:
+        """Jobs that are computed together at the most."""
+        return max(1, min(self.limits.max_batch_size, self._thread.capacity))
+
+    @property
+    def speed(self) -> Speed:
+        """What the fit says; while the engine takes longer than for a full batch, so much more: a card that is stuck
+        drains nothing, and what was not yet seen is known to last at least as long as it has."""
+        known = self._fitted
+        late = self._vitals.still_for(monotonic()) - known.fixed - known.per_job * self.size
+        return replace(known, fixed=known.fixed + max(0.0, late)) if known != Speed() else known
+
+    @property
+    def cost(self) -> float:
+        """Tokens that a job has had lately, on average; 0.0 while there was none."""
+        return self._cost.mean
+
+    def learn(self, seen: Iterable[tuple[int, float]] = ()) -> None:
+        """Tell front ends what the fit says from now on, with these batches (jobs, and the seconds they took)."""
+        for jobs, seconds in seen:
+            self._batching.speed.observe(jobs, seconds)
+        self._fitted = self._batching.speed.speed_up_to(self.size)
+
+    # From outside
+
+    def stop(self) -> None:
+        """Claim no more, finish what runs, return what is claimed and has not started."""
+        self._stopping.set()
+        self._changes.notify()
+
+    def pulse(self, pulse: Pulse) -> None:
+        """Take in what a beat brought back. Called from the heartbeat's thread; each field is replaced whole."""
+        # A batch whose lease is lost is computed all the same: its results are as good, and may be the first.
+        self._cancelled = pulse.cancelled
+        self._claims.limits = pulse.limits or self._configured
 
     async def run(self) -> None:
-        reclaiming = asyncio.create_task(self._reclaim_until_stopped())
+        """Serve until stopped. Whatever goes wrong with one batch, the loop lives on."""
+        self._events = asyncio.get_running_loop()
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        reclaiming = asyncio.create_task(reclaim_until(self._stopping, self._broker))
         try:
-            while not self._stopping.is_set():
-                await self._survive(self._serve_once, self._abandon)
-            await self._survive(self._wind_down, self._abandon)
+            async with asyncio.TaskGroup() as tasks:  # a thread that ends by itself ends the others
+                tasks.create_task(_ended(self._events.run_in_executor(pool, self._thread.run)))
+                publishing = tasks.create_task(self._publisher.run())
+                await self._claim_until_stopped()
+                await self._changes.until(lambda: not self._leases)
+                publishing.cancel()
+                self._thread.stop()
         finally:
+            self._thread.stop()
             reclaiming.cancel()
-            self._thread.shutdown(wait=False)
+            pool.shutdown(wait=False)
 
-    async def _serve_once(self) -> None:
-        batch, self._staged = self._staged, None
-        if batch is None:
-            await self._publish(starts=None)  # what an error may have kept back
-            batch = await self._claims.when_woken()
-            if batch is None:
-                return
-            self._submit(batch)
-        await self._attend(batch)
+    # Claims
 
-    def _submit(self, batch: Batch) -> None:
-        # A staged batch queues up in the model thread itself, so that the card need not wait for this loop's turn.
-        self._hold(batch)
-        batch.running = self._thread.submit(self._compute, batch)
+    async def _claim_until_stopped(self) -> None:
+        while not self._stopping.is_set():
+            await self._retry.survive(self._claim_once)
+        for batch in self._handed:
+            await self._retry.survive(partial(self._return, batch))
 
-    def _compute(self, batch: Batch) -> None:
-        """In the model thread."""
-        if batch.is_staged:
-            # Here, and not only with the FINISH that is on its way while this batch computes: a poison that kills at
-            # once would pass for a batch that had not started, over and over.
-            self._tell_start(batch.id)
-        batch.start(self._clock(), self._cancelled)
-        with ending_with_device():
-            self._step_through(batch)
-        batch.seconds = self._clock() - batch.started_at
-
-    def _step_through(self, batch: Batch) -> None:
-        if batch.jobs:
-            self._engine.admit(batch.jobs)
-        while batch.left:
-            self._live.take_over()
-            landed = batch.land(self._engine.step())
-            self._vitals.progress()
-            batch.stats = self._engine.last
-            if not landed:  # such an engine ends all it holds in one step: what it kept back never comes
-                log.error("engine lost jobs", batch=batch.id, jobs=batch.lose(GONE))
-
-    async def _attend(self, batch: Batch) -> None:
-        """While this batch runs: publish the one before, stage the one after."""
-        running = asyncio.wrap_future(batch.running)
-        try:
-            await self._publish(starts=batch.id if batch.is_staged else None)
-            await self._stage(batch, running)
-            await self._done_or_told_to_stop(running)
-        finally:
-            await running  # whatever the broker does, the card never holds two batches
-            self._computed = batch
-        if self._staged is None:
-            await self._publish(starts=None)
-        self._account(batch)
-
-    async def _stage(self, batch: Batch, running: asyncio.Future[None]) -> None:
-        predicted = self._fit.predict(len(batch.claim.jobs))
-        if predicted == 0.0:
-            return
-        try:
-            self._staged = await self._claims.before(running, (batch.started_at or self._clock()) + predicted)
-        except BrokerError as error:
-            log.warning("nothing staged", error=str(error))
-        if self._staged is not None:
-            self._submit(self._staged)
-
-    async def _done_or_told_to_stop(self, running: asyncio.Future[None]) -> None:
-        if self._staged is None:
-            return
-        told: asyncio.Future[Any] = asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait([running, told], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            told.cancel()
+    async def _claim_once(self) -> None:
+        await self._until(self._may_claim)
         if self._stopping.is_set():
-            await self._return(self._staged)
-
-    async def _return(self, staged: Batch) -> None:
-        """Back to the head of the queue, unless the card has begun with it."""
-        if staged.running.cancel():
-            self._staged = None
-            await self._patience.ask(lambda: self._broker.release(staged.id))
-            self._let_go(staged)
-
-    async def _publish(self, *, starts: str | None) -> None:
-        """Finish the computed batch; the same trip says that the staged one starts."""
-        batch, self._computed = self._computed, None
+            return
+        batch = await self._claim()
         if batch is not None:
-            await self._finish(batch, starts)
-            self._let_go(batch)
-        elif starts is not None:
-            await self._patience.ask(lambda: self._broker.start(starts))
+            await self._hand(batch)
 
-    async def _finish(self, batch: Batch, starts: str | None) -> None:
-        results, failures = batch.results(), batch.failures()
-        if failures:
-            await self._patience.ask(lambda: self._broker.fail(batch.id, failures))
-        ended = [Finish(batch=batch.id, results=results, done=True)]
-        await self._bring(ended, starts=starts)
+    def _may_claim(self) -> bool:
+        if not self._leases:
+            return True
+        # Suspects wait until the last outcome is published: it would bear their blame.
+        may_claim = self._batching.may_claim(self.limits, self._leases.held, size=self.size)
+        return may_claim and not self._claims.has_suspects
 
-    def _account(self, batch: Batch) -> None:
-        failures = batch.failures()
-        if batch.jobs and not failures:
-            self._fit.observe(len(batch.jobs), batch.seconds)
-            self.learn()
-        self._metrics.batch(batch, failures)
-        log.info(
-            "batch",
-            jobs=len(batch.jobs),
-            groups=batch.stats.groups,
-            closed_by=batch.closed_by,
-            waited=f"{batch.waited * 1000:.1f}ms",
-            forward=f"{batch.seconds * 1000:.1f}ms",
-            failed=len(failures),
-            unwanted=len(batch.claim.jobs) - len(batch.jobs),
-        )
+    async def _claim(self) -> Batch | None:
+        room = self._batching.room(self.limits, self._leases.held, size=self.size)
+        if not self._leases:
+            return await self._claims.when_woken(room)
+        return await (self._claims.beside(room) if self._batching.joins else self._claim_behind())
 
-    # ComputeFailure and the end
+    async def _claim_behind(self) -> Batch | None:
+        """Just before the batch that runs ends, so that the card never waits for the broker. Tried once for each."""
+        lease = self._leases.running
+        predicted = self._batching.speed.predict(len(lease.batch.claim.jobs)) if lease is not None else 0.0
+        batch = await self._stage(lease, predicted) if lease is not None and predicted else None
+        if batch is None:
+            await self._until(lambda: not self._leases)
+        return batch
 
-    def _abandon(self) -> None:
-        kept = [batch for batch in (self._staged, self._computed) if batch is not None]
-        self._vitals.batches = {batch.id: tuple(job.id for job in batch.claim.jobs) for batch in kept}
+    async def _stage(self, behind: Lease, predicted: float) -> Batch | None:
+        ends = (behind.batch.started_at or self._clock()) + predicted
+        over = asyncio.ensure_future(self._until(lambda: behind.is_over))
+        try:
+            return await self._claims.before(over, ends)
+        finally:
+            over.cancel()
 
-    async def _wind_down(self) -> None:
-        staged, self._staged = self._staged, None
-        if staged is not None:
-            await self._attend(staged)
-        await self._publish(starts=None)
+    async def _hand(self, batch: Batch) -> None:
+        self._vitals.hold(batch.id, [job.id for job in batch.claim.jobs])
+        self._cost.observe(batch.claim.jobs)
+        tokens = sum(job.cost for job in batch.claim.jobs)
+        await self._until(lambda: self._batching.fits(tokens, self.limits, self._leases.held))
+        self._leases.hold(batch)
+        self._handed = [one for one in (*self._handed, batch) if not one.running.running()]
+        if not self._stopping.is_set():
+            self._thread.hand(batch)
+            self._changes.notify()
+            await self._gather()
+
+    async def _gather(self) -> None:
+        """Jobs that trickle in are claimed a few at a time; but one that finds the card idle never waits."""
+        if pause := self._batching.pause_after_claim(self._thread.step):
+            await self._changes.until(lambda: not self._leases or self._stopping.is_set(), timeout=pause)
+
+    async def _return(self, batch: Batch) -> None:
+        """Back to the head of the queue, unless the engine has begun with it."""
+        if batch.running.cancel():
+            self._leases.close(batch.id)
+            try:
+                await self._retry.call(lambda: self._broker.release(batch.id))
+            finally:
+                self._vitals.let_go(batch.id)
+
+    # What the model's thread reports
+
+    def _report(self, report: Report) -> None:
+        """Called in the model's thread."""
+        assert self._events is not None
+        self._events.call_soon_threadsafe(self._take_in, report)
+
+    def _take_in(self, report: Report) -> None:
+        if report.jobs:
+            jobs = round(report.jobs)
+            self._batching.learn(jobs, report.step, stays=report.stays, has_failures=report.has_failures)
+        for left in report.left:
+            self._leases.leave(left)
+        self._changes.notify()
+
+    # Waiting
+
+    def _on_wait(self) -> None:
+        """The broker is away: that is not the engine's fault. A trip that fails beside a broker that answers is no
+        progress: only completed work is. Nor do claims beside a step that hangs make it look alive."""
+        if not self._vitals.hears_broker and not self._leases.jobs:
+            self._vitals.progress()
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        """Until it holds, or it is time to stop."""
+        await self._changes.until(lambda: holds() or self._stopping.is_set())
+
+
+async def _ended(thread: asyncio.Future[None]) -> None:
+    await thread  # a task group takes coroutines only

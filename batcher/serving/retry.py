@@ -1,4 +1,4 @@
-"""Asking the broker again. Every step of the protocol is idempotent, so a lost answer is simply asked for once more."""
+"""Calls to the broker, made again. Every step of the protocol is idempotent: a lost answer is asked for once more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import structlog
 
 from broker.common.backoff import Backoff
 from broker.common.throttled_log import ThrottledLog
-from broker.errors import BrokerUnavailable, TripFailed
+from broker.errors import BrokerError, BrokerUnavailable, TripFailed
 
 PAUSE = 1.0  # seconds after something went wrong that nobody expected
 GRACE = 5.0  # seconds that a process which should end still asks for
@@ -23,7 +23,7 @@ log = structlog.get_logger("batcher")
 
 
 class Retry:
-    """Asks until it is answered; once `stopping` is set, only for a grace period.
+    """Calls until it is answered; once `stopping` is set, only for a grace period.
 
     While the broker is away it waits for ever. A trip that fails while the broker answers others is given up.
     """
@@ -35,9 +35,9 @@ class Retry:
         hears_broker: Callable[[], bool] = lambda: False,  # by another connection
     ) -> None:
         self._stopping, self._on_wait, self._hears_broker = stopping, on_wait, hears_broker
-        self._away = ThrottledLog(log.warning)
+        self._away, self._refused = ThrottledLog(log.warning), ThrottledLog(log.error)
 
-    async def ask(self, act: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def call(self, act: Callable[[], Awaitable[Answer]]) -> Answer:
         """What `act` answers in the end. Raises `BrokerUnavailable` only while stopping, and `TripFailed`."""
         backoff, given_up_at = Backoff(), float("inf")
         began, failed = monotonic(), 0
@@ -60,7 +60,22 @@ class Retry:
             self._on_wait()
             await asyncio.sleep(backoff.pause())
 
-    async def pause(self) -> None:
+    async def survive(self, act: Callable[[], Awaitable[None]], abandon: Callable[[], None] = lambda: None) -> None:
+        """Whatever goes wrong is logged, and a pause follows. `abandon` lets go of what `act` can no longer finish."""
+        try:
+            await act()
+        except BrokerUnavailable as error:
+            log.warning("broker away", error=str(error))
+            abandon()
+            await self._pause()
+        except Exception as error:
+            # What the broker says is said again a second later, and needs no traceback.
+            tell = self._refused if isinstance(error, BrokerError) else log.exception
+            tell("batch abandoned: its lease runs out and its jobs are served again", error=str(error))
+            abandon()
+            await self._pause()
+
+    async def _pause(self) -> None:
         """A while, or until it is time to stop."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), PAUSE)

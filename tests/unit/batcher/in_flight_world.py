@@ -11,8 +11,9 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from batcher.metrics import BatcherMetrics
+from batcher.policy.batching import InFlightBatching
 from batcher.serving.heartbeat import Vitals
-from batcher.serving.in_flight import InFlightLoop
+from batcher.serving.loop import Loop
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryStore
 from broker.messages import AdmitRequest, Claim, Finish, Job, Limits, Outcome, Result
@@ -104,7 +105,7 @@ class Wire(MemoryBatcher):
 @dataclass
 class World:
     store: MemoryStore
-    loop: InFlightLoop
+    loop: Loop
     engine: ToyEngine
     gate: Gate
     wire: Wire
@@ -164,7 +165,7 @@ async def world(limits: Limits = Limits()) -> AsyncIterator[World]:
     wire = Wire(store)
     how = {"batcher": "b", "vitals": vitals, "metrics": BatcherMetrics("toy"), "tell_start": started.append}
     engine = ToyEngine(before_step=gate)
-    loop = InFlightLoop(wire, engine, limits, clock=clock, **how)  # type: ignore[arg-type]
+    loop = Loop(wire, engine, limits, batching=InFlightBatching(), clock=clock, **how)  # type: ignore[arg-type]
     here = World(store, loop, engine, gate, wire, vitals, clock, asyncio.create_task(loop.run()), started)
     try:
         yield here

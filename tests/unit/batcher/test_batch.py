@@ -37,9 +37,8 @@ def test_a_job_that_was_cancelled_while_staged_is_not_computed() -> None:
 def test_a_result_says_where_its_time_went() -> None:
     batch = claimed(job("a", admitted=100.9), window=0.03)
     batch.start(50.02, cancelled=())
-    batch.done = [Done(job_id="a", output="x", seconds=0.5)]
 
-    (result,) = batch.results()
+    result = batch.result(batch.jobs[0], Done(job_id="a", output="x", seconds=0.5), beside=1)
 
     assert result.timing == Timing(
         queue=pytest.approx(0.07 + 0.02), window=pytest.approx(0.03), compute=0.5, batch_size=1
@@ -49,20 +48,13 @@ def test_a_result_says_where_its_time_went() -> None:
 def test_the_window_of_a_late_comer_is_no_longer_than_its_wait() -> None:
     batch = claimed(job("a", admitted=100.99), window=0.03)
     batch.start(50.0, cancelled=())
-    batch.done = [Done(job_id="a", output="x")]
 
-    (result,) = batch.results()
+    result = batch.result(batch.jobs[0], Done(job_id="a", output="x"), beside=1)
 
     assert result.timing.window == pytest.approx(0.01)
 
 
-def test_failed_jobs_give_no_result_and_bytes_that_are_no_job_fail_too() -> None:
-    failure = Failure(job_id="a", code=FailureCode.MODEL_ERROR, message="no")
+def test_bytes_that_are_no_job_fail() -> None:
     batch = claimed(job("a"), spoiled=("junk",))
-    batch.start(50.0, cancelled=())
-    batch.done = [Done(job_id="a", failure=failure)]
 
-    failures = batch.failures()
-
-    assert batch.results() == []
-    assert failures == [failure, Failure(job_id="junk", code=FailureCode.INVALID_INPUT, message=SPOILED)]
+    assert batch.spoiled() == [Failure(job_id="junk", code=FailureCode.INVALID_INPUT, message=SPOILED)]

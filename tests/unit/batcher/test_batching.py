@@ -1,10 +1,10 @@
-"""When jobs board an in-flight engine, and when those that ended are told."""
+"""When a card claims beside what it holds, and when those that ended are told."""
 
 from __future__ import annotations
 
 import pytest
 
-from batcher.policy.admission import are_enough, is_worth_a_trip, pause_after_claim, pause_before_finish, room_beside
+from batcher.policy.batching import Batching, Held, InFlightBatching
 from broker.messages import Limits
 
 LIMITS = Limits(max_batch_size=64, max_batch_tokens=1000)
@@ -22,7 +22,9 @@ LIMITS = Limits(max_batch_size=64, max_batch_tokens=1000)
     ],
 )
 def test_the_room_beside_what_is_in_flight(capacity: int, jobs: int, tokens: int, size: int, budget: int) -> None:
-    room = room_beside(LIMITS, capacity=capacity, jobs=jobs, tokens=tokens)
+    held = Held(jobs=jobs, tokens=tokens)
+
+    room = InFlightBatching().room(LIMITS, held, size=max(1, min(64, capacity)))
 
     assert (room.max_batch_size, room.max_batch_tokens) == (size, budget)
 
@@ -37,16 +39,28 @@ def test_the_room_beside_what_is_in_flight(capacity: int, jobs: int, tokens: int
     ],
 )
 def test_a_claim_is_worth_its_trip_when_an_eighth_is_free(jobs: int, tokens: int, is_worth_it: bool) -> None:
-    room = room_beside(LIMITS, capacity=64, jobs=jobs, tokens=tokens)
+    held = Held(jobs=jobs, tokens=tokens)
 
-    assert is_worth_a_trip(room, LIMITS, size=64) == is_worth_it
+    assert InFlightBatching().may_claim(LIMITS, held, size=64) == is_worth_it
 
 
 def test_in_a_small_engine_one_free_place_is_worth_a_trip_and_none_is_not() -> None:
-    small = Limits(max_batch_size=4)
+    small, held = Limits(max_batch_size=4), Held(jobs=3)
 
-    assert is_worth_a_trip(room_beside(small, capacity=4, jobs=3, tokens=0), small, size=4)
-    assert not is_worth_a_trip(room_beside(small, capacity=0, jobs=3, tokens=0), small, size=1)
+    assert InFlightBatching().may_claim(small, held, size=4)
+    assert not InFlightBatching().may_claim(small, held, size=1)
+
+
+@pytest.mark.parametrize(
+    ("held", "may_claim"),
+    [
+        pytest.param(Held(leases=1, jobs=5), True, id="behind a batch that runs"),
+        pytest.param(Held(leases=2, jobs=9), False, id="but only one"),
+        pytest.param(Held(leases=1, ended=5), False, id="nothing before the last outcome is told"),
+    ],
+)
+def test_a_batch_model_stages_one_batch_behind_the_one_that_runs(held: Held, may_claim: bool) -> None:
+    assert Batching().may_claim(LIMITS, held, size=64) == may_claim
 
 
 @pytest.mark.parametrize(
@@ -59,7 +73,7 @@ def test_in_a_small_engine_one_free_place_is_worth_a_trip_and_none_is_not() -> N
     ],
 )
 def test_the_pause_between_claims_is_two_steps_within_bounds(step: float, pause: float) -> None:
-    assert pause_after_claim(step) == pause
+    assert InFlightBatching().pause_after_claim(step) == pause
 
 
 @pytest.mark.parametrize(
@@ -71,13 +85,34 @@ def test_the_pause_between_claims_is_two_steps_within_bounds(step: float, pause:
     ],
 )
 def test_an_ended_job_waits_for_company_only_where_some_is_expected(jobs: int, stay: float, pause: float) -> None:
-    assert pause_before_finish(0.010, jobs=jobs, stay=stay) == pause
+    assert staying(stay).pause_before_finish(0.010, Held(jobs=jobs)) == pause
 
 
 def test_who_is_done_never_waits_long_to_be_told() -> None:
-    assert pause_before_finish(1.0, jobs=64, stay=1.0) == 0.03
+    assert staying(1.0).pause_before_finish(1.0, Held(jobs=64)) == 0.03
 
 
 def test_an_eighth_of_the_engine_leaves_at_once() -> None:
-    assert are_enough(8, size=64)
-    assert not are_enough(7, size=64)
+    assert InFlightBatching().are_enough(Held(jobs=9, ended=8), size=64)
+    assert not InFlightBatching().are_enough(Held(jobs=9, ended=7), size=64)
+
+
+def test_the_last_ones_leave_at_once() -> None:
+    assert InFlightBatching().are_enough(Held(ended=1), size=64)
+
+
+def staying(seconds: float) -> InFlightBatching:
+    """Whose jobs stay so long, beside however many."""
+    batching = InFlightBatching()
+    if seconds:
+        batching.learn(64, seconds, stays=[1], has_failures=False)
+    return batching
+
+
+def test_a_batch_in_which_jobs_failed_says_nothing_of_the_speed() -> None:
+    batching = Batching()
+
+    batching.learn(8, 0.1, stays=[], has_failures=False)
+    batching.learn(8, 9.0, stays=[], has_failures=True)
+
+    assert batching.speed.predict(8) == pytest.approx(0.1)

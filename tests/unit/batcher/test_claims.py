@@ -73,12 +73,12 @@ class ScriptedBroker:
 
 def claims(broker: ScriptedBroker, limits: Limits, predict: Callable[[int], float] = lambda jobs: 0.0) -> Claims:
     stopping = asyncio.Event()
-    patience = Retry(stopping, on_wait=lambda: None)
+    retry = Retry(stopping, on_wait=lambda: None)
     made = Claims(
         broker,  # type: ignore[arg-type]
         limits,
         batcher="b",
-        patience=patience,
+        retry=retry,
         stopping=stopping,
         clock=broker.clock,
         predict=predict,

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from broker.messages import Failure, Limits, Pulse, Result
-from tests.unit.batcher.flying import MODEL, outputs, until, world
+from tests.unit.batcher.in_flight_world import MODEL, outputs, until, world
 
 pytestmark = pytest.mark.anyio
 
@@ -115,7 +115,7 @@ async def test_what_ends_together_is_told_in_one_trip_whatever_batches_it_is_of(
 
 
 async def test_an_ended_job_waits_for_company_until_nothing_flies_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batcher.serving.in_flight.pause_before_finish", lambda step, **what: 60.0)
+    monkeypatch.setattr("batcher.policy.batching.InFlightBatching.pause_before_finish", lambda *_: 60.0)
     async with world() as here:
         await here.in_flight("1 a", "2 b")
         here.gate.let_pass(1)
@@ -129,7 +129,7 @@ async def test_an_ended_job_waits_for_company_until_nothing_flies_any_more(monke
 
 
 async def test_an_eighth_of_the_engine_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batcher.serving.in_flight.pause_before_finish", lambda step, **what: 60.0)
+    monkeypatch.setattr("batcher.policy.batching.InFlightBatching.pause_before_finish", lambda *_: 60.0)
     async with world(Limits(max_batch_size=16)) as here:
         await here.in_flight("1 a", "1 b", "9 c")
         here.gate.let_pass(1)
@@ -138,7 +138,7 @@ async def test_an_eighth_of_the_engine_waits_for_nobody(monkeypatch: pytest.Monk
 
 
 async def test_a_job_that_finds_the_card_idle_never_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batcher.serving.in_flight.pause_after_claim", lambda step: 60.0)
+    monkeypatch.setattr("batcher.policy.batching.InFlightBatching.pause_after_claim", lambda *_: 60.0)
     async with world() as here:
         here.gate.open()
         for number in range(3):
@@ -186,7 +186,7 @@ async def test_the_limits_of_an_operator_count_from_the_next_claim_on() -> None:
 
 async def test_an_engine_that_has_made_itself_smaller_is_announced_as_such_and_gets_no_more() -> None:
     async with world() as here:
-        here.engine.max_size = 2
+        here.engine.slots = 2
         here.gate.open()
         await here.send("1 a")
         await here.outcomes(1)
@@ -200,7 +200,7 @@ async def test_an_engine_that_has_made_itself_smaller_is_announced_as_such_and_g
 
 async def test_an_engine_that_has_made_itself_much_smaller_is_joined_and_tells_as_one_of_that_size() -> None:
     async with world() as here:
-        here.engine.max_size = 4  # less than an eighth of what the limits allow
+        here.engine.slots = 4  # less than an eighth of what the limits allow
         here.gate.open()
         await here.send("1 a")
         await here.outcomes(1)
@@ -216,9 +216,9 @@ async def test_an_engine_that_has_made_itself_much_smaller_is_joined_and_tells_a
 
 
 async def test_one_that_ends_in_a_small_engine_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batcher.serving.in_flight.pause_before_finish", lambda step, **what: 60.0)
+    monkeypatch.setattr("batcher.policy.batching.InFlightBatching.pause_before_finish", lambda *_: 60.0)
     async with world() as here:
-        here.engine.max_size = 4
+        here.engine.slots = 4
         await here.in_flight("1 a", "9 b")
         here.gate.let_pass(1)
 

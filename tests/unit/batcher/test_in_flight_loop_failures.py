@@ -11,7 +11,7 @@ from batcher.engines.engine import Done
 from batcher.serving import model_thread
 from broker.memory import MemoryHeart
 from broker.messages import RECORD, Cancel, Failure, FailureCode, Limits, Presence
-from tests.unit.batcher.flying import MODEL, outputs, until, world
+from tests.unit.batcher.in_flight_world import MODEL, outputs, until, world
 
 pytestmark = pytest.mark.anyio
 
@@ -168,7 +168,7 @@ async def test_trouble_after_a_lease_is_closed_does_not_close_it_again_and_the_l
     async with world() as here:
         here.gate.open()
         with monkeypatch.context() as broken:
-            broken.setattr(here.loop._metrics, "lease", lambda batch, failures: 1 / 0)
+            broken.setattr(here.loop._publisher._metrics, "lease", lambda batch, failures: 1 / 0)
             await here.send("1 a")
             await here.outcomes(1)
             await until(lambda: not here.loop._leases)

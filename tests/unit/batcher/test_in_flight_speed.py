@@ -19,13 +19,13 @@ def test_a_stay_is_the_steps_of_a_job_times_what_a_step_costs() -> None:
     for rows in (1, 64):
         speed.observe(rows, 0.010 + 0.001 * rows)
     for steps in (10, 30):
-        speed.landed(steps)
+        speed.left(steps)
 
     assert speed.predict(32) == pytest.approx(20 * 0.042, rel=0.01)
     assert speed.speed.per_job == pytest.approx(20 * 0.001, rel=0.01)
 
 
-def test_nothing_is_known_until_a_job_has_landed() -> None:
+def test_nothing_is_known_until_a_job_has_left() -> None:
     speed = InFlightSpeed()
     speed.observe(1, 0.010)
 
@@ -35,7 +35,7 @@ def test_nothing_is_known_until_a_job_has_landed() -> None:
 # Once it counted as much as all others, and front ends were told twice the time.
 def test_one_cold_step_among_many_counts_as_one() -> None:
     speed = InFlightSpeed()
-    speed.landed(1)
+    speed.left(1)
 
     speed.observe(2, 0.500)
     for _ in range(300):
@@ -89,6 +89,6 @@ def flown(jobs: int) -> tuple[InFlightSpeed, float]:
         rows = [(left, taken + 1) for left, taken in rows]
         for left, taken in rows:
             if left == taken:
-                speed.landed(taken)
+                speed.left(taken)
         rows = [row for row in rows if row[0] != row[1]]
     return speed, clock

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from batcher.engines.engine import Done
+from batcher.policy.batching import Held
 from batcher.serving.batch import Batch
 from batcher.serving.leases import Leases
-from batcher.serving.model_thread import Left
+from batcher.serving.report import Left
 from broker.messages import Claim, Failure, FailureCode, Job, Timing
 
 
@@ -17,8 +18,8 @@ def batch_of(name: str, *jobs: str, spoiled: tuple[str, ...] = (), cost: int = 1
     return Batch(claim=claim, claimed_at=50.0, started_at=50.5)
 
 
-def landed(batch: str, job: str, **how: float) -> Left:
-    return Left(batch=batch, job_id=job, done=Done(job_id=job, output="x"), **how)  # type: ignore[arg-type]
+def done(batch: str, job: str, *, seconds: float = 0.0, **how: int) -> Left:
+    return Left(batch=batch, done=[Done(job_id=job, output="x", seconds=seconds)], **how)  # type: ignore[arg-type]
 
 
 def held(*batches: Batch) -> Leases:
@@ -28,12 +29,12 @@ def held(*batches: Batch) -> Leases:
     return leases
 
 
-def test_a_lease_is_done_when_its_last_job_has_landed() -> None:
+def test_a_lease_is_done_when_its_last_job_has_done() -> None:
     leases = held(batch_of("1", "a", "b"))
 
     said = []
     for job in "ab":
-        leases.land(landed("1", job))
+        leases.leave(done("1", job))
         said += [([one.job_id for one in ended.finish.results], ended.finish.done) for ended in leases.take_ended()]
 
     assert said == [(["a"], False), (["b"], True)]
@@ -42,7 +43,7 @@ def test_a_lease_is_done_when_its_last_job_has_landed() -> None:
 def test_one_trip_tells_what_ended_of_several_leases_and_nothing_of_the_others() -> None:
     leases = held(batch_of("1", "a", "b"), batch_of("2", "c"), batch_of("3", "d"))
     for batch, job in ("1a", "2c"):
-        leases.land(landed(batch, job))
+        leases.leave(done(batch, job))
 
     told = leases.take_ended()
 
@@ -52,7 +53,7 @@ def test_one_trip_tells_what_ended_of_several_leases_and_nothing_of_the_others()
 def test_a_job_that_nobody_waits_for_counts_as_ended_and_tells_nobody() -> None:
     leases = held(batch_of("1", "a"))
 
-    leases.land(Left(batch="1", job_id="a"))
+    leases.leave(Left(batch="1", unwanted=["a"]))
 
     (ended,) = leases.take_ended()
     assert (ended.finish.results, ended.finish.done, ended.lease.unwanted) == ([], True, 1)
@@ -61,8 +62,8 @@ def test_a_job_that_nobody_waits_for_counts_as_ended_and_tells_nobody() -> None:
 def test_a_lease_of_which_the_engine_has_lost_a_job_is_never_done_but_its_other_results_are_told() -> None:
     leases = held(batch_of("1", "a", "b"))
 
-    leases.land(landed("1", "a"))
-    leases.land(Left(batch="1", job_id="b", is_abandoned=True))
+    leases.leave(done("1", "a"))
+    leases.leave(Left(batch="1", abandoned=["b"]))
 
     (ended,) = leases.take_ended()
     assert ([one.job_id for one in ended.finish.results], ended.finish.done, ended.is_over) == (["a"], False, True)
@@ -72,7 +73,7 @@ def test_what_was_no_job_fails_at_once_and_once() -> None:
     leases = held(batch_of("1", "a", spoiled=("junk",)))
 
     first = [one.failures for one in leases.take_ended()]
-    leases.land(landed("1", "a"))
+    leases.leave(done("1", "a"))
     then = [one.failures for one in leases.take_ended()]
 
     assert [[one.job_id for one in failures] for failures in (*first, *then)] == [["junk"], []]
@@ -82,18 +83,18 @@ def test_a_failure_goes_its_own_way_and_is_counted() -> None:
     leases = held(batch_of("1", "a"))
     failure = Failure(job_id="a", code=FailureCode.MODEL_ERROR, message="no")
 
-    leases.land(Left(batch="1", job_id="a", done=Done(job_id="a", failure=failure)))
+    leases.leave(Left(batch="1", done=[Done(job_id="a", failure=failure)]))
 
     (ended,) = leases.take_ended()
     assert (ended.failures, ended.finish.results, ended.lease.failed) == ([failure], [], [failure])
 
 
-def test_what_landed_while_a_trip_was_away_is_told_by_the_next_one() -> None:
+def test_what_ended_while_a_trip_was_away_is_told_by_the_next_one() -> None:
     leases = held(batch_of("1", "a", "b"))
-    leases.land(landed("1", "a"))
+    leases.leave(done("1", "a"))
 
     (away,) = leases.take_ended()
-    leases.land(landed("1", "b"))
+    leases.leave(done("1", "b"))
 
     assert not away.is_over
     assert [one.finish.done for one in leases.take_ended()] == [True]
@@ -102,15 +103,15 @@ def test_what_landed_while_a_trip_was_away_is_told_by_the_next_one() -> None:
 def test_jobs_and_tokens_under_way_are_counted_over_all_leases() -> None:
     leases = held(batch_of("1", "a", "b", cost=7), batch_of("2", "c", cost=30))
 
-    leases.land(landed("1", "b"))
+    leases.leave(done("1", "b"))
 
-    assert (leases.jobs, leases.tokens, leases.ended) == (2, 37, 1)
+    assert leases.held == Held(leases=2, jobs=2, tokens=37, ended=1)
 
 
-def test_a_result_says_how_long_it_flew_and_in_whose_company() -> None:
+def test_a_result_says_how_long_it_took_and_beside_how_many() -> None:
     leases = held(batch_of("1", "a"))
 
-    leases.land(landed("1", "a", seconds=0.25, rows=9))
+    leases.leave(done("1", "a", seconds=0.25, beside=9))
 
     (ended,) = leases.take_ended()
     (result,) = ended.finish.results

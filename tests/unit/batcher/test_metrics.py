@@ -14,10 +14,11 @@ def test_one_batch_is_seen_in_every_family() -> None:
     metrics = BatcherMetrics("toy")
     jobs = [Job(id=str(number), front_end="f", input="x") for number in range(3)]
     stats = StepStats(groups=2, tokens=75, padded_tokens=100, budget=512)
-    batch = Batch(claim=Claim(batch="b:1", jobs=jobs), claimed_at=0.0, closed_by="size", seconds=0.5, stats=stats)
-    batch.jobs = jobs
+    batch = Batch(claim=Claim(batch="b:1", jobs=jobs), claimed_at=0.0, closed_by="size", seconds=0.5, jobs=jobs)
 
-    metrics.batch(batch, [Failure(job_id="0", code=FailureCode.MODEL_ERROR, message="no")])
+    metrics.step(stats, seconds=0.5, rows=3)
+    metrics.batch(stats)
+    metrics.lease(batch, [Failure(job_id="0", code=FailureCode.MODEL_ERROR, message="no")])
 
     page = generate_latest(metrics.registry).decode()
     for line in (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pytest
 
@@ -12,11 +14,24 @@ from batcher.engines.failures import LOST
 from batcher.metrics import BatcherMetrics
 from batcher.serving import lost_device, model_thread
 from batcher.serving.batch import Batch
-from batcher.serving.model_thread import Left, ModelThread, Report
+from batcher.serving.model_thread import ModelThread
+from batcher.serving.report import Report
 from broker.common.numbers import NOT_FINITE
 from broker.messages import Claim, Job, Limits
 from tests.conftest import FakeClock
 from tests.toy_engine import ToyEngine
+
+
+class Gone(NamedTuple):
+    """A job that left the engine; without an outcome where nobody waits for it or the engine has lost it."""
+
+    batch: str
+    job_id: str
+    done: Done | None
+    is_abandoned: bool
+    seconds: float
+    steps: int
+    beside: int
 
 
 @dataclass
@@ -25,6 +40,7 @@ class Card:
 
     clock: FakeClock
     before_step: Callable[[list[str]], None] = lambda texts: None
+    joins: bool = True
     cancelled: frozenset[str] = frozenset()
     reports: list[Report] = field(default_factory=list)
     steps: list[list[str]] = field(default_factory=list)
@@ -35,6 +51,7 @@ class Card:
         self.engine = ToyEngine(before_step=self._on_step)
         self.thread = ModelThread(
             self.engine,
+            joins=self.joins,
             report=self._report,
             cancelled=lambda: self.cancelled,
             tell_start=self.started.append,
@@ -57,8 +74,15 @@ class Card:
         self.reports.append(report)
 
     @property
-    def left(self) -> list[Left]:
-        return [one for report in self.reports for one in report.left]
+    def left(self) -> list[Gone]:
+        """Who has left, one by one."""
+        return [
+            Gone(left.batch, id, outcomes.get(id), id in left.abandoned, left.seconds, left.steps, left.beside)
+            for report in self.reports
+            for left in report.left
+            if (outcomes := {one.job_id: one for one in left.done}) is not None
+            for id in (*outcomes, *left.unwanted, *left.abandoned)
+        ]
 
     def batch(self, name: str, *texts: str, deadline: float = 1e9, is_staged: bool = False) -> Batch:
         jobs = [Job(id=f"{name}{at}", front_end="f", input=text, deadline=deadline) for at, text in enumerate(texts)]
@@ -86,7 +110,7 @@ def test_who_leaves_says_how_long_it_stayed_and_beside_how_many(card: Card) -> N
     card.thread.turn([card.batch("b", "2 x", "2 y")])
     card.thread.turn([])
 
-    said = {one.job_id: (one.seconds, one.steps, one.rows) for one in card.left}
+    said = {one.job_id: (one.seconds, one.steps, one.beside) for one in card.left}
 
     assert said == {"a0": (4.0, 4, 3), "b0": (2.0, 2, 3), "b1": (2.0, 2, 3)}
 
@@ -96,7 +120,7 @@ def test_a_report_says_what_the_steps_since_the_last_one_took_and_carried(card: 
     card.thread.turn([card.batch("b", "2 z")])
     card.thread.turn([])
 
-    assert [(report.step, report.rows) for report in card.reports] == [(1.0, 2.0), (1.0, 2.0), (1.0, 1.0)]
+    assert [(report.step, report.jobs) for report in card.reports] == [(1.0, 2.0), (1.0, 2.0), (1.0, 1.0)]
 
 
 def test_the_metrics_say_how_many_fly_during_a_step_and_that_none_does_on_an_idle_card(card: Card) -> None:
@@ -117,10 +141,24 @@ def test_the_metrics_say_that_none_flies_when_the_last_one_is_dropped(card: Card
     assert card.rows == 0.0
 
 
-def test_what_an_engine_takes_at_all_counts_those_in_flight(card: Card) -> None:
-    card.thread.turn([card.batch("a", "1 x", "2 y")])
+def test_what_an_engine_takes_at_all_counts_those_in_flight_and_only_a_smaller_one_is_a_bound(card: Card) -> None:
+    card.thread.turn([card.batch("a", "1 x", "3 y")])
+    as_it_was_made = card.thread.capacity
+    card.engine.slots = 8
+    card.thread.turn([])
 
-    assert card.reports[-1].capacity == 64
+    assert (as_it_was_made, card.thread.capacity) == (sys.maxsize, 8)
+
+
+def test_batch_by_batch_the_next_one_starts_when_all_of_the_last_have_left(clock: FakeClock) -> None:
+    card = Card(clock, joins=False)
+    for batch in (card.batch("a", "2 x", "1 y"), card.batch("b", "1 z")):
+        card.thread.hand(batch)
+
+    for _ in range(3):
+        card.thread.turn(card.thread._next() or [])
+
+    assert card.steps == [["2 x", "1 y"], ["2 x"], ["1 z"]]
 
 
 def test_a_job_whose_deadline_passes_in_flight_leaves_before_the_next_step(card: Card) -> None:

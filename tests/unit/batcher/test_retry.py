@@ -1,4 +1,4 @@
-"""Asking again: an outage is told once, and that it is over."""
+"""Calling again: an outage is told once, and that it is over."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ async def test_an_outage_is_told_once_however_often_is_asked_and_so_is_its_end(m
         return "answer"
 
     with capture_logs() as lines:
-        patience = Retry(asyncio.Event(), on_wait=lambda: None)
-        answers = [await patience.ask(act), await patience.ask(act)]
+        retry = Retry(asyncio.Event(), on_wait=lambda: None)
+        answers = [await retry.call(act), await retry.call(act)]
 
     assert answers == ["answer", "answer"]
     assert [line["event"] for line in lines] == ["broker away", "broker is back"]
@@ -33,7 +33,7 @@ async def test_an_outage_is_told_once_however_often_is_asked_and_so_is_its_end(m
 async def test_a_trip_that_fails_while_the_broker_answers_others_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("broker.common.backoff.Backoff.pause", lambda self: 0.0)
     monkeypatch.setattr("batcher.serving.retry.ENOUGH", 0.0)
-    patience = Retry(asyncio.Event(), on_wait=lambda: None, hears_broker=lambda: True)
+    retry = Retry(asyncio.Event(), on_wait=lambda: None, hears_broker=lambda: True)
     asked = []
 
     async def act() -> None:
@@ -41,7 +41,7 @@ async def test_a_trip_that_fails_while_the_broker_answers_others_is_given_up(mon
         raise BrokerUnavailable("no answer")
 
     with pytest.raises(TripFailed, match="no answer"):
-        await patience.ask(act)
+        await retry.call(act)
 
     assert len(asked) == TRIES
 
@@ -51,11 +51,11 @@ async def test_a_trip_is_asked_for_as_long_as_the_broker_is_away(monkeypatch: py
     monkeypatch.setattr("batcher.serving.retry.ENOUGH", 0.0)
     # Heard between two silences of the broker: what failed before says nothing of this trip.
     heard = [False] * 20 + [True] * (TRIES - 1) + [False] + [True] * (TRIES - 1)
-    patience = Retry(asyncio.Event(), on_wait=lambda: None, hears_broker=lambda: heard.pop())
+    retry = Retry(asyncio.Event(), on_wait=lambda: None, hears_broker=lambda: heard.pop())
 
     async def act() -> str:
         if heard:
             raise BrokerUnavailable
         return "answer"
 
-    assert await patience.ask(act) == "answer"
+    assert await retry.call(act) == "answer"
