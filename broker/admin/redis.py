@@ -11,7 +11,7 @@ from redis.exceptions import NoPermissionError
 
 from broker.admin.decoding import letters, overview
 from broker.admin.overview import Letters, Overview
-from broker.admin.rights import SCRIPTS
+from broker.admin.rights import READ_SCRIPTS
 from broker.errors import BrokerError
 from broker.facts import Facts, facts
 from broker.keys import PROTOCOL, Keys
@@ -121,11 +121,11 @@ class RedisAdmin:
     def denied(self, commands: Sequence[Sequence[str]]) -> list[int]:
         """Which of these the server's access rules deny to this user, by their places. None is carried out.
 
-        A user that may run no script is told so: more cannot be found out.
+        A user that may not run the script which asks is told so: more cannot be found out.
         """
         with _no_is_an_answer():
             return self._checked(commands)[0]
-        return [place for place, (name, *_) in enumerate(commands) if name in SCRIPTS]
+        return [place for place, (name, *_) in enumerate(commands) if name in READ_SCRIPTS]
 
     def unknown(self, commands: Sequence[Sequence[str]]) -> list[int]:
         """Which of these the server does not know, by their places: somebody has disabled or renamed them."""

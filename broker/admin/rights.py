@@ -35,9 +35,10 @@ class Right:
         return [*name, key, *([key] if self.command in TWO_KEYS else [] if self.command in MANY_KEYS else ["1"])]
 
 
-SCRIPTS = ("eval", "evalsha", "eval_ro", "evalsha_ro")
+READ_SCRIPTS = ("eval_ro", "evalsha_ro")
+SCRIPTS = ("eval", "evalsha", *READ_SCRIPTS)
 RUN = "eval evalsha"
-READ = "eval_ro evalsha_ro"  # `jitney doctor` asks so for everybody's rights
+READ = " ".join(READ_SCRIPTS)  # `jitney doctor` asks so for everybody's rights
 MANY_KEYS = ("del", "exists")  # another word would be another key
 TWO_KEYS = ("rename",)
 WHOLE = ("cards", "batchers", "defaults", "epoch")  # keys without an end of their own

@@ -140,13 +140,22 @@ def test_the_doctor_names_the_remedy_for_a_policy_that_evicts() -> None:
 
 def test_the_doctor_names_what_a_weak_user_lacks() -> None:
     rules = ["--user", "weak", "on", ">word", "~*", "+ping", "+eval", "+evalsha", "+info", "+get"]
-    with embedded_server(tcp=True, options=rules, environ=NO_VARIABLES) as broker:
+    with embedded_server(tcp=True, options=[*rules, "+eval_ro", "+evalsha_ro"], environ=NO_VARIABLES) as broker:
         said = jitney("doctor", "--role", "batcher", url=broker.url.replace("//", "//weak:word@"))
 
     [finding] = [line for line in said.out.splitlines() if line.startswith("fail")]
     assert said.code == 1
     assert "user weak may not act as batcher: it lacks" in finding and "time" in finding
     assert "docs/acl/users.acl" in said.out
+
+
+def test_the_doctor_tells_a_user_who_may_not_ask_for_its_rights_what_that_takes() -> None:
+    rules = ["--user", "weak", "on", ">word", "~*", "+ping", "+eval", "+evalsha", "+info", "+time"]
+    with embedded_server(tcp=True, options=rules, environ=NO_VARIABLES) as broker:
+        said = jitney("doctor", "--role", "batcher", url=broker.url.replace("//", "//weak:word@"))
+
+    [finding] = [line for line in said.out.splitlines() if line.startswith("fail")]
+    assert finding.endswith("it lacks eval_ro on jitney:{default}:2:epoch, evalsha_ro on jitney:{default}:2:epoch")
 
 
 def test_the_doctor_names_what_has_been_disabled() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,7 +15,8 @@ from broker.keys import PROTOCOL
 from tests.faults.kit.command import jitney
 from tests.faults.kit.oracle import KEYS, judge, leftovers, settled
 from tests.faults.kit.revisions import revision
-from tests.faults.kit.traffic import Balancer, Call, traffic, wait_for_more
+from tests.faults.kit.traffic import Balancer, Call, ask, traffic, wait_for_more
+from tests.integration.processes import ROOT
 from tests.integration.stack import Stack, stack
 from tests.waiting import until
 
@@ -20,6 +24,8 @@ pytestmark = pytest.mark.timeout(180)
 BEFORE = "4b6691cd7ce2"  # the last revision that spoke protocol 1
 # Two models of one name: an answer's revision tells whose it is.
 OLD, NEW = (f"tests.faults.kit.own_models:{name},name=synthetic" for name in ("Before", "After"))
+OLD_KEYS = "keys of protocol 1 are there: an older deployment"
+PAGE = ROOT / "docs" / "upgrade.md"
 RATE = 100.0  # requests a second, to each
 
 
@@ -93,5 +99,20 @@ def test_the_new_one_takes_the_place_of_the_old_and_nobody_notices(pair: Pair) -
     assert len(answered_by(calls)) == 2
     assert len({call.model for call in calls[-100:]}) == 1
     assert left_by_the_old(pair) == []
-    examined = jitney("doctor", "--json", url=pair.new.broker.url)
-    assert "keys of protocol 1 are there: an older deployment" in examined.out
+    assert OLD_KEYS in jitney("doctor", url=pair.new.broker.url).out
+
+
+def test_what_the_page_says_tidies_up_behind_the_old_one_and_harms_nothing_else(pair: Pair) -> None:
+    tidy = next(line for line in PAGE.read_text().splitlines() if line.startswith("redis-cli --scan"))
+    if shutil.which("redis-cli") is None:
+        pytest.skip("no redis-cli here")
+    for child in (*pair.old.front_ends, *pair.old.batchers):
+        assert child.stop() == 0
+    assert OLD_KEYS in jitney("doctor", url=pair.new.broker.url).out
+
+    port = urlsplit(pair.new.broker.url).port
+    subprocess.run(["sh", "-c", tidy.replace("redis-cli", f"redis-cli -p {port}")], check=True, timeout=30.0)
+
+    assert OLD_KEYS not in jitney("doctor", url=pair.new.broker.url).out
+    judge(ask(pair.new.urls, 20))
+    settled(pair.new)
