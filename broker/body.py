@@ -96,8 +96,8 @@ _packers = _Packers()
 
 
 def _restore(code: int, data: bytes) -> array[Any]:
-    if code not in (INT32, FLOAT32):
-        raise ValueError("unknown msgpack extension type")
-    restored: array[Any] = array("i" if code == INT32 else "f")
-    restored.frombytes(data)
-    return restored
+    if code == INT32:
+        return array("i", data)
+    if code == FLOAT32:
+        return array("f", data)
+    raise ValueError("unknown msgpack extension type")

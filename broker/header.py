@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import accumulate
+from struct import Struct
 
 from broker.keys import PROTOCOL
 
@@ -24,6 +25,7 @@ WIDTHS: Mapping[str, int] = {
 STARTS: Mapping[str, int] = dict(zip(WIDTHS, accumulate(WIDTHS.values(), initial=0), strict=False))
 PLACES: Mapping[str, slice] = {name: slice(STARTS[name], STARTS[name] + width) for name, width in WIDTHS.items()}
 SIZE = sum(WIDTHS.values())  # bytes before the body
+FIELDS = Struct("".join(f"{width}s" for width in WIDTHS.values()))  # reads all of them at once
 
 NUMBERS = ("attempts", "cost", "admitted", "deadline")
 # What `%` fills with a value for each field, cut to fit where it is a text.

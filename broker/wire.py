@@ -12,16 +12,15 @@ import msgpack
 from broker.body import pack, unpack
 from broker.errors import WireError
 from broker.fields import is_count, is_table_of_texts, is_text
-from broker.header import KIND, MAX_ATTEMPTS, MAX_COST, PLACES, TEMPLATE, VERSION, WIDTHS
+from broker.header import FIELDS, KIND, MAX_ATTEMPTS, MAX_COST, PLACES, TEMPLATE, VERSION, WIDTHS
 from broker.header import SIZE as HEADER
 from broker.keys import PROTOCOL
 from broker.messages import NO_META, Failure, FailureCode, Job, Lane, Outcome, Result, Timing
 
 LANES = {Lane.INTERACTIVE: "i", Lane.BULK: "b"}
-LANE_OF = {letter: lane for lane, letter in LANES.items()}
-OURS = (VERSION + KIND).encode()  # how each of our jobs begins
+LANE_OF = {letter.encode(): lane for lane, letter in LANES.items()}
+OURS = VERSION.encode(), KIND.encode()
 DIGITS = slice(PLACES["attempts"].start, PLACES["deadline"].stop)
-_, _, LANE, ATTEMPTS, COST, ADMITTED, DEADLINE, FRONT_END, ID = PLACES.values()
 ONLY_INPUT = b"\x81\xa5input"  # msgpack: a map of one entry, and its name
 
 FRAME_RESULTS = b"%dO" % PROTOCOL  # each output is packed by itself
@@ -51,32 +50,33 @@ def _body_of(job: Job) -> bytes:
 def decode_job(data: bytes) -> Job:
     """The job in these bytes. Raises `WireError` for anything else: also for a job of another version or kind."""
     # Digits and nothing else, as scripts read them: int() takes signs, blanks and underscores too.
-    if len(data) <= HEADER or not data.startswith(OURS) or not data[DIGITS].isdigit():
+    if len(data) <= HEADER or not data[DIGITS].isdigit():
+        raise WireError
+    version, kind, lane, attempts, cost, admitted, deadline, front_end, id = FIELDS.unpack_from(data)
+    if (version, kind) != OURS:
         raise WireError
     try:
-        header, body = data[:HEADER].decode("ascii"), unpack(data[HEADER:])
+        body = unpack(data[HEADER:])
         return Job(
-            lane=LANE_OF[header[LANE]],
-            attempts=int(header[ATTEMPTS]),
-            cost=int(header[COST]),
-            admitted=int(header[ADMITTED]) / 1000,
-            deadline=int(header[DEADLINE]) / 1000,
-            front_end=header[FRONT_END].rstrip(),
-            id=header[ID].rstrip(),
+            lane=LANE_OF[lane],
+            attempts=int(attempts),
+            cost=int(cost),
+            admitted=int(admitted) / 1000,
+            deadline=int(deadline) / 1000,
+            front_end=front_end.decode("ascii").rstrip(),
+            id=id.decode("ascii").rstrip(),
             input=body["input"],
-            meta=_meta_in(body),
+            meta=_texts(body["meta"]) if "meta" in body else NO_META,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise WireError from error
 
 
-def _meta_in(body: Mapping[str, Any]) -> Mapping[str, str]:
-    if "meta" not in body:
-        return NO_META
-    if not is_table_of_texts(body["meta"]):
+def _texts(meta: Any) -> Mapping[str, str]:
+    if not is_table_of_texts(meta):
         raise ValueError
-    meta: Mapping[str, str] = body["meta"]
-    return meta
+    texts: Mapping[str, str] = meta
+    return texts
 
 
 def encode_results(results: Sequence[Result]) -> bytes:

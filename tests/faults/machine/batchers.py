@@ -80,6 +80,7 @@ class BatcherRules(Stage):
         for batch in held:
             lease = self.house.leases[batch]
             self._renew(lease)
+            self.house.dropped |= self.cancelled & {*lease.jobs}
             lease.jobs = [job for job in lease.jobs if job not in self.cancelled]
         of_no_use = {id for batch in held for id in hand.claims[batch] if id not in self.house.leases[batch].jobs}
         others = {id for batch in hand.claims.keys() - held for id in hand.claims[batch]}
