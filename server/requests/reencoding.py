@@ -60,12 +60,16 @@ class Reencoder:
         request.generation += 1
         generation, request.work = request.generation, request.work.again()
         inputs = [record.input for record in request.withdrawn]
+        plans: Sequence[Plan | Problem] | Problem
         try:
             plans = await self._encode(served.codec, inputs, request.options, request.work)
         except Problem as problem:
-            request.refuse(problem)
-            return
-        if request.is_awaited and request.generation == generation:  # else nobody waits, or for yet another revision
+            plans = problem
+        if not request.is_awaited or request.generation != generation:
+            return  # nobody waits any more, or for yet another revision
+        if isinstance(plans, Problem):
+            request.refuse(plans)
+        else:
             self._resume(request, plans)
 
     def _resume(self, request: PendingRequest, plans: Iterable[Plan | Problem]) -> None:

@@ -40,7 +40,7 @@ class PendingRequest:
     """Counts down its jobs and wakes the one task that waits. `with` says when nobody does any more."""
 
     __slots__ = (
-        "_arrived",
+        "_done",
         "_forget",
         "deadline",
         "generation",
@@ -82,7 +82,7 @@ class PendingRequest:
         self.work = work
         self.meta = meta  # travels with its jobs, untouched
         self._forget = forget
-        self._arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def __enter__(self) -> PendingRequest:
         return self
@@ -90,12 +90,12 @@ class PendingRequest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._arrived.cancel()  # also when it is done: an exception that came too late to be raised is no news then
+        self._done.cancel()  # also when it is done: an exception that came too late to be raised is no news then
         self._forget(self)
 
     @property
     def is_awaited(self) -> bool:
-        return not self._arrived.done()
+        return not self._done.done()
 
     @property
     def cost(self) -> int:
@@ -113,16 +113,16 @@ class PendingRequest:
         """So many jobs need no waiting for any more; after the last the waiting task goes on."""
         self.left -= jobs
         if self.left <= 0 and self.is_awaited:
-            self._arrived.set_result(None)
+            self._done.set_result(None)
 
     def refuse(self, problem: Problem) -> None:
         """The whole request ends here."""
         if self.is_awaited:
-            self._arrived.set_exception(problem)
+            self._done.set_exception(problem)
 
     def __await__(self) -> Generator[Any, None, None]:
         """Until every job has its outcome. Raises `Problem` if the request was refused."""
-        return self._arrived.__await__()
+        return self._done.__await__()
 
 
 def _total(timing: Timing) -> float:

@@ -133,6 +133,41 @@ async def test_of_two_encodings_that_meet_the_last_counts(clock):
         assert ([job.input for job in jobs], request.is_awaited) == (["r3:one", "r3:two"], False)
 
 
+# It ended the request, though the text could be encoded for the revision that took over meanwhile.
+async def test_a_refusal_by_an_encoding_that_was_overtaken_ends_nothing(clock):
+    async def encode(codec, inputs, options, work):
+        if codec.card.revision == "r2":
+            await may_end.wait()
+            raise Problem("too_large", "for r2")
+        return encode_all(codec, inputs, options, work)
+
+    may_end = asyncio.Event()
+    parts = Parts(clock, encode)
+    with parts.expect("one") as request:
+        parts.pending.admit(request)
+        overtaken = asyncio.create_task(parts.reencoder.reencode(request, served("r2")))
+        await asyncio.sleep(0)
+        await parts.reencoder.reencode(request, served("r3"))
+        may_end.set()
+        await overtaken
+
+        assert request.is_awaited
+        assert [job.input for job in parts.jobs()] == ["r3:one"]
+
+
+async def test_what_no_revision_takes_ends_the_request(clock):
+    async def refuse(codec, inputs, options, work):
+        raise Problem("too_large", "for r2")
+
+    parts = Parts(clock, refuse)
+    with parts.expect("one") as request:
+        parts.pending.admit(request)
+        await parts.reencoder.reencode(request, served("r2"))
+
+        with pytest.raises(Problem, match="for r2"):
+            await request
+
+
 async def test_nothing_is_encoded_anew_for_whoever_has_gone(clock):
     slow = SlowEncoding()
     parts = Parts(clock, slow)
