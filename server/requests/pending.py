@@ -84,7 +84,7 @@ class PendingRequests:
     def push_again(self) -> None:
         """The broker has come back empty: the front end still holds the requests, so it brings them again."""
         for request in self.waiting:
-            if request.may_be_queued and request.is_awaited:
+            if request.may_be_queued:
                 self.push(request)
 
     def register(self, request: PendingRequest, records: Iterable[Record]) -> None:

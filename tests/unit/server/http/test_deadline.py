@@ -166,6 +166,17 @@ async def test_only_late_requests_are_listened_to(client, clock):
 
 
 @pytest.mark.usefixtures("at_once")
+async def test_a_request_that_is_not_late_at_one_sweep_is_found_by_a_later_one(client, clock):
+    with DeadlineSweeper(clock).over(client.receive, clock(), 60.0) as deadline:
+        deadline.listen()
+        await a_few_turns()
+        clock.tick(LATE)
+        await a_few_turns()
+
+    assert client.listened_to == 1
+
+
+@pytest.mark.usefixtures("at_once")
 async def test_sweeps_end_with_the_last_request_and_begin_with_the_next(client, clock):
     sweeper = DeadlineSweeper(clock)
     with sweeper.over(client.receive, clock(), 60.0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
@@ -11,6 +12,7 @@ from server.codecs.encoding import encode_all
 from server.codecs.work import UNBOUNDED, Abandoned
 from server.errors import Problem
 from server.fleet.directory import Served
+from server.requests.reencoding import AT_ONCE
 from tests.unit.server.requests.parts import Parts, result, served
 from tests.unit.server.stand_in import WordCodec, card
 
@@ -166,6 +168,62 @@ async def test_what_no_revision_takes_ends_the_request(clock):
 
         with pytest.raises(Problem, match="for r2"):
             await request
+
+
+async def test_what_was_encoded_for_whoever_has_gone_meanwhile_is_brought_to_nobody(clock):
+    async def encode(codec, inputs, options, work):
+        plans = encode_all(codec, inputs, options, work)
+        await may_end.wait()
+        return plans
+
+    may_end = asyncio.Event()
+    parts = Parts(clock, encode)
+    with parts.expect("one") as request:
+        parts.pending.admit(request)
+        parts.jobs()
+        encoding = asyncio.create_task(parts.reencoder.reencode(request, served("r2")))
+        await asyncio.sleep(0)
+    may_end.set()
+    await encoding
+
+    assert parts.outbox.withdraw() == []
+
+
+async def test_while_very_many_requests_are_looked_at_others_get_their_turn(parts):
+    turns = []
+
+    async def others():
+        while True:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    with ExitStack() as requests:
+        for _ in range(3 * AT_ONCE):
+            requests.enter_context(parts.expect("one"))
+        other = asyncio.create_task(others())
+        await parts.reencoder.reencode_orphans(lambda card: None)
+        other.cancel()
+
+    assert len(turns) == 3
+
+
+async def test_encodings_end_when_they_are_told_to(clock, monkeypatch):
+    monkeypatch.setattr("server.requests.reencoding.WAIT", 0.0)
+    ended = asyncio.Event()
+
+    async def encode(codec, inputs, options, work):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    parts = Parts(clock, encode)
+    with parts.expect("one"):
+        await parts.reencoder.reencode_orphans(lambda card: served("r2"))
+        await asyncio.sleep(0)
+        parts.reencoder.stop()
+
+        await asyncio.wait_for(ended.wait(), 10.0)
 
 
 async def test_nothing_is_encoded_anew_for_whoever_has_gone(clock):

@@ -208,6 +208,42 @@ async def test_a_broker_that_had_room_again_is_full_anew(clock):
         assert answer.headers["retry-after"] == "1"
 
 
+async def test_cancellations_that_a_full_broker_did_not_take_go_with_the_next_trip(monkeypatch):
+    monkeypatch.setattr("server.http.deadline.LATE", 60.0)  # clients are listened to from the start
+    broker = ScriptedBroker(answers=False)
+    async with running(broker) as jitney:
+        await jitney.hang_up_on("one")
+        broker.admit_errors = [BrokerFull()]
+        await jitney.until(lambda: not broker.admit_errors)
+        broker.answers = True
+        await jitney.ask("two")
+
+        _, refused, taken = broker.trips
+        assert refused[2] and set(refused[2]) == set(taken[2])
+
+
+async def test_requests_without_a_verdict_go_with_the_next_trip():
+    class Short(SlowBroker):
+        """Says nothing of the last one of several."""
+
+        async def admit(self, sequence, requests, cancelled):
+            verdicts = await super().admit(sequence, requests[:2], cancelled)
+            return verdicts
+
+    broker = Short()
+    async with running(broker) as jitney:
+        asking = [asyncio.create_task(jitney.ask("first"))]
+        await jitney.until(lambda: broker.trips)
+        asking += [asyncio.create_task(jitney.ask(text)) for text in ("a", "b", "c")]
+        await jitney.until(lambda: len(jitney.front_end.pending) == 3)
+        for _ in range(3):
+            broker.gate.release()
+        answers = await asyncio.gather(*asking)
+
+        assert [answer.status_code for answer in answers] == [200] * 4
+        assert sizes(broker) == [1, 2, 1]
+
+
 async def test_a_full_broker_is_not_asked_twice():
     async with running(ScriptedBroker(admit_errors=[BrokerFull()])) as jitney:
         await jitney.ask("a")
