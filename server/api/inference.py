@@ -49,7 +49,7 @@ class Inference:
                 body = await read_body(headers, receive, settings.max_body_bytes, held)
                 deadline.listen()
                 work = Work(
-                    settings.max_queue_jobs, settings.max_queue_tokens, deadline.deadline, self._front_end.clock
+                    settings.max_queue_jobs, settings.max_queue_tokens, deadline.ends_at, self._front_end.clock
                 )
                 incoming = Incoming(self._front_end, scope, body)
                 if len(body) <= INLINE:
@@ -59,7 +59,7 @@ class Inference:
                     call, records = await pool.run(partial(self._prepare, incoming, work), len(body), work)
                 del body, incoming  # its texts are kept
                 held.add(work.made_bytes)
-                spent = await self._compute(call, records, deadline.deadline, lane, scope, work)
+                spent = await self._compute(call, records, deadline.ends_at, lane, scope, work)
                 reply = await self._answered(call, records, scope, work)
             await self._reply(send, reply, spent, held)
 

@@ -48,7 +48,8 @@ class RequestDeadline:
         self._listener: asyncio.Task[None] | None = None
 
     @property
-    def deadline(self) -> float:
+    def ends_at(self) -> float:
+        """Seconds, by the clock of the one who started it."""
         return self.started + self.seconds
 
     def __enter__(self) -> RequestDeadline:
@@ -81,7 +82,7 @@ class RequestDeadline:
     def start_timer(self, now: float) -> None:
         """It is late: from now on the deadline and the client's end are noticed at once."""
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(max(0.0, self.deadline - now), self._expire)
+        self._timer = loop.call_later(max(0.0, self.ends_at - now), self._expire)
         if self._may_listen:
             self._start_listening()
 
