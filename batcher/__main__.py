@@ -18,6 +18,7 @@ import uvloop
 
 from batcher.engines.batch import BatchEngine
 from batcher.engines.engine import Engine
+from batcher.engines.lost_device import ending_with_device
 from batcher.engines.probe import probe
 from batcher.metrics import BatcherMetrics
 from batcher.models.contract import About
@@ -28,7 +29,6 @@ from batcher.policy.batching import Batching, InFlightBatching
 from batcher.serving.card import artifacts_of, make_card
 from batcher.serving.heartbeat import Heartbeat, Vitals
 from batcher.serving.loop import Loop
-from batcher.serving.lost_device import ending_with_device
 from batcher.settings import BatcherSettings
 from broker.common.backoff import Backoff
 from broker.common.diagnosis import diagnose

@@ -14,11 +14,11 @@ import structlog
 from batcher.engines.bisection import Bisection
 from batcher.engines.engine import Done, StepStats
 from batcher.engines.failures import NOT_TRIED, ComputeFailure, Kind
+from batcher.engines.lost_device import refuse_lost
 from batcher.models.contract import Input, Model, Output
 from batcher.policy.budget import TokenBudget
 from batcher.policy.packing import fill, pack, padded
 from batcher.policy.pass_cost import PassCost
-from batcher.serving.lost_device import refuse_lost
 from broker.header import MAX_COST
 from broker.messages import Job
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from batcher.engines.exceptions import is_memory
+from batcher.engines.lost_device import refuse_lost
 from batcher.models.contract import InvalidInput, Output
-from batcher.serving.lost_device import refuse_lost
 from broker.body import obstacle
 from broker.common.numbers import NOT_FINITE, is_finite
 from broker.messages import Failure, FailureCode

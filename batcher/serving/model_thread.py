@@ -12,9 +12,9 @@ import structlog
 
 from batcher.engines.engine import Done, Engine, LiveLimits
 from batcher.engines.failures import GONE, ComputeFailure
+from batcher.engines.lost_device import ending_with_device
 from batcher.metrics import BatcherMetrics
 from batcher.serving.batch import Batch
-from batcher.serving.lost_device import ending_with_device
 from batcher.serving.report import Left, Report
 from broker.messages import Limits
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batcher.serving.lost_device import DEVICE_LOST
+from batcher.engines.lost_device import DEVICE_LOST
 from broker.common.numbers import NOT_FINITE
 from tests.faults.kit.supervisor import Supervisor
 from tests.integration.stack import Stack, stack

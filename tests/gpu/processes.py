@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from batcher.serving.lost_device import DEVICE_LOST
+from batcher.engines.lost_device import DEVICE_LOST
 from benchmarks.lib.summary import ANSWERED
 from benchmarks.translation.callers import TIMED_OUT, callers
 from benchmarks.translation.sentences import Sentence

@@ -12,11 +12,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from batcher.engines.lost_device import refuse_lost
 from batcher.models.contract import Model
 from batcher.models.custom.members import check_members
 from batcher.models.errors import ModelSpecError, describe
 from batcher.models.settings import ModelSettings
-from batcher.serving.lost_device import refuse_lost
 
 
 def load_custom(where: str, settings: ModelSettings) -> Model:

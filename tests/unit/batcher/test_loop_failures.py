@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from batcher.engines import lost_device
 from batcher.engines.engine import Done
 from batcher.engines.failures import LOST
-from batcher.serving import lost_device, model_thread
+from batcher.serving import model_thread
 from batcher.serving.heartbeat import Vitals
 from batcher.serving.publisher import NOT_BROUGHT
 from batcher.serving.retry import TRIES
