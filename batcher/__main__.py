@@ -79,7 +79,7 @@ async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSe
     stopping = _stop_on_signals()
     spec = parse_spec(settings.model)
     started = time.monotonic()
-    log.debug("loading", model=settings.model)  # what cannot be loaded is describe in one line
+    log.debug("loading", model=settings.model)  # what cannot be loaded is told in one line
     vitals = Vitals()
     model, engine, seen = await asyncio.to_thread(_load, spec, how, settings.limits(), vitals)
     card = make_card(settings.name or spec.name, model.about)
@@ -132,7 +132,7 @@ async def _met(
     broker: BrokerSettings,
     stopping: asyncio.Event,
 ) -> bool:
-    """Check the broker and announce; wait for a broker that is away. False when describe to stop first."""
+    """Check the broker and announce; wait for a broker that is away. False when told to stop first."""
     backoff, not_met = Backoff(FIRST_PAUSE, LONGEST_PAUSE), ThrottledLog(log.warning)
     while not stopping.is_set():
         try:

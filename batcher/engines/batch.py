@@ -1,4 +1,4 @@
-"""The engine of models that compute a batch in one go: cuts forward groups, and finds whom to blame when one fails."""
+"""The engine of models that compute a batch in one go: cuts forward groups, and finds the cause when one fails."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class BatchEngine:
 
     `cost(input)` gives a length in tokens; without it the job's own cost counts. `pads`: a pass pads its rows to
     the longest. `progress()` is called after every forward pass, and by a model that reports on its way. Exceptions are
-    bisected: only guilty jobs fail.
+    bisected: only the jobs that cause them fail.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class _Batch:
     def _compute_group(self, group: Sequence[_Row]) -> None:
         outcome = self._forward(group)
         if isinstance(outcome, ComputeFailure):
-            self._meet(outcome, group)
+            self._recover(outcome, group)
         elif not _is_list(outcome):
             self._reject(group, f"{_kind(outcome)} in place of a list of outputs")
         elif len(outcome) != len(group):
@@ -137,8 +137,8 @@ class _Batch:
                 self._answer(row, output)
 
     def _answer(self, row: _Row, output: Output) -> None:
-        if trouble := ComputeFailure.of_output(output):
-            self._fail([row], trouble)
+        if cause := ComputeFailure.of_output(output):
+            self._fail([row], cause)
         else:
             self._done.append(Done(job_id=row.job.id, output=output, seconds=row.seconds))
 
@@ -163,19 +163,19 @@ class _Batch:
         self.stats.padded_tokens += self._engine.size(group)
         self.stats.forward_seconds += seconds
 
-    def _meet(self, trouble: ComputeFailure, group: Sequence[_Row]) -> None:
-        self.stats.out_of_memory += trouble.kind is Kind.MEMORY
-        self.stats.failed += trouble.kind is not Kind.MEMORY
-        if trouble.kind is Kind.MEMORY and len(group) > 1:
-            lost = self._make_smaller(group)
+    def _recover(self, cause: ComputeFailure, group: Sequence[_Row]) -> None:
+        self.stats.out_of_memory += cause.kind is Kind.MEMORY
+        self.stats.failed += cause.kind is not Kind.MEMORY
+        if cause.kind is Kind.MEMORY and len(group) > 1:
+            lost = self._shrink(group)
         else:
             # An invalid input is an answer from a model in good health; a thousand of them say nothing about it.
-            lost = self._groups.open(group, says_broken=trouble.kind is not Kind.INVALID)
+            lost = self._groups.open(group, says_broken=cause.kind is not Kind.INVALID)
         alone = group[0] if len(group) == 1 else None
         for row in lost:
-            self._fail([row], trouble if row is alone else NOT_TRIED)
+            self._fail([row], cause if row is alone else NOT_TRIED)
 
-    def _make_smaller(self, group: Sequence[_Row]) -> list[_Row]:
+    def _shrink(self, group: Sequence[_Row]) -> list[_Row]:
         """This group and those that wait, each cut to what is now believed to fit. Suspects stay on their own."""
         self._engine.budget.did_not_fit(self._engine.size(group))
         log.warning("forward group did not fit", jobs=len(group), padded_tokens=self._engine.size(group))
@@ -187,12 +187,12 @@ class _Batch:
         self._groups.drop({row.job.id for row in group})
         self._fail(group, ComputeFailure(kind=Kind.ERROR, message=message, error=message))
 
-    def _fail(self, group: Sequence[_Row], trouble: ComputeFailure) -> None:
+    def _fail(self, group: Sequence[_Row], cause: ComputeFailure) -> None:
         for row in group:
-            failure = trouble.failure(row.job.id)
+            failure = cause.failure(row.job.id)
             self._done.append(Done(job_id=row.job.id, failure=failure, seconds=row.seconds))
             code = str(failure.code)
-            log.warning("job failed", job=row.job.id, code=code, tokens=row.length, error=trouble.error or code)
+            log.warning("job failed", job=row.job.id, code=code, tokens=row.length, error=cause.error or code)
 
     def _learn(self) -> None:
         allowed = self._engine.max_tokens

@@ -1,4 +1,4 @@
-"""What an exception says of the machine: memory that did not suffice, or a card that has failed for good. Pure.
+"""What an exception says of the machine: no memory was left, or a card that has failed for good. Pure.
 
 By words, since CUDA and the libraries on it have no classes for this, or each its own; and no torch here, which a model
 need not use.
@@ -57,7 +57,7 @@ def card_failed(error: BaseException) -> str:
 
 
 def is_memory(error: BaseException) -> bool:
-    """Whether this exception, or one behind it, says that memory did not suffice: on a card or beside it."""
+    """Whether this exception, or one behind it, says that no memory was left: on the card or beside it."""
     return any(_is_memory(one) for one in behind(error))
 
 

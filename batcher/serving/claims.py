@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from batcher.policy.bulk_share import bulk_lead
 from batcher.policy.window import Window, closing_reason, time_to_stage
 from batcher.serving.batch import Batch
 from batcher.serving.retry import Retry
 from broker.contract import NEVER, BatcherBroker
 from broker.errors import TripFailed
-from broker.messages import Claim, Lane, Limits
+from broker.messages import Claim, Limits
 
 IDLE_WAIT = 0.5  # seconds that a lost wake token may cost
 SERVER_GRAIN = 0.15  # seconds: servers look after blocked clients ten times a second (hz), and wake them so much later
 POLL = 0.005  # seconds between two looks at the queue in the last moments of a fixed window; a quarter of a short one
-EIGHTH = 1 / 8  # of every batch is for bulk that has waited
 
 
 class Claims:
@@ -146,16 +146,3 @@ class Claims:
         # wait for its job need not look for a next one while it computes.
         age = max((claim.claimed - job.admitted for job in claim.jobs), default=0.0)
         self._may_stage = not self.has_suspects and (self._may_wait or age > elapsed)
-
-
-def bulk_lead(before: float, claim: Claim, limits: Limits) -> float:
-    """By how many batches bulk is ahead of its eighth after this claim: it has to sit out until that is made up for.
-
-    In small batches one job is more than an eighth, and a long job may be the whole of any. Nobody is ahead where a
-    batch had room to spare; and at the most seven batches are owed, however long bulk had all cards for itself.
-    """
-    if claim.closed_by not in ("size", "tokens", "bytes"):
-        return 0.0
-    bulk = [job for job in claim.jobs if job.lane is Lane.BULK]
-    share = max(len(bulk) / limits.max_batch_size, sum(job.cost for job in bulk) / limits.max_batch_tokens)
-    return min(max(0.0, before + share - EIGHTH), 1.0 - EIGHTH)

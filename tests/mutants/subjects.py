@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 SUBJECTS: Mapping[str, Sequence[str]] = {
     "window": ["batcher/policy/window.py"],
     "packing": ["batcher/policy/packing.py", "batcher/policy/budget.py"],
-    "admission": ["batcher/policy/admission.py", "server/requests/admission.py"],
+    "admission": ["batcher/policy/batching.py", "server/requests/admission.py"],
     "capacity": ["server/fleet/capacity.py", "server/fleet/shares.py"],
     "wire": ["broker/wire.py", "broker/body.py", "broker/fields.py"],
     "pending requests": ["server/requests/pending.py", "server/requests/request.py"],
     "writer": ["server/requests/writer.py"],
     "deadline": ["server/http/deadline.py"],
-    "leases": ["batcher/serving/leases.py", "batcher/serving/batch.py"],
-    "claims": ["batcher/serving/claims.py"],
+    "leases": ["batcher/serving/leases.py", "batcher/serving/batch.py", "batcher/serving/publisher.py"],
+    "claims": ["batcher/serving/claims.py", "batcher/policy/bulk_share.py"],
     "bisection": ["batcher/engines/bisection.py", "batcher/engines/batch.py"],
 }
 

@@ -47,9 +47,9 @@ def failures(done: dict[str, Done]) -> dict[str, tuple[FailureCode, str]]:
     return {text: (one.failure.code, one.failure.message) for text, one in done.items() if one.failure}
 
 
-def raising(*guilty: str, error: type[Exception] = RuntimeError) -> Callable[[Group], None]:
+def raising(*bad: str, error: type[Exception] = RuntimeError) -> Callable[[Group], None]:
     def act(group: Group) -> None:
-        if any(text in guilty for text in group):
+        if any(text in bad for text in group):
             raise error("secret internals")
 
     return act

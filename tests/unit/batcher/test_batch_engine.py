@@ -95,7 +95,7 @@ def test_a_wrong_number_of_outputs_fails_the_group_and_says_so(outputs: int) -> 
     assert set(failures(done).values()) == {(FailureCode.MODEL_ERROR, message)}
 
 
-def test_a_wrong_number_of_outputs_is_not_searched_for_the_guilty() -> None:
+def test_a_wrong_number_of_outputs_is_not_searched_for_a_cause() -> None:
     model = Scripted(lambda group: ["?"])
 
     run(BatchEngine(model), jobs("a", "b", "c"))

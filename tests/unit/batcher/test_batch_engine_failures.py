@@ -15,7 +15,7 @@ from tests.unit.batcher.scripted_model import Group, Scripted, failures, jobs, n
 
 
 @pytest.mark.parametrize("place", [0, 5, 31, 32, 63])
-def test_only_the_guilty_job_fails(place: int) -> None:
+def test_only_the_job_that_raises_fails(place: int) -> None:
     texts = numbered(64)
 
     done = run(BatchEngine(Scripted(raising(texts[place]))), jobs(*texts))
@@ -23,16 +23,16 @@ def test_only_the_guilty_job_fails(place: int) -> None:
     assert failures(done) == {texts[place]: (FailureCode.MODEL_ERROR, FAILED)}
 
 
-def test_several_guilty_jobs_fail_and_nobody_else() -> None:
+def test_several_jobs_that_raise_fail_and_nobody_else() -> None:
     texts = numbered(32)
-    guilty = {texts[0], texts[1], texts[13], texts[31]}
+    bad = {texts[0], texts[1], texts[13], texts[31]}
 
-    done = run(BatchEngine(Scripted(raising(*guilty))), jobs(*texts))
+    done = run(BatchEngine(Scripted(raising(*bad))), jobs(*texts))
 
-    assert failures(done).keys() == guilty
+    assert failures(done).keys() == bad
 
 
-def test_one_guilty_job_costs_two_forwards_a_halving() -> None:
+def test_one_job_that_raises_costs_two_forwards_a_halving() -> None:
     model = Scripted(raising("bad"))
 
     run(BatchEngine(model), jobs(*numbered(64, "bad")))

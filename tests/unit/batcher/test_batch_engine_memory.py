@@ -77,12 +77,12 @@ def test_an_input_that_is_too_big_alone_says_nothing_about_groups() -> None:
     assert engine.last.budget == engine.max_tokens
 
 
-def test_a_guilty_job_is_found_on_a_card_without_memory() -> None:
-    memory, guilt = full_above(4), raising("bad")
+def test_a_job_that_raises_is_found_on_a_card_without_memory() -> None:
+    memory, bad = full_above(4), raising("bad")
 
     def act(group: Group) -> None:
         memory(group)
-        guilt(group)
+        bad(group)
 
     done = run(BatchEngine(Scripted(act)), jobs(*numbered(32, "bad")))
 

@@ -25,8 +25,8 @@ def ids(group: Sequence[Item]) -> list[str]:
     return [item.job.id for item in group]
 
 
-def searched(jobs: int, guilty: Collection[str]) -> tuple[list[str], int]:
-    """(who was lost, groups that ran): each group that holds a guilty one raises, each other is answered."""
+def searched(jobs: int, causes: Collection[str]) -> tuple[list[str], int]:
+    """(who was lost, groups that ran): each group that holds a cause raises, each other is answered."""
     search = Bisection[Item]()
     lost = search.open(items(jobs))
     for ran in range(1000):
@@ -34,7 +34,7 @@ def searched(jobs: int, guilty: Collection[str]) -> tuple[list[str], int]:
             return sorted(ids(lost)), ran
         group = search.next_group()
         assert group, "a search that goes on has a group to run"
-        if any(item.job.id in guilty for item in group):
+        if any(item.job.id in causes for item in group):
             lost += search.open(group)
         else:
             search.ended(ids(group))
@@ -43,21 +43,21 @@ def searched(jobs: int, guilty: Collection[str]) -> tuple[list[str], int]:
 
 @pytest.mark.parametrize("jobs", [1, 2, 3, 8, 37, 64])
 @pytest.mark.parametrize("place", [0, -1])
-def test_one_guilty_is_found(jobs: int, place: int) -> None:
-    guilty = str(range(jobs)[place])
+def test_one_cause_is_found(jobs: int, place: int) -> None:
+    cause = str(range(jobs)[place])
 
-    lost, ran = searched(jobs, {guilty})
+    lost, ran = searched(jobs, {cause})
 
-    assert lost == [guilty]
+    assert lost == [cause]
     assert ran <= 2 * ceil(log2(jobs))
 
 
-@pytest.mark.parametrize("guilty", [{"0", "1"}, {"5", "6", "30"}, {"63", "0"}], ids=lambda some: "-".join(sorted(some)))
-def test_several_guilty_are_found(guilty: set[str]) -> None:
-    assert searched(64, guilty)[0] == sorted(guilty)
+@pytest.mark.parametrize("causes", [{"0", "1"}, {"5", "6", "30"}, {"63", "0"}], ids=lambda some: "-".join(sorted(some)))
+def test_several_causes_are_found(causes: set[str]) -> None:
+    assert searched(64, causes)[0] == sorted(causes)
 
 
-def test_nobody_guilty_means_that_nobody_is_lost() -> None:
+def test_without_a_cause_nobody_is_lost() -> None:
     assert searched(16, ()) == ([], 2)
 
 

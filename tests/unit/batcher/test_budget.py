@@ -44,7 +44,7 @@ def test_it_grows_one_step_after_enough_calm_batches_and_not_before() -> None:
     assert (before, after) == (500, 500 + STEP)
 
 
-def test_trouble_starts_the_calm_anew() -> None:
+def test_a_failure_starts_the_calm_anew() -> None:
     budget = TokenBudget()
     budget.did_not_fit(1000)
     calm(budget, CALM_BATCHES - 1)

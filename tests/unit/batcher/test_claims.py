@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from batcher.serving.claims import Claims, bulk_lead
+from batcher.serving.claims import Claims
 from batcher.serving.retry import Retry
 from broker.contract import NEVER
 from broker.errors import BrokerUnavailable
@@ -255,40 +255,6 @@ async def test_bulk_is_passed_over_for_a_quarter_of_a_full_batch(clock: FakeCloc
     await claims(broker, Limits(max_batch_size=32), predict=lambda jobs: 0.1 * jobs).when_woken()
 
     assert broker.claims[0]["bulk_after"] == pytest.approx(0.8)
-
-
-def claim_of(*jobs: Job, closed_by: str = "size") -> Claim:
-    return Claim(batch="b", jobs=jobs, left=9, closed_by=closed_by)
-
-
-def bulk(cost: int = 1) -> Job:
-    return Job(id="1", front_end="f", input="x", lane=Lane.BULK, cost=cost)
-
-
-@pytest.mark.parametrize(
-    ("size", "cost", "one_in"),
-    [
-        pytest.param(64, 1, 1, id="an eighth at most: every batch"),
-        pytest.param(4, 1, 2, id="a quarter of a batch: every other one"),
-        pytest.param(1, 1, 8, id="all of it: one in eight"),
-        pytest.param(64, 50, 4, id="by its tokens half of it: one in four"),
-        pytest.param(64, 900, 8, id="more than a batch's tokens: one in eight"),
-    ],
-)
-def test_bulk_that_had_more_than_an_eighth_of_a_batch_sits_out_until_that_is_made_up_for(
-    size: int, cost: int, one_in: int
-) -> None:
-    limits, lead, rode = Limits(max_batch_size=size, max_batch_tokens=100), 0.0, 0
-
-    for _ in range(64):
-        rode += lead <= 0.0
-        lead = bulk_lead(lead, claim_of(*([bulk(cost)] if lead <= 0.0 else [])), limits)
-
-    assert rode == 64 // one_in
-
-
-def test_where_a_batch_had_room_to_spare_nobody_is_ahead() -> None:
-    assert bulk_lead(0.5, claim_of(bulk(), closed_by="empty"), Limits(max_batch_size=2)) == 0.0
 
 
 async def test_bulk_that_is_ahead_is_passed_over_until_interactive_jobs_had_their_part(clock: FakeClock) -> None:

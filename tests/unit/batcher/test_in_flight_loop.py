@@ -114,7 +114,9 @@ async def test_what_ends_together_is_told_in_one_trip_whatever_batches_it_is_of(
         assert [[one.done for one in ended] for ended in here.wire.finishes] == [[True, True]]
 
 
-async def test_an_ended_job_waits_for_company_until_nothing_flies_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_ended_job_waits_for_company_until_nothing_is_in_flight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("batcher.policy.batching.InFlightBatching.pause_before_finish", lambda *_: 60.0)
     async with world() as here:
         await here.in_flight("1 a", "2 b")

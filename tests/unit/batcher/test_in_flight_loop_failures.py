@@ -47,7 +47,7 @@ async def test_an_expired_job_leaves_at_the_next_step_and_its_lease_is_done() ->
         assert here.store.queues[MODEL].leases == {}
 
 
-async def test_suspects_wait_until_nothing_is_in_flight_and_fly_alone() -> None:
+async def test_suspects_wait_until_nothing_is_in_flight_and_run_alone() -> None:
     async with world() as here:
         await here.in_flight("3 innocent")
         here.crash("2 suspect")
@@ -75,7 +75,7 @@ async def test_suspects_take_turns_with_new_work() -> None:
         assert [texts for (texts,) in here.gate.steps] == ["1 new", "1 first", "1 newer", "1 second"]
 
 
-async def test_a_stopped_loop_lands_what_is_in_flight_and_leaves_the_rest_in_the_queue() -> None:
+async def test_a_stopped_loop_finishes_what_is_in_flight_and_leaves_the_rest_in_the_queue() -> None:
     async with world(Limits(max_batch_size=1)) as here:
         await here.in_flight("3 a")
         await here.send("1 b")
@@ -144,7 +144,7 @@ async def test_a_broker_that_refuses_results_costs_their_leases_and_the_loop_liv
         assert [list(lease.jobs) for lease in here.store.queues[MODEL].leases.values()] == [[refused]]
 
 
-async def test_what_lands_after_a_refusal_does_not_end_the_lease_of_those_that_nobody_was_told_of(
+async def test_what_ends_after_a_refusal_does_not_end_the_lease_of_those_that_nobody_was_told_of(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("batcher.serving.retry.PAUSE", 0.0)
@@ -161,7 +161,7 @@ async def test_what_lands_after_a_refusal_does_not_end_the_lease_of_those_that_n
         assert [list(lease.jobs) for lease in here.store.queues[MODEL].leases.values()] == [[untold]]
 
 
-async def test_trouble_after_a_lease_is_closed_does_not_close_it_again_and_the_loop_lives_on(
+async def test_an_error_after_a_lease_is_closed_does_not_close_it_again_and_the_loop_lives_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("batcher.serving.retry.PAUSE", 0.0)
@@ -201,7 +201,7 @@ async def test_a_broker_that_is_away_does_not_make_a_step_that_hangs_look_alive(
         assert here.vitals.progressed_at == progressed_at
 
 
-async def test_a_broker_that_is_away_when_all_have_landed_does_not_make_the_engine_look_hung() -> None:
+async def test_a_broker_that_is_away_when_all_have_ended_does_not_make_the_engine_look_hung() -> None:
     async with world() as here:
         here.wire.lost = 3
         here.gate.open()

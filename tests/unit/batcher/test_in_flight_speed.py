@@ -46,13 +46,13 @@ def test_one_cold_step_among_many_counts_as_one() -> None:
 
 # A line through the jobs themselves took the long stays in an engine that empties for the cost of little company.
 def test_an_engine_that_empties_is_not_taken_for_a_slow_one() -> None:
-    speed, _ = flown(jobs=256)
+    speed, _ = served(jobs=256)
 
     assert speed.predict(ROOM) == pytest.approx(mean_steps() * step(ROOM), rel=0.1)
 
 
 def test_a_front_end_counts_ten_engines_full_of_jobs_for_as_long_as_they_take() -> None:
-    speed, seconds = flown(jobs=10 * ROOM)
+    speed, seconds = served(jobs=10 * ROOM)
 
     pace = Capacity.of([Presence(batcher="b", model="m@1", speed=speed.speed, room=ROOM)])
 
@@ -60,11 +60,11 @@ def test_a_front_end_counts_ten_engines_full_of_jobs_for_as_long_as_they_take() 
 
 
 def test_jobs_that_are_let_in_are_answered_in_time_however_many_are_in_flight() -> None:
-    speed, _ = flown(jobs=10 * ROOM)
+    speed, _ = served(jobs=10 * ROOM)
     pace = Capacity.of([Presence(batcher="b", model="m@1", speed=speed.speed, room=ROOM)])
 
     for ahead in (0, 1, 32, 64, 65, 128, 300):
-        _, seconds = flown(jobs=ahead + 1)
+        _, seconds = served(jobs=ahead + 1)
 
         assert seconds <= pace.expected(ahead + 1) <= 3.0 * seconds + 1.0, ahead
 
@@ -77,7 +77,7 @@ def mean_steps() -> float:
     return (5 + 60) / 2
 
 
-def flown(jobs: int) -> tuple[InFlightSpeed, float]:
+def served(jobs: int) -> tuple[InFlightSpeed, float]:
     """So many jobs of 5 to 60 steps, all waiting at the start: what is known afterwards, and the seconds they took."""
     dice, speed, clock = random.Random(1), InFlightSpeed(), 0.0
     waiting = deque([dice.randint(5, 60) for _ in range(jobs)])
