@@ -24,7 +24,8 @@ SCORES = {"fp32": 1e-4, "bf16": 0.2, "fp16": 0.03}
 
 def run(setup: Setup) -> Iterator[Check]:
     """Embedding and classification of each family, in every dtype."""
-    texts = _texts(setup.pick(64, 8))
+    rng = random.Random(0)
+    texts = tiny.texts([*LENGTHS, *(rng.randrange(1, 45) for _ in range(setup.pick(58, 2)))])
     for family in FAMILIES[:2] if setup.is_tiny else FAMILIES:
         directory = tiny.family(setup.directory / family, family)
         yield from _compared(setup, f"embedding {family}", "embedding", directory, texts)
@@ -44,12 +45,6 @@ def _compared(setup: Setup, name: str, kind: str, directory: Any, texts: Sequenc
             apart = (found - expected).abs().max().item()
             is_ok, figures = apart <= SCORES[dtype], {"largest difference": round(apart, 6)}
         yield Check(name=f"{name} {dtype}", is_ok=is_ok, figures=figures)
-
-
-def _texts(count: int) -> list[array[int]]:
-    rng = random.Random(0)
-    lengths = [*LENGTHS, *(rng.randrange(1, 45) for _ in range(count - len(LENGTHS)))]
-    return [array("i", rng.choices(range(4, 64), k=length)) for length in lengths]
 
 
 def _numbers(model: Any, texts: Sequence[array[int]]) -> torch.Tensor:

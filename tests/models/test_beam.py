@@ -179,7 +179,7 @@ def test_a_ban_is_one_row_s_own(toy: Toy) -> None:
     search.join(1, language=33, limit=20, no_repeat=1)
     logits = toy.table[:4].clone()
 
-    search.step(torch.tensor([0, 1]), logits)
+    search.step([0, 1], logits)
 
     banned = logits.isinf().nonzero().tolist()
     assert banned == [[beam, token] for beam in (2, 3) for token in (START, 33)]

@@ -27,11 +27,6 @@ ALONE = (1, 2, 3, 3, 17, 44)  # tokens of the texts that are compared
 load = partial(tiny.load_encoder, device="cpu")
 
 
-def texts(lengths: Sequence[int], seed: int = 0) -> list[array[int]]:
-    rng = random.Random(seed)
-    return [array("i", rng.choices(range(4, 64), k=length)) for length in lengths]
-
-
 def shuffled(rows: Sequence[array[int]], seed: int) -> list[array[int]]:
     return random.Random(seed).sample(rows, k=len(rows))
 
@@ -54,7 +49,7 @@ def cosines(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_vectors_are_those_of_transformers(tmp_path: Path, family: str) -> None:
-    directory, rows = tiny.family(tmp_path, family), shuffled(texts(ALONE), seed=1)
+    directory, rows = tiny.family(tmp_path, family), shuffled(tiny.texts(ALONE), seed=1)
 
     got = embedded(load("embedding", directory), rows)
 
@@ -66,7 +61,7 @@ def test_vectors_are_those_of_transformers(tmp_path: Path, family: str) -> None:
 @torch.inference_mode()
 def test_scores_are_those_of_transformers(tmp_path: Path, family: str) -> None:
     directory = tiny.family(tmp_path, family, AutoModelForSequenceClassification)
-    rows = shuffled(texts(ALONE), seed=2)
+    rows = shuffled(tiny.texts(ALONE), seed=2)
     network = AutoModelForSequenceClassification.from_pretrained(directory).eval()
 
     got = torch.tensor(load("classification", directory).forward(rows))
@@ -77,7 +72,7 @@ def test_scores_are_those_of_transformers(tmp_path: Path, family: str) -> None:
 
 @pytest.mark.parametrize("activation", ["gelu_new", "relu", "gelu"])
 def test_the_activation_is_the_checkpoints_own(tmp_path: Path, activation: str) -> None:
-    directory, rows = tiny.family(tmp_path, "bert", hidden_act=activation), texts(ALONE)
+    directory, rows = tiny.family(tmp_path, "bert", hidden_act=activation), tiny.texts(ALONE)
 
     assert torch.allclose(embedded(load("embedding", directory), rows), means(directory, rows), atol=1e-5)
 
@@ -93,7 +88,7 @@ def test_padding_inside_a_text_is_not_counted_where_the_family_does_not(tmp_path
 def test_a_vector_does_not_depend_on_the_texts_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bert, "CHUNK", 50)  # tokens: several chunks, with texts that fit and one that does not
     directory = tiny.family(tmp_path, "bert", max_position_embeddings=64)
-    model, rows = load("embedding", directory), texts([*range(1, 40), 60])
+    model, rows = load("embedding", directory), tiny.texts([*range(1, 40), 60])
 
     alone = torch.cat([embedded(model, [row]) for row in rows])
 
@@ -103,7 +98,7 @@ def test_a_vector_does_not_depend_on_the_texts_beside_it(tmp_path: Path, monkeyp
 
 
 def test_in_int8_as_well(tmp_path: Path) -> None:
-    model, rows = load("embedding", tiny.family(tmp_path, "bert"), dtype="int8"), texts(range(1, 40))
+    model, rows = load("embedding", tiny.family(tmp_path, "bert"), dtype="int8"), tiny.texts(range(1, 40))
 
     alone = torch.cat([embedded(model, [row]) for row in rows])
 
@@ -114,7 +109,7 @@ def test_in_int8_as_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("dtype", "least"), [("bf16", 0.999), ("fp16", 0.9999), ("int8", 0.98)])
 @pytest.mark.parametrize("family", ["bert", "distilbert"])
 def test_smaller_numbers_give_nearly_the_same(tmp_path: Path, family: str, dtype: str, least: float) -> None:
-    directory, rows = tiny.family(tmp_path, family), texts(ALONE)
+    directory, rows = tiny.family(tmp_path, family), tiny.texts(ALONE)
 
     got = embedded(load("embedding", directory, dtype=dtype), rows)
 
@@ -134,7 +129,7 @@ def test_smaller_numbers_give_nearly_the_same(tmp_path: Path, family: str, dtype
 def test_another_architecture_is_computed_by_its_own_network(
     tmp_path: Path, family: str, config: dict[str, Any], dtype: str
 ) -> None:
-    directory, rows = tiny.family(tmp_path, family, **config), texts(ALONE)
+    directory, rows = tiny.family(tmp_path, family, **config), tiny.texts(ALONE)
 
     got = embedded(load("embedding", directory, dtype=dtype), rows)
 

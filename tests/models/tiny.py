@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
+from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +125,12 @@ def family(directory: Path, name: str, made_of: Any = AutoModel, seed: int = 0, 
 def load_encoder(kind: str, directory: Path, **settings: Any) -> LoadedModel:
     """An embedding or classification model; vectors are of length 1."""
     return load_model(parse_spec(f"{kind}:{directory},name=tiny"), ModelSettings(**{"normalize": "on", **settings}))
+
+
+def texts(lengths: Sequence[int], seed: int = 0) -> list[array[int]]:
+    """Ids of words, so many in each text."""
+    rng = random.Random(seed)
+    return [array("i", rng.choices(range(4, 64), k=length)) for length in lengths]
 
 
 def _shape(**more: Any) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class Slots:
         """One token for these slots; the answers of those that ended, by name."""
         slots = [self.slots[member] for member in members]
         logits = torch.cat([self.after(slot.asked, slot.beams) for slot in slots])
-        step = self.search.step(torch.tensor(members), logits)
+        step = self.search.step(members, logits)
         tokens, parents = step.tokens.view(-1, self.width).tolist(), step.parents.view(-1, self.width).tolist()
         for slot, said, came_from in zip(slots, tokens, parents, strict=True):
             slot.beams = [[*slot.beams[parent], token] for parent, token in zip(came_from, said, strict=True)]

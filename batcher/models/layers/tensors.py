@@ -37,7 +37,7 @@ def pad(rows: Sequence[array[int]], pad_id: int, device: torch.device) -> tuple[
     for number, row in enumerate(rows):
         ids[number, : len(row)] = torch.frombuffer(row, dtype=torch.int32)
         mask[number, : len(row)] = 1
-    return ids.to(device), mask.to(device)
+    return ids.to(device, non_blocking=True), mask.to(device, non_blocking=True)
 
 
 def vectors(rows: torch.Tensor) -> list[array[float]]:

@@ -48,21 +48,23 @@ class DecodeGroup:
         return finished
 
     def _search_step(self, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, list[int]]:
-        """The next token of each row, the row that each continues, and the slots that ended."""
+        """The next token of each row, the row (on the CPU) that each continues, and the slots that ended. What is sent
+        to a card is sent without waiting for it; the search waits once for its logits."""
         beams, device = self.cache.beams, hidden.device
         # After the start comes the language, whatever the network thinks.
-        languages = torch.tensor([sequence.input.target for sequence in self.sequences], device=device)
-        tokens = languages.repeat_interleave(beams)
+        languages = torch.tensor([sequence.input.target for sequence in self.sequences]).repeat_interleave(beams)
+        tokens = languages.to(device, non_blocking=True)
         searched = [slot for slot, sequence in enumerate(self.sequences) if sequence.steps > 0]
         if not searched:
             return tokens, None, []
-        slots = torch.tensor(searched, device=device)
-        rows = (slots.unsqueeze(1) * beams + torch.arange(beams, device=device)).flatten()
-        step = self._search.step(slots, self._network.logits(hidden if len(rows) == len(hidden) else hidden[rows]))
-        tokens[rows] = step.tokens
+        slots = torch.tensor(searched)
+        rows = (slots.unsqueeze(1) * beams + torch.arange(beams)).flatten()
+        own = rows.to(device, non_blocking=True)
+        step = self._search.step(searched, self._network.logits(hidden if len(rows) == len(hidden) else hidden[own]))
+        tokens[own] = step.tokens.to(device, non_blocking=True)
         parents = None
         if step.parents is not None:
-            parents = torch.arange(self.cache.rows, device=device)
+            parents = torch.arange(self.cache.rows)
             parents[rows] = slots.repeat_interleave(beams) * beams + step.parents
         return tokens, parents, [searched[place] for place in step.ended]
 

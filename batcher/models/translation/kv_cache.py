@@ -122,9 +122,11 @@ class KVCache:
         )
 
     def end_step(self, tokens: torch.Tensor, parents: torch.Tensor | None) -> None:
-        """Each row goes on with its token [rows], from the past of the row `parents` [rows] says; None: its own."""
+        """Each row goes on with its token [rows], from the past of the row that `parents` [rows], on the CPU, says;
+        None: its own."""
         self._lengths[: self.jobs] = [length + 1 for length in self._lengths[: self.jobs]]
-        if parents is not None and not torch.equal(parents, torch.arange(self.rows, device=parents.device)):
+        if parents is not None and not torch.equal(parents, torch.arange(self.rows)):
+            parents = parents.to(self._device, non_blocking=True)
             longest = max(self._lengths[: self.jobs])
             self.past[:, :, : self.rows, :, :longest] = self.past[:, :, parents, :, :longest]
         self.tokens[: self.rows] = tokens

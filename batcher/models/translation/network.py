@@ -79,7 +79,7 @@ class Network:
         """For each text [tokens, decoder layers, key and value, width]: what the decoder will attend to."""
         order = sorted(range(len(sources)), key=lambda number: len(sources[number]))
         texts = PackedSequences([sources[number] for number in order])
-        ids = texts.ids.to(self.device)
+        ids = texts.ids.to(self.device, non_blocking=True)
         x = self._embedding[ids] * self._scale + self._positions[self._source_positions(ids, texts)]
         for layer in self._encoder:
             x = layer(x, texts)
@@ -121,7 +121,7 @@ class _EncoderLayer:
     def __call__(self, x: torch.Tensor, texts: PackedSequences) -> torch.Tensor:
         x = x + self._out(texts.attend(self._qkv(self._before_attention(x)), self._heads))
         x = x + self._narrow(self._widen(self._before_ffn(x)))
-        return _finite(x) if x.dtype == torch.float16 else x
+        return _clamped(x) if x.dtype == torch.float16 else x
 
 
 class _DecoderLayer:
@@ -153,10 +153,11 @@ def _by_state(
     return torch.cat([attend(state, layer, part) for state, part in zip(states, parts, strict=True)])
 
 
-def _finite(x: torch.Tensor) -> torch.Tensor:
-    """As the family was trained: an overflow of fp16 in the encoder is held at its edge."""
+def _clamped(x: torch.Tensor) -> torch.Tensor:
+    """As the family was trained: an overflow of fp16 in the encoder is held at its edge. Whether there is one is not
+    asked first: a card would be waited for, and a text beside it would be clamped with it or not."""
     edge = torch.finfo(x.dtype).max - 1000
-    return x.clamp(min=-edge, max=edge) if bool(torch.isinf(x).any()) else x
+    return x.clamp(min=-edge, max=edge)
 
 
 def _sinusoids(rows: int, width: int) -> torch.Tensor:

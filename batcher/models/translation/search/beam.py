@@ -7,6 +7,7 @@ continuations: however many of the first W end, W are left to run on.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 
@@ -63,9 +64,11 @@ class BeamSearch:
         if no_repeat:
             self._no_repeat[slot] = (language, no_repeat)
 
-    def step(self, slots: torch.Tensor, logits: torch.Tensor) -> SearchStep:
-        """One step of `slots` int64 [k], distinct, by `logits` [k·W, vocabulary], into which bans are written."""
-        slots = slots.cpu()
+    def step(self, slots: Sequence[int], logits: torch.Tensor) -> SearchStep:
+        """One step of k distinct slots by `logits` [k·W, vocabulary], into which bans are written."""
+        return self._step(torch.tensor(slots), logits)
+
+    def _step(self, slots: torch.Tensor, logits: torch.Tensor) -> SearchStep:
         scores, parents, tokens = self._candidates(slots, logits)
         self._pieces[slots] += 1
         pieces, room = self._pieces[slots], self._room[slots]
@@ -77,11 +80,8 @@ class BeamSearch:
         self._history.append(slots, pieces, parents, tokens)
         best_possible = running[:, 0] / self._divisors[room if self._looks_at_limit else pieces]
         ended = over.all(dim=1) | self._is_settled(slots, best_possible) | ~self._is_finite[slots]
-        return SearchStep(
-            tokens=tokens.flatten().to(logits.device),
-            parents=parents.flatten().to(logits.device),
-            ended=ended.nonzero().flatten().tolist(),
-        )
+        ended_at = ended.nonzero().flatten().tolist()
+        return SearchStep(tokens=tokens.flatten(), parents=parents.flatten(), ended=ended_at)
 
     def answer(self, slot: int) -> list[int]:
         """The pieces of a slot that ended: its best hypothesis, without start, language, end and padding."""
@@ -118,22 +118,28 @@ class BeamSearch:
         sums = logsumexp(logits)  # before the bans, which take nothing from the others' probability to give to the rest
         self._ban(slots, logits)
         values, tokens = topk(logits, count)
+        # Together, for a card is waited for with every copy.
+        sums = sums.unsqueeze(1)
+        found = torch.cat([values - sums, sums], dim=1).cpu().view(len(slots), self._beams, count + 1)
         # The sum is a number only where every logit is one.
-        self._is_finite[slots] &= sums.isfinite().cpu().view(len(slots), self._beams).all(dim=1)
-        chances = (values - sums.unsqueeze(1)).cpu().view(len(slots), self._beams, count)
-        totals = chances + self._scores[slots].unsqueeze(-1)
+        self._is_finite[slots] &= found[:, :, count].isfinite().all(dim=1)
+        totals = found[:, :, :count] + self._scores[slots].unsqueeze(-1)
         scores, places = totals.flatten(1).topk(count)
         return scores, places // count, tokens.cpu().view(len(slots), -1).gather(1, places)
 
     def _ban(self, slots: torch.Tensor, logits: torch.Tensor) -> None:
         if not self._no_repeat:
             return
+        rows, tokens = list[int](), list[int]()
         for member, slot in enumerate(slots.tolist()):
             language, size = self._no_repeat.get(slot, (0, 0))
             for beam in range(self._beams if size else 0):
                 past = self._history.pieces(slot, int(self._pieces[slot]), beam)
                 banned = banned_tokens([self._start, language, *past], size)
-                logits[member * self._beams + beam, banned] = -math.inf
+                rows += [member * self._beams + beam] * len(banned)
+                tokens += banned
+        row, token = torch.tensor([rows, tokens], dtype=torch.int64).to(logits.device, non_blocking=True)
+        logits[row, token] = -math.inf
 
     def _worth(self, scores: torch.Tensor, over: torch.Tensor, pieces: torch.Tensor) -> torch.Tensor:
         """What the first W continuations are worth as answers; DEAD where they are none, NaN among them. [k, W]"""

@@ -13,8 +13,8 @@ import torch
 class SearchStep:
     """How k slots of W beams go on, each beam beside the others of its slot."""
 
-    tokens: torch.Tensor  # int64 [k · W]
-    parents: torch.Tensor | None  # int64 [k · W]: the beam of the same slot that each continues; None: itself
+    tokens: torch.Tensor  # int64 [k · W], on the CPU or where the logits are
+    parents: torch.Tensor | None  # int64 [k · W], on the CPU: the beam of its slot that each continues; None: itself
     ended: Sequence[int]  # members of 0 … k - 1 whose search is over
 
 
@@ -26,8 +26,8 @@ class Search(Protocol):
         n-grams that must not come twice, 0 for none."""
         ...
 
-    def step(self, slots: torch.Tensor, logits: torch.Tensor) -> SearchStep:
-        """One token for each beam of `slots`, int64 [k], distinct, from `logits`, float [k · W, vocabulary], which may
+    def step(self, slots: Sequence[int], logits: torch.Tensor) -> SearchStep:
+        """One token for each beam of these k slots, distinct, from `logits`, float [k · W, vocabulary], which may
         be changed in place."""
         ...
 

@@ -39,11 +39,11 @@ class GreedySearch:
             raise ValueError("a greedy search repeats what it likes; beams can be told not to")
         self._slots[slot] = _Slot(limit=limit)
 
-    def step(self, slots: torch.Tensor, logits: torch.Tensor) -> SearchStep:
+    def step(self, slots: Sequence[int], logits: torch.Tensor) -> SearchStep:
         tokens = argmax(logits)
         best = logits.gather(1, tokens.unsqueeze(1)).squeeze(1)  # NaN where any is
         tokens = torch.where(best.isfinite(), tokens, NOT_FINITE)
-        pairs = zip(slots.tolist(), tokens.tolist(), strict=True)
+        pairs = zip(slots, tokens.tolist(), strict=True)
         ended = [place for place, (slot, token) in enumerate(pairs) if self._ends(self._slots[slot], token)]
         return SearchStep(tokens=tokens.clamp_(min=0), parents=None, ended=ended)
 

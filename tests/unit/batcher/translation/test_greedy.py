@@ -17,7 +17,7 @@ END, PADDING, VOCABULARY = 2, 1, 10
 
 def says(search: GreedySearch, slots: Sequence[int], tokens: Sequence[int]) -> list[int]:
     """One step in which these slots say these; the members that ended."""
-    step = search.step(torch.tensor(slots), torch.nn.functional.one_hot(torch.tensor(tokens), VOCABULARY).float())
+    step = search.step(slots, torch.nn.functional.one_hot(torch.tensor(tokens), VOCABULARY).float())
     assert step.tokens.tolist() == list(tokens) and step.parents is None
     return list(step.ended)
 
