@@ -12,7 +12,7 @@ from batcher.models.contract import About
 WORDS = [f"word{number}" for number in range(50)]
 
 
-def _tokenizer(words: Sequence[str]) -> bytes:
+def tokenizer(words: Sequence[str]) -> bytes:
     vocabulary = {"<unk>": 0} | {word: at + 1 for at, word in enumerate(words)}
     return json.dumps(
         {
@@ -39,7 +39,7 @@ class Old:
             task="classification",
             codec="text",
             labels=("wrong", "right"),
-            files={"tokenizer.json": _tokenizer(self.words)},
+            files={"tokenizer.json": tokenizer(self.words)},
         )
 
     def forward(self, inputs: Sequence[Sequence[int]]) -> list[list[float]]:
