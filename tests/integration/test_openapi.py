@@ -1,4 +1,7 @@
-"""Schemathesis against a live stack: what /openapi.json says is what is answered, to good and to bad requests."""
+"""Schemathesis against a live stack: what /openapi.json says is what is answered, to good and to bad requests.
+
+`JITNEY_TEST_EXAMPLES=200` tries more of them, and `JITNEY_TEST_SEED=9` others.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,17 @@ import pytest
 
 from tests.integration.processes import ROOT
 from tests.integration.stack import Stack, stack
-from tests.models import tiny
 
 RULES = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = 20  # for each address, besides those that cover each bound
-SEED = 8
+EXAMPLES = os.environ.get("JITNEY_TEST_EXAMPLES", "10")  # for each address, besides those that cover each bound
+SEED = os.environ.get("JITNEY_TEST_SEED", "8")
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    encoder = tiny.encoder(tmp_path_factory.mktemp("models") / "encoder")
-    models = ["translation:demo/translation", "classification:demo/classification", f"embedding:{encoder}"]
-    with stack(models=[*models, "synthetic:1ms+0.1ms"]) as made:
+def house() -> Iterator[Stack]:
+    embedder = "tests.integration.toy_embedders:Zebra"
+    models = ["translation:demo/translation", "classification:demo/classification", embedder, "synthetic:1ms+0.1ms"]
+    with stack(models=models) as made:
         yield made
 
 
