@@ -52,10 +52,10 @@ mutants: $(DEV) ## Put 200 small faults into the code, one at a time, and see wh
 gpu: $(DEV) ## What only a CUDA card can show, in eight minutes (ARGS="--device cpu --tiny" tries the script without one)
 	@TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 $(BIN)/python -m tests.gpu $(ARGS)
 
-check: $(DEV) ## Check style (ruff), types (mypy, strict) and who imports whom (import-linter)
+check: $(DEV) ## Check style (ruff), who imports whom (import-linter) and types (mypy, strict)
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/mypy --num-workers 2
 
 format: $(DEV) ## Let ruff mend what it can
 	@$(BIN)/ruff check --fix .
