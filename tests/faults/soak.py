@@ -17,11 +17,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from broker.embedded import Server
-from tests.faults.breakage import FAULTS, SPEC, House
 from tests.faults.kit import oracle
 from tests.faults.kit.broker_process import DURABLE, broker_process
 from tests.faults.kit.proxy import proxy_to
 from tests.faults.kit.traffic import LOST, Balancer, Call, ask, traffic
+from tests.faults.soak_faults import FAULTS, SPEC, Target
 from tests.integration.processes import Process
 from tests.integration.stack import Stack, stack
 from tests.waiting import until
@@ -40,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}, {arguments.minutes:g} minutes, {arguments.rate:g} requests/s")
     try:
-        with _house(random.Random(seed)) as house:
-            _soak(house, 60.0 * arguments.minutes, arguments.rate)
+        with _target(random.Random(seed)) as target:
+            _soak(target, 60.0 * arguments.minutes, arguments.rate)
     except AssertionError as error:
         print(f"the guarantee did not hold: {error}", file=sys.stderr)
         return 1
@@ -57,40 +57,40 @@ def _parser() -> argparse.ArgumentParser:
 
 
 @contextlib.contextmanager
-def _house(dice: random.Random) -> Iterator[House]:
+def _target(dice: random.Random) -> Iterator[Target]:
     with broker_process(*DURABLE) as broker, proxy_to(broker.url) as proxy:
         behind = Server(url=proxy.url, kind=broker.kind)
         with stack(models=[SPEC], front_ends=FRONT_ENDS, broker=behind) as made:
             for _ in range(BATCHERS - 1):
                 made.start_batcher(SPEC)
             made.wait_live(BATCHERS)
-            yield House(broker, proxy, made, dice)
+            yield Target(broker, proxy, made, dice)
 
 
-def _soak(house: House, seconds: float, rate: float) -> None:
-    ask(house.stack.urls, 200)  # whatever is made on first use is there now
-    before = _figures(house)
+def _soak(target: Target, seconds: float, rate: float) -> None:
+    ask(target.stack.urls, 200)  # whatever is made on first use is there now
+    before = _figures(target)
     killed: list[float] = []
-    balancer = Balancer(lambda: house.stack.urls)
-    with _kept_alive(house.stack), balancer.looking(), traffic(balancer.ready, rate=rate) as calls:
-        _break_for(house, seconds, killed)
-    fates = oracle.judge(_without_unlucky(calls, killed), errors={429, 503, 504})
-    _whole(house.stack)
-    oracle.settled(house.stack, within=30.0)
-    _show(before, _figures(house), fates, calls)
+    balancer = Balancer(lambda: target.stack.urls)
+    with _kept_alive(target.stack), balancer.looking(), traffic(balancer.ready, rate=rate) as calls:
+        _break_for(target, seconds, killed)
+    fates = oracle.check_answers(_without_unlucky(calls, killed), errors={429, 503, 504})
+    _whole(target.stack)
+    oracle.check_nothing_left(target.stack, within=30.0)
+    _show(before, _figures(target), fates, calls)
 
 
-def _break_for(house: House, seconds: float, killed: list[float]) -> None:
+def _break_for(target: Target, seconds: float, killed: list[float]) -> None:
     """One fault after another. A fault is drawn again only when all the others were."""
     ends, names = time.monotonic() + seconds, list[str]()
     while time.monotonic() < ends:
-        names = names or house.dice.sample(sorted(FAULTS), len(FAULTS))
+        names = names or target.dice.sample(sorted(FAULTS), len(FAULTS))
         name = names.pop()
         print(f"{time.strftime('%H:%M:%S')}  {name}", flush=True)
         if name == "front end killed":
             killed.append(time.monotonic())
-        FAULTS[name](house)
-        time.sleep(house.dice.uniform(*CALM))
+        FAULTS[name](target)
+        time.sleep(target.dice.uniform(*CALM))
 
 
 def _without_unlucky(calls: Sequence[Call], killed: Sequence[float]) -> list[Call]:
@@ -142,18 +142,18 @@ def _whole(made: Stack) -> None:
 # What is left
 
 
-def _figures(house: House) -> Figures:
-    with house.broker.client() as client:
+def _figures(target: Target) -> Figures:
+    with target.broker.client() as client:
         until(lambda: not oracle.leftovers(client), "nothing waits", within=30.0)
         figures = {
             "keys": client.dbsize(),
             "connections to the broker": len(client.client_list(_type="normal")) - 1,
             "broker's memory, MiB": client.info("memory")["used_memory"] / MIB,
         }
-    for kind, processes in (("batchers", house.stack.batchers), ("front ends", house.stack.front_ends)):
+    for kind, processes in (("batchers", target.stack.batchers), ("front ends", target.stack.front_ends)):
         figures[f"descriptors of {kind}"] = sum(map(_descriptors, processes))
         figures[f"memory of {kind}, MiB"] = sum(map(_memory, processes)) / MIB
-    figures["pending futures of front ends"] = sum(map(_waiting, house.stack.front_ends))
+    figures["pending futures of front ends"] = sum(front_end.waiting() for front_end in target.stack.front_ends)
     return figures
 
 
@@ -165,11 +165,6 @@ def _memory(process: Process) -> int:
     """Resident bytes."""
     pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
     return pages * 4096
-
-
-def _waiting(front_end: Process) -> float:
-    lines = front_end.metrics().splitlines()
-    return next(float(line.split()[-1]) for line in lines if line.startswith("jitney_requests_waiting "))
 
 
 def _show(before: Figures, after: Figures, fates: Counter[int], calls: Sequence[Call]) -> None:

@@ -1,4 +1,4 @@
-"""The ways in which the soak breaks a house, by name. Each returns when its fault is over."""
+"""The ways in which the soak breaks a target, by name. Each returns when its fault is over."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Anyone = TypeVar("Anyone", bound=Process)
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Target:
     """A stack whose every link to the broker goes through the proxy."""
 
     broker: BrokerProcess
@@ -50,48 +50,48 @@ def _pause(process: Process | BrokerProcess, seconds: float) -> None:
     process.resume()
 
 
-def _cut(house: House) -> None:
-    with house.proxy.cut():
+def _cut(target: Target) -> None:
+    with target.proxy.cut():
         time.sleep(2.0)
 
 
-def _black_hole(house: House) -> None:
-    with house.proxy.black_hole():
+def _black_hole(target: Target) -> None:
+    with target.proxy.black_hole():
         time.sleep(2.0)
 
 
-def _half_open(house: House) -> None:
-    with house.proxy.half_open():
+def _half_open(target: Target) -> None:
+    with target.proxy.half_open():
         time.sleep(3.0)
 
 
-def _delay(house: House) -> None:
-    with house.proxy.delay(0.1):
+def _delay(target: Target) -> None:
+    with target.proxy.delay(0.1):
         time.sleep(3.0)
 
 
-def _drop(command: bytes | str) -> Callable[[House], None]:
+def _drop(command: bytes | str) -> Callable[[Target], None]:
     wanted = command if isinstance(command, bytes) else command.encode()
 
-    def lose_one(house: House) -> None:
-        with house.proxy.drop_reply(wanted) as dropped:
+    def lose_one(target: Target) -> None:
+        with target.proxy.drop_reply(wanted) as dropped:
             dropped.happened.wait(5.0)
 
     return lose_one
 
 
-def _kill_connections(house: House) -> None:
-    with house.broker.client() as client:
+def _kill_connections(target: Target) -> None:
+    with target.broker.client() as client:
         client.client_kill_filter(_type="normal", skipme=True)
 
 
-def _flush_scripts(house: House) -> None:
-    with house.broker.client() as client:
+def _flush_scripts(target: Target) -> None:
+    with target.broker.client() as client:
         client.script_flush()
 
 
-def _poison(house: House) -> None:
-    (call,) = ask([house.a_front_end().url], texts=["!exit"])
+def _poison(target: Target) -> None:
+    (call,) = ask([target.a_front_end().url], texts=["!exit"])
     assert is_poison(call), f"a poison ended in {call.status}: {call.body!r}"
 
 
@@ -100,14 +100,14 @@ def is_poison(call: Call) -> bool:
     return call.status in (500, 503, 504)
 
 
-FAULTS: Mapping[str, Callable[[House], None]] = {
-    "batcher killed": lambda house: house.a_batcher().kill(),
-    "batcher stopped for two leases": lambda house: _pause(house.a_batcher(), 2 * LEASE),
-    "batcher ended by SIGTERM": lambda house: house.a_batcher().popen.terminate(),
-    "front end killed": lambda house: house.a_front_end().kill(),
-    "front end stopped for 3 s": lambda house: _pause(house.a_front_end(), 3.0),
+FAULTS: Mapping[str, Callable[[Target], None]] = {
+    "batcher killed": lambda target: target.a_batcher().kill(),
+    "batcher stopped for two leases": lambda target: _pause(target.a_batcher(), 2 * LEASE),
+    "batcher ended by SIGTERM": lambda target: target.a_batcher().popen.terminate(),
+    "front end killed": lambda target: target.a_front_end().kill(),
+    "front end stopped for 3 s": lambda target: _pause(target.a_front_end(), 3.0),
     "poison": _poison,
-    "every connection reset": lambda house: house.proxy.reset(),
+    "every connection reset": lambda target: target.proxy.reset(),
     "every connection killed by the broker": _kill_connections,
     "link cut for 2 s": _cut,
     "link a black hole for 2 s": _black_hole,
@@ -118,7 +118,7 @@ FAULTS: Mapping[str, Callable[[House], None]] = {
     "a reply to FINISH lost": _drop(b"MULTI"),
     "a reply to the reader lost": _drop(READER),
     "scripts flushed": _flush_scripts,
-    "broker stopped for 2 s": lambda house: _pause(house.broker, 2.0),
-    "broker killed, back with its data": lambda house: house.broker.restart(keep_data=True),
-    "broker killed, back empty": lambda house: house.broker.restart(keep_data=False),
+    "broker stopped for 2 s": lambda target: _pause(target.broker, 2.0),
+    "broker killed, back with its data": lambda target: target.broker.restart(keep_data=True),
+    "broker killed, back empty": lambda target: target.broker.restart(keep_data=False),
 }

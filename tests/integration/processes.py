@@ -100,6 +100,11 @@ class FrontEnd(Process):
         """One GET."""
         return request("GET", self.port, path, None, headers, timeout)
 
+    def waiting(self) -> int:
+        """Requests that wait for their outcomes."""
+        rows = [line for line in self.metrics().splitlines() if line.startswith("jitney_requests_waiting ")]
+        return int(float(rows[0].rsplit(" ", 1)[1]))
+
     def is_ready(self) -> bool:
         """Whether it takes requests. Its metrics say so too, because another one may answer on a shared port."""
         with contextlib.suppress(OSError, http.client.HTTPException):

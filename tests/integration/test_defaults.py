@@ -19,7 +19,7 @@ BODY = {"payload": {"records": [{"id": 1, "text": "word1 word2"}]}}
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Stack]:
+def system() -> Iterator[Stack]:
     """Zebra was there first; ant is first by the alphabet."""
     with stack([], front_ends=2) as made:
         for spec in (ZEBRA, ANT):
@@ -35,7 +35,7 @@ def whose(front_end: FrontEnd) -> str:
     return reply.headers["jitney-model"].partition("@")[0] if reply.status == 200 else str(reply.status)
 
 
-def await_model(house: Stack, front_end: FrontEnd, wanted: str) -> set[str]:
+def await_model(system: Stack, front_end: FrontEnd, wanted: str) -> set[str]:
     """Ask until it is `wanted` that answers; everybody who answered on the way."""
     answers = set[str]()
 
@@ -43,7 +43,7 @@ def await_model(house: Stack, front_end: FrontEnd, wanted: str) -> set[str]:
         answers.add(answer := whose(front_end))
         return answer == wanted
 
-    house.until(is_there, f"{wanted} answers at {front_end.title}", front_end)
+    system.until(is_there, f"{wanted} answers at {front_end.title}", front_end)
     return answers
 
 
@@ -52,43 +52,43 @@ def live(front_end: FrontEnd) -> set[str]:
     return {model["name"] for model in models if model["status"] == "live"}
 
 
-def jitney(house: Stack, *arguments: str) -> str:
-    url = url_as(Role.OPERATOR, house.broker.url)
+def jitney(system: Stack, *arguments: str) -> str:
+    url = url_as(Role.OPERATOR, system.broker.url)
     command = [sys.executable, "-m", "jitney", *arguments]
     told: Any = {"capture_output": True, "text": True, "cwd": ROOT, "check": True}
-    return subprocess.run(command, env={**house.environ, "JITNEY_REDIS_URL": url}, **told).stdout
+    return subprocess.run(command, env={**system.environ, "JITNEY_REDIS_URL": url}, **told).stdout
 
 
-def test_a_setting_names_the_default(house: Stack) -> None:
-    front_end = house.start_front_end(default_models="embedding=ant")
-    house.until(lambda: whose(front_end) == "ant", "the setting is followed")
+def test_a_setting_names_the_default(system: Stack) -> None:
+    front_end = system.start_front_end(default_models="embedding=ant")
+    system.until(lambda: whose(front_end) == "ant", "the setting is followed")
 
-    assert whose(house.front_ends[0]) == "zebra"
+    assert whose(system.front_ends[0]) == "zebra"
     front_end.stop()
-    house.front_ends.remove(front_end)
+    system.front_ends.remove(front_end)
 
 
-def test_a_broker_that_comes_back_empty_changes_no_default(house: Stack) -> None:
-    assert whose(house.front_ends[0]) == "zebra"
+def test_a_broker_that_comes_back_empty_changes_no_default(system: Stack) -> None:
+    assert whose(system.front_ends[0]) == "zebra"
 
-    house.redis.flushall()
-    house.until(lambda: len(house.announced()) == 2, "both batchers announce themselves again")
+    system.redis.flushall()
+    system.until(lambda: len(system.announced()) == 2, "both batchers announce themselves again")
 
-    for front_end in house.front_ends:
-        answers = await_model(house, front_end, "zebra")
+    for front_end in system.front_ends:
+        answers = await_model(system, front_end, "zebra")
         assert answers <= {"zebra", "503"}, "another model answered in its place"
 
 
 def test_the_first_model_stays_the_default_through_every_restart_until_an_operator_chooses(
-    house: Stack,
+    system: Stack,
 ) -> None:
-    assert [whose(front_end) for front_end in house.front_ends] == ["zebra", "zebra"]
+    assert [whose(front_end) for front_end in system.front_ends] == ["zebra", "zebra"]
 
-    house.batchers[0].stop()
-    for front_end in house.front_ends:
-        assert await_model(house, front_end, "503") <= {"zebra", "504", "503"}
-    late = house.start_front_end()
-    house.until(lambda: "ant" in live(late), "the late front end sees the other model")
+    system.batchers[0].stop()
+    for front_end in system.front_ends:
+        assert await_model(system, front_end, "503") <= {"zebra", "504", "503"}
+    late = system.start_front_end()
+    system.until(lambda: "ant" in live(late), "the late front end sees the other model")
     assert whose(late) == "503"
     refused = late.post("/embedding", BODY).json()
     assert refused["code"] == "no_batcher" and "'zebra'" in refused["detail"] and "ant" in refused["detail"]
@@ -97,14 +97,14 @@ def test_the_first_model_stays_the_default_through_every_restart_until_an_operat
     named = {"payload": {**BODY["payload"], "model": "ant"}}
     assert late.post("/embedding", named).headers["jitney-model"].startswith("ant@")
 
-    house.start_batcher(ZEBRA)
-    for front_end in house.front_ends:
-        assert await_model(house, front_end, "zebra") <= {"503", "zebra"}
+    system.start_batcher(ZEBRA)
+    for front_end in system.front_ends:
+        assert await_model(system, front_end, "zebra") <= {"503", "zebra"}
 
-    assert "zebra" in jitney(house, "default")
-    assert "ant" in jitney(house, "default", "embedding", "ant")
-    for front_end in house.front_ends:
-        await_model(house, front_end, "ant")
+    assert "zebra" in jitney(system, "default")
+    assert "ant" in jitney(system, "default", "embedding", "ant")
+    for front_end in system.front_ends:
+        await_model(system, front_end, "ant")
 
 
 def test_an_empty_fleet_is_ready_and_not_ok_and_no_name_is_unknown_yet() -> None:

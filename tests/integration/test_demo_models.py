@@ -15,41 +15,41 @@ CHOCOLATES_JA = "人生はチョコレートの箱のようなものだ。"
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Stack]:
+def system() -> Iterator[Stack]:
     with stack(models=["translation:demo/translation", "classification:demo/classification"]) as made:
         yield made
 
 
-def translate(house: Stack, source: str, target: str, *records: tuple[Any, str]) -> Any:
+def translate(system: Stack, source: str, target: str, *records: tuple[Any, str]) -> Any:
     asked = [{"id": id, "text": text} for id, text in records]
-    reply = house.post("/translation", {"payload": {"fromLang": source, "toLang": target, "records": asked}})
+    reply = system.post("/translation", {"payload": {"fromLang": source, "toLang": target, "records": asked}})
     assert reply.status == 200, reply.body
     return reply.json()
 
 
-def test_the_original_call_answers_exactly(house: Stack) -> None:
-    answer = translate(house, "en", "ja", ("123", CHOCOLATES))
+def test_the_original_call_answers_exactly(system: Stack) -> None:
+    answer = translate(system, "en", "ja", ("123", CHOCOLATES))
 
     assert answer == {"result": [{"id": "123", "text": CHOCOLATES_JA}]}
 
 
-def test_the_original_second_call_answers_exactly(house: Stack) -> None:
-    answer = translate(house, "ja", "en", *[(str(at), CHOCOLATES_JA) for at in range(3)])
+def test_the_original_second_call_answers_exactly(system: Stack) -> None:
+    answer = translate(system, "ja", "en", *[(str(at), CHOCOLATES_JA) for at in range(3)])
 
     assert [record["text"] for record in answer["result"]] == ["Life is like a box of chocolate."] * 3
 
 
-def test_one_batch_mixes_language_pairs_and_answers_as_each_pair_alone(house: Stack) -> None:
+def test_one_batch_mixes_language_pairs_and_answers_as_each_pair_alone(system: Stack) -> None:
     pairs = [(source, target) for source in ("en", "ja") for target in ("en", "ja", "fr", "de", "es", "zh")]
     text = {"en": CHOCOLATES, "ja": CHOCOLATES_JA}
-    alone = [translate(house, *pair, (1, text[pair[0]])) for pair in pairs]
+    alone = [translate(system, *pair, (1, text[pair[0]])) for pair in pairs]
 
     with ThreadPoolExecutor(len(pairs)) as clients:
-        together = list(clients.map(lambda pair: translate(house, *pair, (1, text[pair[0]])), pairs))
+        together = list(clients.map(lambda pair: translate(system, *pair, (1, text[pair[0]])), pairs))
 
     assert together == alone
     assert len({answer["result"][0]["text"] for answer in together}) > 6
-    assert _batches_of_several(house.batchers[0].metrics()) > 0
+    assert _batches_of_several(system.batchers[0].metrics()) > 0
 
 
 def _batches_of_several(page: str) -> float:
@@ -58,25 +58,25 @@ def _batches_of_several(page: str) -> float:
     return float(rows['jitney_batch_size_count{model="translation"}']) - alone
 
 
-def test_newlines_are_kept_and_empty_lines_answer_themselves(house: Stack) -> None:
-    answer = translate(house, "en", "ja", (1, f"{CHOCOLATES}\n\n{CHOCOLATES}"), (2, "  "))
+def test_newlines_are_kept_and_empty_lines_answer_themselves(system: Stack) -> None:
+    answer = translate(system, "en", "ja", (1, f"{CHOCOLATES}\n\n{CHOCOLATES}"), (2, "  "))
 
     assert [record["text"] for record in answer["result"]] == [f"{CHOCOLATES_JA}\n\n{CHOCOLATES_JA}", "  "]
 
 
-def test_an_unknown_language_names_those_that_there_are(house: Stack) -> None:
+def test_an_unknown_language_names_those_that_there_are(system: Stack) -> None:
     records = [{"id": 1, "text": "x"}]
 
-    reply = house.post("/translation", {"payload": {"fromLang": "en", "toLang": "tlh", "records": records}})
+    reply = system.post("/translation", {"payload": {"fromLang": "en", "toLang": "tlh", "records": records}})
 
     assert (reply.status, reply.json()["code"]) == (422, "unknown_language")
     assert set(reply.json()["languages"]) == {"en", "ja", "fr", "de", "es", "zh"}
 
 
-def test_a_classification_gives_a_label_and_a_score(house: Stack) -> None:
+def test_a_classification_gives_a_label_and_a_score(system: Stack) -> None:
     records = [{"id": "a", "text": "I love this."}, {"id": "b", "text": "This is terrible."}]
 
-    reply = house.post("/classification", {"payload": {"records": records, "topK": 2}})
+    reply = system.post("/classification", {"payload": {"records": records, "topK": 2}})
 
     first, second = reply.json()["result"]
     assert (first["label"], second["label"]) == ("positive", "negative")
@@ -84,8 +84,8 @@ def test_a_classification_gives_a_label_and_a_score(house: Stack) -> None:
     assert len(first["labels"]) == 2
 
 
-def test_the_house_says_what_it_serves_and_what_that_cannot_do(house: Stack) -> None:
-    models = {model["name"]: model for model in house.get("/v1/models").json()["models"]}
+def test_the_system_says_what_it_serves_and_what_that_cannot_do(system: Stack) -> None:
+    models = {model["name"]: model for model in system.get("/v1/models").json()["models"]}
 
     assert {models["translation"]["status"], models["classification"]["status"]} == {"live"}
     assert "demo" in models["translation"]["description"].lower()

@@ -21,7 +21,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def house(directory: Path) -> Iterator[Stack]:
+def system(directory: Path) -> Iterator[Stack]:
     with stack(models=[f"embedding:{directory},name=embedder"]) as made:
         yield made
 
@@ -40,23 +40,23 @@ def with_pooling_elsewhere(directory: Path) -> Path:
     return directory
 
 
-def embed(house: Stack, **fields: Any) -> Any:
-    return house.post("/embedding", {"payload": {"records": [{"id": 1, "text": TEXT}], **fields}})
+def embed(system: Stack, **fields: Any) -> Any:
+    return system.post("/embedding", {"payload": {"records": [{"id": 1, "text": TEXT}], **fields}})
 
 
 @pytest.mark.parametrize("prompt", [None, "query", "bare"])
-def test_the_vector_of_a_client_is_that_of_the_library(house: Stack, directory: Path, prompt: str | None) -> None:
+def test_the_vector_of_a_client_is_that_of_the_library(system: Stack, directory: Path, prompt: str | None) -> None:
     plain = library.SentenceTransformer(str(directory), device="cpu")
 
-    reply = embed(house, **({} if prompt is None else {"promptName": prompt}))
+    reply = embed(system, **({} if prompt is None else {"promptName": prompt}))
 
     assert reply.status == 200, reply.body
     expected = plain.encode(TEXT, prompt_name=prompt).tolist()
     assert reply.json()["result"][0]["embedding"] == pytest.approx(expected, abs=1e-5)
 
 
-def test_an_unknown_prompt_is_told_with_those_there_are(house: Stack) -> None:
-    reply = embed(house, promptName="question")
+def test_an_unknown_prompt_is_told_with_those_there_are(system: Stack) -> None:
+    reply = embed(system, promptName="question")
 
     assert reply.status == 422
     assert (reply.json()["code"], reply.json()["prompts"]) == ("invalid_input", ["bare", "document", "query"])

@@ -23,35 +23,35 @@ SEED = os.environ.get("JITNEY_TEST_SEED", "8")
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Stack]:
+def system() -> Iterator[Stack]:
     embedder = "tests.integration.toy_embedders:Zebra"
     models = ["translation:demo/translation", "classification:demo/classification", embedder, "synthetic:1ms+0.1ms"]
     with stack(models=models) as made:
         yield made
 
 
-def test_the_document_is_valid_openapi_3_1(house: Stack) -> None:
+def test_the_document_is_valid_openapi_3_1(system: Stack) -> None:
     program = (
         "import sys, json; from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR as valid;"
         "print(*[error.message for error in valid.iter_errors(json.load(sys.stdin))])"
     )
 
-    run = subprocess.run([sys.executable, "-c", program], input=house.get("/openapi.json").body, capture_output=True)
+    run = subprocess.run([sys.executable, "-c", program], input=system.get("/openapi.json").body, capture_output=True)
 
     assert (run.stdout.strip(), run.returncode) == (b"", 0), run.stderr
 
 
 @pytest.mark.timeout(240)  # a fifth of it on an idle machine
-def test_schemathesis_finds_nothing(house: Stack, tmp_path: Path) -> None:
-    run = schemathesis(house, tmp_path, "--max-examples", EXAMPLES, "--seed", SEED, "--workers", 2)
+def test_schemathesis_finds_nothing(system: Stack, tmp_path: Path) -> None:
+    run = schemathesis(system, tmp_path, "--max-examples", EXAMPLES, "--seed", SEED, "--workers", 2)
 
     assert run.returncode == 0, run.stdout + run.stderr
-    paths = house.get("/openapi.json").json()["paths"]
+    paths = system.get("/openapi.json").json()["paths"]
     assert f"Tested: {len(paths) - 1}" in run.stdout, run.stdout  # it leaves out the document's own address
 
 
-def schemathesis(house: Stack, directory: Path, *options: object) -> subprocess.CompletedProcess[str]:
+def schemathesis(system: Stack, directory: Path, *options: object) -> subprocess.CompletedProcess[str]:
     """From a directory of its own: it leaves its findings where it runs."""
-    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", RULES, "run", f"{house.url}/openapi.json"]
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", RULES, "run", f"{system.url}/openapi.json"]
     told: Any = {"capture_output": True, "text": True, "cwd": directory}
     return subprocess.run([*map(str, command), *map(str, options)], env={**os.environ, "PYTHONPATH": str(ROOT)}, **told)

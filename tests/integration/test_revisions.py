@@ -13,10 +13,10 @@ OLD = "tests.integration.toy_vocabularies:Old"
 NEW = "tests.integration.toy_vocabularies:New"
 
 
-def ask(house: Stack, number: int) -> Reply:
+def ask(system: Stack, number: int) -> Reply:
     start = number % 40
     text = " ".join(f"word{word}" for word in range(start, start + 5))
-    return house.post("/classification", {"payload": {"records": [{"id": 1, "text": text}]}})
+    return system.post("/classification", {"payload": {"records": [{"id": 1, "text": text}]}})
 
 
 def labels(replies: list[Reply]) -> set[Any]:
@@ -25,34 +25,34 @@ def labels(replies: list[Reply]) -> set[Any]:
     }
 
 
-def revision(house: Stack) -> str:
+def revision(system: Stack) -> str:
     """The one that new requests are encoded for."""
-    (model,) = house.get("/v1/models").json()["models"]
+    (model,) = system.get("/v1/models").json()["models"]
     return str(model["revision"])
 
 
 def test_a_rolling_update_under_load_mixes_no_vocabularies_and_fails_no_request() -> None:
-    with stack(models=[]) as house:
-        house.start_batcher(OLD, name="toy")
-        house.wait_live(1)
+    with stack(models=[]) as system:
+        system.start_batcher(OLD, name="toy")
+        system.wait_live(1)
         over, replies = threading.Event(), []
 
         def keep_asking(worker: int) -> None:
             number = worker
             while not over.is_set():
-                replies.append(ask(house, number))
+                replies.append(ask(system, number))
                 number += 1
 
         with ThreadPoolExecutor(8) as clients:
             workers = [clients.submit(keep_asking, worker) for worker in range(8)]
             try:
-                house.until(lambda: len(replies) > 100, "the old revision is under load")
-                old = revision(house)
-                house.start_batcher(NEW, name="toy")
-                house.until(lambda: revision(house) != old, "the front end encodes for the new one", within=5)
-                house.batchers[0].stop()
+                system.until(lambda: len(replies) > 100, "the old revision is under load")
+                old = revision(system)
+                system.start_batcher(NEW, name="toy")
+                system.until(lambda: revision(system) != old, "the front end encodes for the new one", within=5)
+                system.batchers[0].stop()
                 seen = len(replies)
-                house.until(lambda: len(replies) > seen + 100, "the new revision is under load")
+                system.until(lambda: len(replies) > seen + 100, "the new revision is under load")
             finally:
                 over.set()
             for worker in workers:
@@ -63,16 +63,16 @@ def test_a_rolling_update_under_load_mixes_no_vocabularies_and_fails_no_request(
 
 
 def test_requests_that_wait_for_a_dead_revision_are_encoded_anew_for_the_next() -> None:
-    with stack(models=[]) as house, ThreadPoolExecutor(16) as clients:
-        house.start_batcher(OLD, name="toy", lease=0.5)
-        house.wait_live(1)
-        house.batchers[0].pause()
-        pending = [clients.submit(ask, house, number) for number in range(16)]
+    with stack(models=[]) as system, ThreadPoolExecutor(16) as clients:
+        system.start_batcher(OLD, name="toy", lease=0.5)
+        system.wait_live(1)
+        system.batchers[0].pause()
+        pending = [clients.submit(ask, system, number) for number in range(16)]
         # The paused batcher may hold those that came first, in one trip: the broker served its waiting claim.
-        house.until(lambda: _waiting(house) + _held(house) == 16, "all are at the broker, for the old revision")
+        system.until(lambda: _waiting(system) + _held(system) == 16, "all are at the broker, for the old revision")
 
-        house.batchers[0].kill()
-        house.start_batcher(NEW, name="toy")
+        system.batchers[0].kill()
+        system.start_batcher(NEW, name="toy")
 
         replies = [future.result() for future in pending]
 
@@ -80,9 +80,9 @@ def test_requests_that_wait_for_a_dead_revision_are_encoded_anew_for_the_next() 
     assert labels(replies) == {"right"}
 
 
-def _waiting(house: Stack) -> int:
-    return sum(int(house.redis.llen(key)) for key in house.redis.keys("*:q:*"))  # type: ignore[arg-type, union-attr]
+def _waiting(system: Stack) -> int:
+    return sum(int(system.redis.llen(key)) for key in system.redis.keys("*:q:*"))  # type: ignore[arg-type, union-attr]
 
 
-def _held(house: Stack) -> int:
-    return sum(int(house.redis.hget(key, "#jobs") or 0) for key in house.redis.keys("*:held:*"))  # type: ignore[arg-type, union-attr]
+def _held(system: Stack) -> int:
+    return sum(int(system.redis.hget(key, "#jobs") or 0) for key in system.redis.keys("*:held:*"))  # type: ignore[arg-type, union-attr]

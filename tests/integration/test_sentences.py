@@ -34,47 +34,47 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Sequence[str]:
 
 
 @pytest.fixture(scope="module")
-def house(models: Sequence[str]) -> Iterator[Stack]:
+def system(models: Sequence[str]) -> Iterator[Stack]:
     with stack(models=list(models)) as made:
         yield made
 
 
-def translate(house: Stack, source: str, target: str, *texts: str, model: str = "demo") -> list[dict[str, Any]]:
+def translate(system: Stack, source: str, target: str, *texts: str, model: str = "demo") -> list[dict[str, Any]]:
     asked = [{"id": number, "text": text} for number, text in enumerate(texts)]
     payload = {"fromLang": source, "toLang": target, "records": asked, "model": model}
-    reply = house.post("/translation", {"payload": payload}, timeout=60.0)
+    reply = system.post("/translation", {"payload": payload}, timeout=60.0)
     assert reply.status == 200, reply.body
     return [{name: value for name, value in row.items() if name != "id"} for row in reply.json()["result"]]
 
 
-def test_three_sentences_are_three(house: Stack) -> None:
-    assert translate(house, "en", "fr", THREE) == [{"text": FRENCH}]
+def test_three_sentences_are_three(system: Stack) -> None:
+    assert translate(system, "en", "fr", THREE) == [{"text": FRENCH}]
 
 
-def test_so_are_twelve_and_forty(house: Stack) -> None:
+def test_so_are_twelve_and_forty(system: Stack) -> None:
     texts = [" ".join([THREE] * 4), "\t".join([THREE] * 13)]
 
-    assert translate(house, "en", "fr", *texts) == [{"text": text.replace(THREE, FRENCH)} for text in texts]
+    assert translate(system, "en", "fr", *texts) == [{"text": text.replace(THREE, FRENCH)} for text in texts]
 
 
-def test_a_checkpoint_without_a_cost_of_its_own_loses_none_of_forty(house: Stack) -> None:
+def test_a_checkpoint_without_a_cost_of_its_own_loses_none_of_forty(system: Stack) -> None:
     text = " ".join([THREE] * 13)
 
-    assert translate(house, "en", "fr", text, model="hub") == [{"text": text.replace(THREE, FRENCH)}]
+    assert translate(system, "en", "fr", text, model="hub") == [{"text": text.replace(THREE, FRENCH)}]
 
 
-def test_split_by_budget_is_what_it_was(house: Stack) -> None:
-    (row,) = translate(house, "en", "fr", THREE, model="budget")
+def test_split_by_budget_is_what_it_was(system: Stack) -> None:
+    (row,) = translate(system, "en", "fr", THREE, model="budget")
 
     assert row["text"] != FRENCH
 
 
-def test_held_out_sentences_joined_in_every_pair_are_translated_one_by_one(house: Stack) -> None:
+def test_held_out_sentences_joined_in_every_pair_are_translated_one_by_one(system: Stack) -> None:
     held_out = split_meanings(meanings(read_templates(), read_slots())).held_out
     rng, right, asked = random.Random(8), 0, 0
     for source, target in itertools.permutations(LANGUAGES, 2):
         chosen = [rng.sample(held_out, 3) for _ in range(8)]
-        rows = translate(house, source, target, *(_joined(group, source) for group in chosen))
+        rows = translate(system, source, target, *(_joined(group, source) for group in chosen))
         expected = [_space(target).join(one.answer(source, target) for one in group) for group in chosen]
         right += sum(row == {"text": text} for row, text in zip(rows, expected, strict=True))
         asked += len(rows)
@@ -107,20 +107,20 @@ def _space(language: str) -> str:
         ("42\n?!\n---", {"text": "42\n?!\n---"}),
     ],
 )
-def test_what_cannot_be_read_is_told_and_stays_where_it_stood(house: Stack, text: str, row: dict[str, Any]) -> None:
-    assert translate(house, "en", "fr", text) == [row]
+def test_what_cannot_be_read_is_told_and_stays_where_it_stood(system: Stack, text: str, row: dict[str, Any]) -> None:
+    assert translate(system, "en", "fr", text) == [row]
 
 
-def test_between_sentences_stands_the_space_of_the_target_script(house: Stack) -> None:
-    (japanese,) = translate(house, "en", "ja", "Good morning. Where is the station?  Good morning.")
-    (english,) = translate(house, "ja", "en", "おはようございます。駅はどこですか。\u3000おはようございます。")
+def test_between_sentences_stands_the_space_of_the_target_script(system: Stack) -> None:
+    (japanese,) = translate(system, "en", "ja", "Good morning. Where is the station?  Good morning.")
+    (english,) = translate(system, "ja", "en", "おはようございます。駅はどこですか。\u3000おはようございます。")
 
     assert japanese["text"] == "おはようございます。駅はどこですか。  おはようございます。"
     assert english["text"] == "Good morning. Where is the station?\u3000Good morning."
 
 
-def test_an_answer_that_is_cut_says_so_and_is_counted(house: Stack) -> None:
-    (row,) = translate(house, "en", "fr", "Thank you very much. Good morning.", model="short")
+def test_an_answer_that_is_cut_says_so_and_is_counted(system: Stack) -> None:
+    (row,) = translate(system, "en", "fr", "Thank you very much. Good morning.", model="short")
 
     assert row["truncated"] is True
-    assert 'jitney_records_truncated_total{model="short"} 1.0' in house.front_ends[0].metrics()
+    assert 'jitney_records_truncated_total{model="short"} 1.0' in system.front_ends[0].metrics()

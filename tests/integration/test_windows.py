@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.kit.oracle import judge
+from tests.faults.kit.oracle import check_answers
 from tests.faults.kit.traffic import Call, ask
 from tests.integration.stack import Stack, stack
 
@@ -17,7 +17,7 @@ SOON = 0.3  # seconds on a busy machine; a quarter of the window is two
 
 
 @pytest.fixture
-def house() -> Iterator[Stack]:
+def system() -> Iterator[Stack]:
     with stack(
         ("synthetic:1ms",), policy="fixed", max_wait=MAX_WAIT, max_batch_size=SIZE, max_batch_tokens=TOKENS
     ) as made:
@@ -27,9 +27,9 @@ def house() -> Iterator[Stack]:
 class Asking:
     """Requests that wait for company."""
 
-    def __init__(self, house: Stack, texts: list[str]) -> None:
+    def __init__(self, system: Stack, texts: list[str]) -> None:
         self.calls: list[Call] = []
-        self._thread = threading.Thread(target=lambda: self.calls.extend(ask(house.urls, texts=texts)))
+        self._thread = threading.Thread(target=lambda: self.calls.extend(ask(system.urls, texts=texts)))
         self._thread.start()
 
     def ended(self) -> list[Call]:
@@ -45,33 +45,33 @@ class Asking:
     ],
 )
 def test_a_batch_that_becomes_full_within_a_long_window_leaves_at_once(
-    house: Stack, first: list[str], last: str
+    system: Stack, first: list[str], last: str
 ) -> None:
-    early = Asking(house, first)
-    house.until(lambda: depth(house) == len(first), "they wait for company")
+    early = Asking(system, first)
+    system.until(lambda: depth(system) == len(first), "they wait for company")
     time.sleep(1.0)
 
-    [late] = ask(house.urls, texts=[last])
+    [late] = ask(system.urls, texts=[last])
 
-    judge([late, *early.ended()])
+    check_answers([late, *early.ended()])
     assert late.seconds < SOON
 
 
-def test_two_idle_batchers_take_two_full_batches_within_a_long_window(house: Stack) -> None:
-    house.start_batcher("synthetic:1ms")
+def test_two_idle_batchers_take_two_full_batches_within_a_long_window(system: Stack) -> None:
+    system.start_batcher("synthetic:1ms")
 
-    calls = ask(house.urls, texts=[f"{number}" for number in range(2 * SIZE)])
+    calls = ask(system.urls, texts=[f"{number}" for number in range(2 * SIZE)])
 
-    judge(calls)
+    check_answers(calls)
     assert max(call.seconds for call in calls) < 3 * SOON
 
 
-def test_a_lone_job_waits_until_the_window_closes_and_not_longer(house: Stack) -> None:
-    [call] = ask(house.urls)
+def test_a_lone_job_waits_until_the_window_closes_and_not_longer(system: Stack) -> None:
+    [call] = ask(system.urls)
 
-    judge([call])
+    check_answers([call])
     assert MAX_WAIT <= call.seconds <= MAX_WAIT + SOON
 
 
-def depth(house: Stack) -> int:
-    return sum(house.redis.llen(key) for key in house.redis.scan_iter("*:q:*"))
+def depth(system: Stack) -> int:
+    return sum(system.redis.llen(key) for key in system.redis.scan_iter("*:q:*"))

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from tests.faults.kit import report
-from tests.faults.kit.broker_house import VALKEY, held, house_of
 from tests.faults.kit.broker_process import broker_process
-from tests.faults.kit.oracle import judge, settled
+from tests.faults.kit.oracle import check_answers, check_nothing_left
+from tests.faults.kit.proxied import VALKEY, held, proxied_stack
 from tests.faults.kit.traffic import Call, ask
 from tests.integration.processes import FrontEnd, Process
 from tests.integration.stack import Stack, stack
@@ -65,7 +65,7 @@ def test_processes_that_find_no_broker_stay_up_and_say_so_and_serve_soon_after_i
         report.record("no broker at start-up: answers after it appeared", served)
         assert ready < MET_WITHIN
         assert served < MET_WITHIN + 1.0  # the front end looks around twice a second
-        settled(made)
+        check_nothing_left(made)
 
 
 def test_processes_that_never_met_a_broker_end_in_good_order() -> None:
@@ -80,13 +80,13 @@ def test_processes_end_in_good_order_during_an_outage_and_tell_those_who_wait(
 ) -> None:
     calls: list[Call] = []
     limit = {"X-Request-Timeout": str(TIME_LIMIT)}
-    with house_of(tmp_path_factory.mktemp("house"), drain_seconds=0.1) as house:
-        (front_end,), (batcher,) = house.stack.front_ends, house.stack.batchers
+    with proxied_stack(tmp_path_factory.mktemp("system"), drain_seconds=0.1) as system:
+        (front_end,), (batcher,) = system.stack.front_ends, system.stack.batchers
         asking = threading.Thread(target=lambda: calls.extend(ask([front_end.url], 10, headers=limit)))
         batcher.pause()
         asking.start()
-        until(lambda: len(held(house.stack.redis)) == 10, "all wait, or are claimed")
-        house.broker.kill()
+        until(lambda: len(held(system.stack.redis)) == 10, "all wait, or are claimed")
+        system.broker.kill()
         batcher.resume()
         began = time.monotonic()
 
@@ -97,7 +97,7 @@ def test_processes_end_in_good_order_during_an_outage_and_tell_those_who_wait(
         asking.join()
         report.record("SIGTERM during an outage: both have ended", time.monotonic() - began)
         assert codes == [0, 0]
-        assert judge(calls, errors={503, 504}).total() == 10
+        assert check_answers(calls, errors={503, 504}).total() == 10
 
 
 def test_a_broker_that_may_evict_jobs_is_refused_with_the_remedy() -> None:

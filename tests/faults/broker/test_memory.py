@@ -12,9 +12,9 @@ import redis
 
 from broker.embedded import Binary
 from tests.faults.kit import report
-from tests.faults.kit.broker_house import PROGRAMS, held
 from tests.faults.kit.broker_process import broker_process
-from tests.faults.kit.oracle import judge, settled
+from tests.faults.kit.oracle import check_answers, check_nothing_left
+from tests.faults.kit.proxied import PROGRAMS, held
 from tests.faults.kit.traffic import Call, ask
 from tests.integration.stack import stack
 from tests.waiting import until
@@ -69,10 +69,10 @@ def test_a_broker_without_memory_admits_nothing_and_loses_nothing(binary: Binary
         until(lambda: ask(made.urls)[0].status == 200, "it admits again")
 
         report.record(f"memory spent ({binary.kind}): admits again after some is free", time.monotonic() - freed)
-        assert judge(calls, errors={500}) == {200: WAITING, 500: 1}
-        assert judge(refused, errors={503}) == {503: len(refused)}
+        assert check_answers(calls, errors={500}) == {200: WAITING, 500: 1}
+        assert check_answers(refused, errors={503}) == {503: len(refused)}
         assert {code_of(call) for call in refused} == {"broker_full"}
-        settled(made)
+        check_nothing_left(made)
 
 
 def queued(client: redis.Redis) -> int:

@@ -14,9 +14,9 @@ import redis
 
 from broker.embedded import free_port
 from tests.faults.kit import report
-from tests.faults.kit.broker_house import PROGRAMS, House, held, house_of
 from tests.faults.kit.broker_process import DURABLE
-from tests.faults.kit.oracle import judge, recovery, settled
+from tests.faults.kit.oracle import check_answers, check_nothing_left, recovery
+from tests.faults.kit.proxied import PROGRAMS, ProxiedStack, held, proxied_stack
 from tests.faults.kit.traffic import Call, ask, traffic
 from tests.waiting import until
 
@@ -29,24 +29,24 @@ NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module", params=PROGRAMS, ids=[one.family for one in PROGRAMS])
-def house(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[House]:
-    with house_of(tmp_path_factory.mktemp("house"), *DURABLE, binary=request.param) as made:
+def system(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ProxiedStack]:
+    with proxied_stack(tmp_path_factory.mktemp("system"), *DURABLE, binary=request.param) as made:
         yield made
 
 
 @contextlib.contextmanager
-def held_up(house: House) -> Iterator[list[Call]]:
+def held_up(system: ProxiedStack) -> Iterator[list[Call]]:
     """The batcher stands still in the block, while requests wait; yields what has become of them, long afterwards."""
     calls: list[Call] = []
     texts = [f"{HELD_UP} {next(NUMBERS)}" for _ in range(WAITING)]
-    asking = threading.Thread(target=lambda: calls.extend(ask(house.stack.urls, texts=texts)))
-    house.stack.batchers[0].pause()
+    asking = threading.Thread(target=lambda: calls.extend(ask(system.stack.urls, texts=texts)))
+    system.stack.batchers[0].pause()
     try:
         asking.start()
-        until(lambda: sum(HELD_UP.encode() in job for job in held(house.stack.redis)) == WAITING, "all of them wait")
+        until(lambda: sum(HELD_UP.encode() in job for job in held(system.stack.redis)) == WAITING, "all of them wait")
         yield calls
     finally:
-        house.stack.batchers[0].resume()
+        system.stack.batchers[0].resume()
 
 
 def pass_by(seconds: float) -> None:
@@ -65,34 +65,34 @@ def pass_by(seconds: float) -> None:
     ],
 )
 def test_requests_wait_for_a_broker_that_was_killed_and_new_ones_are_turned_away_meanwhile(
-    house: House, keep_data: bool, outage: float, request: pytest.FixtureRequest
+    system: ProxiedStack, keep_data: bool, outage: float, request: pytest.FixtureRequest
 ) -> None:
-    with traffic(house.stack.urls, rate=100) as calls:
-        with held_up(house) as waiting:
+    with traffic(system.stack.urls, rate=100) as calls:
+        with held_up(system) as waiting:
             killed = time.monotonic()
-            house.broker.kill()
+            system.broker.kill()
             if not keep_data:
-                house.broker.wipe()
+                system.broker.wipe()
         pass_by(outage)
         back = time.monotonic()
-        house.broker.start()
+        system.broker.start()
         pass_by(WELL_AFTER + 1.0)
         until(lambda: waiting, "those who waited have met their fate", within=35.0)
 
-    assert judge(waiting) == {200: WAITING}
-    judge(calls, errors={503})
+    assert check_answers(waiting) == {200: WAITING}
+    check_answers(calls, errors={503})
     assert [call for call in calls if call.sent > back + WELL_AFTER and call.status != 200] == []
     late = [call for call in calls if killed + NOTICED_AFTER < call.sent < back and call.status == 503]
     assert all(call.seconds < AT_ONCE for call in late)
     how = request.node.callspec.id.partition("-")[2]
-    report.record(f"broker killed, {how} ({house.broker.kind}): after it was back", recovery(calls, back))
-    settled(house.stack)
+    report.record(f"broker killed, {how} ({system.broker.kind}): after it was back", recovery(calls, back))
+    check_nothing_left(system.stack)
 
 
 def test_a_broker_that_becomes_a_replica_is_503_until_it_is_a_master_again_and_connections_are_new(
-    house: House,
+    system: ProxiedStack,
 ) -> None:
-    with house.broker.client() as client, traffic(house.stack.urls, rate=100) as calls:
+    with system.broker.client() as client, traffic(system.stack.urls, rate=100) as calls:
         before = our_connections(client)
 
         client.replicaof("127.0.0.1", free_port())
@@ -103,11 +103,11 @@ def test_a_broker_that_becomes_a_replica_is_503_until_it_is_a_master_again_and_c
         pass_by(WELL_AFTER + 1.0)
         after = our_connections(client)
 
-    assert judge(calls, errors={503})[503]
+    assert check_answers(calls, errors={503})[503]
     assert [call for call in calls if call.sent > back + WELL_AFTER and call.status != 200] == []
     assert before and not before & after  # a name is looked up anew with each, and may lead elsewhere by now
-    report.record(f"read-only after a failover ({house.broker.kind}): after it ended", recovery(calls, back))
-    settled(house.stack)
+    report.record(f"read-only after a failover ({system.broker.kind}): after it ended", recovery(calls, back))
+    check_nothing_left(system.stack)
 
 
 def our_connections(client: redis.Redis) -> set[str]:

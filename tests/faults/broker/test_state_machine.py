@@ -17,17 +17,17 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 from broker.messages import Limits
 from broker.redis import connection
 from tests.contract.servers import FINDERS, running
-from tests.faults.machine.batchers import BatcherRules
-from tests.faults.machine.front_ends import FrontEndRules
+from tests.faults.state_machine.batchers import BatcherRules
+from tests.faults.state_machine.front_ends import FrontEndRules
 
 EXAMPLES = "JITNEY_TEST_EXAMPLES"
 PATIENCE = 30.0  # seconds
 
 
 class BrokerMachine(FrontEndRules, BatcherRules):
-    """All that may happen, in any order; at the end the house is served to the last job."""
+    """All that may happen, in any order; at the end the system is served to the last job."""
 
-    @precondition(lambda self: self.house.leases)
+    @precondition(lambda self: self.model.leases)
     @rule()
     def forget_scripts(self) -> None:
         self.server.script_flush()
@@ -45,11 +45,11 @@ class BrokerMachine(FrontEndRules, BatcherRules):
 
     def _end_well(self) -> None:
         """Served to the end: every job that somebody still wants has an outcome, and nothing is left."""
-        for batch in list(self.house.leases):
+        for batch in list(self.model.leases):
             self.expire(batch)
         hand = self.hands[0]
         for turn in range(200):
-            if not self.house.waiting() and not self.house.leases:
+            if not self.model.waiting() and not self.model.leases:
                 break
             self.reclaim(0)
             hand.claims.clear()
@@ -60,9 +60,9 @@ class BrokerMachine(FrontEndRules, BatcherRules):
         for slot, life in enumerate(self.lives):
             self.receive(slot, is_lost=False)
             self.receive(slot, is_lost=False)
-            assert life.pending <= self.house.unwanted, "somebody waits in vain"
+            assert life.pending <= self.model.unwanted, "somebody waits in vain"
         census = self._census()
-        assert set(census.held()) == set(self.house.dead)
+        assert set(census.held()) == set(self.model.dead)
         assert (census.wake_tokens, census.leases, census.expiries) == (0, {}, {})
 
 

@@ -13,7 +13,7 @@ import pytest
 from broker.embedded import embedded_server
 from broker.keys import PROTOCOL
 from tests.faults.kit.command import jitney
-from tests.faults.kit.oracle import KEYS, judge, leftovers, settled
+from tests.faults.kit.oracle import KEYS, check_answers, check_nothing_left, leftovers
 from tests.faults.kit.revisions import revision
 from tests.faults.kit.traffic import Balancer, Call, ask, traffic, wait_for_more
 from tests.integration.processes import ROOT
@@ -49,18 +49,18 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         stack([], 0, broker=broker, root=root, lease=0.6) as old,
         stack([], 0, broker=broker, lease=0.6) as new,
     ):
-        for house, spec in ((old, OLD), (new, NEW)):
-            house.start_batcher(spec, wait=False)
-            house.start_front_end(wait=False)
-        for house in (old, new):
-            house.wait_ready(house.front_ends[0])
-            house.wait_live()
+        for system, spec in ((old, OLD), (new, NEW)):
+            system.start_batcher(spec, wait=False)
+            system.start_front_end(wait=False)
+        for system in (old, new):
+            system.wait_ready(system.front_ends[0])
+            system.wait_live()
         yield Pair(old, new)
 
 
 def answered_by(calls: Sequence[Call]) -> set[str]:
     """The revisions of the models."""
-    assert judge(calls) == {200: len(calls)}
+    assert check_answers(calls) == {200: len(calls)}
     return {call.model for call in calls}
 
 
@@ -68,11 +68,11 @@ def left_by_the_old(pair: Pair) -> list[str]:
     return [key for key in leftovers(pair.old.redis, KEYS.root) if not key.startswith(f"{PROTOCOL}:")]
 
 
-def lose_a_batcher(house: Stack, spec: str) -> None:
+def lose_a_batcher(system: Stack, spec: str) -> None:
     """kill -9 under load; what it held is another's."""
-    house.start_batcher(spec, wait=False)
-    house.wait_live(2)
-    house.batchers[0].kill()
+    system.start_batcher(spec, wait=False)
+    system.wait_live(2)
+    system.batchers[0].kill()
 
 
 def test_under_load_each_is_answered_by_its_own_batcher_and_nothing_is_left(pair: Pair) -> None:
@@ -85,7 +85,7 @@ def test_under_load_each_is_answered_by_its_own_batcher_and_nothing_is_left(pair
 
     by_old, by_new = answered_by(of_old), answered_by(of_new)
     assert (len(by_old), len(by_new), by_old & by_new) == (1, 1, set())
-    settled(pair.new)
+    check_nothing_left(pair.new)
     until(lambda: not left_by_the_old(pair), "the old one leaves nothing behind")
 
 
@@ -114,5 +114,5 @@ def test_what_the_page_says_tidies_up_behind_the_old_one_and_harms_nothing_else(
     subprocess.run(["sh", "-c", tidy.replace("redis-cli", f"redis-cli -p {port}")], check=True, timeout=30.0)
 
     assert OLD_KEYS not in jitney("doctor", url=pair.new.broker.url).out
-    judge(ask(pair.new.urls, 20))
-    settled(pair.new)
+    check_answers(ask(pair.new.urls, 20))
+    check_nothing_left(pair.new)

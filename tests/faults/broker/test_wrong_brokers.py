@@ -121,9 +121,9 @@ def test_what_is_no_broker_for_us_is_told_by_all_with_its_remedy(
 ) -> None:
     with broker(tmp_path) as (port, remedy):
         url = f"redis://127.0.0.1:{port}/0"
-        with stack([], 0, broker=Server(url=url, kind="?")) as house:
-            front_end = house.start_front_end(wait=False)
-            batcher = house.start_batcher(SPEC, wait=False)
+        with stack([], 0, broker=Server(url=url, kind="?")) as system:
+            front_end = system.start_front_end(wait=False)
+            batcher = system.start_batcher(SPEC, wait=False)
             for child in (front_end, batcher):
                 until(lambda one=child: remedy in one.stderr(), f"{child.title} says {remedy}", within=20.0)
             said = [jitney(command, url=url) for command in ("status", "doctor")]

@@ -25,22 +25,22 @@ GOOD = b'{"payload": {"records": [{"id": "1", "text": "ab"}]}}'
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Stack]:
+def system() -> Iterator[Stack]:
     with stack(models=["synthetic:1ms+0.1ms"]) as made:
-        oracle.judge(ask(made.urls, 20))
+        oracle.check_answers(ask(made.urls, 20))
         yield made
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_harmed(house: Stack) -> Iterator[None]:
-    (front_end,) = house.front_ends
+def nobody_is_harmed(system: Stack) -> Iterator[None]:
+    (front_end,) = system.front_ends
     before = memory(front_end.pid)
 
     yield
 
-    oracle.settled(house)
+    oracle.check_nothing_left(system)
     assert memory(front_end.pid) - before < MORE_MEMORY
-    assert "Traceback" not in house.outputs()
+    assert "Traceback" not in system.outputs()
     assert '"level": "error"' not in front_end.stderr()
 
 
@@ -50,9 +50,9 @@ def memory(pid: int) -> int:
         return int(statm.read().split()[1]) * 4096
 
 
-def say(house: Stack, *parts: bytes, then_wait: bool = True) -> bytes:
+def say(system: Stack, *parts: bytes, then_wait: bool = True) -> bytes:
     """Send these, and return the first answer."""
-    with socket.create_connection((HOST, house.front_ends[0].port), timeout=PATIENCE) as line:
+    with socket.create_connection((HOST, system.front_ends[0].port), timeout=PATIENCE) as line:
         with suppress(ConnectionError):  # it may have answered, and closed, before all was said
             for part in parts:
                 line.sendall(part)
@@ -116,28 +116,28 @@ def one(text: str, id: str = '"1"', **more: str) -> bytes:
         pytest.param(POST + b"Content-Length: %d\r\n\r\n" % (LIMIT + 1), (413, "too_large"), id="it says too much"),
     ],
 )
-def test_a_broken_request_is_told_so(house: Stack, said: bytes, end: tuple[int, str]) -> None:
-    assert told(say(house, said)) == end
+def test_a_broken_request_is_told_so(system: Stack, said: bytes, end: tuple[int, str]) -> None:
+    assert told(say(system, said)) == end
 
 
-def test_a_hundred_megabytes_of_headers_are_refused_at_once(house: Stack) -> None:
-    assert told(say(house, POST, *[b"x: " + b"y" * 65_536 + b"\r\n"] * 1_600)) == (431, "headers_too_large")
+def test_a_hundred_megabytes_of_headers_are_refused_at_once(system: Stack) -> None:
+    assert told(say(system, POST, *[b"x: " + b"y" * 65_536 + b"\r\n"] * 1_600)) == (431, "headers_too_large")
 
 
-def test_a_body_without_end_is_refused_at_the_limit(house: Stack) -> None:
+def test_a_body_without_end_is_refused_at_the_limit(system: Stack) -> None:
     chunk = b"%x\r\n" % 65_536 + b" " * 65_536 + b"\r\n"
 
-    assert told(say(house, POST + b"Transfer-Encoding: chunked\r\n\r\n", *[chunk] * 1_600)) == (413, "too_large")
+    assert told(say(system, POST + b"Transfer-Encoding: chunked\r\n\r\n", *[chunk] * 1_600)) == (413, "too_large")
 
 
-def test_a_body_that_does_not_arrive_in_its_time_is_408(house: Stack) -> None:
+def test_a_body_that_does_not_arrive_in_its_time_is_408(system: Stack) -> None:
     whole = request(GOOD, b"X-Request-Timeout: 0.3")
 
-    assert told(say(house, whole[:-9])) == (408, "request_timeout")
+    assert told(say(system, whole[:-9])) == (408, "request_timeout")
 
 
-def test_a_body_that_trickles_is_408(house: Stack) -> None:
-    with socket.create_connection((HOST, house.front_ends[0].port), timeout=PATIENCE) as line:
+def test_a_body_that_trickles_is_408(system: Stack) -> None:
+    with socket.create_connection((HOST, system.front_ends[0].port), timeout=PATIENCE) as line:
         line.sendall(request(b" " * 1_000, b"X-Request-Timeout: 0.5")[:-1_000])
         with suppress(ConnectionError):
             for _ in range(20):
@@ -147,10 +147,10 @@ def test_a_body_that_trickles_is_408(house: Stack) -> None:
         assert told(_answer(line)) == (408, "request_timeout")
 
 
-def test_connections_that_end_in_the_middle_leave_nothing(house: Stack) -> None:
+def test_connections_that_end_in_the_middle_leave_nothing(system: Stack) -> None:
     whole = request()
     for end in range(1, len(whole), 3):
-        with socket.create_connection((HOST, house.front_ends[0].port), timeout=PATIENCE) as line:
+        with socket.create_connection((HOST, system.front_ends[0].port), timeout=PATIENCE) as line:
             line.sendall(whole[:end])
 
 
@@ -186,8 +186,8 @@ MALFORMED, FINE = (400, "malformed"), (200, "")
         pytest.param(b" " * (LIMIT - len(GOOD) + 1) + GOOD, (413, "too_large"), id="a byte more"),
     ],
 )
-def test_a_body_is_answered_for_what_it_is(house: Stack, body: bytes, end: tuple[int, str]) -> None:
-    assert told(say(house, request(body))) == end
+def test_a_body_is_answered_for_what_it_is(system: Stack, body: bytes, end: tuple[int, str]) -> None:
+    assert told(say(system, request(body))) == end
 
 
 @pytest.mark.parametrize(
@@ -207,8 +207,8 @@ def test_a_body_is_answered_for_what_it_is(house: Stack, body: bytes, end: tuple
         (b"\xff: x", MALFORMED),
     ],
 )
-def test_a_header_is_answered_for_what_it_is(house: Stack, header: bytes, end: tuple[int, str]) -> None:
-    assert told(say(house, request(GOOD, header))) == end
+def test_a_header_is_answered_for_what_it_is(system: Stack, header: bytes, end: tuple[int, str]) -> None:
+    assert told(say(system, request(GOOD, header))) == end
 
 
 JSON = st.recursive(
@@ -226,14 +226,14 @@ JSON = st.recursive(
     deadline=None,  # a busy machine is no failure
     derandomize=True,
     database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # the house is one for all
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # the system is one for all
 )
 @given(
     st.binary(max_size=200)
     | JSON.map(lambda value: json.dumps(value).encode())
     | st.integers(0, len(GOOD)).map(lambda end: GOOD[:end] + b"\xff" + GOOD[end:])
 )
-def test_any_body_at_all_is_answered(house: Stack, body: bytes) -> None:
-    status, _ = told(say(house, request(body)))
+def test_any_body_at_all_is_answered(system: Stack, body: bytes) -> None:
+    status, _ = told(say(system, request(body)))
 
     assert status in (200, 400, 404, 413, 422)

@@ -27,7 +27,7 @@ UPLOADS = 600
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Stack]:
+def system() -> Iterator[Stack]:
     models = ["translation:demo/translation", "classification:demo/classification", "synthetic:1ms+0.1ms"]
     with stack(models=models) as made:
         for path in ("/models/synthetic", "/classification"):
@@ -58,12 +58,12 @@ def forget_the_peak(process: Process) -> None:
         asked.write("5")
 
 
-def small_calls(house: Stack) -> float:
+def small_calls(system: Stack) -> float:
     """One of each kind; the seconds of the slowest."""
     started = time.monotonic()
-    assert house.get("/livez").status == 200
+    assert system.get("/livez").status == 200
     middle = time.monotonic()
-    assert house.post("/models/synthetic", SMALL).status == 200
+    assert system.post("/models/synthetic", SMALL).status == 200
     return max(middle - started, time.monotonic() - middle)
 
 
@@ -77,16 +77,16 @@ def small_calls(house: Stack) -> float:
         pytest.param("/classification", "これは！" * 80_000, 504, id="sentences without spaces"),
     ],
 )
-def test_the_largest_bodies_harm_nobody(house: Stack, path: str, text: str, status: int) -> None:
-    (front_end,) = house.front_ends
+def test_the_largest_bodies_harm_nobody(system: Stack, path: str, text: str, status: int) -> None:
+    (front_end,) = system.front_ends
     before, sent = in_status(front_end, "VmRSS"), body(path, text)
     forget_the_peak(front_end)
 
     with ThreadPoolExecutor(AT_ONCE) as clients:
         large = [clients.submit(front_end.post, path, sent, {"X-Request-Timeout": "2"}) for _ in range(AT_ONCE)]
-        slowest = small_calls(house)
+        slowest = small_calls(system)
         while not all(one.done() for one in large):
-            slowest = max(slowest, small_calls(house))
+            slowest = max(slowest, small_calls(system))
 
     assert {one.result().status for one in large} <= {status, 504}
     assert slowest < QUICK
@@ -101,8 +101,8 @@ def share_of_a_core(process: Process) -> float:
     return (processor_seconds(process) - before) / (time.monotonic() - since)
 
 
-def test_hundreds_of_slow_uploads_end_no_process(house: Stack) -> None:
-    (front_end,) = house.front_ends
+def test_hundreds_of_slow_uploads_end_no_process(system: Stack) -> None:
+    (front_end,) = system.front_ends
     before = in_status(front_end, "VmRSS")
     head = b"POST /models/synthetic HTTP/1.1\r\nHost: jitney\r\nContent-Length: %d\r\n\r\n" % (MIB - 1)
 
@@ -110,14 +110,14 @@ def test_hundreds_of_slow_uploads_end_no_process(house: Stack) -> None:
         slow = [lines.enter_context(upload(front_end, head)) for _ in range(UPLOADS)]
         until(lambda: in_hand(front_end) > 50 * MIB, "their room is spent", within=20.0)
         refused = [line for line in slow if was_refused(line)]
-        answer = small_calls(house)
+        answer = small_calls(system)
 
         assert len(refused) > UPLOADS * 0.8
         assert answer < QUICK
         assert in_status(front_end, "VmRSS") - before < 150 * MIB
 
     until(lambda: in_hand(front_end) == 0, "their room is free again", within=20.0)
-    oracle.settled(house)
+    oracle.check_nothing_left(system)
 
 
 def upload(front_end: FrontEnd, head: bytes) -> socket.socket:

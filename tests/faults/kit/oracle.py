@@ -22,7 +22,7 @@ REFUSALS = frozenset({429, 503})  # "come back later": what an outage or overloa
 ALIVE_WITHIN = 1.0  # seconds for a fresh request, once things have settled
 
 
-def judge(calls: Sequence[Call], *, errors: Collection[int] = ()) -> Counter[int]:
+def check_answers(calls: Sequence[Call], *, errors: Collection[int] = ()) -> Counter[int]:
     """Every call ended in its own right answer, or in a definite error of a status in `errors`. How many of each."""
     assert calls, "nothing was asked"
     for call in calls:
@@ -47,7 +47,7 @@ def is_definite(call: Call) -> bool:
     return problem["status"] == call.status and bool(problem["code"]) and (call.status not in REFUSALS or says_when)
 
 
-def settled(stack: Stack, *, within: float = 10.0) -> None:
+def check_nothing_left(stack: Stack, *, within: float = 10.0) -> None:
     """No job in any list, no lease, no key without a TTL but the fixed ones; a fresh request is answered in a second.
 
     The path of the fresh request is the synthetic model's.
@@ -77,7 +77,7 @@ def _assert_alive(stack: Stack) -> None:
     for front_end in stack.front_ends:
         if front_end.exit_code is None:
             started = time.monotonic()
-            judge(ask([front_end.url]))
+            check_answers(ask([front_end.url]))
             seconds = time.monotonic() - started
             assert seconds < ALIVE_WITHIN, f"a fresh request took {seconds:.2f} s"
 

@@ -14,13 +14,13 @@ POISON = "!exit"  # to a synthetic model with faults=on
 SPEC = "synthetic:5ms+0.5ms,faults=on"
 
 
-def meet_poison(house: Stack, start_batcher: Callable[[], object]) -> Reply:
+def meet_poison(system: Stack, start_batcher: Callable[[], object]) -> Reply:
     """Send it, and start a batcher whenever the last one has died; what its sender is told."""
     body = {"payload": {"records": [{"id": "poison", "text": POISON}]}}
     with ThreadPoolExecutor(1) as client:
-        reply = client.submit(house.post, PATH, body)
+        reply = client.submit(system.post, PATH, body)
         while not reply.done():
-            if house.batchers[-1].exit_code is not None:
+            if system.batchers[-1].exit_code is not None:
                 start_batcher()
             time.sleep(0.02)
     return reply.result()

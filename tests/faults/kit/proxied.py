@@ -1,4 +1,4 @@
-"""A house whose two sides reach the broker each through a proxy of its own, and the server program it prefers."""
+"""A system whose two sides reach the broker each through a proxy of its own, and the server program it prefers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VALKEY = next((one for one in PROGRAMS if one.family == "valkey"), PROGRAMS[0] i
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class ProxiedStack:
     """One front end and one batcher."""
 
     broker: BrokerProcess
@@ -51,7 +51,9 @@ def held(client: redis.Redis) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def house_of(directory: Path, *options: str, binary: Binary | None = VALKEY, **settings: object) -> Iterator[House]:
+def proxied_stack(
+    directory: Path, *options: str, binary: Binary | None = VALKEY, **settings: object
+) -> Iterator[ProxiedStack]:
     """Ready on entry. `options` are the broker's, `settings` as those of `stack`."""
     log = directory / "computed"
     named = {models.LOG: str(log), models.PAUSE: "0.01"} | settings
@@ -64,4 +66,4 @@ def house_of(directory: Path, *options: str, binary: Binary | None = VALKEY, **s
         made.start_batcher(RECORDER, wait=False, JITNEY_REDIS_URL=back.url)
         made.start_front_end(JITNEY_REDIS_URL=front.url)
         made.wait_live()
-        yield House(broker=broker, front=front, back=back, stack=made, log=log)
+        yield ProxiedStack(broker=broker, front=front, back=back, stack=made, log=log)

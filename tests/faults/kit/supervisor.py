@@ -15,13 +15,13 @@ LOOK = 0.05  # seconds between looks
 class Supervisor:
     """Keeps so many batchers of one model alive. `settings` as those of `Stack.start_batcher`."""
 
-    def __init__(self, house: Stack, spec: str, count: int) -> None:
-        self._house, self._spec, self._count = house, spec, count
+    def __init__(self, system: Stack, spec: str, count: int) -> None:
+        self._system, self._spec, self._count = system, spec, count
         self.restarts = 0  # batchers that came up and announced themselves
 
     def alive(self) -> list[Process]:
         """Those that run, the one that runs longest first."""
-        return [batcher for batcher in self._house.batchers if batcher.exit_code is None]
+        return [batcher for batcher in self._system.batchers if batcher.exit_code is None]
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[Supervisor]:
@@ -38,13 +38,13 @@ class Supervisor:
     def _watch(self, stopping: threading.Event) -> None:
         while not stopping.wait(LOOK):
             if len(self.alive()) < self._count:
-                before = self._house.announced()
-                batcher = self._house.start_batcher(self._spec, wait=False)
+                before = self._system.announced()
+                batcher = self._system.start_batcher(self._spec, wait=False)
                 self._await(batcher, before, stopping)
 
     def _await(self, batcher: Process, before: frozenset[bytes], stopping: threading.Event) -> None:
         """Until it has announced itself; a poison may end it at once."""
         while batcher.exit_code is None and not stopping.wait(LOOK):
-            if self._house.announced() - before:
+            if self._system.announced() - before:
                 self.restarts += 1
                 return

@@ -2,7 +2,7 @@
 
     with traffic(stack.urls, rate=200) as calls:
         stack.batchers[0].kill()
-    judge(calls)
+    check_answers(calls)
 
 Leaving the block stops the sending and waits until every request has met its fate.
 """

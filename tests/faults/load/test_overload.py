@@ -13,7 +13,7 @@ from broker.keys import Keys
 from broker.messages import Lane, Speed
 from broker.registry import decode_presence
 from server.fleet.discovery import PERIOD
-from tests.faults.kit.oracle import judge, settled
+from tests.faults.kit.oracle import check_answers, check_nothing_left
 from tests.faults.kit.report import record
 from tests.faults.kit.traffic import ask, traffic
 from tests.integration.stack import NAMESPACE, Stack, stack
@@ -33,20 +33,20 @@ KEYS = Keys(NAMESPACE)
 
 
 def test_three_times_the_capacity_leaves_goodput_deadlines_and_memory_as_they_are() -> None:
-    with stack((PACE,), max_batch_size=ROOM) as house:
-        learn_speed(house)
-        before = latency(house)
+    with stack((PACE,), max_batch_size=ROOM) as system:
+        learn_speed(system)
+        before = latency(system)
 
-        with traffic(house.urls, rate=3 * CAPACITY, headers={"X-Request-Timeout": f"{TIMEOUT:g}"}) as calls:
+        with traffic(system.urls, rate=3 * CAPACITY, headers={"X-Request-Timeout": f"{TIMEOUT:g}"}) as calls:
             began = time.monotonic()
             time.sleep(SETTLED_AFTER)
-            early = memory(house)
+            early = memory(system)
             time.sleep(LOAD_SECONDS - SETTLED_AFTER)
-            late, ended = memory(house), time.monotonic()
+            late, ended = memory(system), time.monotonic()
         time.sleep(max(0.0, ended + RECOVERY - time.monotonic()))
-        after = latency(house)
+        after = latency(system)
 
-        fates = judge(calls, errors={429, 504})
+        fates = check_answers(calls, errors={429, 504})
         goodput = sum(call.status == 200 and call.ended <= ended for call in calls) / (ended - began)
         record("three times the capacity for 20 s: latency afterwards, above what it was", max(0.0, after - before))
         print(f"goodput {goodput:.0f}/s of {CAPACITY:.0f}/s, fates {dict(fates)}, memory {early} → {late}")
@@ -55,7 +55,7 @@ def test_three_times_the_capacity_leaves_goodput_deadlines_and_memory_as_they_ar
         assert fates[429] >= sum(fates.values()) / 3
         assert {name: size for name, size in late.items() if size > early[name] + GROWTH} == {}
         assert after <= 3 * before + 0.1
-        settled(house)
+        check_nothing_left(system)
 
 
 @pytest.mark.parametrize(
@@ -66,44 +66,44 @@ def test_three_times_the_capacity_leaves_goodput_deadlines_and_memory_as_they_ar
     ],
 )
 def test_the_queue_is_bounded_whoever_comes_at_once(bounds: dict[str, int], text: str, most: int) -> None:
-    with stack((PACE,), front_ends=2, max_batch_size=ROOM, **bounds) as house, Watcher(house) as watcher:
-        house.batchers[0].pause()
+    with stack((PACE,), front_ends=2, max_batch_size=ROOM, **bounds) as system, Watcher(system) as watcher:
+        system.batchers[0].pause()
 
-        calls = ask(house.urls, texts=[text.format(n) for n in range(500)], headers={"X-Request-Timeout": "3"})
-        house.batchers[0].resume()
+        calls = ask(system.urls, texts=[text.format(n) for n in range(500)], headers={"X-Request-Timeout": "3"})
+        system.batchers[0].resume()
 
-        fates = judge(calls, errors={429, 504})
+        fates = check_answers(calls, errors={429, 504})
         # What the batcher was blocked for when it was paused is claimed on its behalf: one batch at most.
         assert most <= fates[200] + fates[504] <= most + ROOM
         assert most - ROOM <= watcher.most_jobs <= most
         assert watcher.most_tokens <= bounds.get("max_queue_tokens", 10 * most)
-        settled(house)
+        check_nothing_left(system)
 
 
 def test_without_a_batcher_every_request_is_refused_soon_and_told_when_to_come_back() -> None:
-    with stack((PACE,)) as house:
-        house.batchers[0].kill()
+    with stack((PACE,)) as system:
+        system.batchers[0].kill()
         killed = time.monotonic()
 
-        until(lambda: refused(house), "requests are refused", within=15.0)
-        calls = ask(house.urls, 50)
+        until(lambda: refused(system), "requests are refused", within=15.0)
+        calls = ask(system.urls, 50)
 
         record("no batcher left: until new requests get 503", time.monotonic() - killed)
-        assert judge(calls, errors={503}) == {503: 50}
+        assert check_answers(calls, errors={503}) == {503: 50}
 
 
-def refused(house: Stack) -> bool:
-    [call] = ask(house.urls, headers={"X-Request-Timeout": "0.3"})
-    judge([call], errors={503, 504})
+def refused(system: Stack) -> bool:
+    [call] = ask(system.urls, headers={"X-Request-Timeout": "0.3"})
+    check_answers([call], errors={503, 504})
     return call.status == 503
 
 
 class Watcher:
     """Looks at the queue again and again, as long as the block lasts."""
 
-    def __init__(self, house: Stack) -> None:
+    def __init__(self, system: Stack) -> None:
         self.most_jobs = self.most_tokens = 0
-        self._client = house.redis
+        self._client = system.redis
         self._stopping = Event()
         self._thread = Thread(target=self._look_for_ever, name="watcher")
 
@@ -124,30 +124,30 @@ class Watcher:
                 self.most_tokens = max(self.most_tokens, int(tokens or 0))
 
 
-def learn_speed(house: Stack) -> None:
+def learn_speed(system: Stack) -> None:
     """The batcher has measured itself, said so, and the front end has looked. Before that nobody is refused."""
-    ask(house.urls)  # a batch of one, for batches of one size alone tell nothing of the fixed part
-    ask(house.urls, 3 * ROOM)
-    until(lambda: speed(house).fixed > 0.0, "the batcher knows its speed")
+    ask(system.urls)  # a batch of one, for batches of one size alone tell nothing of the fixed part
+    ask(system.urls, 3 * ROOM)
+    until(lambda: speed(system).fixed > 0.0, "the batcher knows its speed")
     time.sleep(3 * PERIOD)
 
 
-def speed(house: Stack) -> Speed:
-    entries: list[bytes] = house.redis.hvals(KEYS.batchers)
+def speed(system: Stack) -> Speed:
+    entries: list[bytes] = system.redis.hvals(KEYS.batchers)
     return decode_presence(entries[0].partition(b"\n")[2]).speed
 
 
-def latency(house: Stack) -> float:
+def latency(system: Stack) -> float:
     """Of a lone request, as a rule."""
-    calls = [call for _ in range(9) for call in ask(house.urls)]
-    judge(calls)
+    calls = [call for _ in range(9) for call in ask(system.urls)]
+    check_answers(calls)
     return median(call.seconds for call in calls)
 
 
-def memory(house: Stack) -> dict[str, int]:
+def memory(system: Stack) -> dict[str, int]:
     """Bytes by who has them."""
-    processes = {process.title: resident(process.pid) for process in (*house.batchers, *house.front_ends)}
-    return {**processes, "broker": int(house.redis.info("memory")["used_memory"])}
+    processes = {process.title: resident(process.pid) for process in (*system.batchers, *system.front_ends)}
+    return {**processes, "broker": int(system.redis.info("memory")["used_memory"])}
 
 
 def resident(pid: int) -> int:

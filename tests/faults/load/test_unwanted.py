@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.kit.models import LOG, PATH, PAUSE, SPEC, recorded
-from tests.faults.kit.oracle import judge, leftovers
+from tests.faults.kit.oracle import check_answers, leftovers
 from tests.faults.kit.traffic import ask
 from tests.integration.stack import Stack, stack
 from tests.waiting import until
@@ -25,40 +25,40 @@ UNWANTED = [f"unwanted {number}" for number in range(20)]
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[tuple[Stack, Path]]:
+def system(tmp_path: Path) -> Iterator[tuple[Stack, Path]]:
     log = tmp_path / "computed"
     with stack((SPEC,), max_batch_size=4, **{LOG: log, PAUSE: BATCH_SECONDS}) as made:
         yield made, log
 
 
 @contextlib.contextmanager
-def behind_a_slow_batch(house: tuple[Stack, Path]) -> Iterator[None]:
+def behind_a_slow_batch(system: tuple[Stack, Path]) -> Iterator[None]:
     """The card is busy from the start of the block to its end, and then computes one request more."""
-    made, log = house
+    made, log = system
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(ask, made.urls, texts=["first"], path=PATH)
         until(lambda: recorded(log), "the card is busy")
         yield
         assert len(recorded(log)) == 1, "the batch in front was over too soon"
         last = pool.submit(ask, made.urls, texts=["last"], path=PATH)
-        judge([*first.result(), *last.result()])
+        check_answers([*first.result(), *last.result()])
 
 
-def test_expired_jobs_are_never_computed(house: tuple[Stack, Path]) -> None:
-    made, log = house
+def test_expired_jobs_are_never_computed(system: tuple[Stack, Path]) -> None:
+    made, log = system
 
-    with behind_a_slow_batch(house):
+    with behind_a_slow_batch(system):
         calls = ask(made.urls, texts=UNWANTED, path=PATH, headers={"X-Request-Timeout": DEADLINE})
 
-    assert judge(calls, errors={504}) == {504: len(UNWANTED)}
+    assert check_answers(calls, errors={504}) == {504: len(UNWANTED)}
     assert recorded(log) == [["first"], ["last"]]
     until(lambda: not leftovers(made.redis), "nothing is left behind")
 
 
-def test_jobs_of_clients_that_hung_up_are_never_computed(house: tuple[Stack, Path]) -> None:
-    made, log = house
+def test_jobs_of_clients_that_hung_up_are_never_computed(system: tuple[Stack, Path]) -> None:
+    made, log = system
 
-    with behind_a_slow_batch(house):
+    with behind_a_slow_batch(system):
         asyncio.run(hang_up(made))
         until(lambda: marks(made) == len(UNWANTED), "every job is marked as cancelled", within=2.5)
 

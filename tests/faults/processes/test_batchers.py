@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.kit.oracle import KEYS, judge, recovery, settled
+from tests.faults.kit.oracle import KEYS, check_answers, check_nothing_left, recovery
 from tests.faults.kit.report import record
 from tests.faults.kit.supervisor import Supervisor
 from tests.faults.kit.traffic import PATH, traffic, wait_for_more
@@ -32,31 +32,31 @@ def pair(**settings: object) -> Iterator[tuple[Stack, Supervisor]]:
 
 
 @pytest.fixture(scope="module")
-def house_and_supervisor() -> Iterator[tuple[Stack, Supervisor]]:
+def system_and_supervisor() -> Iterator[tuple[Stack, Supervisor]]:
     with pair() as both:
         yield both
 
 
 @pytest.fixture
-def house(house_and_supervisor: tuple[Stack, Supervisor]) -> Stack:
-    return house_and_supervisor[0]
+def system(system_and_supervisor: tuple[Stack, Supervisor]) -> Stack:
+    return system_and_supervisor[0]
 
 
 @pytest.fixture
-def supervisor(house_and_supervisor: tuple[Stack, Supervisor]) -> Iterator[Supervisor]:
-    house, supervisor = house_and_supervisor
+def supervisor(system_and_supervisor: tuple[Stack, Supervisor]) -> Iterator[Supervisor]:
+    system, supervisor = system_and_supervisor
     until(lambda: len(supervisor.alive()) == 2, "both batchers run", within=20.0)
     yield supervisor
-    settled(house)
+    check_nothing_left(system)
 
 
 # Killed
 
 
-def test_batchers_killed_again_and_again_under_load_lose_nothing(house: Stack, supervisor: Supervisor) -> None:
+def test_batchers_killed_again_and_again_under_load_lose_nothing(system: Stack, supervisor: Supervisor) -> None:
     killed = []
 
-    with traffic(house.urls, rate=80) as calls:
+    with traffic(system.urls, rate=80) as calls:
         for _ in range(KILLS):
             wait_for_more(calls, 40)
             victim, restarts = supervisor.alive()[0], supervisor.restarts
@@ -64,9 +64,9 @@ def test_batchers_killed_again_and_again_under_load_lose_nothing(house: Stack, s
             victim.kill()
             until(lambda known=restarts: supervisor.restarts > known, "another one serves", within=20.0)
             # No sooner: a job in whose batch three batchers were killed is rightly taken for a poison.
-            until(lambda dead=victim: is_passed_on(house, dead), "others have its jobs", within=10.0)
+            until(lambda dead=victim: is_passed_on(system, dead), "others have its jobs", within=10.0)
 
-    judge(calls)
+    check_answers(calls)
     ends = [*killed[1:], calls[-1].ended]
     felt = [recovery([one for one in calls if one.ended <= end], at) for at, end in zip(killed, ends, strict=True)]
     record("a batcher killed in mid-batch, another one alive", max(felt))
@@ -76,46 +76,46 @@ def test_batchers_killed_again_and_again_under_load_lose_nothing(house: Stack, s
 
 
 def test_late_outcomes_of_a_batcher_that_was_stopped_for_two_leases_harm_nobody(
-    house: Stack, supervisor: Supervisor
+    system: Stack, supervisor: Supervisor
 ) -> None:
-    with traffic(house.urls, rate=60) as calls:
+    with traffic(system.urls, rate=60) as calls:
         wait_for_more(calls, 30)
-        late = unclaimed(house)
-        with stopped_in_mid_batch(house, supervisor.alive()[0]) as frozen:
+        late = unclaimed(system)
+        with stopped_in_mid_batch(system, supervisor.alive()[0]) as frozen:
             since = time.monotonic()
-            until(lambda: is_passed_on(house, frozen), "others have its jobs", within=10.0)
+            until(lambda: is_passed_on(system, frozen), "others have its jobs", within=10.0)
             wait_for_more(calls, 60)
             felt = recovery(list(calls), since)
             time.sleep(max(0.0, since + 2 * LEASE - time.monotonic()))
         served = batches(frozen)
         until(lambda: batches(frozen) > served + 1, "it serves again", within=10.0)
 
-    judge(calls)
-    assert unclaimed(house) > late
+    check_answers(calls)
+    assert unclaimed(system) > late
     record("a batcher stopped (SIGSTOP) in mid-batch, another one alive", felt)
 
 
 def test_the_only_batcher_stopped_for_two_leases_answers_all_after_its_return() -> None:
-    with stack(models=[SPEC], lease=LEASE) as house:
-        with traffic(house.urls, rate=60) as calls:
+    with stack(models=[SPEC], lease=LEASE) as system:
+        with traffic(system.urls, rate=60) as calls:
             wait_for_more(calls, 30)
-            with stopped_in_mid_batch(house, house.batchers[0]):
+            with stopped_in_mid_batch(system, system.batchers[0]):
                 time.sleep(2 * LEASE)
             since = time.monotonic()
             wait_for_more(calls, 60)
 
-        judge(calls)
-        settled(house)
+        check_answers(calls)
+        check_nothing_left(system)
     record("the only batcher stopped (SIGSTOP) in mid-batch: after its return", recovery(calls, since))
 
 
 @contextmanager
-def stopped_in_mid_batch(house: Stack, batcher: Process) -> Iterator[Process]:
+def stopped_in_mid_batch(system: Stack, batcher: Process) -> Iterator[Process]:
     """A batcher that stands still for the length of the block, and holds a lease."""
     for _ in range(100):
         batcher.pause()
         time.sleep(0.05)  # what it has sent already has its effect
-        if leases(house, batcher):
+        if leases(system, batcher):
             break
         batcher.resume()
         time.sleep(0.02)
@@ -127,23 +127,23 @@ def stopped_in_mid_batch(house: Stack, batcher: Process) -> Iterator[Process]:
         batcher.resume()
 
 
-def leases(house: Stack, batcher: Process) -> list[bytes]:
-    found: Any = house.redis.keys(f"{KEYS.prefix}lease:*-{batcher.pid}-*")
+def leases(system: Stack, batcher: Process) -> list[bytes]:
+    found: Any = system.redis.keys(f"{KEYS.prefix}lease:*-{batcher.pid}-*")
     return list(found)
 
 
-def is_passed_on(house: Stack, batcher: Process) -> bool:
+def is_passed_on(system: Stack, batcher: Process) -> bool:
     """Nothing of what it had claimed waits for another one any more."""
-    cards: Any = house.redis.hkeys(KEYS.cards)
-    return not leases(house, batcher) and not house.redis.exists(*(KEYS.suspects(card.decode()) for card in cards))
+    cards: Any = system.redis.hkeys(KEYS.cards)
+    return not leases(system, batcher) and not system.redis.exists(*(KEYS.suspects(card.decode()) for card in cards))
 
 
 def batches(batcher: Process) -> float:
     return total(batcher.metrics(), "jitney_batches_total{")
 
 
-def unclaimed(house: Stack) -> float:
-    return total(house.front_ends[0].metrics(), "jitney_outcomes_unclaimed_total ")
+def unclaimed(system: Stack) -> float:
+    return total(system.front_ends[0].metrics(), "jitney_outcomes_unclaimed_total ")
 
 
 def total(page: str, row: str) -> float:
@@ -155,42 +155,42 @@ def total(page: str, row: str) -> float:
 
 @pytest.mark.parametrize("poisons", [1, 2])
 def test_poisons_are_set_aside_alone_while_their_batch_mates_and_all_others_are_answered(
-    house: Stack, supervisor: Supervisor, poisons: int
+    system: Stack, supervisor: Supervisor, poisons: int
 ) -> None:
     texts = ["!exit"] * poisons + [f"mate {number}" for number in range(14)]
-    crashes, letters = count_of(house, 1), dead_letters(house)
+    crashes, letters = count_of(system, 1), dead_letters(system)
 
-    with traffic(house.urls, rate=40) as calls:
+    with traffic(system.urls, rate=40) as calls:
         wait_for_more(calls, 20)
         since = time.monotonic()
-        reply = house.post(PATH, body(texts))
+        reply = system.post(PATH, body(texts))
         ended = time.monotonic()
 
     *mates, codes = outcomes(reply.json(), poisons)
     assert mates == [text[::-1] for text in texts[poisons:]]
     assert codes == ["poison"] * poisons
-    judge(calls)
+    check_answers(calls)
     assert any(since < call.sent and call.ended < ended for call in calls), "nothing else was served meanwhile"
-    assert dead_letters(house) - letters == poisons
+    assert dead_letters(system) - letters == poisons
     # Together, together once more, then each alone; and one at most whose batch was not known to have started.
-    assert count_of(house, 1) - crashes <= 2 + poisons + 1
+    assert count_of(system, 1) - crashes <= 2 + poisons + 1
     record(f"{poisons} poison(s): until everybody else is served as before", recovery(calls, since))
     record(f"{poisons} poison(s): until set aside, and told so", ended - since)
 
 
 def test_an_input_that_hangs_ends_each_process_at_its_bound_and_nobody_else_suffers() -> None:
-    with pair(max_step=1.5) as (house, _):
-        with traffic(house.urls, rate=40) as calls:
+    with pair(max_step=1.5) as (system, _):
+        with traffic(system.urls, rate=40) as calls:
             wait_for_more(calls, 20)
             since = time.monotonic()
-            reply = house.post(PATH, body(["!hang", "mate 1", "mate 2"]))
+            reply = system.post(PATH, body(["!hang", "mate 1", "mate 2"]))
             ended = time.monotonic()
 
         *mates, codes = outcomes(reply.json(), 1)
         assert (mates, codes) == (["1 etam", "2 etam"], ["poison"])
-        assert 3 <= count_of(house, STALLED) <= 4  # one more where the machine itself stood still
-        judge(calls)
-        settled(house)
+        assert 3 <= count_of(system, STALLED) <= 4  # one more where the machine itself stood still
+        check_answers(calls)
+        check_nothing_left(system)
     record("an input that hangs (max_step 1.5 s): until everybody else is served as before", recovery(calls, since))
     record("an input that hangs (max_step 1.5 s): until set aside, and told so", ended - since)
 
@@ -207,10 +207,10 @@ def outcomes(answer: Any, poisons: int) -> list[Any]:
     ]
 
 
-def count_of(house: Stack, code: int) -> int:
-    return [batcher.exit_code for batcher in house.batchers].count(code)
+def count_of(system: Stack, code: int) -> int:
+    return [batcher.exit_code for batcher in system.batchers].count(code)
 
 
-def dead_letters(house: Stack) -> int:
-    cards: Any = house.redis.hkeys(KEYS.cards)
-    return sum(house.redis.llen(KEYS.dead(card.decode())) for card in cards)
+def dead_letters(system: Stack) -> int:
+    cards: Any = system.redis.hkeys(KEYS.cards)
+    return sum(system.redis.llen(KEYS.dead(card.decode())) for card in cards)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from broker.embedded import embedded_server, free_port
-from tests.faults.kit.broker_house import held
 from tests.faults.kit.broker_process import NO_VARIABLES, broker_process
 from tests.faults.kit.command import jitney, watching
 from tests.faults.kit.poison import POISON, SPEC, meet_poison
+from tests.faults.kit.proxied import held
 from tests.faults.kit.report import record
 from tests.faults.kit.sleeper import GATE, GATED
 from tests.faults.kit.traffic import PATH
@@ -77,7 +77,7 @@ def test_what_is_watched_goes_on_by_itself_when_the_broker_comes_back(tmp_path: 
 
 @pytest.fixture(scope="module")
 def dead() -> Iterator[Stack]:
-    """A house that has met a poison."""
+    """A system that has met a poison."""
     with stack(models=[SPEC], lease=0.5) as made:
         told = meet_poison(made, lambda: made.start_batcher(SPEC, wait=False))
         assert told.json()["code"] == "poison"
@@ -112,7 +112,7 @@ def test_all_dead_letters_are_dropped_only_by_someone_who_is_sure(dead: Stack) -
     assert (by_id.out, again.out) == ("1 dropped\n", "0 dropped\n")
 
 
-def test_the_doctor_has_nothing_to_mend_in_a_good_house(gated: Stack) -> None:
+def test_the_doctor_has_nothing_to_mend_in_a_good_system(gated: Stack) -> None:
     said = jitney("doctor", url=gated.broker.url)
 
     assert said.code == 0, said.all
@@ -170,24 +170,24 @@ def test_the_doctor_names_what_has_been_disabled() -> None:
 
 
 def test_a_front_end_logs_what_it_tried_and_recovers_when_the_broker_does() -> None:
-    with broker_process() as broker, stack(broker=broker.server) as house:
+    with broker_process() as broker, stack(broker=broker.server) as system:
         broker.kill()
-        until(lambda: _broker_check(house)["ok"] is False, "the front end has noticed")
-        told = _broker_check(house)["detail"]
+        until(lambda: _broker_check(system)["ok"] is False, "the front end has noticed")
+        told = _broker_check(system)["detail"]
         broker.start()
-        seconds = until(lambda: _broker_check(house)["ok"], "it answers again", within=20.0)
+        seconds = until(lambda: _broker_check(system)["ok"], "it answers again", within=20.0)
 
-        said = house.front_ends[0].stderr()
+        said = system.front_ends[0].stderr()
 
     assert re.fullmatch(r"does not answer, for \d+ s", told)
     assert f"{broker.url}: nothing listens there" in said or "it cut the connection" in said
     record("/readyz: the broker restarts", seconds)
 
 
-def _broker_check(house: Stack) -> Any:
-    checks = house.get("/readyz").json()["checks"]
+def _broker_check(system: Stack) -> Any:
+    checks = system.get("/readyz").json()["checks"]
     return next(check for check in checks if check["name"] == "broker")
 
 
-def _status(house: Stack) -> Any:
-    return jitney("status", "--json", url=house.broker.url).json()
+def _status(system: Stack) -> Any:
+    return jitney("status", "--json", url=system.broker.url).json()

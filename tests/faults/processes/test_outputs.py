@@ -20,21 +20,21 @@ SPEC = "synthetic:1ms+0ms"
 @contextmanager
 def logging_into_pipes(break_them: Callable[[list[int]], None]) -> Iterator[Stack]:
     """A front end and a batcher that are ready, whose outputs' reader has then done this."""
-    with stack([], 0, drain_seconds=0) as house:
-        paths = [house.directory / name for name in ("batcher-1.log", "front-end-1.log")]
+    with stack([], 0, drain_seconds=0) as system:
+        paths = [system.directory / name for name in ("batcher-1.log", "front-end-1.log")]
         readers = []
         for path in paths:
             os.mkfifo(path)
             readers.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
-        house.start_batcher(SPEC)
-        front_end = house.start_front_end()
-        house.wait_live()
+        system.start_batcher(SPEC)
+        front_end = system.start_front_end()
+        system.wait_live()
         break_them(readers)
         for path in paths:  # for whoever wants to read what was said
             path.unlink()
             path.write_text("(went into a pipe)")
         assert front_end.exit_code is None
-        yield house
+        yield system
 
 
 def go_away(readers: list[int]) -> None:
@@ -50,12 +50,12 @@ def fall_asleep(readers: list[int]) -> None:
 def test_a_reader_that_is_gone_or_asleep_holds_up_no_request_and_no_end(
     break_them: Callable[[list[int]], None],
 ) -> None:
-    with logging_into_pipes(break_them) as house:
-        refused = {house.post(PATH, BAD).status for _ in range(500)}
-        answered = [house.post(PATH, GOOD).status for _ in range(100)]
-        health = house.get("/livez").status
+    with logging_into_pipes(break_them) as system:
+        refused = {system.post(PATH, BAD).status for _ in range(500)}
+        answered = [system.post(PATH, GOOD).status for _ in range(100)]
+        health = system.get("/livez").status
         started = time.monotonic()
-        codes = [house.front_ends[0].stop(timeout=10.0), house.batchers[0].stop(timeout=10.0)]
+        codes = [system.front_ends[0].stop(timeout=10.0), system.batchers[0].stop(timeout=10.0)]
         took = time.monotonic() - started
 
     assert refused == {400}

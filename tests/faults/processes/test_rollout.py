@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.faults.kit.oracle import judge, settled
+from tests.faults.kit.oracle import check_answers, check_nothing_left
 from tests.faults.kit.traffic import Call, ask, traffic, wait_for_more
 from tests.integration.processes import Process
 from tests.integration.stack import Stack, stack
@@ -22,7 +22,7 @@ DEADLINE = {"X-Request-Timeout": "2"}
 
 
 @pytest.fixture
-def house() -> Iterator[Stack]:
+def system() -> Iterator[Stack]:
     with stack((BEFORE,) * OLD, max_batch_size=ROOM) as made:
         for _ in range(3):
             ask(made.urls, 2 * OLD * ROOM)  # they know how fast they are
@@ -36,30 +36,30 @@ def shares(calls: Sequence[Call]) -> list[float]:
 
 
 # The newest revision once got everything: more than half was refused while four cards were idle.
-def test_four_batchers_of_the_old_revision_and_one_of_the_new_share_the_load_by_their_room(house: Stack) -> None:
-    house.start_batcher(AFTER)
-    house.wait_live(OLD + 1)
+def test_four_batchers_of_the_old_revision_and_one_of_the_new_share_the_load_by_their_room(system: Stack) -> None:
+    system.start_batcher(AFTER)
+    system.wait_live(OLD + 1)
 
-    with traffic(house.urls, rate=RATE, headers=DEADLINE) as calls:
+    with traffic(system.urls, rate=RATE, headers=DEADLINE) as calls:
         time.sleep(5.0)
 
-    assert judge(calls) == {200: len(calls)}
+    assert check_answers(calls) == {200: len(calls)}
     assert shares(calls) == pytest.approx([OLD / (OLD + 1), 1 / (OLD + 1)], abs=0.02)
-    settled(house)
+    check_nothing_left(system)
 
 
 # What waited in the old revision's queue when its last batcher left was brought to the new one; its keys have an end.
-def test_a_rollout_one_batcher_at_a_time_refuses_nobody(house: Stack) -> None:
-    with traffic(house.urls, rate=0.5 * OLD * ROOM / SECONDS, headers=DEADLINE) as calls:
-        for old in house.batchers[:OLD]:
-            replace(house, old)
+def test_a_rollout_one_batcher_at_a_time_refuses_nobody(system: Stack) -> None:
+    with traffic(system.urls, rate=0.5 * OLD * ROOM / SECONDS, headers=DEADLINE) as calls:
+        for old in system.batchers[:OLD]:
+            replace(system, old)
             wait_for_more(calls, 50)
 
-    assert judge(calls) == {200: len(calls)}
-    assert house.get("/v1/models").json()["models"][0]["batchers"] == OLD
-    assert [one["batchers"] for one in house.get("/v1/models").json()["models"][0]["revisions"]] == [OLD]
+    assert check_answers(calls) == {200: len(calls)}
+    assert system.get("/v1/models").json()["models"][0]["batchers"] == OLD
+    assert [one["batchers"] for one in system.get("/v1/models").json()["models"][0]["revisions"]] == [OLD]
 
 
-def replace(house: Stack, old: Process) -> None:
-    house.start_batcher(AFTER)
+def replace(system: Stack, old: Process) -> None:
+    system.start_batcher(AFTER)
     assert old.stop() == 0

@@ -1,4 +1,4 @@
-"""Each side of the house does all its work as the user that docs/acl ships for it, and can do nothing else."""
+"""Each side of the system does all its work as the user that docs/acl ships for it, and can do nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from broker.keys import Keys
 from tests.contract.servers import FINDERS
 from tests.contract.users import SHIPPED, rules, url_as
 from tests.faults.kit.command import jitney
-from tests.faults.kit.oracle import judge, settled
+from tests.faults.kit.oracle import check_answers, check_nothing_left
 from tests.faults.kit.poison import SPEC, meet_poison
 from tests.faults.kit.traffic import ask, traffic
 from tests.integration.stack import Stack, stack
@@ -79,32 +79,32 @@ def anybody(server: Server) -> Iterator[redis.Redis]:
         yield client
 
 
-def start_batcher(house: Stack, *, wait: bool = False) -> None:
-    house.start_batcher(SPEC, wait=wait, lease=0.6, JITNEY_REDIS_URL=url_as(Role.BATCHER, house.broker.url))
+def start_batcher(system: Stack, *, wait: bool = False) -> None:
+    system.start_batcher(SPEC, wait=wait, lease=0.6, JITNEY_REDIS_URL=url_as(Role.BATCHER, system.broker.url))
 
 
-def start_front_end(house: Stack) -> None:
-    house.start_front_end(drain_seconds=0.1, JITNEY_REDIS_URL=url_as(Role.FRONT_END, house.broker.url))
+def start_front_end(system: Stack) -> None:
+    system.start_front_end(drain_seconds=0.1, JITNEY_REDIS_URL=url_as(Role.FRONT_END, system.broker.url))
 
 
-def test_the_house_lives_through_everything_and_nobody_is_ever_denied_anything(
+def test_the_system_lives_through_everything_and_nobody_is_ever_denied_anything(
     server: Server, anybody: redis.Redis
 ) -> None:
     operator = url_as(Role.OPERATOR, server.url)
     anybody.execute_command("ACL", "LOG", "RESET")
-    with stack(models=[], front_ends=0, broker=server) as house:
-        start_batcher(house)
-        start_front_end(house)
-        house.wait_live()
+    with stack(models=[], front_ends=0, broker=server) as system:
+        start_batcher(system)
+        start_front_end(system)
+        system.wait_live()
 
-        judge(ask(house.urls, 20))
-        poisoned = meet_poison(house, lambda: start_batcher(house))
+        check_answers(ask(system.urls, 20))
+        poisoned = meet_poison(system, lambda: start_batcher(system))
         [letter] = jitney("dead", "list", "--json", url=operator).json()
         dropped = jitney("dead", "drop", letter["job_id"], url=operator)
-        lose_a_batcher(house)
-        roll(house)
+        lose_a_batcher(system)
+        roll(system)
         seen, examined = jitney("status", "--json", url=operator).json(), jitney("doctor", url=operator)
-        settled(house)
+        check_nothing_left(system)
 
     assert (poisoned.json()["code"], letter["attempts"], dropped.out) == ("poison", 3, "1 dropped\n")
     assert seen["models"][0]["batchers"] >= 1
@@ -112,26 +112,26 @@ def test_the_house_lives_through_everything_and_nobody_is_ever_denied_anything(
     assert anybody.execute_command("ACL", "LOG") == []
 
 
-def lose_a_batcher(house: Stack) -> None:
+def lose_a_batcher(system: Stack) -> None:
     """kill -9 under load: another one takes over."""
-    start_batcher(house, wait=True)
-    start_batcher(house, wait=True)
-    with traffic(house.urls, rate=50) as calls:
+    start_batcher(system, wait=True)
+    start_batcher(system, wait=True)
+    with traffic(system.urls, rate=50) as calls:
         until(lambda: len(calls) > 20, "there is load")
-        house.batchers[-2].kill()
+        system.batchers[-2].kill()
         answered = len(calls)
         until(lambda: len(calls) > answered + 20, "load goes on")
-    judge(calls)
+    check_answers(calls)
 
 
-def roll(house: Stack) -> None:
+def roll(system: Stack) -> None:
     """A new batcher and a new front end come, the old ones end by SIGTERM; nobody notices."""
-    start_batcher(house, wait=True)
-    start_front_end(house)
-    for old in [*house.batchers[:-1], house.front_ends[0]]:
+    start_batcher(system, wait=True)
+    start_front_end(system)
+    for old in [*system.batchers[:-1], system.front_ends[0]]:
         if old.exit_code is None:
             assert old.stop() == 0, old.stderr()
-    judge(ask(house.urls, 20))
+    check_answers(ask(system.urls, 20))
 
 
 @pytest.mark.parametrize("role", Role)

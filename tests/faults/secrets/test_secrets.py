@@ -54,11 +54,11 @@ def misspelled_option(server: Server) -> str:
 
 @pytest.mark.parametrize("broken", [wrong_password, dead_port, no_tls, by_query])
 def test_no_failure_shows_a_password(broken: Callable[[Server], str]) -> None:
-    with embedded_server(tcp=True, environ=NO_VARIABLES) as server, stack([], 0, broker=server) as house:
+    with embedded_server(tcp=True, environ=NO_VARIABLES) as server, stack([], 0, broker=server) as system:
         url = broken(server)
-        front_end, batcher = start_both(house, url)
+        front_end, batcher = start_both(system, url)
         said = [jitney(command, url=url).all for command in COMMANDS]
-        said += [_after_complaining(house, child) for child in (front_end, batcher)]
+        said += [_after_complaining(system, child) for child in (front_end, batcher)]
         said.append(front_end.get("/readyz").body.decode())
         said.append(front_end.post("/models/synthetic", {"payload": {"records": []}}).body.decode())
 
@@ -67,9 +67,9 @@ def test_no_failure_shows_a_password(broken: Callable[[Server], str]) -> None:
 
 @pytest.mark.parametrize("broken", [not_encoded, two_signs, like_an_address, misspelled_option])
 def test_a_url_that_cannot_be_read_ends_a_process_without_being_repeated(broken: Callable[[Server], str]) -> None:
-    with embedded_server(tcp=True, environ=NO_VARIABLES) as server, stack([], 0, broker=server) as house:
+    with embedded_server(tcp=True, environ=NO_VARIABLES) as server, stack([], 0, broker=server) as system:
         url = broken(server)
-        both = start_both(house, url)
+        both = start_both(system, url)
         codes = [child.wait() for child in both]
         said = [jitney(command, url=url).all for command in COMMANDS] + [child.stderr() for child in both]
 
@@ -77,9 +77,9 @@ def test_a_url_that_cannot_be_read_ends_a_process_without_being_repeated(broken:
     assert_nothing_leaked(said)
 
 
-def start_both(house: Stack, url: str) -> tuple[FrontEnd, Process]:
-    front_end = house.start_front_end(wait=False, log_level="debug", JITNEY_REDIS_URL=url)
-    return front_end, house.start_batcher(SPEC, wait=False, log_level="debug", JITNEY_REDIS_URL=url)
+def start_both(system: Stack, url: str) -> tuple[FrontEnd, Process]:
+    front_end = system.start_front_end(wait=False, log_level="debug", JITNEY_REDIS_URL=url)
+    return front_end, system.start_batcher(SPEC, wait=False, log_level="debug", JITNEY_REDIS_URL=url)
 
 
 def assert_nothing_leaked(said: Sequence[str]) -> None:
@@ -88,10 +88,10 @@ def assert_nothing_leaked(said: Sequence[str]) -> None:
         assert "Traceback" not in words, words
 
 
-def _after_complaining(house: Stack, child: Process) -> str:
+def _after_complaining(system: Stack, child: Process) -> str:
     """What it said once it has met the failure."""
     met = ("broker not met", "broker not reached")
-    house.until(lambda: any(word in child.stderr() for word in met), f"{child.title} complains", child)
+    system.until(lambda: any(word in child.stderr() for word in met), f"{child.title} complains", child)
     return child.stderr()
 
 
@@ -100,10 +100,10 @@ def test_a_password_that_works_is_not_shown_either() -> None:
         url = broker.url.replace("//", f"//:{SECRET}@")
         broker.start(wait=False)
         until(lambda: jitney("status", url=url).code == 0, "the broker answers", within=15.0)
-        with stack([SPEC], broker=Server(url=url, kind=broker.kind)) as house:
+        with stack([SPEC], broker=Server(url=url, kind=broker.kind)) as system:
             broker.kill()
-            until(lambda: house.get("/readyz").json()["status"] == "degraded", "it is noticed")
-            said = [house.get("/readyz").body.decode(), jitney("status", url=url).all, jitney("doctor", url=url).all]
-            said.append(house.outputs())
+            until(lambda: system.get("/readyz").json()["status"] == "degraded", "it is noticed")
+            said = [system.get("/readyz").body.decode(), jitney("status", url=url).all, jitney("doctor", url=url).all]
+            said.append(system.outputs())
 
     assert all(words and SECRET not in words for words in said)

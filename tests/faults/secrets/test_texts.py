@@ -18,7 +18,7 @@ PATH = "/models/synthetic"
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Stack]:
+def system() -> Iterator[Stack]:
     with stack(models=["synthetic:1ms,faults=on"], log_level="debug") as made:
         yield made
 
@@ -39,23 +39,23 @@ FAILING = {
 
 
 @pytest.mark.parametrize("what", list(FAILING))
-def test_what_a_client_sent_is_in_no_line_however_it_ends(house: Stack, what: str) -> None:
+def test_what_a_client_sent_is_in_no_line_however_it_ends(system: Stack, what: str) -> None:
     limit = {"X-Request-Timeout": "0.001"} if what == "it expires" else {}
 
-    house.post(PATH, FAILING[what], limit)
+    system.post(PATH, FAILING[what], limit)
 
-    assert TEXT not in house.outputs()
-    assert TEXT[::-1] not in house.outputs()
+    assert TEXT not in system.outputs()
+    assert TEXT[::-1] not in system.outputs()
 
 
-def test_what_is_no_job_of_ours_is_named_by_its_id_alone(house: Stack) -> None:
-    (model,) = (key.decode() for key in house.redis.hkeys(KEYS.cards))
+def test_what_is_no_job_of_ours_is_named_by_its_id_alone(system: Stack) -> None:
+    (model,) = (key.decode() for key in system.redis.hkeys(KEYS.cards))
     queue = KEYS.queue(model, Lane.INTERACTIVE)
     now = int(time.time() * 1000)
     job = f"1si0{1:07d}{now:013d}{now + 60_000:013d}{'f' * 16}{'a' * 32}".encode() + TEXT.encode()
 
-    house.redis.rpush(queue, job)
-    until(lambda: not house.redis.exists(queue), "it is claimed")
-    house.post(PATH, body("next"))
+    system.redis.rpush(queue, job)
+    until(lambda: not system.redis.exists(queue), "it is claimed")
+    system.post(PATH, body("next"))
 
-    assert TEXT not in house.outputs()
+    assert TEXT not in system.outputs()

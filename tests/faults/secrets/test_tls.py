@@ -10,7 +10,7 @@ import pytest
 from broker.embedded import Server
 from tests.faults.kit.authority import TlsBroker, tls_broker
 from tests.faults.kit.command import jitney
-from tests.faults.kit.oracle import judge, settled
+from tests.faults.kit.oracle import check_answers, check_nothing_left
 from tests.faults.kit.traffic import ask
 from tests.integration.stack import stack
 
@@ -25,14 +25,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsBroker]:
 
 def test_requests_travel_over_tls(broker: TlsBroker) -> None:
     looked_at = Server(url=broker.plain_url, kind="with TLS")
-    with stack(models=[], front_ends=0, broker=looked_at) as house:
-        house.start_batcher(SPEC, JITNEY_REDIS_URL=broker.url())
-        house.start_front_end(JITNEY_REDIS_URL=broker.url())
-        house.wait_live()
+    with stack(models=[], front_ends=0, broker=looked_at) as system:
+        system.start_batcher(SPEC, JITNEY_REDIS_URL=broker.url())
+        system.start_front_end(JITNEY_REDIS_URL=broker.url())
+        system.wait_live()
 
-        judge(ask(house.urls, 20))
+        check_answers(ask(system.urls, 20))
 
-        settled(house)
+        check_nothing_left(system)
     assert jitney("doctor", url=broker.url()).code == 0
 
 
@@ -75,9 +75,9 @@ def test_a_tls_url_for_the_plain_port_is_told(broker: TlsBroker) -> None:
 
 def test_a_front_end_and_a_batcher_say_that_a_certificate_is_not_trusted(broker: TlsBroker) -> None:
     wrong = broker.url().replace(str(broker.authority), str(broker.stranger))
-    with stack(models=[], front_ends=0, broker=Server(url=broker.plain_url, kind="with TLS")) as house:
-        front_end = house.start_front_end(wait=False, JITNEY_REDIS_URL=wrong)
-        batcher = house.start_batcher(SPEC, wait=False, JITNEY_REDIS_URL=wrong)
+    with stack(models=[], front_ends=0, broker=Server(url=broker.plain_url, kind="with TLS")) as system:
+        front_end = system.start_front_end(wait=False, JITNEY_REDIS_URL=wrong)
+        batcher = system.start_batcher(SPEC, wait=False, JITNEY_REDIS_URL=wrong)
 
-        house.until(lambda: "ssl_ca_certs=" in front_end.stderr(), "the front end names the remedy", front_end)
-        house.until(lambda: "ssl_ca_certs=" in batcher.stderr(), "the batcher names the remedy", batcher)
+        system.until(lambda: "ssl_ca_certs=" in front_end.stderr(), "the front end names the remedy", front_end)
+        system.until(lambda: "ssl_ca_certs=" in batcher.stderr(), "the batcher names the remedy", batcher)

@@ -10,9 +10,9 @@ from hypothesis.stateful import Bundle, MultipleResults, multiple, precondition,
 from broker.contract import NEVER
 from broker.messages import Failure, FailureCode, Finish, Limits, Presence, Result
 from broker.redis import RedisBatcher
-from tests.faults.machine.census import MODEL
-from tests.faults.machine.model import ALIVE, Lease
-from tests.faults.machine.stage import Hand, Stage
+from tests.faults.state_machine.census import MODEL
+from tests.faults.state_machine.model import ALIVE, Lease
+from tests.faults.state_machine.stage import Hand, Stage
 
 REMEMBERED = 15  # batches whose addresses a batcher knows; no loop has more than three
 slots = st.integers(0, 1)
@@ -25,7 +25,7 @@ class BatcherRules(Stage):
 
     batches = Bundle("batches")
 
-    @precondition(lambda self: self.house.waiting())
+    @precondition(lambda self: self.model.waiting())
     @rule(target=batches, slot=slots, within=limits, staged=st.booleans(), suspects=st.booleans(), aged=st.booleans())
     def drain(
         self, slot: int, within: Limits, staged: bool, suspects: bool, aged: bool = False
@@ -39,7 +39,7 @@ class BatcherRules(Stage):
     @rule(batch=batches, within=limits, staged=st.booleans())
     def drain_again(self, batch: str, within: Limits, staged: bool) -> None:
         """The answer was lost: a lease that is held is returned; one that has been reclaimed is a new claim."""
-        hand, lease = self._owner(batch), self.house.leases.get(batch)
+        hand, lease = self._owner(batch), self.model.leases.get(batch)
         if lease is None and len(hand.claims) < REMEMBERED:
             self._drain(hand, batch, within, staged=staged, suspects=False)
         elif lease is not None and lease.jobs:
@@ -54,62 +54,62 @@ class BatcherRules(Stage):
         """`aged`: bulk has waited long enough to have its eighth."""
         how, after = {"staged": staged, "suspects": suspects}, 0.0 if aged else NEVER
         claim = self._run(hand.broker.drain(name, within, **how, bulk_after=after))
-        self.house.drain(claim, within, self._census(), **how, aged=aged)
+        self.model.drain(claim, within, self._census(), **how, aged=aged)
         if claim.jobs:
             hand.claims[name] = [job.id for job in claim.jobs]
 
-    @precondition(lambda self: not self.house.token_taken)
+    @precondition(lambda self: not self.model.token_taken)
     @rule(slot=slots)
     def wait(self, slot: int) -> None:
         """Takes the wake token; a drain is to follow."""
         if self._run(self.hands[slot].broker.wait(0.0)):
-            self.house.token_taken = True
+            self.model.token_taken = True
 
     @rule(batch=batches)
     def start(self, batch: str) -> None:
         self._run(self._owner(batch).broker.start(batch))
-        self.house.start(batch)
+        self.model.start(batch)
 
-    @precondition(lambda self: self.house.leases)
+    @precondition(lambda self: self.model.leases)
     @rule(slot=slots)
     def beat(self, slot: int) -> None:
         hand = self.hands[slot]
         pulse = self.heart.beat(Presence(batcher=hand.id, model=MODEL), hand.claims)
-        assert pulse.lost == hand.claims.keys() - self.house.leases.keys()
-        held = hand.claims.keys() & self.house.leases.keys()
+        assert pulse.lost == hand.claims.keys() - self.model.leases.keys()
+        held = hand.claims.keys() & self.model.leases.keys()
         for batch in held:
-            lease = self.house.leases[batch]
+            lease = self.model.leases[batch]
             self._renew(lease)
-            self.house.dropped |= self.cancelled & {*lease.jobs}
+            self.model.dropped |= self.cancelled & {*lease.jobs}
             lease.jobs = [job for job in lease.jobs if job not in self.cancelled]
-        of_no_use = {id for batch in held for id in hand.claims[batch] if id not in self.house.leases[batch].jobs}
+        of_no_use = {id for batch in held for id in hand.claims[batch] if id not in self.model.leases[batch].jobs}
         others = {id for batch in hand.claims.keys() - held for id in hand.claims[batch]}
         assert of_no_use <= pulse.cancelled <= of_no_use | self.cancelled & others
 
     @rule(batch=batches)
     def expire(self, batch: str) -> None:
         """Its batcher stops beating."""
-        if batch in self.house.leases:
+        if batch in self.model.leases:
             moment = self._next()
             self.server.zadd(self.keys.leases(MODEL), {batch: moment}, xx=True)
-            self.house.leases[batch].expired = moment
+            self.model.leases[batch].expired = moment
 
-    @precondition(lambda self: self.house.expired())
+    @precondition(lambda self: self.model.expired())
     @rule(slot=slots)
     def reclaim(self, slot: int) -> None:
         admitted = self._admitted()
         letters = self._run(self.hands[slot].broker.reclaim())
-        assert [letter.job_id for letter in letters] == self.house.reclaim(admitted)
+        assert [letter.job_id for letter in letters] == self.model.reclaim(admitted)
 
     # Two whole stories, because steps at random seldom crash one job three times.
 
-    @precondition(lambda self: self.house.leases)
+    @precondition(lambda self: self.model.leases)
     @rule(slot=slots, pick=picks)
     def crash(self, slot: int, pick: int) -> None:
-        self.expire(list(self.house.leases)[pick % len(self.house.leases)])
+        self.expire(list(self.model.leases)[pick % len(self.model.leases)])
         self.reclaim(slot)
 
-    @precondition(lambda self: self.house.suspects)
+    @precondition(lambda self: self.model.suspects)
     @rule(slot=slots, within=limits)
     def crash_suspects(self, slot: int, within: Limits) -> None:
         name = self.drain(slot, within, staged=False, suspects=True)
@@ -135,16 +135,16 @@ class BatcherRules(Stage):
     def finish_twice(self, batch: str) -> None:
         """The answer was lost."""
         hand = self._owner(batch)
-        if self.house.held(batch):
+        if self.model.held(batch):
             self._run(hand.echo.drain(batch, Limits(), staged=False, suspects=False))
-            again = list(self.house.held(batch))
+            again = list(self.model.held(batch))
             self._finish(hand.broker, batch, hand.claims.pop(batch), done=True, starts=None)
             self._finish(hand.echo, batch, again, done=True, starts=None)
 
     def _finish(self, broker: RedisBatcher, batch: str, ids: Sequence[str], *, done: bool, starts: str | None) -> None:
         results = [Result(job_id=id, output="done") for id in ids]
         self._run(broker.finish([Finish(batch=batch, results=results, done=done)], starts=starts))
-        self.house.finish(batch, ids, done=done, starts=starts)
+        self.model.finish(batch, ids, done=done, starts=starts)
 
     @rule(batch=batches, some=st.integers(1, 3))
     def fail(self, batch: str, some: int) -> None:
@@ -152,7 +152,7 @@ class BatcherRules(Stage):
         if guilty := hand.claims.get(batch, [])[:some]:
             failures = [Failure(job_id=id, code=FailureCode.MODEL_ERROR, message="no") for id in guilty]
             self._run(hand.broker.fail(batch, failures))
-            self.house.fail(batch, guilty, FailureCode.MODEL_ERROR)
+            self.model.fail(batch, guilty, FailureCode.MODEL_ERROR)
             hand.claims[batch] = hand.claims[batch][some:]
 
     @precondition(lambda self: self._unstarted())
@@ -160,7 +160,7 @@ class BatcherRules(Stage):
     def release(self, pick: int) -> None:
         batch = self._unstarted()[pick % len(self._unstarted())]
         self._run(self._owner(batch).broker.release(batch))
-        self.house.release(batch)
+        self.model.release(batch)
         self._owner(batch).claims.pop(batch, None)
 
     def _admitted(self) -> dict[str, float]:
@@ -170,7 +170,7 @@ class BatcherRules(Stage):
     def _unstarted(self) -> list[str]:
         """Batches that may be released: staged ones, and those whose lease was lost before they could be."""
         claims = [batch for hand in self.hands for batch in hand.claims]
-        return [batch for batch in claims if batch not in self.house.leases or self.house.leases[batch].staged]
+        return [batch for batch in claims if batch not in self.model.leases or self.model.leases[batch].staged]
 
     def _owner(self, batch: str) -> Hand:
         return self.hands["AB".index(batch[0])]

@@ -42,7 +42,7 @@ class Census:
     frames: Mapping[str, Sequence[Sequence[Fate]]]  # by front end
     ends: Mapping[str, int] = field(repr=False)  # key → ms it still lives
 
-    def picture(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         """The same words as the model's, so that the two may be compared."""
         return {
             **{str(lane): _seen(jobs) for lane, jobs in self.lanes.items()},

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from broker.messages import RECORD, AdmitRequest, Cancel, FailureCode, Job, Lane, Verdict, job_id_of
-from tests.faults.machine.census import MODEL, Fate, fate
-from tests.faults.machine.stage import MAX_JOBS, MAX_TOKENS, Life, Stage
+from tests.faults.state_machine.census import MODEL, Fate, fate
+from tests.faults.state_machine.stage import MAX_JOBS, MAX_TOKENS, Life, Stage
 
 MOMENT = 0.001  # seconds: a deadline that is over when the admission has been answered
 slots = st.integers(0, 1)
@@ -44,7 +44,7 @@ class FrontEndRules(Stage):
     def open_doors(self, wanted: Sequence[Wish]) -> None:
         self.admit(0, wanted)
 
-    @precondition(lambda self: self.house.waiting() < MAX_JOBS)
+    @precondition(lambda self: self.model.waiting() < MAX_JOBS)
     @rule(slot=slots, wanted=st.lists(wishes, min_size=1, max_size=2))
     def admit(self, slot: int, wanted: Sequence[Wish]) -> None:
         life = self.lives[slot]
@@ -55,11 +55,11 @@ class FrontEndRules(Stage):
         for request, verdict in zip(life.asked, life.told, strict=True):
             assert verdict.refusal is self._refusal(request, verdict), f"{verdict} for {request}"
             if verdict.refusal is None:
-                self.house.admit(request.jobs, expired=request.time_left == MOMENT)
+                self.model.admit(request.jobs, expired=request.time_left == MOMENT)
                 life.pending |= {job.id for job in request.jobs}
-            assert verdict.ahead is not None or verdict.waiting == len(self.house.lanes[request.lane])
+            assert verdict.ahead is not None or verdict.waiting == len(self.model.lanes[request.lane])
 
-    @precondition(lambda self: self.house.leases)
+    @precondition(lambda self: self.model.leases)
     @rule(slot=slots)
     def admit_again(self, slot: int) -> None:
         """The answer was lost."""
@@ -67,23 +67,23 @@ class FrontEndRules(Stage):
         if life.asked:
             assert self._run(life.broker.admit(life.sequence, life.asked, {})) == life.told
 
-    @precondition(lambda self: self.house.jobs)
+    @precondition(lambda self: self.model.jobs)
     @rule(slot=slots, pick=picks)
     def cancel(self, slot: int, pick: int) -> None:
-        job = list(self.house.jobs)[-1 - pick % len(self.house.jobs)]
+        job = list(self.model.jobs)[-1 - pick % len(self.model.jobs)]
         self._run(self.lives[slot].broker.admit(0, [], [Cancel(model=MODEL, ids=job[:RECORD])]))
         self.cancelled.add(job)
-        self.house.unwanted.add(job)
+        self.model.unwanted.add(job)
 
-    @precondition(lambda self: any(self.house.frames.get(life.id) for life in self.lives))
+    @precondition(lambda self: any(self.model.frames.get(life.id) for life in self.lives))
     @rule(slot=slots, is_lost=st.booleans())
     def receive(self, slot: int, is_lost: bool) -> None:
         """After an error no frame is named as handled, and all are read again."""
         life = self.lives[slot]
         handled = 0 if is_lost else life.read
         frames = self._run(life.broker.receive(handled, 0.0))
-        kept = self.house.frames.get(life.id, [])[handled:]
-        self.house.frames[life.id] = kept
+        kept = self.model.frames.get(life.id, [])[handled:]
+        self.model.frames[life.id] = kept
         assert frames.more == (len(kept) > frames.count) or frames.count == len(kept)
         assert [fate(outcome) for outcome in frames.outcomes] == [
             one for frame in kept[: frames.count] for one in frame
@@ -99,7 +99,7 @@ class FrontEndRules(Stage):
                 life.pending.remove(job)
                 life.accepted[job] = kind
 
-    @precondition(lambda self: self.house.leases)
+    @precondition(lambda self: self.model.leases)
     @rule(slot=slots)
     def live_again(self, slot: int) -> None:
         """A front end dies; another comes up in its place and knows of nothing."""
@@ -118,11 +118,11 @@ class FrontEndRules(Stage):
         if request.time_left <= 0.0:
             return FailureCode.EXPIRED
         is_late = verdict.ahead is not None and request.most_ahead is not None and verdict.ahead > request.most_ahead
-        is_idle = not any(self.house.lanes.values()) and not self.house.leases
-        assert not (is_late and is_idle), "an idle house takes any request"
+        is_idle = not any(self.model.lanes.values()) and not self.model.leases
+        assert not (is_late and is_idle), "an idle system takes any request"
         return FailureCode.CONTENDED if self._is_full(request) or is_late else None
 
     def _is_full(self, request: AdmitRequest) -> bool:
-        waiting = self.house.lanes[request.lane]
-        tokens = sum(self.house.jobs[id].cost for id in waiting) + sum(job.cost for job in request.jobs)
+        waiting = self.model.lanes[request.lane]
+        tokens = sum(self.model.jobs[id].cost for id in waiting) + sum(job.cost for job in request.jobs)
         return bool(waiting) and (len(waiting) + len(request.jobs) > MAX_JOBS or tokens > MAX_TOKENS)

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from broker.messages import Claim, FailureCode, Job, Lane, Limits
-from tests.faults.machine.census import Census, Fate
+from tests.faults.state_machine.census import Census, Fate
 
 MAX_ATTEMPTS = 3
 LOOKS = 4  # times the largest batch: so many jobs one drain looks at, or more
@@ -25,7 +25,7 @@ class Lease:
 
 
 @dataclass(slots=True)
-class House:
+class BrokerModel:
     """Where every job is. Jobs are known by their ids; `jobs` has them as they were admitted."""
 
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class House:
     def held(self, batch: str) -> list[str]:
         return self.leases[batch].jobs if batch in self.leases else []
 
-    def picture(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         """The same words as a census of the server."""
         return {
             **{str(lane): self._seen(ids) for lane, ids in self.lanes.items()},

@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from broker.keys import Keys
 from broker.messages import AdmitRequest, ModelCard, Verdict
 from broker.redis import RedisBatcher, RedisFrontEnd, RedisHeart, connect_batcher, connect_front_end, connect_heart
-from tests.faults.machine.census import MODEL, Census, take
-from tests.faults.machine.model import House
+from tests.faults.state_machine.census import MODEL, Census, take
+from tests.faults.state_machine.model import BrokerModel
 
 MAX_JOBS, MAX_TOKENS = 12, 60  # of a lane
 LONG = 60.0  # seconds: a lease that only the machine ends
@@ -55,7 +55,7 @@ class Stage(RuleBasedStateMachine):
         self.url, self.runner = url, runner
         self.namespace = f"machine-{next(self.numbers)}"
         self.keys, self.server = Keys(self.namespace), redis.Redis.from_url(url, socket_timeout=LONG)
-        self.house, self.cancelled = House(), set[str]()
+        self.model, self.cancelled = BrokerModel(), set[str]()
         self.count = 0  # of ids, and of moments at which leases expired
         self.is_sound = True
         self.opened: list[RedisFrontEnd | RedisBatcher] = []
@@ -80,15 +80,15 @@ class Stage(RuleBasedStateMachine):
     @invariant()
     def everything_is_where_it_should_be(self) -> None:
         census = self._census()
-        holds, should = census.picture(), self.house.picture()
+        holds, should = census.snapshot(), self.model.snapshot()
         assert holds == should, {name: (holds[name], should[name]) for name in holds if holds[name] != should[name]}
         held = census.held()
         assert len(held) == len(set(held)), "a job is in two places"
-        assert self.house.lost() == set()
+        assert self.model.lost() == set()
         assert all(job.attempts < 3 for jobs in [*census.lanes.values(), census.suspects] for job in jobs)
         assert census.miscounted() == {}
         assert census.wake_tokens <= 1
-        assert census.wake_tokens or self.house.token_taken or not self.house.waiting(), "jobs wait, nobody is woken"
+        assert census.wake_tokens or self.model.token_taken or not self.model.waiting(), "jobs wait, nobody is woken"
         assert (census.endless_keys(), census.hasty_keys()) == ([], [])
         self.is_sound = True
 
