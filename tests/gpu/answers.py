@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from demo.dtype_evaluation import framed_questions, scrambled
+from demo.dtype_evaluation import encoded_questions, scrambled
 from tests.gpu.parts import DEMO, DTYPES, Check, Setup
 from tests.models.in_flight import Row, reference
 from tests.models.in_flight import load as load_translation
@@ -35,7 +35,7 @@ def run(setup: Setup) -> Iterator[Check]:
 
 def _translation(setup: Setup, beams: int) -> Iterator[Check]:
     folder = DEMO / "translation"
-    sure = framed_questions(folder, setup.pick(180, 12))
+    sure = encoded_questions(folder, setup.pick(180, 12))
     rows = [*sure, *scrambled(sure)]
     expected = _answers(load_translation(folder, device="cpu", beams=beams), rows)
     for dtype in DTYPES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,13 @@ def test_a_part_holds_on_the_cpu(tmp_path: Path, part: str) -> None:
 
     assert [check.name for check in checks if not check.is_ok] == []
     assert len(checks) >= 5
+
+
+@pytest.mark.parametrize("part", script.PARTS)
+def test_a_part_finds_what_it_is_made_of(part: str) -> None:
+    module, _, function = script.PARTS[part].where.partition(":")
+
+    assert callable(getattr(import_module(f"tests.gpu.{module}"), function))
 
 
 def test_a_part_that_crashes_keeps_what_it_told_and_hides_no_other(
