@@ -50,6 +50,11 @@ class Job:
     deadline: float = 0.0
     meta: Mapping[str, str] = field(default_factory=lambda: NO_META)  # trace context, caller: travels untouched
 
+    @property
+    def trace_id(self) -> str:
+        """That of its `traceparent`, for logs; empty where it came with none."""
+        return self.meta.get("traceparent", "")[3:35]
+
 
 REQUEST, RECORD = 16, 24  # digits of a job's id that name its request, and its record in that
 FIRST = "0" * 16  # what follows the request's in the id of its first job

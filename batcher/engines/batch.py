@@ -189,10 +189,8 @@ class _Batch:
 
     def _fail(self, group: Sequence[_Row], cause: ComputeFailure) -> None:
         for row in group:
-            failure = cause.failure(row.job.id)
+            failure = cause.fail(row.job, tokens=row.length)
             self._done.append(Done(job_id=row.job.id, failure=failure, seconds=row.seconds))
-            code = str(failure.code)
-            log.warning("job failed", job=row.job.id, code=code, tokens=row.length, error=cause.error or code)
 
     def _learn(self) -> None:
         allowed = self._engine.max_tokens

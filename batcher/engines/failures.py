@@ -6,18 +6,21 @@ import traceback
 from dataclasses import dataclass
 from enum import Enum, auto
 
+import structlog
+
 from batcher.engines.exceptions import is_memory
 from batcher.engines.lost_device import refuse_lost
 from batcher.models.contract import InvalidInput, Output
 from broker.body import obstacle
 from broker.common.numbers import NOT_FINITE, is_finite
-from broker.messages import Failure, FailureCode
+from broker.messages import Failure, FailureCode, Job
 
 FAILED = "the model failed on this input"
 BROKEN = "the model failed on every input that was tried"
 TOO_BIG = "this input does not fit in the model's memory"
 IMPOSSIBLE = "this input cannot be computed"
 LOST = "the model gave no outcome for this input"
+log = structlog.get_logger("batcher")
 LONGEST = 500  # characters of a message
 
 
@@ -55,6 +58,13 @@ class ComputeFailure:
     def failure(self, job_id: str) -> Failure:
         code = FailureCode.INVALID_INPUT if self.kind is Kind.INVALID else FailureCode.MODEL_ERROR
         return Failure(job_id=job_id, code=code, message=self.message)
+
+    def fail(self, job: Job, *, tokens: int) -> Failure:
+        """The job's failure, and its line in the log."""
+        failure = self.failure(job.id)
+        code, trace = str(failure.code), {"trace_id": job.trace_id} if job.trace_id else {}
+        log.warning("job failed", job=job.id, **trace, code=code, tokens=tokens, error=self.error or code)
+        return failure
 
 
 NOT_TRIED = ComputeFailure(kind=Kind.ERROR, message=BROKEN, error="not tried: all forwards so far failed")

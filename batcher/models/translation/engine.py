@@ -109,7 +109,7 @@ class InFlightEngine:
         try:
             input = self._reader.read(job.input)
         except InvalidInput as error:
-            self._fail(job.id, ComputeFailure.of(error), tokens=0)
+            self._fail(job, ComputeFailure.of(error), tokens=0)
             return None
         may_cycle = not self._guard or is_cyclic(input.source[1:-1])
         decoding = self._decoding
@@ -174,7 +174,7 @@ class InFlightEngine:
         sequence, pieces = finished.sequence, finished.pieces
         self._decode_bisection.ended({sequence.job.id})
         if pieces is None:
-            self._fail(sequence.job.id, OVERFLOWN, tokens=sequence.tokens)
+            self._fail(sequence.job, OVERFLOWN, tokens=sequence.tokens)
             return
         is_bad = self._guard and is_degenerate(sequence.input.source, pieces)
         if is_bad and sequence.search_again(**SECOND_SEARCH):
@@ -206,7 +206,7 @@ class InFlightEngine:
             sequence.start_over()
         lost = bisection.open(sequences)
         for sequence in lost:
-            self._fail(sequence.job.id, cause if len(lost) == 1 else NOT_TRIED, tokens=sequence.tokens)
+            self._fail(sequence.job, cause if len(lost) == 1 else NOT_TRIED, tokens=sequence.tokens)
 
     def _shrink(self, cause: ComputeFailure, sequences: abc.Sequence[Sequence], *, while_encoding: bool) -> None:
         # Caches give their memory back with their sequences; what was decoded so far is decoded again.
@@ -215,7 +215,7 @@ class InFlightEngine:
         for bisection in (self._decode_bisection, self._encode_bisection):
             bisection.drop(_ids(starting_over))
         if len(starting_over) == 1:
-            self._fail(sequences[0].job.id, cause, tokens=sequences[0].tokens)
+            self._fail(sequences[0].job, cause, tokens=sequences[0].tokens)
             return
         if while_encoding and len(sequences) > 1:
             self._budget.did_not_fit(_tokens(sequences))
@@ -225,11 +225,8 @@ class InFlightEngine:
         log.warning("rows did not fit", rows=rows, slots=slots, encoded=encoded)
         self._scheduler.put_back(starting_over)
 
-    def _fail(self, job_id: str, cause: ComputeFailure, *, tokens: int) -> None:
-        failure = cause.failure(job_id)
-        self._done.append(Done(job_id=job_id, failure=failure))
-        code = str(failure.code)
-        log.warning("job failed", job=job_id, code=code, tokens=tokens, error=cause.error or code)
+    def _fail(self, job: Job, cause: ComputeFailure, *, tokens: int) -> None:
+        self._done.append(Done(job_id=job.id, failure=cause.fail(job, tokens=tokens)))
 
     # Bounds
 

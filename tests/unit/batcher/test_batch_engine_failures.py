@@ -107,6 +107,17 @@ def test_the_log_names_the_job_and_keeps_its_text_to_itself() -> None:
     assert "private" not in str(lines)
 
 
+TRACED = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+
+
+@pytest.mark.parametrize(("meta", "trace"), [(TRACED, "a" * 32), ({"caller": "me"}, None), ({}, None)])
+def test_the_log_names_the_trace_that_a_failed_job_belongs_to(meta: dict[str, str], trace: str | None) -> None:
+    with capture_logs() as lines:
+        run(BatchEngine(Scripted(raising("x"))), [Job(id="the-job", front_end="f", input="x", meta=meta)])
+
+    assert [line.get("trace_id") for line in lines] == [trace]
+
+
 class Unspeakable(Exception):
     def __str__(self) -> str:
         raise RuntimeError
