@@ -40,7 +40,7 @@ from broker.common.version import jitney_version
 from broker.errors import BrokerError, BrokerUnfit
 from broker.keys import PROTOCOL
 from broker.messages import Limits, ModelCard, Presence
-from broker.redis import RedisBatcher, RedisHeart, connect_batcher, connect_heart, connect_starter
+from broker.redis import RedisBatcher, RedisHeartbeat, connect_batcher, connect_heartbeat, connect_starter
 from broker.settings import BrokerSettings, parser_for, pick
 
 USAGE_ERROR = 2
@@ -85,12 +85,13 @@ async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSe
     card = make_card(settings.name or spec.name, model.about)
     log.info("loaded", model=card.key, task=card.task, seconds=round(time.monotonic() - started, 1))
     link = await connect_batcher(broker.redis_url, broker.namespace, card.key, lease=settings.lease)
-    heart = connect_heart(broker.redis_url, broker.namespace, card.key, lease=settings.lease, limits=settings.limits())
+    url, namespace, limits = broker.redis_url, broker.namespace, settings.limits()
+    heartbeat = connect_heartbeat(url, namespace, card.key, lease=settings.lease, limits=limits)
     try:
-        if await _met(link, heart, card, model.about, broker, stopping):
-            return await _run(settings, model, engine, seen, vitals, card, link, heart, broker, stopping)
+        if await _met(link, heartbeat, card, model.about, broker, stopping):
+            return await _run(settings, model, engine, seen, vitals, card, link, heartbeat, broker, stopping)
     finally:
-        heart.close()
+        heartbeat.close()
         await link.aclose()
     return 0
 
@@ -126,7 +127,7 @@ def _load(
 
 async def _met(
     link: RedisBatcher,
-    heart: RedisHeart,
+    heartbeat: RedisHeartbeat,
     card: ModelCard,
     about: About,
     broker: BrokerSettings,
@@ -137,7 +138,7 @@ async def _met(
     while not stopping.is_set():
         try:
             await link.check()
-            await asyncio.to_thread(heart.announce, card, artifacts_of(about), lambda: not stopping.is_set())
+            await asyncio.to_thread(heartbeat.announce, card, artifacts_of(about), lambda: not stopping.is_set())
             return True
         except BrokerUnfit:
             raise
@@ -157,7 +158,7 @@ async def _run(
     vitals: Vitals,
     card: ModelCard,
     link: RedisBatcher,
-    heart: RedisHeart,
+    heartbeat: RedisHeartbeat,
     broker: BrokerSettings,
     stopping: asyncio.Event,
 ) -> int:
@@ -190,12 +191,12 @@ async def _run(
         )
 
     with Heartbeat(
-        heart, vitals, presence=presence, on_pulse=loop.pulse, lease=settings.lease, max_step=settings.max_step
+        heartbeat, vitals, presence=presence, on_pulse=loop.pulse, lease=settings.lease, max_step=settings.max_step
     ):
         log.info("serving", model=card.key, batcher=batcher, max_batch_size=limits.max_batch_size, policy=limits.policy)
         status = await _serve_until_told(loop, stopping)
     starter.close()
-    _leave(heart, batcher)
+    _leave(heartbeat, batcher)
     log.info("closed", model=card.key)
     return status
 
@@ -223,9 +224,9 @@ async def _serve_until_told(loop: Loop, stopping: asyncio.Event) -> int:
     return 0
 
 
-def _leave(heart: RedisHeart, batcher: str) -> None:
+def _leave(heartbeat: RedisHeartbeat, batcher: str) -> None:
     try:
-        heart.leave(batcher)
+        heartbeat.leave(batcher)
     except BrokerError as error:
         log.warning("left without saying so", error=str(error))
 

@@ -164,7 +164,7 @@ class BatcherBroker(Protocol):
         ...
 
 
-class Heart(Protocol):
+class HeartbeatBroker(Protocol):
     """The broker as a batcher's heartbeat sees it: synchronous, because it lives in an OS thread of its own."""
 
     def announce(self, card: ModelCard, artifacts: Mapping[str, bytes]) -> None:

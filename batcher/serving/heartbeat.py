@@ -11,7 +11,7 @@ from time import monotonic
 import structlog
 
 from broker.common.throttled_log import ThrottledLog
-from broker.contract import Heart
+from broker.contract import HeartbeatBroker
 from broker.errors import BrokerError
 from broker.messages import Presence, Pulse
 
@@ -55,7 +55,7 @@ class Heartbeat:
 
     def __init__(
         self,
-        heart: Heart,
+        broker: HeartbeatBroker,
         vitals: Vitals,
         *,
         presence: Callable[[], Presence],
@@ -63,7 +63,7 @@ class Heartbeat:
         lease: float,
         max_step: float,
     ) -> None:
-        self._heart, self._vitals, self._presence, self._on_pulse = heart, vitals, presence, on_pulse
+        self._broker, self._vitals, self._presence, self._on_pulse = broker, vitals, presence, on_pulse
         self._interval, self._max_step = lease / 4, max_step
         self._stopping = threading.Event()
         self._missed, self._crashed = ThrottledLog(log.warning), ThrottledLog(log.exception)
@@ -88,11 +88,11 @@ class Heartbeat:
 
     def _beat(self) -> None:
         try:
-            self._on_pulse(self._heart.beat(self._presence(), self._vitals.batches))
+            self._on_pulse(self._broker.beat(self._presence(), self._vitals.batches))
         except BrokerError as error:
             self._vitals.hears_broker = False
             self._missed("beat failed", error=str(error))
-        except Exception:  # a batcher without a heart would lose every lease and hold no model to account
+        except Exception:  # a batcher without a heartbeat would lose every lease and hold no model to account
             self._crashed("beat failed")
         else:
             self._vitals.hears_broker = True

@@ -2,7 +2,7 @@
 
 from broker.memory.batcher import MemoryBatcher
 from broker.memory.front_end import MemoryFrontEnd
-from broker.memory.heart import MemoryHeart
+from broker.memory.heartbeat import MemoryHeartbeat
 from broker.memory.store import MemoryStore
 
-__all__ = ["MemoryBatcher", "MemoryFrontEnd", "MemoryHeart", "MemoryStore"]
+__all__ = ["MemoryBatcher", "MemoryFrontEnd", "MemoryHeartbeat", "MemoryStore"]

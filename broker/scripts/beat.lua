@@ -47,6 +47,6 @@ for i = 8 + batches, #KEYS do
 end
 named('HSET', KEYS[3], ARGV[1], stamp(now) .. ARGV[2] .. '\n' .. ARGV[3])
 redis.call('SET', KEYS[4], ARGV[6], 'NX')
--- An operator's typing error must not stop a heart.
+-- An operator's typing error must not stop a heartbeat.
 local limits = redis.pcall('HGETALL', KEYS[5])
 return {lost, cancelled, named('GET', KEYS[4]), limits.err and 0 or limits, missing and 1 or 0}

@@ -13,9 +13,9 @@ import pytest
 import redis
 
 from broker.admin.rights import Role
-from broker.contract import BatcherBroker, FrontEndBroker, Heart
+from broker.contract import BatcherBroker, FrontEndBroker, HeartbeatBroker
 from broker.keys import Keys
-from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
+from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeartbeat, MemoryStore
 from broker.messages import (
     RECORD,
     AdmitRequest,
@@ -85,7 +85,7 @@ class World(ABC):
     async def batcher(self, model: str = MODEL, *, lease: float = LONG) -> BatcherBroker: ...
 
     @abstractmethod
-    def heart(self, model: str = MODEL, *, lease: float = LONG) -> Heart: ...
+    def heart(self, model: str = MODEL, *, lease: float = LONG) -> HeartbeatBroker: ...
 
     @abstractmethod
     async def pass_time(self, seconds: float) -> None: ...
@@ -158,8 +158,8 @@ class MemoryWorld(World):
     async def batcher(self, model: str = MODEL, *, lease: float = LONG) -> BatcherBroker:
         return MemoryBatcher(self._store, model, lease=lease)
 
-    def heart(self, model: str = MODEL, *, lease: float = LONG) -> Heart:
-        return MemoryHeart(self._store, model, lease=lease)
+    def heart(self, model: str = MODEL, *, lease: float = LONG) -> HeartbeatBroker:
+        return MemoryHeartbeat(self._store, model, lease=lease)
 
     async def pass_time(self, seconds: float) -> None:
         self._clock.tick(seconds)
@@ -206,10 +206,10 @@ class RedisWorld(World):
         self._faces[id(batcher)] = batcher
         return batcher
 
-    def heart(self, model: str = MODEL, *, lease: float = LONG) -> Heart:
-        from broker.redis import connect_heart
+    def heart(self, model: str = MODEL, *, lease: float = LONG) -> HeartbeatBroker:
+        from broker.redis import connect_heartbeat
 
-        self._hearts.append(connect_heart(self._url_as(Role.BATCHER), self.namespace, model, lease=lease))
+        self._hearts.append(connect_heartbeat(self._url_as(Role.BATCHER), self.namespace, model, lease=lease))
         return self._hearts[-1]
 
     def _url_as(self, role: Role) -> str:

@@ -13,7 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from broker.keys import Keys
 from broker.messages import AdmitRequest, ModelCard, Verdict
-from broker.redis import RedisBatcher, RedisFrontEnd, RedisHeart, connect_batcher, connect_front_end, connect_heart
+from broker.redis import (
+    RedisBatcher,
+    RedisFrontEnd,
+    RedisHeartbeat,
+    connect_batcher,
+    connect_front_end,
+    connect_heartbeat,
+)
 from tests.faults.state_machine.census import MODEL, Census, take
 from tests.faults.state_machine.model import BrokerModel
 
@@ -61,7 +68,7 @@ class Stage(RuleBasedStateMachine):
         self.opened: list[RedisFrontEnd | RedisBatcher] = []
         self.lives = [self._life() for _ in range(2)]
         self.hands = [self._hand(id) for id in "AB"]
-        self.heart: RedisHeart = connect_heart(url, self.namespace, MODEL, lease=LONG)
+        self.heart: RedisHeartbeat = connect_heartbeat(url, self.namespace, MODEL, lease=LONG)
         card = ModelCard(name="toy", task="translation", codec="text", revision="r1")
         self.heart.announce(card, {"a" * 64: b"file"})
 

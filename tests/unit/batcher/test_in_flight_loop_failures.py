@@ -9,7 +9,7 @@ import pytest
 
 from batcher.engines.engine import Done
 from batcher.serving import model_thread
-from broker.memory import MemoryHeart
+from broker.memory import MemoryHeartbeat
 from broker.messages import RECORD, Cancel, Failure, FailureCode, Limits, Presence
 from tests.unit.batcher.in_flight_world import MODEL, outputs, until, world
 
@@ -26,7 +26,7 @@ async def test_a_cancelled_job_leaves_after_the_next_beat() -> None:
         await here.in_flight("9 gone", "2 kept")
         await here.front_end.admit(99, [], [Cancel(model=MODEL, ids=here.wire.claims[0].claim.jobs[0].id[:RECORD])])
 
-        beat = MemoryHeart(here.store, MODEL).beat(Presence(batcher="b", model=MODEL), here.vitals.batches)
+        beat = MemoryHeartbeat(here.store, MODEL).beat(Presence(batcher="b", model=MODEL), here.vitals.batches)
         here.loop.pulse(beat)
         here.gate.open()
         await here.outcomes(1)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
-from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeart, MemoryStore
+from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeartbeat, MemoryStore
 from broker.messages import Finish, Limits, Presence, Result
 from server.app import create_app
 from server.broker_tasks import BrokerTasks
@@ -28,7 +28,7 @@ class Batcher:
 
     def __init__(self, store: MemoryStore, revision: str) -> None:
         self.card = card(revision=revision, artifacts={"words.txt": SHA})
-        self.heart = MemoryHeart(store, self.card.key)
+        self.heart = MemoryHeartbeat(store, self.card.key)
         self.queue = MemoryBatcher(store, self.card.key)
 
     def appear(self) -> None:

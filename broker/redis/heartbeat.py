@@ -24,18 +24,18 @@ UPLOAD_TIMEOUT = 5.0  # seconds for a chunk: nothing waits for it but the file
 SOON = 0.2  # seconds that a beat waits for what it announces again
 
 
-def connect_heart(
+def connect_heartbeat(
     url: str, namespace: str, model: str, *, lease: float = 2.5, limits: Limits | None = None
-) -> RedisHeart:
-    """The heart of a batcher of ⟨m⟩ = `model`; live limits change `limits`, the configured ones."""
+) -> RedisHeartbeat:
+    """The heartbeat of a batcher of ⟨m⟩ = `model`; live limits change `limits`, the configured ones."""
     keys, timeout = Keys(namespace), max(0.5, lease / 4)
     client = make_sync_client(url, name="jitney-heart", socket_timeout=timeout)
     uploads = Uploads(make_sync_client(url, name="jitney-uploads", socket_timeout=UPLOAD_TIMEOUT), keys)
-    return RedisHeart(client, uploads, keys, model, lease, limits or Limits())
+    return RedisHeartbeat(client, uploads, keys, model, lease, limits or Limits())
 
 
-class RedisHeart:
-    """Keeps `Heart`. What it announced once it announces again when the broker has lost it."""
+class RedisHeartbeat:
+    """Keeps `HeartbeatBroker`. What it announced once it announces again when the broker has lost it."""
 
     def __init__(
         self, client: redis.Redis, uploads: Uploads, keys: Keys, model: str, lease: float, limits: Limits
@@ -69,7 +69,7 @@ class RedisHeart:
         )
 
     def _announce_again(self) -> None:
-        """In a thread of its own where it takes long: a heart that uploads does not beat."""
+        """In a thread of its own where it takes long: a heartbeat that uploads does not beat."""
         if self._announced is None or (self._bringing is not None and self._bringing.is_alive()):
             return
         self._bringing = threading.Thread(target=self._bring_back, name="uploads", daemon=True)
@@ -92,7 +92,7 @@ class RedisHeart:
             log.warning("not announced again", model=self._model, error=str(error))
 
     def _live_limits(self, found: Any) -> Limits | None:
-        """An operator's typing error neither stops a heart nor undoes what was set before it. Told once."""
+        """An operator's typing error neither stops a heartbeat nor undoes what was set before it. Told once."""
         if found != self._found:
             self._found = found
             try:

@@ -8,8 +8,8 @@ from broker.memory.store import MemoryStore
 from broker.messages import ModelCard, Presence, Pulse
 
 
-class MemoryHeart:
-    """Keeps `Heart`."""
+class MemoryHeartbeat:
+    """Keeps `HeartbeatBroker`."""
 
     def __init__(self, store: MemoryStore, model: str, *, lease: float = 2.5) -> None:
         self._store = store
