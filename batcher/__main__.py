@@ -146,7 +146,8 @@ async def _met(
             why = diagnose(error, broker.redis_url)
             not_met("broker not met", url=why.tried, error=str(error), cause=why.cause, remedy=why.remedy)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), backoff.pause())
+            async with asyncio.timeout(backoff.pause()):
+                await stopping.wait()
     return False
 
 

@@ -77,5 +77,7 @@ class Retry:
 
     async def _pause(self) -> None:
         """A while, or until it is time to stop."""
+        # Not `wait_for`, which in Python 3.11 swallows a cancellation that comes when the wait is over already.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), PAUSE)
+            async with asyncio.timeout(PAUSE):
+                await self._stopping.wait()

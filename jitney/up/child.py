@@ -173,7 +173,8 @@ class Child:
         for line in self._last_lines:
             self._say(f"    its last lines: {plain(line)}")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._stopping.wait()
 
 
 def reason(lines: Iterable[str]) -> str:

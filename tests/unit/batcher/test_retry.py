@@ -59,3 +59,28 @@ async def test_a_trip_is_asked_for_as_long_as_the_broker_is_away(monkeypatch: py
         return "answer"
 
     assert await retry.call(act) == "answer"
+
+
+async def test_whoever_pauses_can_be_cancelled_in_the_moment_of_stopping() -> None:
+    # A batcher that was told to stop during an outage never ended: this cancellation was lost.
+    stopping = asyncio.Event()
+    retry, paused = Retry(stopping, on_wait=lambda: None), asyncio.Event()
+
+    async def fail() -> None:
+        paused.set()
+        raise BrokerUnavailable
+
+    async def go_on() -> None:
+        await retry.survive(fail)
+        await asyncio.Event().wait()
+
+    going_on = asyncio.create_task(go_on())
+    await paused.wait()
+    await asyncio.sleep(0)
+    stopping.set()
+    await asyncio.sleep(0)
+    going_on.cancel()
+
+    done, _ = await asyncio.wait([going_on], timeout=5.0)
+
+    assert done == {going_on} and going_on.cancelled()
