@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from batcher.policy.in_flight_speed import InFlightSpeed
@@ -60,7 +60,7 @@ class Batching:
         """Whether those that have ended leave at once."""
         return True
 
-    def learn(self, jobs: int, step: float, *, stays: Sequence[int], has_failures: bool) -> None:
+    def learn(self, jobs: int, step: float, *, stays: Iterable[int], has_failures: bool) -> None:
         """Steps of so many jobs took so long; `stays`: the steps of each job that left with a result."""
         if not has_failures:  # the search for a cause takes passes that others do not
             self.speed.observe(jobs, step)
@@ -109,7 +109,7 @@ class InFlightBatching(Batching):
         """An eighth of what the engine may hold; or all of it."""
         return PART * held.ended >= size or not held.jobs
 
-    def learn(self, jobs: int, step: float, *, stays: Sequence[int], has_failures: bool) -> None:
+    def learn(self, jobs: int, step: float, *, stays: Iterable[int], has_failures: bool) -> None:
         self._stay.observe(jobs, step)
         for steps in stays:
             self._stay.left(steps)

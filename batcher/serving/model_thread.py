@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import NamedTuple
 
@@ -25,13 +26,20 @@ SMOOTHING = 0.2  # weight of the last step in what a step takes
 log = structlog.get_logger("batcher")
 
 
-class _Row(NamedTuple):
-    """A job in the engine. Times are this process's monotonic seconds."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Start:
+    """When jobs of one batch started. Times are this process's monotonic seconds."""
 
     batch: str
-    started_at: float
+    at: float
     steps: int  # all those before it
     passes: int  # the same
+
+
+class _Row(NamedTuple):
+    """A job in the engine."""
+
+    start: _Start
     deadline: float
 
 
@@ -129,16 +137,17 @@ class ModelThread:
         now, known = self._clock(), [job.id for job in batch.claim.jobs if job.id in self._rows]
         self._move(known, batch.id)
         batch.start(now, {*self._cancelled(), *known})
-        for job in batch.jobs:
-            deadline = batch.claimed_at + job.deadline - batch.claim.claimed
-            self._rows[job.id] = _Row(batch.id, now, self._steps, self._passes, deadline)
+        start, ahead = _Start(batch.id, now, self._steps, self._passes), batch.claimed_at - batch.claim.claimed
+        self._rows |= {job.id: _Row(start, job.deadline + ahead) for job in batch.jobs}
         if unwanted := [job.id for job in batch.claim.jobs if job.id not in self._rows]:
             self._left.append(Left(batch=batch.id, unwanted=unwanted))
 
     def _move(self, job_ids: list[str], batch: str) -> None:
         """Their lease was lost and they were claimed again: a lost one cannot tell of failures, so this one does."""
-        self._left += [Left(batch=self._rows[id].batch, unwanted=[id]) for id in job_ids]
-        self._rows |= {id: self._rows[id]._replace(batch=batch) for id in job_ids}
+        for id in job_ids:
+            start, deadline = self._rows[id]
+            self._left.append(Left(batch=start.batch, unwanted=[id]))
+            self._rows[id] = _Row(replace(start, batch=batch), deadline)
 
     def _unwanted(self) -> list[str]:
         now, cancelled = self._clock(), self._cancelled()
@@ -147,7 +156,7 @@ class ModelThread:
     def _drop(self, job_ids: list[str]) -> None:
         if job_ids:
             self._engine.drop(job_ids)
-            self._left += [Left(batch=self._rows.pop(id).batch, unwanted=[id]) for id in job_ids]
+            self._left += [Left(batch=self._rows.pop(id).start.batch, unwanted=[id]) for id in job_ids]
 
     # A step
 
@@ -175,23 +184,17 @@ class ModelThread:
 
     def _leave(self, done: Sequence[Done], now: float, rows: int) -> int:
         """How many of these are jobs of ours; others are nobody's, and so is a second outcome."""
-        groups: dict[tuple[str, float, int, int], list[Done]] = {}
-        left = [(row, one) for one in done if (row := self._rows.pop(one.job_id, None)) is not None]
-        for row, one in left:
-            group = groups.setdefault(row[:4], [])
-            group.append(_checked(one, seconds=now - row.started_at) if self._joins else one)
-        self._left += [
-            Left(
-                batch=batch,
-                done=group,
-                seconds=now - started_at,
-                steps=self._steps - steps,
-                passes=self._passes - passes,
-                beside=rows,
+        groups: dict[_Start, list[Done]] = {}
+        for one in done:
+            if row := self._rows.pop(one.job_id, None):
+                groups.setdefault(row.start, []).append(one)
+        for start, group in groups.items():
+            seconds, steps, passes = now - start.at, self._steps - start.steps, self._passes - start.passes
+            outcomes = [_checked(one, seconds=seconds) for one in group] if self._joins else group
+            self._left.append(
+                Left(batch=start.batch, done=outcomes, seconds=seconds, steps=steps, passes=passes, beside=rows)
             )
-            for (batch, started_at, steps, passes), group in groups.items()
-        ]
-        return len(left)
+        return rows - len(self._rows)
 
     def _look_for_lost(self, *, is_idle: bool) -> None:
         """An engine that computed nothing though it was given jobs: by its own word it has none of them where it has as
@@ -217,7 +220,7 @@ class ModelThread:
     def _abandon(self, batches: list[Batch]) -> None:
         log.exception("engine failed: its jobs are abandoned, their leases run out and they are served again")
         rows, self._rows = self._rows, {}
-        self._left += [Left(batch=row.batch, abandoned=[id]) for id, row in rows.items()]
+        self._left += [Left(batch=row.start.batch, abandoned=[id]) for id, row in rows.items()]
         self._engine.drop(list(rows))
         for batch in batches:
             if not (batch.running.running() or batch.running.cancelled()):

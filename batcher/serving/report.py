@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from batcher.engines.engine import Done
@@ -31,9 +31,9 @@ class Report:
     jobs: float = 0.0  # in the engine, on average; 0.0 where there was no step
 
     @property
-    def stays(self) -> list[int]:
+    def stays(self) -> Iterator[int]:
         """Steps that each job took that gave a result."""
-        return [one.steps for one in self.left for done in one.done if done.failure is None]
+        return (one.steps for one in self.left for done in one.done if done.failure is None)
 
     @property
     def has_failures(self) -> bool:
