@@ -1,6 +1,5 @@
-"""What Prometheus reads of a front end.
+"""What a front end counts: plain numbers that the event loop alone writes, and `collector.py` reads when it is asked.
 
-Counts and histograms are plain numbers that the event loop alone writes, and a collector that reads them when asked:
 prometheus-client's own take a lock and several microseconds for each of the dozen observations of a request.
 """
 
@@ -8,12 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from server.http.timing import Stages
 
@@ -75,40 +71,3 @@ class Metrics:
         self.stages[model, "window"].observe(stages.window)
         self.stages[model, "compute"].observe(stages.compute)
         self.stages[model, "return"].observe(stages.back)
-
-
-class FrontEndCollector(Collector):
-    """The metrics as Prometheus reads them. `current` gives those that are read at that moment."""
-
-    def __init__(self, metrics: Metrics, version: str, current: Callable[[], Iterable[Metric]]) -> None:
-        self._metrics = metrics
-        self._version = version
-        self._current = current
-
-    def collect(self) -> Iterator[Metric]:
-        m = self._metrics
-        yield _counter("http_requests", "Requests answered", ("route", "method", "status"), m.requests)
-        yield _histogram("http_request_duration_seconds", "From first byte to answer", ("route",), m.durations)
-        yield _histogram("request_stage_duration_seconds", "Where requests spent it", ("model", "stage"), m.stages)
-        yield _counter("requests_rejected", "Requests that ended in a problem", ("reason",), m.rejected)
-        yield _counter("records_failed", "Records that ended in an error", ("model", "code"), m.failed_records)
-        yield _counter("unknown_tokens", "Characters that no token stands for", ("model",), m.unknown_tokens)
-        yield _counter("records_truncated", "Answers cut by a limit", ("model",), m.truncated_records)
-        yield from self._current()
-        built = GaugeMetricFamily("jitney_build_info", "The version of this front end", labels=("version",))
-        built.add_metric((self._version,), 1)
-        yield built
-
-
-def _counter(name: str, text: str, labels: Sequence[str], counts: dict[Labels, int]) -> Metric:
-    family = CounterMetricFamily(f"jitney_{name}", text, labels=labels)
-    for values, count in counts.copy().items():  # a copy: the event loop goes on counting
-        family.add_metric(values, count)
-    return family
-
-
-def _histogram(name: str, text: str, labels: Sequence[str], histograms: dict[Labels, Histogram]) -> Metric:
-    family = HistogramMetricFamily(f"jitney_{name}", text, labels=labels)
-    for values, histogram in histograms.copy().items():
-        family.add_metric(values, histogram.buckets(), histogram.total)
-    return family

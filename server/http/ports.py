@@ -7,12 +7,10 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import start_http_server
 
-from broker.common.version import jitney_version
+from server.collector import collectors
 from server.front_end import FrontEnd
-from server.metrics import FrontEndCollector
 from server.settings import ServerSettings
 
 BACKLOG = 2048  # connections that wait to be accepted
@@ -51,25 +49,6 @@ def metrics_served(front_end: FrontEnd) -> Iterator[None]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def collectors(front_end: FrontEnd) -> CollectorRegistry:
-    """What this front end counts, and what its process costs."""
-    found = CollectorRegistry()
-    found.register(FrontEndCollector(front_end.metrics, jitney_version(), lambda: current(front_end)))
-    ProcessCollector(registry=found)
-    return found
-
-
-def current(front_end: FrontEnd) -> Iterator[Metric]:
-    """What is read when it is asked for, and not counted."""
-    pending, is_up = front_end.pending, not front_end.tasks.breaker.is_open
-    yield GaugeMetricFamily("jitney_requests_waiting", "Requests that wait for outcomes", len(pending))
-    held = front_end.bytes_in_hand.held
-    yield GaugeMetricFamily("jitney_bytes_in_hand", "Bytes of requests that arrive, are in work or go out", held)
-    yield GaugeMetricFamily("jitney_broker_up", "1 while the broker answers", float(is_up))
-    yield GaugeMetricFamily("jitney_draining", "1 between SIGTERM and the end", float(front_end.is_draining))
-    yield CounterMetricFamily("jitney_outcomes_unclaimed", "Outcomes nobody waited for any more", pending.unclaimed)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from broker.messages import FailureCode, Result, Verdict
-from server.http.ports import collectors
+from server.collector import collectors
 from server.metrics import BUCKETS, Histogram
 from tests.unit.server.stand_in import ScriptedBroker, running
 

@@ -1,0 +1,69 @@
+"""What Prometheus reads of a front end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from broker.common.version import jitney_version
+from server.front_end import FrontEnd
+from server.metrics import Histogram, Labels
+
+
+def collectors(front_end: FrontEnd) -> CollectorRegistry:
+    """What this front end counts, and what its process costs."""
+    found = CollectorRegistry()
+    found.register(FrontEndCollector(front_end))
+    ProcessCollector(registry=found)
+    return found
+
+
+class FrontEndCollector(Collector):
+    """Every metric by its name; made anew for each scrape."""
+
+    def __init__(self, front_end: FrontEnd) -> None:
+        self._front_end, self._version = front_end, jitney_version()
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._counted()
+        yield from self._seen_now()
+
+    def _counted(self) -> Iterator[Metric]:
+        m, pending = self._front_end.metrics, self._front_end.pending
+        yield _counter("http_requests", "Requests answered", ("route", "method", "status"), m.requests)
+        yield _histogram("http_request_duration_seconds", "From first byte to answer", ("route",), m.durations)
+        yield _histogram("request_stage_duration_seconds", "Where requests spent it", ("model", "stage"), m.stages)
+        yield _counter("requests_rejected", "Requests that ended in a problem", ("reason",), m.rejected)
+        yield _counter("records_failed", "Records that ended in an error", ("model", "code"), m.failed_records)
+        yield _counter("unknown_tokens", "Characters that no token stands for", ("model",), m.unknown_tokens)
+        yield _counter("records_truncated", "Answers cut by a limit", ("model",), m.truncated_records)
+        yield CounterMetricFamily("jitney_outcomes_unclaimed", "Outcomes nobody waited for any more", pending.unclaimed)
+
+    def _seen_now(self) -> Iterator[Metric]:
+        """What is read when it is asked for, and not counted."""
+        front_end, is_up = self._front_end, not self._front_end.tasks.breaker.is_open
+        held = front_end.bytes_in_hand.held
+        yield GaugeMetricFamily("jitney_requests_waiting", "Requests that wait for outcomes", len(front_end.pending))
+        yield GaugeMetricFamily("jitney_bytes_in_hand", "Bytes of requests that arrive, are in work or go out", held)
+        yield GaugeMetricFamily("jitney_broker_up", "1 while the broker answers", float(is_up))
+        yield GaugeMetricFamily("jitney_draining", "1 between SIGTERM and the end", float(front_end.is_draining))
+        built = GaugeMetricFamily("jitney_build_info", "The version of this front end", labels=("version",))
+        built.add_metric((self._version,), 1)
+        yield built
+
+
+def _counter(name: str, text: str, labels: Sequence[str], counts: dict[Labels, int]) -> Metric:
+    family = CounterMetricFamily(f"jitney_{name}", text, labels=labels)
+    for values, count in counts.copy().items():  # a copy: the event loop goes on counting
+        family.add_metric(values, count)
+    return family
+
+
+def _histogram(name: str, text: str, labels: Sequence[str], histograms: dict[Labels, Histogram]) -> Metric:
+    family = HistogramMetricFamily(f"jitney_{name}", text, labels=labels)
+    for values, histogram in histograms.copy().items():
+        family.add_metric(values, histogram.buckets(), histogram.total)
+    return family
