@@ -93,7 +93,7 @@ def _operation(one: Operation, body: Json, languages: Sequence[str], settings: S
         "responses": _responses(one),
     }
     if one.body is not None:
-        content = {"schema": body, "example": {"payload": task_of(one.task).payload(languages)}}
+        content = {"schema": body} | ({"example": one.example(languages)} if one.example else {})
         found["requestBody"] = {"required": True, "content": {"application/json": content}}
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ class Operation:
     media_type: str = JSON
     task: str = ""  # of the models that answer here; empty: of any
     body: type[Any] | None = None
+    example: Callable[[Sequence[str]], Any] | None = None  # of a body, in some of these languages
     problems: Sequence[int] = ALWAYS
     unwell: str = ""  # what a 503 with the same document as a 200 means
 
@@ -38,6 +39,7 @@ def _inference(bodies: TaskBodies) -> Operation:
         summary=bodies.task.summary,
         task=bodies.task.name,
         body=bodies.request,
+        example=lambda languages: {"payload": bodies.task.payload(languages)},
         reply=bodies.reply,
         problems=INFERENCE_PROBLEMS,
     )

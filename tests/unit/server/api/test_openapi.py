@@ -129,6 +129,16 @@ def test_the_example_is_in_languages_that_the_model_has():
     assert (content["example"]["payload"]["fromLang"], content["example"]["payload"]["toLang"]) == ("en", "fr")
 
 
+def test_every_example_is_a_body_of_its_address():
+    document = told()
+
+    posts = {path: one["post"]["requestBody"] for path, one in document["paths"].items() if "post" in one}
+    for path, body in posts.items():
+        content = body["content"]["application/json"]
+        schema = content["schema"] | {"components": document["components"]}
+        assert Draft202012Validator(schema).is_valid(content["example"]), path
+
+
 def test_a_whole_number_may_be_spelled_with_a_fraction_of_nothing():
     assert {"type": "number", "multipleOf": 1} in fields("Record")["id"]["anyOf"]
 
