@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from broker.common.hosts import host_complaint
-from broker.messages import Limits
+from broker.messages import POLICIES, Limits
 from broker.settings import NAME, setting
 
 
@@ -17,9 +17,7 @@ class BatcherSettings:
         "", "what to serve, e.g. translation:DIRECTORY, classification:HUB/NAME, synthetic:10ms+0.5ms, MODULE:CLASS"
     )
     name: str = setting("", "the name it is called by; empty takes one from the model", pattern=f"({NAME})?")
-    policy: str = setting(
-        "adaptive", "adaptive: an idle card never waits; fixed: wait max_wait", choices=("adaptive", "fixed")
-    )
+    policy: str = setting("adaptive", "adaptive: an idle card never waits; fixed: wait max_wait", choices=POLICIES)
     max_wait: float = setting(0.005, "seconds a batch waits for company from its first job, under policy fixed")
     max_batch_size: int = setting(64, "jobs in a batch, 1 to 256")
     max_batch_tokens: int = setting(

@@ -193,6 +193,9 @@ class Fleet:
     defaults: Mapping[str, str] = field(default_factory=dict)  # task → name of the model that answers for it unnamed
 
 
+POLICIES = ("adaptive", "fixed")  # of windows: batcher/policy/window.py says what they mean
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What bounds a batch. All of them bind, always."""
@@ -200,7 +203,7 @@ class Limits:
     max_batch_size: int = 64  # jobs, at most 256
     max_batch_tokens: int = 16384  # tokens, padded; a larger job travels alone
     max_wait: float = 0.005  # seconds from the first job, under policy `fixed`
-    policy: str = "adaptive"  # adaptive | fixed
+    policy: str = "adaptive"  # one of POLICIES
     version: int = 0  # counts the live changes
 
     def complaints(self) -> list[str]:
@@ -209,7 +212,7 @@ class Limits:
             (1 <= self.max_batch_size <= 256, "max_batch_size must be 1 to 256 jobs"),
             (self.max_batch_tokens >= 1, "max_batch_tokens must be at least 1"),
             (0.0 <= self.max_wait <= 10.0, "max_wait must be 0 to 10 seconds"),
-            (self.policy in ("adaptive", "fixed"), "policy must be adaptive or fixed"),
+            (self.policy in POLICIES, f"policy must be {' or '.join(POLICIES)}"),
         ]
         return [complaint for holds, complaint in rules if not holds]
 
