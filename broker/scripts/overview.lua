@@ -6,9 +6,9 @@
 -- ARGV[4…] ⟨m⟩ that were found by SCAN; those that are announced stand before them
 -- Reads cards, batchers, defaults, limits (hashes); of each ⟨m⟩ q, suspect, dead (lists), tokens (strings), leases (zset);
 -- of each of its leases looked into lease:<batch> (hash)
--- Returns {now, epoch, cards, batchers, models there are, keys of a wrong type, {{name, live limits}, …}, {⟨m⟩, for each lane jobs, tokens, ms when the oldest was
---          admitted; suspects, dead letters, leases, leases looked into, their jobs, how many are staged, ms of the first
---          expiry}, …}
+-- Returns {now, epoch, cards, batchers, models there are, keys of a wrong type, {{name, live limits}, …}, row, row, …}, which
+--           broker/admin/decoding.py reads. A row of a model: ⟨m⟩; for each lane jobs, tokens, ms when the oldest was
+--           admitted; suspects, dead letters, leases, leases looked into, their jobs, how many are staged, ms of the first expiry
 
 local prefix = ARGV[1]
 
@@ -69,7 +69,7 @@ local function add_limits(name)
   if #entry > 0 then limits[#limits + 1] = {name, entry} end
 end
 
-ask('HGETALL', prefix .. 'defaults')
+ask('HGETALL', prefix .. 'defaults')  -- for its type alone
 local seen_now = {now_ms(), ask('GET', KEYS[1]) or '', cards, batchers, #models, wrong, limits}
 for at = 1, math.min(#models, ARGV[3]) do
   local model = models[at]

@@ -1,4 +1,4 @@
-"""What `jitney status` shows of a glance: lines for people, a mapping for programs. Pure."""
+"""What `jitney status` shows of a snapshot: lines for people, a mapping for programs. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jitney.admin.snapshot import Snapshot
 from jitney.admin.tables import NONE, count, printable, seconds, size, table
 
 NO_MODEL = "No batcher has announced a model here. Start one: python -m batcher --model SPEC"
-NOTED = 8  # worries that are shown; serious ones come first
+NOTED = 8  # alerts that are shown; serious ones come first
 QUEUES = ("MODEL", "LANE", "JOBS", "TOKENS", "OLDEST")
 CLAIMED = ("MODEL", "LIVE", "LEASES", "JOBS", "STAGED", "EXPIRY", "SUSPECTS", "DEAD")
 BATCHERS = ("HOST", "BATCHER", "MODEL", "BATCH OF n TAKES", "ROOM", "BEAT", "JITNEY", "PROTOCOL")

@@ -89,7 +89,7 @@ def _width() -> int | None:
 
 
 def _painted(lines: Sequence[str]) -> list[str]:
-    """Headings bold and worries red, where somebody sees it."""
+    """Headings bold and alerts red, where somebody sees it."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return list(lines)
     return [f"{_colour(line)}{line}{PLAIN}" if _colour(line) else line for line in lines]

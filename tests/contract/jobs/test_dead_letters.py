@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker.admin.redis import RedisAdmin
+from broker.wire import encode_job
 from jitney.admin.dead import run_drop, run_list
 from tests.contract.worlds import LONG, MODEL, RedisWorld, job
 
@@ -72,7 +73,7 @@ async def test_a_dead_letter_is_found_among_any_number_of_other_keys(
     monkeypatch.setattr("broker.admin.redis.SCANS", 1)
     monkeypatch.setattr("broker.admin.redis.KEYS_A_SCAN", 10)
     world.server.mset({f"{world.keys.prefix}other:{at}": "1" for at in range(500)})
-    world.server.rpush(world.keys.dead("x@1"), f"1si30000001{'a' * 74}")
+    world.server.rpush(world.keys.dead("x@1"), encode_job(job(id="a" * 32, attempts=3)))
 
     code = run_list(world.url, world.namespace, model="x", limit=10, as_json=False)
 

@@ -1,4 +1,4 @@
-"""What status shows of a glance, on wide, narrow and no terminals."""
+"""What status shows of a snapshot, on wide, narrow and no terminals."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_what_somebody_should_look_at_stands_above_the_tables(seen) -> None:
     assert noted and max(noted) < lines.index("")
 
 
-def test_of_very_many_worries_the_first_are_shown_and_serious_ones_stand_before_others() -> None:
+def test_of_very_many_alerts_the_first_are_shown_and_serious_ones_stand_before_others() -> None:
     seen = snapshot(model("m@r", dead=1), *[model(f"m{at}@r", jobs=1, batchers=0) for at in range(20)])
 
     noted = [line for line in status_lines(seen, None) if line.startswith("!")]
