@@ -24,6 +24,7 @@ async def reclaim_until(stopping: asyncio.Event, broker: BatcherBroker) -> None:
             for letter in await broker.reclaim():
                 log.error("dead letter", job=letter.job_id, model=letter.model)
         except BrokerError as error:
-            not_reclaimed("reclaim failed", error=str(error))
+            if not stopping.is_set():  # else our own connections were closed under it
+                not_reclaimed("reclaim failed", error=str(error))
         except Exception:
             log.exception("reclaim failed")
