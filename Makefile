@@ -8,6 +8,8 @@ ARGS ?=
 # How tests run side by side (pytest-xdist); ARGS="-n0" runs them in one process. A file stays together, so what it starts is
 # started once. Those of faults mostly wait: two cores carry four at a time.
 TOGETHER := --dist loadfile --no-loadscope-reorder
+# These measure what is computed in time, so fewer run beside each other.
+LOAD := tests/faults/load
 # How long `make soak` goes on.
 MINUTES ?= 10
 
@@ -41,7 +43,8 @@ test: $(DEV) ## Run the tests but those of faults (TESTS=tests/unit runs some of
 	@$(QUIET) $(BIN)/python -m pytest -n auto --maxprocesses 4 $(TOGETHER) $(TESTS) $(ARGS)
 
 test-faults: $(DEV) ## Break real brokers, batchers and front ends, and see that nothing is lost (about five minutes)
-	@$(QUIET) $(BIN)/python -m pytest -n 4 $(TOGETHER) $(or $(TESTS),tests/faults) $(ARGS)
+	@$(QUIET) $(BIN)/python -m pytest -n 4 $(TOGETHER) $(or $(TESTS),tests/faults --ignore=$(LOAD)) $(ARGS)
+	@$(if $(TESTS),,$(QUIET) $(BIN)/python -m pytest -n 2 $(TOGETHER) $(LOAD) $(ARGS))
 
 soak: $(DEV) ## Load and random faults for MINUTES=10, and what they left behind (ARGS="--seed 7" repeats their order)
 	@$(QUIET) $(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(ARGS)

@@ -34,4 +34,3 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if report.lines():
         terminalreporter.section("how long each fault was felt")
         terminalreporter.write_line("\n".join(report.lines()))
-        report.write()

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
-REPORT = "JITNEY_FAULT_REPORT"  # names a file for the same as JSON: fault → seconds
 _recorded: dict[str, float] = {}
 
 
@@ -24,9 +20,3 @@ def recorded() -> Mapping[str, float]:
 def lines() -> list[str]:
     """The table, one line a fault."""
     return [f"{seconds:7.2f} s  {fault}" for fault, seconds in sorted(_recorded.items())]
-
-
-def write() -> None:
-    """To the file that the environment names, if it names one."""
-    if path := os.environ.get(REPORT):
-        Path(path).write_text(json.dumps(_recorded, indent=2) + "\n")

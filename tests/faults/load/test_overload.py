@@ -119,7 +119,7 @@ class Watcher:
         while not self._stopping.wait(0.005):
             lanes: list[bytes] = list(self._client.scan_iter(KEYS.queue("*", Lane.INTERACTIVE), count=1000))
             for lane in lanes:
-                tokens = self._client.get(lane.replace(b"}:q:", b"}:tokens:"))
+                tokens = self._client.get(lane.replace(b":q:", b":tokens:", 1))
                 self.most_jobs = max(self.most_jobs, self._client.llen(lane))
                 self.most_tokens = max(self.most_tokens, int(tokens or 0))
 

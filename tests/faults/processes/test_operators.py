@@ -21,6 +21,7 @@ from tests.faults.kit.traffic import PATH
 from tests.integration.stack import Stack, stack
 from tests.waiting import until
 
+LEASE = 2.5  # seconds, the default
 TROUBLE = re.compile(r"Traceback|Error:")
 
 
@@ -37,7 +38,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def gated(gate: Path) -> Iterator[Stack]:
     """A batcher of small batches that a test can hold up: queues and leases are there to be seen."""
-    with stack(models=[GATED], max_batch_size=2, lease=30, **{GATE: gate}) as made:
+    with stack(models=[GATED], max_batch_size=2, **{GATE: gate}) as made:
         yield made
 
 
@@ -54,7 +55,7 @@ def test_status_shows_queue_lease_and_batcher_in_one_picture(gated: Stack, gate:
 
     [model], [announced] = seen["models"], seen["batchers"]
     waiting, claimed = model["lanes"]["interactive"], model["leases"]
-    assert 1 <= claimed["jobs"] <= 4 and 0.0 < claimed["soonest_expiry"] <= 30.0
+    assert 1 <= claimed["jobs"] <= 4 and 0.0 < claimed["soonest_expiry"] <= LEASE
     assert 1 <= waiting["jobs"] <= 5 and waiting["tokens"] == waiting["jobs"] and 0.0 < waiting["oldest_age"] < 30.0
     assert (announced["room"], announced["live"], announced["model"]) == (2, True, model["model"])
     assert all(word in picture for word in ("interactive", "EXPIRY", announced["host"], model["model"], "noeviction"))
