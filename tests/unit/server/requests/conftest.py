@@ -1,4 +1,4 @@
-"""What the tests of the front end share."""
+"""What the tests of requests share."""
 
 from __future__ import annotations
 
