@@ -18,7 +18,8 @@ SPLITS = ("sentence", "budget")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
-    """What changes answers is part of a model's revision: `dtype`, and whatever says how its task is done."""
+    """What changes answers is part of a model's revision: `dtype`, and whatever says how its task is done. Each kind of
+    model counts in its own: decoding.py of translation, the encoders' files."""
 
     dtype: str = setting(
         "fp32",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +12,12 @@ pytest.importorskip("transformers")
 from transformers import GenerationConfig
 
 from batcher.models.errors import ModelSpecError
+from batcher.models.files.weights import Weights
 from batcher.models.settings import ModelSettings
-from batcher.models.translation.decoding import DEFAULT_LONGEST, UNSUPPORTED, Decoding, with_settings
+from batcher.models.translation.decoding import DEFAULT_LONGEST, UNSUPPORTED, Decoding, revision, with_settings
 
+# Settings that change no translation: where it is computed, how the same is computed, or how another task is done.
+NEUTRAL = {"device", "threads", "offline", "engine", "long_text", "normalize"}
 IDS = {"decoder_start_token_id": 2, "eos_token_id": 2, "pad_token_id": 1}
 
 
@@ -113,3 +118,15 @@ def test_all_unsupported_options_are_named_together() -> None:
 
 def test_one_end_in_a_list_is_one_end() -> None:
     assert decoding(eos_token_id=[2]).end == 2
+
+
+@pytest.mark.parametrize("row", fields(ModelSettings), ids=lambda row: row.name)
+def test_a_setting_changes_the_revision_if_it_changes_translations(row: Any) -> None:
+    weights, plain = Weights(directory=Path(), fingerprint=""), ModelSettings()
+    value = getattr(plain, row.name)
+    others = row.metadata["choices"] or [not value if isinstance(value, bool) else value + 1 if value == 0 else "other"]
+    changed = replace(plain, **{row.name: others[-1]})
+
+    revisions = {revision(weights, settings, guard=settings.guard) for settings in (plain, changed)}
+
+    assert changed != plain and len(revisions) == (1 if row.name in NEUTRAL else 2)
