@@ -11,7 +11,7 @@ class TokenBudget:
 
     def __init__(self) -> None:
         self._learned: int | None = None
-        self._calm = 0
+        self._calm = 0  # batches since something did not fit
 
     def within(self, allowed: int) -> int:
         """The budget now; never above `allowed`."""
@@ -27,7 +27,6 @@ class TokenBudget:
         if self._learned is None:
             return
         self._calm += 1
-        if self._calm >= CALM_BATCHES:
-            self._calm = 0
+        if self._calm % CALM_BATCHES == 0:
             grown = self._learned + max(1, allowed // STEPS)
             self._learned = grown if grown < allowed else None

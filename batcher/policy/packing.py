@@ -17,12 +17,12 @@ Group = list[int]
 
 
 def pack(lengths: Sequence[int], *, max_tokens: int, pass_cost: int = PASS_COST) -> list[Group]:
-    """Every index of `lengths` (tokens) in exactly one group, shortest group first.
+    """Every index of `lengths` (tokens, one or more each) in exactly one group, shortest group first.
 
     `padded(group) <= max_tokens` for every group of more than one: a longer job travels alone.
     """
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    ordered = [max(1, lengths[index]) for index in order]
+    ordered = [lengths[index] for index in order]
     return [order[start:end] for start, end in pairwise(_cuts(ordered, max_tokens, pass_cost))]
 
 
@@ -62,7 +62,7 @@ def _belongs_together(ordered: Sequence[int], max_tokens: int, pass_cost: int) -
 
 
 def _cheapest_cuts(ordered: Sequence[int], max_tokens: int, pass_cost: int) -> list[int]:
-    cheapest = [0]  # cheapest[end]: cost of the first `end` rows; the group that ends there starts at starts[end]
+    cheapest = [0]  # cheapest[end]: of the first `end` rows, whose last group starts at starts[end]
     starts = [0]
     for end, longest in enumerate(ordered, 1):
         earliest = max(0, end - max(1, max_tokens // longest))

@@ -40,8 +40,20 @@ def test_it_grows_one_step_after_enough_calm_batches_and_not_before() -> None:
 
     before = calm(budget, CALM_BATCHES - 1).within(ALLOWED)
     after = calm(budget, 1).within(ALLOWED)
+    later = calm(budget, CALM_BATCHES - 1).within(ALLOWED)
+    last = calm(budget, 1).within(ALLOWED)
 
-    assert (before, after) == (500, 500 + STEP)
+    assert (before, after, later, last) == (500, 500 + STEP, 500 + STEP, 500 + 2 * STEP)
+
+
+def test_a_small_one_grows_by_a_token() -> None:
+    budget = TokenBudget()
+    budget.did_not_fit(4)
+
+    for _ in range(CALM_BATCHES):
+        budget.did_fit(STEPS - 1)
+
+    assert budget.within(STEPS - 1) == 3
 
 
 def test_a_failure_starts_the_calm_anew() -> None:
@@ -58,7 +70,7 @@ def test_it_grows_back_to_what_is_allowed_and_no_further() -> None:
     budget = TokenBudget()
     budget.did_not_fit(1000)
 
-    calm(budget, CALM_BATCHES * STEPS)
+    calm(budget, CALM_BATCHES * (ALLOWED - 500) // STEP)
 
     assert budget.within(ALLOWED) == ALLOWED
     assert budget.within(2 * ALLOWED) == 2 * ALLOWED

@@ -68,6 +68,7 @@ async def test_results_that_no_trip_can_bring_fail_at_once_and_the_next_batch_is
         (FailureCode.MODEL_ERROR, NOT_BROUGHT)
     ] * 2
     assert isinstance(third, Result)
+    assert len(here.broker.finished) == 2  # the first without results, so that its lease ends
     assert not here.vitals.batches
 
 

@@ -71,6 +71,12 @@ def test_jobs_of_like_length_share_one_pass() -> None:
     assert len(groups) == 1
 
 
+def test_no_cut_is_looked_for_where_all_of_the_padding_costs_no_more_than_a_pass(monkeypatch) -> None:
+    monkeypatch.delattr("batcher.policy.packing._cheapest_cuts")
+
+    assert pack([12, 12, 13, 12], max_tokens=4 * 13, pass_cost=3) == [[0, 1, 3, 2]]
+
+
 def test_a_long_job_does_not_make_short_ones_wide() -> None:
     groups = pack([5, 400, 6, 5], max_tokens=ROOM)
 
@@ -122,4 +128,5 @@ def test_without_padding_groups_are_cut_by_their_tokens_alone() -> None:
 
     assert taken(fill(lengths, max_tokens=110), lengths) == [[3, 7, 40, 60], [500]]
     assert taken(fill(lengths, max_tokens=109), lengths) == [[3, 7, 40], [60], [500]]
+    assert taken(fill([1, 500], max_tokens=100), [1, 500]) == [[1], [500]]
     assert fill([], max_tokens=100) == []

@@ -52,6 +52,10 @@ def test_passes_of_one_size_teach_nothing() -> None:
     assert seen([(640, 0.01)] * 200).tokens == PASS_COST
 
 
+def test_passes_of_nearly_one_size_teach_nothing() -> None:
+    assert seen([(600 + size % 80, 0.01 + size % 80) for size in range(200)]).tokens == PASS_COST
+
+
 def test_a_pass_that_takes_no_time_teaches_nothing() -> None:
     assert seen([(size, 0.0) for size in range(1, 200)]).tokens == PASS_COST
 

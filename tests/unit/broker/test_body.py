@@ -33,6 +33,30 @@ def test_every_bound_of_a_body_binds(monkeypatch: pytest.MonkeyPatch, bound: str
         body.unpack(body.pack(value))
 
 
+@pytest.mark.parametrize(
+    "value",
+    [[0] * 10, dict.fromkeys(range(10)), [[]] * 9, [{}] * 9, "x" * 10, b"x" * 10, array("i", [1, 2])],
+    ids=["array", "map", "arrays", "maps", "text", "bytes", "numbers"],
+)
+def test_what_fills_a_bound_exactly_is_read(monkeypatch: pytest.MonkeyPatch, value: Any) -> None:
+    for bound in ("MAX_ITEMS", "MAX_CONTAINERS", "MAX_BYTES"):
+        monkeypatch.setattr(body, bound, 10)
+    monkeypatch.setattr(body, "UNCOUNTED", 0)
+
+    assert body.unpack(body.pack(value)) == value
+
+
+def test_only_a_packer_that_has_packed_much_is_replaced() -> None:
+    body.pack(b"x" * body.MAX_KEPT)  # the one of before may have to go for it
+    packer = body._packers.packer
+    as_large_as_may_be, larger = b"x" * (body.MAX_KEPT - 5), b"x" * (body.MAX_KEPT - 4)  # a head of five bytes
+
+    body.pack(as_large_as_may_be)
+    assert body._packers.packer is packer
+    body.pack(larger)
+    assert body._packers.packer is not packer
+
+
 @pytest.mark.parametrize("value", [[1, 2, object()], {"a": [1, 1 << 80]}, ["x\ud800"]], ids=["kind", "number", "text"])
 def test_what_cannot_be_packed_leaves_nothing_for_the_next(value: Any) -> None:
     with pytest.raises((TypeError, ValueError, OverflowError)):
@@ -75,6 +99,7 @@ UNREADABLE = [
     pytest.param("\ud800", id="half a character"),
     pytest.param(nested(DEEPEST + 1), id="lists nested too deep"),
     pytest.param(1 << 64, id="a number too large"),
+    pytest.param(array("d", [1.0]), id="numbers of a kind that does not travel"),
 ]
 
 
@@ -90,6 +115,13 @@ def test_whatever_can_travel_alone_can_travel_in_a_frame() -> None:
 
     assert isinstance(result, Result)
     assert depth_of(result.output) == DEEPEST
+
+
+def test_an_output_as_large_as_the_bound_travels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "MAX_OUTPUT", 100)
+
+    assert not body.obstacle(b"x" * 98)
+    assert not body.obstacle(array("i", [0] * 25))
 
 
 @pytest.mark.parametrize(

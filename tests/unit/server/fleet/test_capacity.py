@@ -72,6 +72,11 @@ def test_a_new_batcher_beside_a_slow_one_and_a_fast_one_is_taken_for_what_most_j
     assert Capacity.of([FAST, SLOW, NEW]).seconds_for(10_000) < both.seconds_for(10_000) / 1.4
 
 
+def test_where_there_is_no_batcher_nothing_is_known() -> None:
+    assert Capacity.of([]) == UNKNOWN == Capacity(fixed=0.0, per_job=0.0, room=0, batch=0)
+    assert UNKNOWN.expected(1_000) == 0.0
+
+
 def test_nobody_is_refused_while_no_batcher_knows_its_speed():
     assert UNKNOWN.most_ahead(0.001, 1_000) is None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -80,6 +82,7 @@ async def test_a_deadline_before_the_next_sweep_is_kept_exactly(client, clock):
 
     with deadline:
         assert deadline._timer is not None
+        assert deadline._timer.when() - asyncio.get_running_loop().time() < 2 * LATE
 
 
 @pytest.mark.usefixtures("at_once")
@@ -145,6 +148,28 @@ async def test_a_request_that_is_over_leaves_no_task_behind(client, clock):
     assert (tasks, asyncio.all_tasks()) == (1, before)
 
 
+@pytest.mark.usefixtures("at_once")
+async def test_a_request_that_was_listened_to_leaves_nothing_for_the_garbage_collector(client, clock):
+    class Receive:
+        async def __call__(self):
+            return await client.receive()
+
+    receive = Receive()
+    still_there = weakref.ref(receive)
+    gc.disable()
+    try:
+        with DeadlineSweeper(clock).over(receive, clock(), 60.0) as deadline:
+            deadline.listen()
+            clock.tick(LATE)
+            await a_few_turns()
+        await a_few_turns()
+        del receive, deadline
+
+        assert (client.listened_to, still_there()) == (1, None)
+    finally:
+        gc.enable()
+
+
 async def test_a_request_that_is_over_does_not_expire_later(client, clock):
     with DeadlineSweeper(clock).over(client.receive, clock(), 0.001):
         pass
@@ -160,6 +185,17 @@ async def test_only_late_requests_are_listened_to(client, clock):
         old.listen()
         new.listen()
         clock.tick(LATE)
+        await a_few_turns()
+
+    assert client.listened_to == 1
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_request_is_late_from_that_moment_on(client, clock):
+    clock.now = LATE
+
+    with DeadlineSweeper(clock).over(client.receive, 0.0, 60.0) as deadline:
+        deadline.listen()
         await a_few_turns()
 
     assert client.listened_to == 1
