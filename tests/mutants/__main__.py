@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from tests.mutants.mutations import Mutation, mutations
-from tests.mutants.runs import ROOT, Mutant, TestMap, Tree, measured
+from tests.mutants.runs import ROOT, TESTS, Mutant, TestMap, Tree, measured
 from tests.mutants.subjects import EQUIVALENT, SUBJECTS
 
 ASKED = 0.92  # of the mutants that are not equivalent die
@@ -24,8 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _arguments(arguments)
     chosen = choose(asked.seed, asked.mutants, asked.subject or list(SUBJECTS))
     with tempfile.TemporaryDirectory(prefix="jitney-mutants-") as folder:
-        print(f"{len(chosen)} mutants, seed {asked.seed}; first all tests, to see who meets which line", flush=True)
-        tests = TestMap.load(asked.map) if asked.map and asked.map.exists() else measured(Path(folder))
+        print(f"{len(chosen)} mutants, seed {asked.seed}; first the tests alone: which meets which line?", flush=True)
+        is_kept = asked.map and asked.map.exists()
+        tests = TestMap.load(asked.map) if is_kept else measured(Path(folder), asked.tests or TESTS)
         if asked.map:
             tests.save(asked.map)
         survivors = hold(chosen, tests, Path(folder), asked.jobs)
@@ -89,7 +90,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--mutants", type=int, default=200, help="how many [default: 200]")
     parser.add_argument("--jobs", type=int, default=2, help="how many at once [default: 2]")
     parser.add_argument("--subject", action="append", choices=list(SUBJECTS), help="only of this one; may be repeated")
-    parser.add_argument("--map", type=Path, help="a file that keeps who meets which line, for the next time")
+    parser.add_argument("--tests", action="append", help=f"held against these alone [default: {' '.join(TESTS)}]")
+    parser.add_argument("--map", type=Path, help="keeps which test meets which line, while nothing is edited")
     return parser.parse_args(arguments)
 
 

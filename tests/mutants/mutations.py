@@ -57,10 +57,10 @@ class Mutations:
                 return True
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 return True
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant()):
-                return name.isupper()  # a tuned number: a test of it would only say it again
             case ast.Assign(targets=[ast.Name(id="__slots__")]):
                 return True
+            case ast.Assign(targets=[target], value=value):
+                return self._text(target).isupper() and _is_number(value)
             case ast.Expr(value=ast.Constant()):
                 return True
             case ast.Expr() | ast.Raise():
@@ -85,7 +85,7 @@ class Mutations:
                 yield self._replaced(called, CALLS[name])
             case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test) if not _swaps(test):
                 yield self._replaced(test, f"(not ({self._text(test)}))")
-            case ast.Return(value=ast.expr() as value):
+            case ast.Return(value=ast.expr() as value) if self._text(value) != "None":
                 yield self._replaced(value, "None")
             case ast.AugAssign() | ast.Raise() | ast.Break() | ast.Continue() | ast.Delete():
                 yield self._replaced(node, "pass")
@@ -119,6 +119,12 @@ class Mutations:
 def _swaps(test: ast.expr) -> bool:
     """Whether this condition is turned round already by what happens to its operator."""
     return isinstance(test, ast.UnaryOp) or (isinstance(test, ast.Compare) and len(test.ops) == 1)
+
+
+def _is_number(value: ast.expr) -> bool:
+    """Nothing but constants and arithmetic: somebody chose it, and a test of it would only say it again."""
+    parts = (ast.Constant, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)
+    return all(isinstance(part, parts) for part in ast.walk(value))
 
 
 def mutations(source: bytes) -> Sequence[Mutation]:
