@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.messages import Failure, FailureCode
-from server.codecs.contract import CodecError
+from server.codecs.errors import CodecError
 from server.json import to_json
 
 

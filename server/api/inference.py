@@ -11,8 +11,8 @@ from starlette.types import Receive, Scope, Send
 
 from broker.messages import FailureCode, Lane
 from server.api.incoming import Incoming
-from server.codecs.contract import CodecError
 from server.codecs.encoding import INLINE, decode, encode_all, weight
+from server.codecs.errors import CodecError
 from server.codecs.work import Work
 from server.dialects.contract import Call, Dialect, Row
 from server.errors import Problem, problem_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from broker.messages import ModelCard
-from server.codecs.contract import CodecError, Input
+from server.codecs.contract import Input
+from server.codecs.errors import CodecError
 
 
 def text_of(input: Input) -> str:

@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from broker.messages import Value
-
-if TYPE_CHECKING:
-    from server.codecs.work import Work
+from server.codecs.work import Work
 
 Input = str | bytes  # of a record: a text, or the bytes of what is none
-
-
-class CodecError(ValueError):
-    """This record cannot be encoded; `message` may be shown to the client.
-
-    `code` is one of the stable problem codes: invalid_input, unknown_language, too_large.
-    """
-
-    def __init__(self, message: str, *, code: str = "invalid_input", **extra: Any) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-        self.extra = extra  # goes into the problem document, e.g. languages=[...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,9 @@ from broker.common.numbers import NOT_FINITE, is_finite
 from broker.common.panics import CONTROL, is_panic
 from broker.common.throttled_log import ThrottledLog
 from broker.messages import FailureCode, Value
-from server.codecs.contract import Codec, CodecError, Input, Plan
-from server.codecs.work import Abandoned, RequestTooLarge, Work
+from server.codecs.contract import Codec, Input, Plan
+from server.codecs.errors import Abandoned, CodecError, RequestTooLarge
+from server.codecs.work import Work
 from server.errors import INTERNAL_DETAIL, Problem, problem_of
 
 log = structlog.get_logger("server.codecs.encoding")

@@ -8,7 +8,8 @@ from typing import Any
 
 from broker.messages import ModelCard, Value
 from server.codecs.checks import text_of
-from server.codecs.contract import CodecError, Input, Piece, Plan
+from server.codecs.contract import Input, Piece, Plan
+from server.codecs.errors import CodecError
 from server.codecs.work import UNBOUNDED, Work
 
 

@@ -12,7 +12,8 @@ from tokenizers import Tokenizer
 from broker.common.tasks import CLASSIFICATION, EMBEDDING
 from broker.messages import ModelCard, Value
 from server.codecs.checks import file_of, text_of
-from server.codecs.contract import CodecError, Input, Piece, Plan
+from server.codecs.contract import Input, Piece, Plan
+from server.codecs.errors import CodecError
 from server.codecs.passthrough import fields
 from server.codecs.translation.segments import clause_stops, divide, sentence_stops, stretches, word_stops
 from server.codecs.vectors import mean, shortest, unit

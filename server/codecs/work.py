@@ -6,21 +6,10 @@ import math
 import time
 from collections.abc import Callable
 
-from server.codecs.contract import CodecError
+from server.codecs.errors import Abandoned, RequestTooLarge
 
 JOB_BYTES, TOKEN_BYTES = 1024, 8  # measured, rounded up
 BOUNDLESS = 1 << 62
-
-
-class RequestTooLarge(CodecError):
-    """The whole request would make more than may wait at once: no record of it is computed."""
-
-    def __init__(self, made: str, limit: int) -> None:
-        super().__init__(f"These texts make more than {limit} {made}; no more may wait at once.", code="too_large")
-
-
-class Abandoned(Exception):
-    """The deadline has passed, or the client has gone: further work would be wasted."""
 
 
 class Work:

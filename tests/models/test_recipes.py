@@ -17,7 +17,7 @@ from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
 from batcher.serving.card import make_card
-from server.codecs.contract import CodecError
+from server.codecs.errors import CodecError
 from server.codecs.text import TextCodec
 from tests.models import recipes
 from tests.models.test_families import config_of, network_of

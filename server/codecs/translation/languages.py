@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from server.codecs.contract import CodecError
+from server.codecs.errors import CodecError
 from server.codecs.translation.writing_systems import CODES, ELSEWHERE, NAMES, NUMBERS, SCRIPTS
 
 SHOWN = 40  # characters of a name that a message repeats

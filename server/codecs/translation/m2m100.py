@@ -13,7 +13,8 @@ from typing import Any
 
 from broker.messages import ModelCard, Value
 from server.codecs.checks import file_of, text_of
-from server.codecs.contract import CodecError, Input, Piece, Plan
+from server.codecs.contract import Input, Piece, Plan
+from server.codecs.errors import CodecError
 from server.codecs.translation.languages import by_tag, resolve
 from server.codecs.translation.readable import LETTER, has_letters, is_plain, only_read, surrounded, unread, visible
 from server.codecs.translation.segments import clause_stops, divide, joint, lines, lines_to_read, stretches, word_stops

@@ -31,7 +31,8 @@ from broker.messages import (
 )
 from server.app import create_app
 from server.broker_tasks import BrokerTasks
-from server.codecs.contract import CodecError, Piece, Plan
+from server.codecs.contract import Piece, Plan
+from server.codecs.errors import CodecError
 from server.codecs.work import UNBOUNDED, Work
 from server.fleet import discovery
 from server.fleet.discovery import PERIOD

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.codecs.contract import CodecError
+from server.codecs.errors import CodecError
 from server.codecs.translation.languages import by_tag, resolve
 
 OFFERED = by_tag(["en", "ja", "zh", "no", "tl", "he", "id", "pt", "es", "sr", "ast"])

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from server.codecs.contract import CodecError
+from server.codecs.errors import CodecError
 from server.codecs.translation.languages import by_tag, resolve
 from server.codecs.translation.writing_systems import CODES, SCRIPTS
 

@@ -10,10 +10,10 @@ import pytest
 
 from broker import wire
 from broker.messages import Result, Timing
-from server.codecs.contract import CodecError
+from server.codecs.errors import Abandoned, CodecError, RequestTooLarge
 from server.codecs.translation import m2m100
 from server.codecs.translation.m2m100 import M2M100Codec
-from server.codecs.work import Abandoned, RequestTooLarge, Work
+from server.codecs.work import Work
 from tests.unit.server.codecs.samples import (
     CODES,
     FOREIGN,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.codecs.contract import CodecError
+from server.codecs.errors import CodecError
 from server.codecs.translation.m2m100 import M2M100Codec
 from tests.unit.server.codecs.samples import tokenizer_files, translation_card
 from tests.unit.server.codecs.translating import EN_JA, JA_EN, codec, echo, sources

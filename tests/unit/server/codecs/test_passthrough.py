@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from broker.messages import ModelCard
-from server.codecs.contract import CodecError
+from server.codecs.errors import CodecError
 from server.codecs.passthrough import PassthroughCodec
 
 

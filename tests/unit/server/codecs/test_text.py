@@ -13,7 +13,7 @@ from tokenizers.pre_tokenizers import ByteLevel, Whitespace
 from tokenizers.processors import TemplateProcessing
 
 from broker.messages import ModelCard
-from server.codecs.contract import CodecError
+from server.codecs.errors import CodecError
 from server.codecs.text import TextCodec
 
 WORDS = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", ".", "one", "two", "three", "four", "five"]

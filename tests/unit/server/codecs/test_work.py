@@ -10,11 +10,12 @@ import pytest
 
 from broker.messages import ModelCard
 from server.codecs.contract import Codec
+from server.codecs.errors import Abandoned, RequestTooLarge
 from server.codecs.passthrough import PassthroughCodec
 from server.codecs.text import STRETCH, TextCodec
 from server.codecs.translation.m2m100 import M2M100Codec
 from server.codecs.translation.sentences import sentences
-from server.codecs.work import Abandoned, RequestTooLarge, Work
+from server.codecs.work import Work
 from tests.unit.server.codecs.samples import tokenizer_files, translation_card
 from tests.unit.server.codecs.test_text import tokenizer_json
 

@@ -9,7 +9,8 @@ import pytest
 
 from broker.messages import REQUEST, Cancel
 from server.codecs.encoding import encode_all
-from server.codecs.work import UNBOUNDED, Abandoned
+from server.codecs.errors import Abandoned
+from server.codecs.work import UNBOUNDED
 from server.errors import Problem
 from server.fleet.directory import Served
 from server.requests.reencoding import AT_ONCE
