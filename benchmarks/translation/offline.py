@@ -22,7 +22,7 @@ from benchmarks.translation.sentences import Sentence, longest_first, sentences
 from benchmarks.translation.weights import Size
 
 SEED = 19
-PATIENCE = 30.0  # seconds of a round; one that takes longer is asked once
+LONG_ROUND = 30.0  # seconds; an engine whose round takes longer is measured once
 
 
 def measure(
@@ -39,7 +39,7 @@ def measure(
     everything = sentences(max(count, alone), size, SEED)
     full, few = longest_first(everything[:count]), longest_first(everything[: count // 2])
     theirs = _theirs(checkpoint, converted, full, few, everything[:alone])
-    return rates([*theirs, *_ours(checkpoint, full, few)], rounds, PATIENCE, say)
+    return rates([*theirs, *_ours(checkpoint, full, few)], rounds, LONG_ROUND, say)
 
 
 def _theirs(

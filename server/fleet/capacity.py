@@ -17,8 +17,8 @@ SHORTEST = 1e-6  # seconds of a batch: less was not measured
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """All batchers of a model together: of n jobs each takes its part, as one would whose batches of `room` jobs take
-    `fixed + per_job * room` seconds."""
+    """All batchers of a model together, as if they were one whose batch of n jobs, at most `room`, takes
+    `fixed + per_job * n` seconds."""
 
     fixed: float = 0.0  # seconds that each batch costs
     per_job: float = 0.0  # seconds that each job costs besides, with all batchers at work
@@ -73,8 +73,8 @@ def _full(room: int, speed: Speed) -> float:
 
 
 def _in_tokens(one: Presence) -> Presence:
-    """A batch full of tokens takes as long as one of the jobs it holds, and no longer than one full of jobs: that more
-    tokens would take more time was not seen."""
+    """A batch that is full of tokens takes as long as one of the jobs that fit into it, and at most as long as one that
+    is full of jobs: longer ones were never measured."""
     if not one.room_tokens or one.cost <= 0.0:
         return replace(one, room=one.room_tokens, speed=Speed())
     jobs = min(one.room, one.room_tokens / one.cost)

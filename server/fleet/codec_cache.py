@@ -23,7 +23,7 @@ log = structlog.get_logger("server.fleet.codec_cache")
 MakeCodec = Callable[[ModelCard, Mapping[str, bytes]], Codec]
 RETRY = 5.0  # seconds until a card whose codec could not be made is tried again
 AGAIN = 0.5  # seconds until files that did not come are asked for again, from where they broke off
-KEEP = 300.0  # seconds a codec outlives its card: a broker that came back empty is told of it again within these
+KEEP = 300.0  # seconds that a codec outlives its card: a broker that came back empty has the card again sooner
 
 
 class CodecCache:

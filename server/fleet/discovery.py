@@ -23,7 +23,7 @@ from server.requests.reencoding import Reencoder
 log = structlog.get_logger("server.fleet.discovery")
 
 PERIOD = 0.5  # seconds between looks
-CODEC_WAIT = 0.1  # seconds that a look waits for codecs: most are made by then, and a new model is complete at once
+CODEC_WAIT = 0.1  # seconds that a look waits for codecs: most are made by then, so a new model can be called at once
 FAILURES = 2  # looks that fail in a row open the circuit breaker
 ANOTHER_NAME = "two models need two names: start one of them with another --name"
 

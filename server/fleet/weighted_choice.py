@@ -20,7 +20,7 @@ Kind = TypeVar("Kind", bound=HasRoom)
 
 def choose(revisions: Sequence[Kind], turn: int) -> Kind:
     """The revision for request number `turn`. Not drawn at random: multiples of the golden ratio spread evenly over any
-    shares, so a short run of requests is shared out right too, and no state is kept when batchers come and go."""
+    shares, so that a few requests are shared out right too, without any state."""
     at = turn * GOLDEN % 1.0 * sum(one.room for one in revisions)
     for one in revisions[:-1]:
         at -= one.room

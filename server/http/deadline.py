@@ -68,7 +68,7 @@ class RequestDeadline:
             self._timer.cancel()
         if self._listener is not None:
             self._listener.cancel()
-            self._listener = None  # else its end would hold us, and we it: garbage that only the collector finds
+            self._listener = None  # else the two hold each other, and only the garbage collector frees them
         # The cancellation was ours, and nobody else wants this task to end: then the reason is the news.
         if self._reason is not None and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise self._reason from None

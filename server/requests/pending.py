@@ -32,8 +32,8 @@ class PendingRequests:
         self._outbox = outbox
         self._breaker = breaker
         self._ids = Ids(REQUEST)
-        # Job id → who waits for it, and for which record. Kept here and not in the record: without a cycle between the
-        # two, a finished request is gone at once, and the garbage collector (a third of the time, once) finds nothing.
+        # Job id → who waits for it, and for which record. Not kept in the record: request and record would hold each
+        # other, and finished ones would stay until the garbage collector runs. That once took a third of the time.
         self._expected: dict[str, tuple[PendingRequest, Record]] = {}
         self._requests: dict[PendingRequest, None] = {}  # in the order of arrival
         self.unclaimed = 0  # outcomes nobody waited for, ever

@@ -90,7 +90,7 @@ class PendingRequest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._done.cancel()  # also when it is done: an exception that came too late to be raised is no news then
+        self._done.cancel()  # also when it is done: asyncio then logs no exception that nobody awaited
         self._forget(self)
 
     @property
