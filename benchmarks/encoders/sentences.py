@@ -27,7 +27,8 @@ def sentence_parser(name: str, description: str | None, *, rounds: int) -> Argum
     """A command line that asks for a model, for sentences, and how often each way takes its turn."""
     command = parser(name, description)
     add = command.add_argument
-    add("--model", default=packaged_model(), help="an embedding model's directory [%(default)s]")
+    packaged = packaged_model()
+    add("--model", default=packaged, required=packaged is None, help="an embedding model's directory [%(default)s]")
     add("--sentences", type=above(0), default=2000, help="how many there are [%(default)s]")
     add("--batch", type=above(0), default=64, help="sentences in a batch [%(default)s]")
     add("--rounds", type=above(0), default=rounds, help="turns of each way [%(default)s]")
