@@ -13,6 +13,8 @@ from starlette.routing import Route
 from broker.messages import FailureCode, Verdict
 from server.api.incoming import Incoming
 from server.api.inference import Inference
+from server.codecs.contract import Input, Piece, Plan
+from server.codecs.work import UNBOUNDED, Work
 from server.dialects.contract import Call, Row
 from server.errors import Problem, Refusal
 from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, WordCodec, announced, card, running
@@ -65,6 +67,29 @@ async def test_its_fields_reach_the_codec():
         answer = await jitney.client.post("/plain", json={"q": ["life"], "from": "tlh"})
 
         assert (answer.status_code, answer.json()) == (422, {"error": "unknown language tlh"})
+
+
+class Raw(Plain):
+    """The body is one record's input, as it is."""
+
+    def read(self, incoming: Incoming) -> Call:
+        return Call(incoming.model_of("translation"), [incoming.body], {})
+
+
+class BytesCodec(WordCodec):
+    def encode(self, input: Input, options: Any, work: Work = UNBOUNDED) -> Plan:
+        assert isinstance(input, bytes)
+        return Plan(pieces=[Piece(input=f"r1:{input[:4].hex()}, {len(input)} bytes", cost=1)])
+
+
+@pytest.mark.parametrize("size", [4, 100_000], ids=["here", "in a thread"])
+async def test_an_input_may_be_bytes(size):
+    async with plain(make_codec=BytesCodec) as jitney:
+        jitney.app.routes.append(Route("/raw", Inference(jitney.front_end, Raw()), methods=["POST"]))
+
+        answer = await jitney.client.post("/raw", content=b"\xff\xd8\x00\x01".ljust(size, b"\x00"))
+
+        assert (answer.status_code, answer.json()) == (200, [f"FFD80001, {size} BYTES"])
 
 
 @pytest.mark.parametrize(
