@@ -1,4 +1,4 @@
-# The commands of the house. Each does its own set-up in .venv, once, and again when what it was made from has changed.
+# The commands of this repository. Each does its own set-up in .venv, once, and again when what it was made from has changed.
 
 # Which interpreter makes .venv (3.11 or newer); which index torch comes from (empty: pip's own); which tests run.
 PYTHON ?= python3

@@ -23,7 +23,7 @@ class FailureCode(StrEnum):
     """Every way in which a job, or the request it belongs to, ends without a result."""
 
     INVALID_INPUT = "invalid_input"  # this input can never be computed
-    TOO_LARGE = "too_large"  # longer than the model or the house allows
+    TOO_LARGE = "too_large"  # longer than the model takes, or more than a bound allows
     CONTENDED = "contended"  # the queue is full, or too long for the deadline
     NO_BATCHER = "no_batcher"  # no live batcher serves this model
     BROKER_UNAVAILABLE = "broker_unavailable"  # the broker is away

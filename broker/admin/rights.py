@@ -1,4 +1,4 @@
-"""Which commands each side of the house sends to which keys: what docs/acl/users.acl grants, and no more. Pure."""
+"""Which commands each side sends to which keys: what docs/acl/users.acl grants, and no more. Pure."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ class RedisWorld(World):
     def __init__(self, url: str, monkeypatch: pytest.MonkeyPatch, *, has_users: bool = False) -> None:
         super().__init__()
         self.url = url  # of one who may do everything
-        self._has_users = has_users  # the server has those of docs/acl: then each side of the house is its own
+        self._has_users = has_users  # the server has those of docs/acl: then each side is its own
         self.namespace = uuid4().hex
         self.keys = Keys(self.namespace)
         self.server = redis.Redis.from_url(url, socket_timeout=5.0)

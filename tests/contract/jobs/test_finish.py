@@ -226,7 +226,7 @@ async def test_a_finish_without_results_publishes_nothing(world: World) -> None:
 
 
 async def _answer(world: World, batch: str) -> str:
-    """One job through the house; returns its id."""
+    """One job all the way; returns its id."""
     waiting = job()
     batcher = await world.batcher()
     await world.admit(waiting)
