@@ -74,7 +74,7 @@ class PendingRequest:
         self.deadline = deadline  # seconds, the front end's own clock
         self.lane = lane
         self.generation = 0  # grows when what is left is encoded for another revision
-        self.ids = ""  # what the ids of its jobs begin with, and nobody else's
+        self.ids: str  # what the ids of its jobs begin with, and nobody else's
         self.left = 0  # jobs without an outcome
         self.may_be_queued = False  # the broker may know its jobs
         self.withdrawn: dict[Record, int] = {}  # jobs of records that are being encoded anew

@@ -45,6 +45,14 @@ def test_a_result_says_where_its_time_went() -> None:
     )
 
 
+def test_a_batch_has_waited_from_the_opening_of_its_window_to_its_start() -> None:
+    batch = claimed(job("a"), window=0.03)
+    never_started = batch.waited
+    batch.start(50.02, cancelled=())
+
+    assert (never_started, batch.waited) == (0.03, pytest.approx(0.05))
+
+
 def test_the_window_of_a_late_comer_is_no_longer_than_its_wait() -> None:
     batch = claimed(job("a", admitted=100.99), window=0.03)
     batch.start(50.0, cancelled=())

@@ -127,6 +127,10 @@ def test_nobody_is_refused_by_tokens_while_nobody_knows_how_many_a_job_has(batch
     assert Capacity.in_tokens([batcher]).most_ahead(0.001, 10**6) is None
 
 
+def test_jobs_of_one_token_are_known_as_well():
+    assert Capacity.in_tokens([of_tokens(cost=1.0)]).seconds_for(100) == pytest.approx(0.040 + 64 * 0.002)
+
+
 def test_the_smallest_batch_of_all_is_known_though_no_speed_is():
     assert Capacity.of([NEW, batcher(room=8), FAST]).batch == 8
     assert Capacity.of([NEW, batcher(room=8)]).batch == 8
