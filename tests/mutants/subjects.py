@@ -75,6 +75,11 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
         "more = min(self.room, floor(rest / self.per_job) if self.per_job else self.room) if rest >= 0.0 else 0",
     ): "no job fits into nothing; and where a job costs nothing the rest is less than nothing",
     (
+        "server/requests/reencoding.py",
+        "for record, plan in zip(withdrawn, plans, strict=True):",
+        "for record, plan in zip(withdrawn, plans, strict=False):",
+    ): "there is a plan for each input: it says so, and checks it",
+    (
         "server/fleet/weighted_choice.py",
         "at = turn * GOLDEN % 1.0 * sum(one.room for one in revisions)",
         "at = turn / GOLDEN % 1.0 * sum(one.room for one in revisions)",

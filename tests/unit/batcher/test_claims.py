@@ -164,6 +164,20 @@ async def test_a_busy_card_claims_nothing_while_a_fixed_window_is_open(clock: Fa
     assert broker.claims == []
 
 
+@pytest.mark.parametrize(
+    ("arrivals", "claimed"), [([998.0], 1), ([], 0)], ids=["whose window is over", "but not of an empty queue"]
+)
+async def test_under_fixed_a_busy_card_claims_what_gathered(
+    clock: FakeClock, arrivals: list[float], claimed: int
+) -> None:
+    broker = ScriptedBroker(clock, arrivals=arrivals)
+    running = asyncio.get_running_loop().create_future()
+
+    await claims(broker, Limits(policy="fixed", max_wait=0.0)).before(running, predicted_end=1000.0)
+
+    assert len(broker.claims) == claimed
+
+
 async def test_a_busy_card_claims_what_gathered_just_before_it_comes_free(clock: FakeClock) -> None:
     broker = ScriptedBroker(clock, arrivals=[999.0, 999.5])
     running = asyncio.get_running_loop().create_future()

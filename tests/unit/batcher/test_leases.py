@@ -50,6 +50,25 @@ def test_one_trip_tells_what_ended_of_several_leases_and_nothing_of_the_others()
     assert [(ended.finish.batch, ended.finish.done) for ended in told] == [("1", False), ("2", True)]
 
 
+def test_a_batch_took_as_long_and_as_many_passes_as_its_slowest_job() -> None:
+    batch = batch_of("1", "a", "b")
+    leases = held(batch)
+
+    leases.leave(Left(batch="1", done=[Done(job_id="a", output="x")], seconds=0.5, passes=3))
+    leases.leave(Left(batch="1", done=[Done(job_id="b", output="x")], seconds=0.2, passes=2))
+
+    assert (batch.seconds, batch.passes) == (0.5, 3)
+
+
+def test_a_closed_lease_holds_nothing_whatever_was_under_way() -> None:
+    leases = held(batch_of("1", "a", "b", cost=7), batch_of("2", "c", cost=3))
+
+    leases.close("1")
+    leases.close("1")
+
+    assert leases.held == Held(leases=1, jobs=1, tokens=3)
+
+
 def test_a_job_that_nobody_waits_for_counts_as_ended_and_tells_nobody() -> None:
     leases = held(batch_of("1", "a"))
 

@@ -53,6 +53,16 @@ async def test_a_request_that_was_taken_once_is_not_weighed_when_it_is_brought_a
         assert admission.message(parts.clock()).most_ahead is None
 
 
+async def test_what_a_trip_had_no_room_for_goes_before_what_came_meanwhile(parts):
+    with parts.expect("one") as first, parts.expect("two") as second:
+        parts.pending.admit(first)
+        left_over, _ = parts.take()
+        parts.pending.admit(second)
+        parts.outbox.put_back(left_over)
+
+        assert [admission.request for admission in parts.take()[0]] == [first, second]
+
+
 async def test_an_admission_stays_with_the_revision_it_was_encoded_for(parts):
     with parts.expect("one") as request:
         parts.pending.admit(request)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from broker.messages import RECORD, REQUEST, Failure, FailureCode, Result
+from broker.messages import RECORD, REQUEST, Failure, FailureCode, Result, Timing
 from server.codecs.contract import Piece, Plan
 from server.errors import Problem
 from server.requests.request import Record
@@ -64,13 +64,14 @@ async def test_outcomes_nobody_waits_for_are_counted_and_ignored(parts):
 
 
 async def test_the_timing_is_that_of_the_job_that_took_longest(parts):
-    with parts.expect("one two three") as request:
+    times = [{"queue": 0.5}, {"queue": 0.2, "window": 0.2, "compute": 0.2}, {"window": 0.5}, {"compute": 0.5}]
+    with parts.expect("one two three four") as request:
         parts.pending.admit(request)
         jobs = parts.jobs()
 
-        parts.pending.settle([result(job, compute=compute) for job, compute in zip(jobs, (0.1, 0.3, 0.2), strict=True)])
+        parts.pending.settle([result(job, **each) for job, each in zip(jobs, times, strict=True)])
 
-        assert request.timing.compute == 0.3
+        assert request.timing == Timing(**times[1])
 
 
 async def test_jobs_are_forgotten_when_their_request_is_over(parts):

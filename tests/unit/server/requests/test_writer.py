@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
-from server.requests.writer import PAUSES
+from server.requests.writer import BRIEF, PAUSES
 from tests.unit.server.stand_in import ScriptedBroker, running
 
 pytestmark = pytest.mark.anyio
@@ -93,10 +93,11 @@ async def test_a_connection_that_breaks_again_and_again_within_a_trip_is_felt_by
         assert set(sequences(broker)) == {1}
 
 
-async def test_a_link_that_was_silent_for_long_is_tried_once_more_and_no_further(clock):
+@pytest.mark.parametrize(("seconds", "trips"), [(2.0, 2), (BRIEF, 3)])
+async def test_a_link_that_was_silent_for_long_is_tried_once_more_and_no_further(clock, seconds, trips):
     class Silent(ScriptedBroker):
         async def admit(self, sequence, requests, cancelled):
-            clock.tick(2.0)
+            clock.tick(seconds)
             return await super().admit(sequence, requests, cancelled)
 
     broker = Silent(admit_errors=outage())
@@ -104,7 +105,7 @@ async def test_a_link_that_was_silent_for_long_is_tried_once_more_and_no_further
         answer = await jitney.ask("a")
 
         assert answer.status_code == 503
-        assert sequences(broker) == [1, 1]
+        assert sequences(broker) == [1] * trips
 
 
 @pytest.mark.parametrize("errors", [outage(), [BrokerError("the broker refuses a command")]])
