@@ -148,6 +148,7 @@ class Loop:
                 self._thread.stop()
         finally:
             self._thread.stop()
+            self._stopping.set()  # a connection may swallow the cancellation: reclaiming ends by either
             reclaiming.cancel()
             pool.shutdown(wait=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from batcher.engines.engine import Done
 from batcher.serving import model_thread
 from broker.memory import MemoryHeartbeat
-from broker.messages import RECORD, Cancel, Failure, FailureCode, Limits, Presence
+from broker.messages import RECORD, Cancel, DeadLetter, Failure, FailureCode, Limits, Presence
 from tests.unit.batcher.in_flight_world import MODEL, outputs, until, world
 
 pytestmark = pytest.mark.anyio
@@ -275,3 +276,30 @@ async def test_a_thread_that_cannot_go_on_ends_the_loop(monkeypatch: pytest.Monk
 
     with pytest.raises(BaseExceptionGroup):
         await asyncio.wait_for(made.running, 10)
+
+
+async def test_reclaiming_ends_with_a_loop_that_ends_by_itself_though_a_connection_swallows_its_cancellation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("batcher.serving.reclaim.RECLAIM_EVERY", 0.0)
+    asked, before = asyncio.Event(), asyncio.all_tasks()
+    here = world()
+    made = await here.__aenter__()
+
+    async def swallow() -> list[DeadLetter]:
+        asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return []
+
+    def fail(batches: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(made.wire, "reclaim", swallow)
+    monkeypatch.setattr(made.loop._thread, "turn", fail)
+    await asked.wait()
+    await made.send("1 a")
+    with pytest.raises(BaseExceptionGroup):
+        await asyncio.wait_for(made.running, 10)
+
+    await until(lambda: asyncio.all_tasks() <= before)
