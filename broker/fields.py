@@ -30,7 +30,7 @@ def _is_table(value: Any) -> bool:
 
 
 def is_table_of_texts(value: Any) -> bool:
-    return _is_table(value) and _are_texts(list(value.values()))
+    return _is_table(value) and all(map(is_text, value.values()))
 
 
 # By how the field is annotated.
