@@ -31,20 +31,20 @@ OPTIONS = "beams=1,guard=off"
 
 def kill(setup: Setup) -> Iterator[Check]:
     """Of two batchers the one that decodes is killed; the other answers its jobs."""
-    with _house(setup) as house:
+    with _system(setup) as system:
         spec = f"translation:{checkpoint('tiny', setup.directory)},name=model,device={setup.device},{OPTIONS}"
-        batchers = [house.start_batcher(spec, wait=False) for _ in range(2)]
-        house.until(lambda: len(house.announced()) == 2, "both batchers announce themselves", *batchers, within=READY)
-        outcomes, running = asyncio.run(_kill_one(house, batchers, setup))
+        batchers = [system.start_batcher(spec, wait=False) for _ in range(2)]
+        system.until(lambda: len(system.announced()) == 2, "both batchers announce themselves", *batchers, within=READY)
+        outcomes, running = asyncio.run(_kill_one(system, batchers, setup))
         left = [batcher.exit_code for batcher in batchers]
         figures = {"rows in flight when killed": running, **_counted(outcomes)}
         is_ok = running > 0 and set(outcomes) == {ANSWERED} and sorted(left, key=str) == [-9, None]
         yield Check(name="kill -9 in the middle of decoding: another process answers", is_ok=is_ok, figures=figures)
 
 
-async def _kill_one(house: Stack, batchers: Sequence[Process], setup: Setup) -> tuple[list[str], int]:
+async def _kill_one(system: Stack, batchers: Sequence[Process], setup: Setup) -> tuple[list[str], int]:
     sentences = _sentences(setup.pick(128, 24))
-    async with callers(house.broker.url, NAMESPACE, "model", ready_limit=READY) as asking:
+    async with callers(system.broker.url, NAMESPACE, "model", ready_limit=READY) as asking:
         asked = [asyncio.create_task(asking.ask(one, setup.time_left)) for one in sentences]
         victim, running = None, 0
         while victim is None and not all(task.done() for task in asked):
@@ -60,9 +60,9 @@ async def _kill_one(house: Stack, batchers: Sequence[Process], setup: Setup) -> 
 def memory(setup: Setup) -> Iterator[Check]:
     """More rows than fit: they start over in smaller groups, and each is answered."""
     size = "mid" if setup.is_cuda else "tiny"
-    with _house(setup, size) as house:
-        batcher = _started(house, "Cramped", setup, max_batch_size=256, **{HEADROOM: ROOM})
-        outcomes = asyncio.run(_ask(house, "cramped", _sentences(256 if setup.is_cuda else 40, size), setup.time_left))
+    with _system(setup, size) as system:
+        batcher = _started(system, "Cramped", setup, max_batch_size=256, **{HEADROOM: ROOM})
+        outcomes = asyncio.run(_ask(system, "cramped", _sentences(256 if setup.is_cuda else 40, size), setup.time_left))
         smaller = batcher.stderr().count("rows did not fit")
         is_ok = smaller > 0 and set(outcomes) == {ANSWERED} and batcher.exit_code is None
         yield Check(
@@ -74,11 +74,11 @@ def memory(setup: Setup) -> Iterator[Check]:
 
 def sticky(setup: Setup) -> Iterator[Check]:
     """The card fails under one text among others: the process ends, and tells nothing of any of them."""
-    with _house(setup) as house:
-        batcher = _started(house, "Doomed", setup)
-        sound = asyncio.run(_ask(house, "doomed", _sentences(4), setup.time_left))
+    with _system(setup) as system:
+        batcher = _started(system, "Doomed", setup)
+        sound = asyncio.run(_ask(system, "doomed", _sentences(4), setup.time_left))
         rows = [*_sentences(7), *_sentences(1, pieces=[1])]
-        outcomes = asyncio.run(_ask(house, "doomed", rows, setup.time_left, ends_with=batcher))
+        outcomes = asyncio.run(_ask(system, "doomed", rows, setup.time_left, ends_with=batcher))
         is_ok = set(sound) == {ANSWERED} and set(outcomes) == {TIMED_OUT} and batcher.exit_code == DEVICE_LOST
         yield Check(
             name="a failed card: the process ends and publishes nothing",
@@ -92,26 +92,26 @@ def _word(batcher: Process) -> str:
 
 
 @contextmanager
-def _house(setup: Setup, size: str = "tiny") -> Iterator[Stack]:
+def _system(setup: Setup, size: str = "tiny") -> Iterator[Stack]:
     try:
-        with stack(models=(), front_ends=0, **{DIRECTORY: checkpoint(size, setup.directory)}) as house:
-            yield house
+        with stack(models=(), front_ends=0, **{DIRECTORY: checkpoint(size, setup.directory)}) as system:
+            yield system
     except BrokerUnavailable as error:
         raise Skipped(f"no broker: {str(error).splitlines()[0]}") from error
 
 
-def _started(house: Stack, made_of: str, setup: Setup, **settings: object) -> Process:
+def _started(system: Stack, made_of: str, setup: Setup, **settings: object) -> Process:
     spec = f"tests.gpu.models:{made_of},device={setup.device},{OPTIONS}"
-    batcher = house.start_batcher(spec, wait=False, **settings)
-    house.until(lambda: bool(house.announced()), "the batcher announces itself", batcher, within=READY)
+    batcher = system.start_batcher(spec, wait=False, **settings)
+    system.until(lambda: bool(system.announced()), "the batcher announces itself", batcher, within=READY)
     return batcher
 
 
 async def _ask(
-    house: Stack, model: str, sentences: Sequence[Sentence], seconds: float, *, ends_with: Process | None = None
+    system: Stack, model: str, sentences: Sequence[Sentence], seconds: float, *, ends_with: Process | None = None
 ) -> list[str]:
     """What became of each. Where a process is to end nobody waits longer than `QUIET` after that."""
-    async with callers(house.broker.url, NAMESPACE, model, ready_limit=READY) as asking:
+    async with callers(system.broker.url, NAMESPACE, model, ready_limit=READY) as asking:
         asked = [asyncio.create_task(asking.ask(one, seconds)) for one in sentences]
         if ends_with is not None:
             while ends_with.exit_code is None and not all(task.done() for task in asked):

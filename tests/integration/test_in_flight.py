@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from broker.keys import Keys
-from tests.integration.flyer import LOG, PATH, SPEC, steps
+from tests.integration.in_flight_model import LOG, PATH, SPEC, steps
 from tests.integration.processes import Process, Reply
 from tests.integration.stack import NAMESPACE, Stack, stack
 from tests.waiting import until
@@ -44,7 +44,7 @@ def leases(system: Stack, batcher: Process) -> list[str]:
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    log = tmp_path_factory.mktemp("flights") / "log"
+    log = tmp_path_factory.mktemp("steps") / "log"
     with stack(models=[SPEC], lease=LEASE, max_batch_size=SIZE, **{LOG: log}) as made:
         yield made
 
@@ -100,25 +100,25 @@ def test_a_job_whose_deadline_passes_leaves_at_the_next_step(system: Stack) -> N
     assert sum("900 late" in texts for texts in steps(log)) < 60
 
 
-def test_a_page_of_metrics_says_how_many_fly(system: Stack) -> None:
+def test_a_page_of_metrics_says_how_many_jobs_are_in_flight(system: Stack) -> None:
     with asked(system, ["100 x"]):
-        until(lambda: 'jitney_rows_in_flight{model="flyer"} 1.0' in alive(system)[0].metrics(), "one flies")
+        until(lambda: 'jitney_rows_in_flight{model="in-flight"} 1.0' in alive(system)[0].metrics(), "one is in flight")
 
     page = alive(system)[0].metrics()
 
-    assert 'jitney_rows_in_flight{model="flyer"} 0.0' in page
-    assert 'jitney_batch_size_count{model="flyer"} ' in page
+    assert 'jitney_rows_in_flight{model="in-flight"} 0.0' in page
+    assert 'jitney_batch_size_count{model="in-flight"} ' in page
 
 
 def test_an_operator_makes_the_engine_larger_while_it_runs(system: Stack) -> None:
-    log, limits = Path(system.environ[LOG]), Keys(NAMESPACE).limits("flyer")
+    log, limits = Path(system.environ[LOG]), Keys(NAMESPACE).limits("in-flight")
     texts = [f"60 large {number}" for number in range(48)]
     assert max(map(len, steps(log))) <= SIZE
 
     system.redis.hset(limits, "max_batch_size", 48)
     time.sleep(LEASE / 2)  # two beats
     with asked(system, texts):
-        until(lambda: any(len(flying) > SIZE for flying in steps(log)), "more fly than before")
+        until(lambda: any(len(held) > SIZE for held in steps(log)), "more are in flight than before")
     system.redis.delete(limits)
 
 
@@ -135,7 +135,7 @@ def test_a_batcher_killed_in_mid_flight_costs_nobody_an_answer(system: Stack) ->
     assert all(is_right(reply.result(), text) for reply, text in zip(replies, texts, strict=True))
 
 
-def test_a_batcher_told_to_stop_lands_what_flies_and_nobody_fails(system: Stack) -> None:
+def test_a_batcher_told_to_stop_finishes_what_is_in_flight_and_nobody_fails(system: Stack) -> None:
     texts = [f"{30 + number % 30} nonce {number}" for number in range(60)]
     stopped = system.start_batcher(SPEC)
 
@@ -153,7 +153,7 @@ def test_a_poison_fails_alone_and_those_that_flew_with_it_are_answered(system: S
     texts, log = [f"25 beside {number}" for number in range(8)], Path(system.environ[LOG])
 
     with asked(system, texts) as replies:
-        until(lambda: set(texts) <= set(steps(log)[-1]), "all of them fly")
+        until(lambda: set(texts) <= set(steps(log)[-1]), "all of them are in flight")
         with asked(system, ["1 !exit"]) as (poison,):
             while not poison.done():
                 if not alive(system):

@@ -1,4 +1,4 @@
-"""A model whose jobs fly: `30 nonce` takes 30 steps, then it is answered reversed (`tests.integration.flyer:Flyer`).
+"""A model with an engine of its own: `30 nonce` takes 30 steps in flight, then it is answered reversed.
 
 `!exit` at the end of a text ends the process when it is first computed.
 """
@@ -13,14 +13,14 @@ from pathlib import Path
 
 from tests.toy_engine import ToyEngine
 
-SPEC = "tests.integration.flyer:Flyer,name=flyer"
-PATH = "/models/flyer"
+SPEC = "tests.integration.in_flight_model:InFlight,name=in-flight"
+PATH = "/models/in-flight"
 LOG = "JITNEY_TEST_LOG"  # names a file: one JSON line a step, the texts in flight; unset, nothing is written
 STEP = 0.01  # seconds
 
 
-class Flyer:
-    """Has an engine of its own; batch by batch it would be of no use."""
+class InFlight:
+    """Batch by batch it would be of no use."""
 
     def forward(self, inputs: Sequence[str]) -> list[str]:
         raise NotImplementedError
