@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("batcher", "broker", "server", "jitney", "benchmarks", "demo", "docs", "k8s", "tests", ".ci")
 TESTS = ("tests/unit", "tests/contract")
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n0")  # contexts are of one process
-LONGEST = 900.0  # seconds for one mutant: what hangs is noticed as well
+LONGEST = 300.0  # seconds for one mutant: what hangs is noticed as well
 
 
 @dataclass(frozen=True, slots=True)

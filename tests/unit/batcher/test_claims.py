@@ -71,10 +71,10 @@ class ScriptedBroker:
         return [at for at in self.arrivals if at <= self.clock.now]
 
 
-def claims(broker: ScriptedBroker, limits: Limits, predict: Callable[[int], float] = lambda jobs: 0.0) -> Claims:
+def new_claims(broker: ScriptedBroker, limits: Limits, predict: Callable[[int], float] = lambda jobs: 0.0) -> Claims:
     stopping = asyncio.Event()
     retry = Retry(stopping, on_wait=lambda: None)
-    made = Claims(
+    return Claims(
         broker,  # type: ignore[arg-type]
         limits,
         batcher="b",
@@ -83,6 +83,11 @@ def claims(broker: ScriptedBroker, limits: Limits, predict: Callable[[int], floa
         clock=broker.clock,
         predict=predict,
     )
+
+
+def claims(broker: ScriptedBroker, limits: Limits, predict: Callable[[int], float] = lambda jobs: 0.0) -> Claims:
+    """Of a batcher that has claimed before."""
+    made = new_claims(broker, limits, predict)
     made._may_wait, made._may_stage = False, True
     return made
 
@@ -95,6 +100,27 @@ async def test_under_adaptive_a_lone_job_leaves_at_once(clock: FakeClock) -> Non
     assert batch is not None
     assert broker.claims[0]["at"] == pytest.approx(1000.1)
     assert batch.closed_by == "idle"
+
+
+async def test_a_batcher_that_has_just_started_claims_before_it_waits_for_a_token(clock: FakeClock) -> None:
+    broker = ScriptedBroker(clock, arrivals=[999.0])
+
+    await new_claims(broker, Limits()).when_woken()
+
+    assert broker.claims[0]["wait"] == 0.0
+
+
+@pytest.mark.parametrize(("make", "trip"), [(new_claims, 0.002), (claims, 0.001)], ids=["at once", "after a wait"])
+async def test_a_trip_is_measured_by_claims_that_wait_for_nothing(clock: FakeClock, make: Any, trip: float) -> None:
+    class Slow(ScriptedBroker):
+        async def drain(self, *args: Any, **how: Any) -> Claim:
+            self.clock.tick(0.011)
+            return await super().drain(*args, **how)
+
+    made = make(Slow(clock, arrivals=[999.0]), Limits())
+    await made.when_woken()
+
+    assert made._trip == pytest.approx(trip)
 
 
 async def test_under_fixed_a_lone_job_waits_for_company_until_max_wait(clock: FakeClock) -> None:

@@ -39,6 +39,20 @@ async def test_jobs_that_come_while_the_card_is_busy_leave_together() -> None:
         assert here.engine.batches == [["a"], ["b", "c", "d"]]
 
 
+async def test_behind_a_batch_that_runs_for_long_jobs_stay_in_the_broker_for_other_cards() -> None:
+    async with world() as here:
+        here.loop._batching.speed.observe(1, 60.0)
+        here.engine.gate.clear()
+        await here.send("running")
+        await entered(here.engine)
+        here.loop._claims._may_stage = True
+        await here.send("waiting")
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+        assert len(here.store.queues[MODEL].waiting) == 1
+
+
 async def test_a_batch_is_no_larger_than_the_limits_say() -> None:
     async with world(Limits(max_batch_size=2)) as here:
         here.engine.gate.clear()
