@@ -240,3 +240,11 @@ async def test_nothing_is_encoded_anew_for_whoever_has_gone(clock):
     slow.may_end.set()
     await encoding
     assert (parts.jobs(), len(parts.pending)) == ([], 0)
+
+
+async def test_an_encoding_that_has_ended_is_not_kept(parts):
+    with parts.expect("one"):
+        await parts.reencoder.reencode_orphans(lambda card: served("r2"))
+        await asyncio.sleep(0)
+
+        assert parts.reencoder._tasks == set()
