@@ -251,6 +251,7 @@ def said(directory: Path, *flags: str) -> tuple[int, str]:
     return ended.returncode, ended.stderr
 
 
+@pytest.mark.timeout(180)  # seconds: each imports torch and transformers anew, on a machine that may be busy
 @pytest.mark.parametrize(
     ("kind", "spoil", "told"),
     [
