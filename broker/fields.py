@@ -29,7 +29,7 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, Mapping) and all(map(is_text, value))
 
 
-def is_table_of_texts(value: Any) -> bool:
+def _is_table_of_texts(value: Any) -> bool:
     return _is_table(value) and all(map(is_text, value.values()))
 
 
@@ -39,7 +39,7 @@ KEEPS_ITS_PROMISE: Mapping[str, Callable[[Any], bool]] = {
     "int": is_count,
     "float": is_number,
     "Sequence[str]": _are_texts,
-    "Mapping[str, str]": is_table_of_texts,
+    "Mapping[str, str]": _is_table_of_texts,
     "Mapping[str, Value]": _is_table,
     "Speed": _is_table,  # as it travels
 }

@@ -101,13 +101,16 @@ def test_every_header_has_the_same_width(job: Job) -> None:
     assert wire.encode_job(job)[header.SIZE :] == pack(body)
 
 
+NO_META = [{"a": 1}, {1: "a"}, {"a": None}, {"a": ["b"]}, ["a"], "a", 1, None]
+
+
 def test_a_field_of_a_body_that_is_unknown_is_ignored() -> None:
     data = JOB[: header.SIZE] + pack({"colour": "red", "input": [7], 1: 2})
 
     assert wire.decode_job(data) == wire.decode_job(JOB)
 
 
-@pytest.mark.parametrize("body", [{"meta": {}}, {"input": 1, "meta": {"a": 1}}, {"input": 1, "meta": ["a"]}, [1], 1])
+@pytest.mark.parametrize("body", [{"meta": {}}, *({"input": 1, "meta": meta} for meta in NO_META), [1], 1])
 def test_a_body_without_input_or_with_meta_of_another_kind_is_a_wire_error(body: Any) -> None:
     with pytest.raises(errors.WireError):
         wire.decode_job(JOB[: header.SIZE] + pack(body))
