@@ -245,6 +245,7 @@ def _decoded(found: Sequence[bytes]) -> tuple[list[Job], list[str]]:
             jobs.append(decode_job(data))
         except WireError:
             spoiled.append(text(data, "id"))
+            log.error("job unreadable", job=spoiled[-1], version=text(data, "version"), kind=text(data, "kind"))
     return jobs, spoiled
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import structlog
 
 from broker import header
 from broker.errors import BrokerFull, BrokerUnavailable, BrokerUnfit
@@ -48,11 +49,13 @@ async def test_a_job_whose_body_is_garbage_is_named_and_can_be_failed(world: Red
     data = world.server.lindex(queue, 0)
     world.server.lset(queue, 0, data[: header.SIZE] + b"\xc1 garbage")
 
-    claim = await batcher.drain("1", LIMITS, staged=False, suspects=False)
+    with structlog.testing.capture_logs() as lines:
+        claim = await batcher.drain("1", LIMITS, staged=False, suspects=False)
     await batcher.fail("1", [Failure(job_id=spoiled.id, code=FailureCode.INVALID_INPUT, message="unreadable")])
 
     assert (ids(claim), list(claim.spoiled)) == ([good.id], [spoiled.id])
     assert ids(await world.outcomes()) == [spoiled.id]
+    assert [(line["event"], line["job"], line["kind"]) for line in lines] == [("job unreadable", spoiled.id, "s")]
 
 
 @pytest.mark.parametrize(
