@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Raise it with any change of what travels or is kept that a process of the version before would misread: the bytes in
-# tests/unit/broker/test_golden_bytes.py, keys, arguments of scripts. A digit: the header of a job has room for one.
+# Raise it with any change of what travels or is kept that a process of the version before would misread: keys, and what
+# stands in them (tests/unit/broker/test_golden_bytes.py, tests/contract/redis/test_at_rest.py). Arguments of scripts
+# may change: each process brings its own. A digit: headers of jobs and the rules of docs/acl have room for one.
 PROTOCOL = 2
 
 
@@ -33,7 +34,7 @@ class Keys:
     def protocol_of(self, key: str) -> int:
         """Which protocol wrote this key of the namespace; the first one wrote no version."""
         version, _, rest = key.removeprefix(self.root).partition(":")
-        return int(version) if rest and version.isdecimal() else 1
+        return int(version) if rest and len(version) == 1 and version.isdecimal() else 1
 
     def queue(self, model: str, lane: str) -> str:
         """List: waiting jobs, oldest first."""

@@ -49,6 +49,7 @@ def test_revisions_of_a_model_share_no_queue() -> None:
         ("jitney:{house}:2:epoch", 2),
         ("jitney:{house}:3:q:m@1:bulk", 3),
         ("jitney:{house}:7", 1),
+        (f"jitney:{{house}}:{'9' * 5000}:epoch", 1),
     ],
 )
 def test_a_key_tells_which_protocol_wrote_it(key: str, protocol: int) -> None:
