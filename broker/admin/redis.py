@@ -70,7 +70,7 @@ class RedisAdmin:
                 self._client.get(self._keys.epoch)
 
     def overview(self) -> Overview:
-        """What there is, in one consistent picture."""
+        """What there is, all at one moment."""
         names, is_complete = self._scan(f"{self._keys.root}*", SCANS)
         models = dict.fromkeys(model for name in names if (model := self._model_of(name)))
         protocols = {self._keys.protocol_of(name.decode("utf-8", "replace")) for name in names} - {PROTOCOL}

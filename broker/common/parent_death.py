@@ -1,4 +1,4 @@
-"""A leash: when this process dies, however hard, its child ends too."""
+"""When this process dies, however hard, its child ends too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-# The shell holds the other end of a pipe from us. A line means that the child needs no leash any more; the end of the
+# The shell holds the other end of a pipe from us. A line means that the child needs no guard any more; the end of the
 # file without one means that we are gone. Linux could tell the child itself (PR_SET_PDEATHSIG), but that runs Python
 # between fork and exec, fires when the forking *thread* ends, cannot tidy up, and is Linux only.
 WATCH = """
@@ -24,9 +24,9 @@ kill -KILL "$1"
 def parent_death_guard(pid: int, *, grace: int = 2, remove: Path | None = None) -> Iterator[None]:
     """Within the block: should this process vanish, `pid` gets SIGTERM, `grace` seconds later SIGKILL.
 
-    The directory `remove` goes with it. Leaving the block takes the leash off and touches nothing.
+    The directory `remove` goes with it. Leaving the block takes the guard off and touches nothing.
     """
-    command = ["/bin/sh", "-c", WATCH, "jitney-leash", str(pid), str(grace), str(remove or "")]
+    command = ["/bin/sh", "-c", WATCH, "jitney-guard", str(pid), str(grace), str(remove or "")]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -37,5 +37,5 @@ def parent_death_guard(pid: int, *, grace: int = 2, remove: Path | None = None) 
         try:
             yield
         finally:
-            with contextlib.suppress(BrokenPipeError):  # somebody ended the watcher: there is no leash to take off
+            with contextlib.suppress(BrokenPipeError):  # somebody ended the watcher: there is no guard to take off
                 watcher.communicate(b"done\n")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-EVERY = 30.0  # seconds between two lines about the same trouble
+EVERY = 30.0  # seconds between two lines about the same thing
 
 
 class ThrottledLog:

@@ -59,13 +59,13 @@ class MemoryBatcher:
             jobs = {job.id: job for job in claiming.jobs}
             if jobs:
                 queue.leases[batch] = Lease(jobs, now + self._lease, staged, claiming.closed_by)
-            self._pass_baton(queue)
+            self._wake_another(queue)
         claim = self._store.claimed(batch, queue)
         if claim.jobs:  # remembered longer than the lease: a late result is good
             self._addresses[batch] = {job.id: job.front_end for job in claim.jobs}
         return claim
 
-    def _pass_baton(self, queue: Queue) -> None:
+    def _wake_another(self, queue: Queue) -> None:
         if queue.waiting:
             queue.wake.push()
             return

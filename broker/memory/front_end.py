@@ -48,7 +48,7 @@ class MemoryFrontEnd:
         lane = queue.lanes[request.lane]
         if request.time_left < 0.001:  # the broker's clock counts milliseconds
             return Verdict(refusal=FailureCode.EXPIRED, waiting=len(lane))
-        if not self._has_room(lane, request.jobs):  # each lane its own: a flood of bulk closes no door to the others
+        if not self._has_room(lane, request.jobs):  # each lane its own: a flood of bulk keeps no others out
             return Verdict(refusal=FailureCode.CONTENDED, waiting=len(lane))
         ahead = queue.jobs_ahead_of(request.lane, request.jobs, request.room)
         if _exceeds(ahead, request.most_ahead):

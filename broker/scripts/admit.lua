@@ -90,7 +90,7 @@ while at <= #ARGV do
   local tokens_ahead = ahead_of(state.tokens, lane, tokens, room_tokens, state.held_tokens)
   local is_late = most_jobs and jobs_ahead > math.max(0, most_jobs)
   local is_late_by_tokens = most_tokens and jobs_ahead > 0 and tokens_ahead > math.max(0, most_tokens)
-  if not waiting then  -- one model's trouble refuses that model's requests alone
+  if not waiting then  -- what is wrong with one model refuses that model's requests alone
     verdicts[#verdicts + 1] = '4:0'
   elseif left <= 0 then
     verdicts[#verdicts + 1] = '3:' .. waiting

@@ -147,7 +147,7 @@ if #jobs > 0 then  -- the last answer was lost on its way
 end
 
 -- Never while another batch runs: a poison that kills at once would be taken for one that had not started, and the
--- batch before it, computed and not yet published, would bear its guilt.
+-- batch before it, computed and not yet published, would be blamed for it.
 local may_suspect = ARGV[5] ~= '1'
 if may_suspect and ARGV[6] == '1' then take_suspects() end
 if closed_by ~= 'suspects' then

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- OVERVIEW: one consistent picture of a namespace, for people. Reads a bounded amount; keys of a wrong type count -1.
+-- OVERVIEW: what a namespace holds at one moment, for people. Reads a bounded amount; keys of a wrong type count -1.
 --
 -- KEYS[1] epoch (string)
 -- ARGV[1] what every key begins with   ARGV[2] leases looked into for each model   ARGV[3] most models

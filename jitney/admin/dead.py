@@ -21,8 +21,8 @@ HEADINGS = ("MODEL", "JOB", "ATTEMPTS", "ADMITTED", "DEADLINE", "COST", "SIZE")
 def run_list(url: str, namespace: str, *, model: str, limit: int, as_json: bool) -> int:
     """Exit code: 0, or 1 when the broker cannot be asked."""
     try:
-        with admin(url, namespace) as seer:
-            found = seer.letters(_models(seer, model), limit)
+        with admin(url, namespace) as broker:
+            found = broker.letters(_models(broker, model), limit)
     except NotSeen as error:
         return complain(error.why, as_json=as_json)
     print(json.dumps([asdict(letter) for letter in found.shown]) if as_json else "\n".join(_lines(found)), flush=True)
@@ -34,11 +34,11 @@ def run_drop(
 ) -> int:
     """Without ids all of them, once `is_sure` of so many. Exit code: 1 also where an id is not there."""
     try:
-        with admin(url, namespace) as seer:
-            found = seer.letters(_models(seer, model), 1)
+        with admin(url, namespace) as broker:
+            found = broker.letters(_models(broker, model), 1)
             if not job_ids and not is_sure(found.there_are):
                 return CLEAN
-            gone = seer.drop(sorted({letter.model for letter in found.shown}), job_ids)
+            gone = broker.drop(sorted({letter.model for letter in found.shown}), job_ids)
     except NotSeen as error:
         return complain(error.why, as_json=as_json)
     unknown = [job for job in dict.fromkeys(job_ids) if job not in gone]
@@ -57,9 +57,9 @@ def _tell_unreadable(found: Letters) -> bool:
     return bool(found.unreadable)
 
 
-def _models(seer: RedisAdmin, wanted: str) -> list[str]:
+def _models(broker: RedisAdmin, wanted: str) -> list[str]:
     """Each ⟨m⟩ with dead letters; `wanted` is a name, or name@revision."""
-    return [key for key in seer.dead_models() if not wanted or wanted in (key, key.rpartition("@")[0])]
+    return [key for key in broker.dead_models() if not wanted or wanted in (key, key.rpartition("@")[0])]
 
 
 def _lines(found: Letters) -> list[str]:

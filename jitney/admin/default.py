@@ -13,11 +13,11 @@ from jitney.admin.watch import CLEAN, complain
 def run_default(url: str, namespace: str, task: str, name: str, *, as_json: bool) -> int:
     """Without a task: show them. Exit code: 0, or 1 when the broker cannot be asked."""
     try:
-        with admin(url, namespace) as seer:
+        with admin(url, namespace) as broker:
             if task:
-                seer.choose_default(task, name)
-                models = [model.card for model in seer.overview().models if model.card is not None]
-            defaults = seer.defaults()
+                broker.choose_default(task, name)
+                models = [model.card for model in broker.overview().models if model.card is not None]
+            defaults = broker.defaults()
     except NotSeen as error:
         return complain(error.why, as_json=as_json)
     if task and not any((card.task, card.name) == (task, name) for card in models):

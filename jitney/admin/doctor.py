@@ -41,44 +41,44 @@ def _verdict(failed: int) -> str:
 
 def _examine(url: str, namespace: str, roles: Sequence[Role]) -> Iterator[Finding]:
     try:
-        with admin(url, namespace) as seer:
-            yield _answers(seer)
-            facts = seer.facts()
+        with admin(url, namespace) as broker:
+            yield _answers(broker)
+            facts = broker.facts()
             yield from of_facts(facts)
             if facts.mode == "sentinel":  # nothing else can be asked of it
                 return
-            seer.holds_namespace(facts)
-            yield from _clocks(seer)
+            broker.holds_namespace(facts)
+            yield from _clocks(broker)
             keys = Keys(namespace)
-            missing, unknown = _missing(seer, keys), _unknown(seer, keys)
+            missing, unknown = _missing(broker, keys), _unknown(broker, keys)
             yield from of_commands(unknown)
-            yield from of_rights(seer.user, keys.prefix, missing, roles)
+            yield from of_rights(broker.user, keys.prefix, missing, roles)
             may_look = not missing[Role.OPERATOR] and not _named(Role.OPERATOR).intersection(unknown)
-            yield from _looked(seer, facts, may_look=may_look)
+            yield from _looked(broker, facts, may_look=may_look)
     except NotSeen as error:
         said = f"{error.why.tried}: {error.why.cause}"
         yield Finding(about="broker", mark=Mark.FAIL, said=said, remedy=error.why.remedy)
 
 
-def _answers(seer: RedisAdmin) -> Finding:
-    seer.ping()  # connects
+def _answers(broker: RedisAdmin) -> Finding:
+    broker.ping()  # connects
     started = time.perf_counter()
-    seer.ping()
+    broker.ping()
     return Finding(about="broker", mark=Mark.OK, said=f"answers in {(time.perf_counter() - started) * 1000:.1f} ms")
 
 
-def _clocks(seer: RedisAdmin) -> Iterator[Finding]:
+def _clocks(broker: RedisAdmin) -> Iterator[Finding]:
     before = time.time()
-    theirs = seer.time()
+    theirs = broker.time()
     if theirs is not None:
         yield of_clocks(theirs - (before + time.time()) / 2)
 
 
-def _missing(seer: RedisAdmin, keys: Keys) -> dict[Role, list[Right]]:
+def _missing(broker: RedisAdmin, keys: Keys) -> dict[Role, list[Right]]:
     found = {}
     for role in Role:
         needed = rights(role)
-        denied = seer.denied([right.words(keys) for right in needed])
+        denied = broker.denied([right.words(keys) for right in needed])
         found[role] = [needed[place] for place in denied]
     return found
 
@@ -87,17 +87,17 @@ def _named(role: Role) -> set[str]:
     return {right.command for right in rights(role)}
 
 
-def _unknown(seer: RedisAdmin, keys: Keys) -> list[str]:
+def _unknown(broker: RedisAdmin, keys: Keys) -> list[str]:
     needed = [right for role in Role for right in rights(role)]
-    places = seer.unknown([right.words(keys) for right in needed])
+    places = broker.unknown([right.words(keys) for right in needed])
     return sorted({needed[place].command for place in places})
 
 
-def _looked(seer: RedisAdmin, facts: Facts, *, may_look: bool) -> list[Finding]:
+def _looked(broker: RedisAdmin, facts: Facts, *, may_look: bool) -> list[Finding]:
     if not may_look:
         said = "queues and leases were not looked at: that takes the operator's user, and all of its commands"
         return [Finding(about="models", mark=Mark.SKIPPED, said=said)]
-    overview = seer.overview()
+    overview = broker.overview()
     cards = [model.card for model in overview.models if model.card is not None]
-    missing_files = {card.key: seer.missing_artifacts(card) for card in cards}
-    return of_overview(overview, facts, missing_files, () if overview.models else seer.namespaces())
+    missing_files = {card.key: broker.missing_artifacts(card) for card in cards}
+    return of_overview(overview, facts, missing_files, () if overview.models else broker.namespaces())

@@ -57,11 +57,11 @@ def _for_operators(why: Diagnosis, url: str) -> Diagnosis:
     return replace(why, remedy=remedy)
 
 
-def snapshot(seer: RedisAdmin, url: str, namespace: str) -> Snapshot:
+def snapshot(broker: RedisAdmin, url: str, namespace: str) -> Snapshot:
     """One look. Raises `NotSeen`."""
     with explained(url):
-        facts = seer.facts()
+        facts = broker.facts()
         if facts.mode == "sentinel" and facts.misfit:
             raise NotSeen(Diagnosis(tried=shown(url), cause=facts.misfit.said, remedy=facts.misfit.remedy))
-        seer.holds_namespace(facts)
-        return Snapshot(address=shown(url), namespace=namespace, facts=facts, overview=seer.overview())
+        broker.holds_namespace(facts)
+        return Snapshot(address=shown(url), namespace=namespace, facts=facts, overview=broker.overview())

@@ -26,8 +26,8 @@ def run_status(url: str, namespace: str, *, every: float | None, as_json: bool) 
     """Exit code: 0, or 1 when the broker cannot be asked. `every`: seconds between looks; None is one look."""
     with contextlib.suppress(KeyboardInterrupt):
         try:
-            with admin(url, namespace) as seer:
-                look = partial(snapshot, seer, url, namespace)
+            with admin(url, namespace) as broker:
+                look = partial(snapshot, broker, url, namespace)
                 return _once(look, as_json) if every is None else _watch(look, every, as_json)
         except NotSeen as error:  # a URL that is none
             return complain(error.why, as_json=as_json)

@@ -54,7 +54,7 @@ class Up:
         return request("POST", address.port or 0, address.path, body.encode(), {name: value}, timeout=LIMIT)
 
     def children(self) -> dict[int, str]:
-        """Process id → command line, leashes included."""
+        """Process id → command line, guards included."""
         wanted = ["ps", "-A", "-ww", "-o", "pid=", "-o", "ppid=", "-o", "args="]
         rows = subprocess.run(wanted, capture_output=True, text=True, check=True).stdout
         split = (row.split(None, 2) for row in rows.splitlines())

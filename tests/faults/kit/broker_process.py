@@ -31,7 +31,7 @@ class BrokerProcess:
         self.kind = binary.kind
         self._directory = directory
         self._command = command(binary, directory, port=self.port, options=options)
-        self._leashes = contextlib.ExitStack()
+        self._guards = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -48,7 +48,7 @@ class BrokerProcess:
         self._process = subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
-        self._leashes.enter_context(parent_death_guard(self._process.pid))
+        self._guards.enter_context(parent_death_guard(self._process.pid))
         if wait:
             until(self.answers, "the broker answers", within=15.0)
 
@@ -65,7 +65,7 @@ class BrokerProcess:
             self._process.kill()
             self._process.wait()
             self._process = None
-            self._leashes.close()
+            self._guards.close()
 
     def wipe(self) -> None:
         """Removes its data. Between `kill` and `start`."""

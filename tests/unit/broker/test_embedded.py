@@ -217,7 +217,7 @@ def test_when_its_parent_is_killed_the_server_ends_too() -> None:
             assert connection.recv(1) == b""
 
 
-def test_a_leash_that_is_taken_off_leaves_the_child_alone() -> None:
+def test_a_guard_that_is_taken_off_leaves_the_child_alone() -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
         with parent_death_guard(child.pid):
             pass
