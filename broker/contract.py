@@ -50,7 +50,7 @@ class Frames:
 
 
 class FrontEndBroker(Protocol):
-    """The broker as one front end sees it. Three methods, three tasks: one writes, one reads, one looks around."""
+    """The broker as one front end's tasks see it: one admits, one receives, one looks around, one fetches files."""
 
     async def admit(
         self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Cancel]

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from broker.admin.overview import BatcherOverview, ModelOverview, Overview
+from broker.contract import PRUNED_AFTER
 from broker.keys import PROTOCOL
 
 STALE = 3.0  # seconds after its expiry in which a live batcher takes a lease back
+FORGOTTEN = f"after {PRUNED_AFTER:.0f} s"  # without a beat
 START = "start a batcher for it: python -m batcher --model SPEC"
 
 
@@ -36,7 +38,7 @@ def alerts(overview: Overview) -> list[Alert]:
 
 
 def _silent(one: BatcherOverview) -> Alert:
-    said, remedy = f"its last beat was {one.beat_age:.1f} s ago", "see whether it runs; it is forgotten after 30 s"
+    said, remedy = f"its last beat was {one.beat_age:.1f} s ago", f"see whether it runs; it is forgotten {FORGOTTEN}"
     if one.beat_age < 0:
         said = f"its last beat is stamped {-one.beat_age:.1f} s in the future, so front ends do not count on it"
         remedy = "its next beat mends this if the broker's clock was set back; else find what writes to the registry"
@@ -65,7 +67,7 @@ def _unreadable(entry: str) -> Alert:
     return Alert(
         about=entry,
         said="its entry in the registry cannot be read",
-        remedy="restart its batcher; an entry of nobody's is removed after 30 s",
+        remedy=f"restart its batcher; an entry of nobody's is removed {FORGOTTEN}",
     )
 
 
