@@ -101,8 +101,10 @@ class Supervisor:
             if not waiting and not greeted:
                 await self._greet()
                 greeted = True
-            if waiting and time.monotonic() > remind_at:
+            is_due = time.monotonic() > remind_at
+            if waiting and is_due:
                 self._screen.say(f"still waiting for {', '.join(waiting)}")
+            if is_due or not waiting:
                 remind_at = time.monotonic() + REMIND_EVERY
             await asyncio.sleep(QUICK if waiting else SLOW)
 

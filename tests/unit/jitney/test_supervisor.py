@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +14,8 @@ from jitney.up.child import GaveUp
 from jitney.up.plan import ChildSpec, Role
 from jitney.up.probe import Probe
 from jitney.up.screen import Screen
-from jitney.up.supervisor import Supervisor
+from jitney.up.supervisor import REMIND_EVERY, Supervisor
+from tests.conftest import FakeClock
 from tests.unit.jitney.children import POLITE, STUBBORN, Output, tiny
 
 pytestmark = pytest.mark.anyio
@@ -125,6 +128,33 @@ async def test_when_all_are_ready_the_greeting_is_shown(output: Output) -> None:
 
     supervisor.end()
     await running
+
+
+async def test_one_that_has_just_died_is_not_still_waited_for(
+    output: Output, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(AllReady):
+        """The greeting takes longer than the time between two reminders."""
+
+        async def live_models(self) -> Sequence[Mapping[str, Any]]:
+            clock.tick(REMIND_EVERY + 1.0)
+            return []
+
+    monkeypatch.setattr("jitney.up.supervisor.time", clock)
+    monkeypatch.setattr("jitney.up.supervisor.SLOW", 0.01)
+    supervisor = Supervisor([tiny(POLITE, "batcher")], Late("127.0.0.1", 1), Recorded(output))
+    running = asyncio.create_task(supervisor.run())
+    await output.wait_for("greeting")
+    output.lines.clear()
+
+    pid = supervisor._children[0].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await output.wait_for("batcher ready")
+
+    supervisor.end()
+    await running
+    assert not [line for line in output.lines if "still waiting" in line]
 
 
 @pytest.mark.parametrize("role", [Role.BROKER, Role.BATCHER])
