@@ -72,7 +72,7 @@ def test_a_part_that_crashes_keeps_what_it_told_and_hides_no_other(
 @pytest.mark.parametrize(
     ("script_of_part", "verdict", "why"),
     [
-        pytest.param("print('{\"skipped\": \"no broker\"}')", "skipped", "no broker", id="one that cannot run here"),
+        pytest.param('print(\'{"skipped": "no broker"}\')', "skipped", "no broker", id="one that cannot run here"),
         pytest.param("print('a warning')", "failed", "it checked nothing", id="one that says nothing"),
         pytest.param("import time; time.sleep(60)", "failed", "stopped after 1 s", id="one that takes too long"),
     ],
