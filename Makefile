@@ -40,7 +40,7 @@ serve: $(SERVE) ## Run the whole of Jitney here with the demo models, on port 95
 	@exec $(BIN)/jitney up --model translation:demo/translation --model classification:demo/classification $(ARGS)
 
 test: $(DEV) ## Run the tests but those of faults (TESTS=tests/unit runs some of them)
-	@$(QUIET) $(BIN)/python -m pytest -n auto --maxprocesses 4 $(TOGETHER) $(TESTS) $(ARGS)
+	@$(QUIET) $(BIN)/python -m pytest -n 3 $(TOGETHER) $(TESTS) $(ARGS)
 
 test-faults: $(DEV) ## Break real brokers, batchers and front ends, and see that nothing is lost (about five minutes)
 	@$(QUIET) $(BIN)/python -m pytest -n 4 $(TOGETHER) $(or $(TESTS),tests/faults --ignore=$(LOAD)) $(ARGS)

@@ -13,8 +13,8 @@ NO_META: Mapping[str, str] = MappingProxyType({})  # shared by all jobs that bri
 Value = Any  # what msgpack carries, and arrays: "i" (int32 token ids) and "f" (float32 vectors)
 
 
-# Frozen for mypy alone: what dataclass does to freeze an object makes it take three times as long to come about, and
-# every job is made on both sides, with its result.
+# Frozen for mypy alone: making an object of a class that dataclass freezes takes three times as long, and every job is
+# made on both sides, with its result.
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 def message(kind: type[AnyClass]) -> type[AnyClass]:
     """A dataclass whose fields are named when it is made, and never change."""
