@@ -11,7 +11,7 @@ from time import monotonic
 import structlog
 
 from broker.common.throttled_log import ThrottledLog
-from broker.contract import HeartbeatBroker
+from broker.contract import PRESENCE_TTL, HeartbeatBroker
 from broker.errors import BrokerError
 from broker.messages import Presence, Pulse
 
@@ -50,8 +50,13 @@ class Vitals:
         return now - self.progressed_at if self.batches else 0.0
 
 
+def beat_interval(lease: float) -> float:
+    """Seconds between beats: a quarter of the lease, or of the time after which front ends take a batcher for dead."""
+    return min(lease, PRESENCE_TTL) / 4
+
+
 class Heartbeat:
-    """Beats every quarter of a lease. A beat proves progress: a hung model loses its leases and its process."""
+    """A beat proves progress: a hung model loses its leases and its process."""
 
     def __init__(
         self,
@@ -64,7 +69,7 @@ class Heartbeat:
         max_step: float,
     ) -> None:
         self._broker, self._vitals, self._presence, self._on_pulse = broker, vitals, presence, on_pulse
-        self._interval, self._max_step = lease / 4, max_step
+        self._interval, self._max_step = beat_interval(lease), max_step
         self._stopping = threading.Event()
         self._missed, self._crashed = ThrottledLog(log.warning), ThrottledLog(log.exception)
         # Not a task of the event loop, and a daemon: a model that holds the interpreter up must not hold up this.

@@ -6,9 +6,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from time import monotonic
 
+import pytest
 from structlog.testing import capture_logs
 
-from batcher.serving.heartbeat import Heartbeat, Vitals
+from batcher.serving.heartbeat import Heartbeat, Vitals, beat_interval
+from broker.contract import PRESENCE_TTL
 from broker.errors import BrokerUnavailable
 from broker.messages import ModelCard, Presence, Pulse
 
@@ -90,3 +92,9 @@ def test_beats_that_fail_are_told_once_and_so_is_the_first_that_does_not() -> No
         assert heart.rung.wait(5)
 
     assert [line["event"] for line in lines] == ["beat failed", "beats again"]
+
+
+@pytest.mark.parametrize("lease", [0.1, 2.5, 20.0, 60.0])
+def test_several_beats_may_be_lost_before_a_lease_ends_or_front_ends_take_it_for_dead(lease: float) -> None:
+    # With a lease of 30 s front ends lost sight of a live batcher between two beats.
+    assert beat_interval(lease) * 4 <= min(lease, PRESENCE_TTL)
