@@ -54,7 +54,7 @@ class Claims:
         if wait:
             await self._retry.call(lambda: self._broker.wait(wait))
         window = await self._hold_open(limits)
-        return None if self._stopping.is_set() else await self._claim(window)
+        return None if window is None or self._stopping.is_set() else await self._claim(window)
 
     async def beside(self, room: Limits) -> Batch | None:
         """For an engine with jobs in flight: block for the wake token, claim what has room beside them."""
@@ -81,14 +81,16 @@ class Claims:
                 return None
         return await self._claim(window, staged=True)
 
-    async def _hold_open(self, limits: Limits) -> Window:
+    async def _hold_open(self, limits: Limits) -> Window | None:
+        """None when nothing waits: a job that comes after this look opens a window of its own."""
         depth = await self._retry.call(self._broker.depth)
         window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
         # The jobs stay in the queue meanwhile, where another card may take them.
         while depth.jobs and window.is_open(self._clock(), depth) and not self._stopping.is_set():
             await self._company(window.time_left(self._clock()))
             depth = await self._retry.call(self._broker.depth)
-        return window
+        self._may_wait = depth.jobs > 0
+        return window if depth.jobs else None
 
     async def _company(self, left: float) -> None:
         """Until a batch's worth waits, for which ADMIT pushes the wake token, or a part of the time left is over."""

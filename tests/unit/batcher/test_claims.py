@@ -133,6 +133,29 @@ async def test_under_fixed_a_lone_job_waits_for_company_until_max_wait(clock: Fa
     assert batch.closed_by == "window"
 
 
+class LateJobBroker(ScriptedBroker):
+    """A job comes just after the first look at an empty queue."""
+
+    async def depth(self) -> Depth:
+        depth = await super().depth()
+        if self.looks == 1:
+            self.arrivals.append(self.clock.now)
+        return depth
+
+
+async def test_under_fixed_a_job_that_comes_after_a_look_at_an_empty_queue_has_a_window_of_its_own(
+    clock: FakeClock,
+) -> None:
+    # It was claimed at once, alone: a batcher that had just started, or another one's batch, was enough.
+    broker = LateJobBroker(clock)
+    claiming = new_claims(broker, Limits(policy="fixed", max_wait=0.010))
+
+    first, batch = await claiming.when_woken(), await claiming.when_woken()
+
+    assert first is None
+    assert batch is not None and broker.claims[0]["at"] >= batch.claim.jobs[0].admitted + 0.010
+
+
 async def test_under_fixed_a_full_batch_leaves_before_max_wait(clock: FakeClock) -> None:
     broker = ScriptedBroker(clock, arrivals=[1000.1, 1000.101, 1000.102])
     broker.closed_by = "size"
