@@ -254,6 +254,8 @@ class Proxy:
         serving = asyncio.ensure_future(self._serve(reader, writer))
         self._serving.add(serving)
         serving.add_done_callback(self._serving.discard)
+        # One that is cancelled before it is connected, or has begun, has closed nothing.
+        serving.add_done_callback(lambda _: writer.is_closing() or writer.transport.abort())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
