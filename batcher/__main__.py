@@ -9,8 +9,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -54,6 +55,16 @@ class PortTaken(Exception):
     """The metrics port cannot be had; the message names the remedy."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A model that is loaded and warm, and what computes it."""
+
+    model: LoadedModel
+    engine: Engine
+    vitals: Vitals
+    seen: Sequence[tuple[int, float]]  # of its speed: jobs of a batch that was tried, and the seconds it took
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 after SIGTERM, 1 for a broker or machine that does not fit, 2 for what can never start."""
     parser = parser_for("python -m batcher", DESCRIPTION, BatcherSettings, ModelSettings, BrokerSettings)
@@ -80,16 +91,15 @@ async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSe
     spec = parse_spec(settings.model)
     started = time.monotonic()
     log.debug("loading", model=settings.model)  # what cannot be loaded is told in one line
-    vitals = Vitals()
-    model, engine, seen = await asyncio.to_thread(_load, spec, how, settings.limits(), vitals)
-    card = make_card(settings.name or spec.name, model.about)
+    ready = await asyncio.to_thread(_load, spec, how, settings.limits())
+    card = make_card(settings.name or spec.name, ready.model.about)
     log.info("loaded", model=card.key, task=card.task, seconds=round(time.monotonic() - started, 1))
     link = await connect_batcher(broker.redis_url, broker.namespace, card.key, lease=settings.lease)
     url, namespace, limits = broker.redis_url, broker.namespace, settings.limits()
     heartbeat = connect_heartbeat(url, namespace, card.key, lease=settings.lease, limits=limits)
     try:
-        if await _met(link, heartbeat, card, model.about, broker, stopping):
-            return await _run(settings, model, engine, seen, vitals, card, link, heartbeat, broker, stopping)
+        if await _met(link, heartbeat, card, ready.model.about, broker, stopping):
+            return await _run(settings, ready, card, link, heartbeat, broker, stopping)
     finally:
         heartbeat.close()
         await link.aclose()
@@ -108,16 +118,14 @@ def _serve_metrics(name: str, settings: BatcherSettings) -> BatcherMetrics:
     return metrics
 
 
-def _load(
-    spec: Spec, how: ModelSettings, limits: Limits, vitals: Vitals
-) -> tuple[LoadedModel, Engine, list[tuple[int, float]]]:
-    """The model, warm, its engine, and what is known of its speed."""
+def _load(spec: Spec, how: ModelSettings, limits: Limits) -> Ready:
     try:
         with ending_with_device():
             model = load_model(spec, how)
             model.warm_up()
             seen = list(probe(model, limits))
-            return model, _engine_of(model, limits, vitals), seen
+            vitals = Vitals()
+            return Ready(model=model, engine=_engine_of(model, limits, vitals), vitals=vitals, seen=seen)
     except ModelSpecError:
         raise
     except BaseException as error:  # whatever it is, it will be the same the next time
@@ -153,10 +161,7 @@ async def _met(
 
 async def _run(
     settings: BatcherSettings,
-    model: LoadedModel,
-    engine: Engine,
-    seen: Iterable[tuple[int, float]],
-    vitals: Vitals,
+    ready: Ready,
     card: ModelCard,
     link: RedisBatcher,
     heartbeat: RedisHeartbeat,
@@ -164,35 +169,26 @@ async def _run(
     stopping: asyncio.Event,
 ) -> int:
     batcher = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    software, limits, metrics = jitney_version(), settings.limits(), _serve_metrics(card.name, settings)
+    limits, metrics = settings.limits(), _serve_metrics(card.name, settings)
     starter = connect_starter(broker.redis_url, broker.namespace)
     loop = Loop(
         link,
-        engine,
+        ready.engine,
         limits,
-        batching=Batching() if model.in_flight is None else InFlightBatching(),
+        batching=Batching() if ready.model.in_flight is None else InFlightBatching(),
         batcher=batcher,
-        vitals=vitals,
+        vitals=ready.vitals,
         metrics=metrics,
         tell_start=starter.start,
     )
-    loop.learn(seen)
-
-    def presence() -> Presence:
-        return Presence(
-            batcher=batcher,
-            model=card.key,
-            speed=loop.speed,
-            room=loop.size,
-            room_tokens=loop.limits.max_batch_tokens,
-            cost=loop.cost,
-            host=socket.gethostname(),
-            protocol=PROTOCOL,
-            software=software,
-        )
-
+    loop.learn(ready.seen)
     with Heartbeat(
-        heartbeat, vitals, presence=presence, on_pulse=loop.pulse, lease=settings.lease, max_step=settings.max_step
+        heartbeat,
+        ready.vitals,
+        presence=_presence_of(loop, batcher, card.key),
+        on_pulse=loop.pulse,
+        lease=settings.lease,
+        max_step=settings.max_step,
     ):
         log.info("serving", model=card.key, batcher=batcher, max_batch_size=limits.max_batch_size, policy=limits.policy)
         status = await _serve_until_told(loop, stopping)
@@ -200,6 +196,26 @@ async def _run(
     _leave(heartbeat, batcher)
     log.info("closed", model=card.key)
     return status
+
+
+def _presence_of(loop: Loop, batcher: str, model: str) -> Callable[[], Presence]:
+    """What this batcher announces of itself with each beat."""
+    host, software = socket.gethostname(), jitney_version()
+
+    def presence() -> Presence:
+        return Presence(
+            batcher=batcher,
+            model=model,
+            speed=loop.speed,
+            room=loop.size,
+            room_tokens=loop.limits.max_batch_tokens,
+            cost=loop.cost,
+            host=host,
+            protocol=PROTOCOL,
+            software=software,
+        )
+
+    return presence
 
 
 def _engine_of(model: LoadedModel, limits: Limits, vitals: Vitals) -> Engine:
