@@ -79,9 +79,9 @@ class History:
 
     async def fail(self, step: str) -> None:
         if batch := self._batch():
-            guilty = self.claims[batch].jobs[: self._few()]
+            failing = self.claims[batch].jobs[: self._few()]
             await self.batchers[0].fail(
-                batch, [Failure(job_id=one.id, code=FailureCode.MODEL_ERROR, message="no") for one in guilty]
+                batch, [Failure(job_id=one.id, code=FailureCode.MODEL_ERROR, message="no") for one in failing]
             )
 
     async def start(self, step: str) -> None:

@@ -27,16 +27,16 @@ async def test_a_failure_reaches_the_front_end_that_waits_for_it(world: World) -
 
 
 async def test_a_failed_job_is_never_reclaimed(world: World) -> None:
-    guilty, innocent = job(), job()
+    failing, healthy = job(), job()
     batcher = await world.batcher(lease=SHORT)
-    await world.admit(guilty, innocent)
+    await world.admit(failing, healthy)
     await batcher.drain("1", LIMITS, staged=False, suspects=False)
 
-    await batcher.fail("1", [failure(guilty)])
+    await batcher.fail("1", [failure(failing)])
 
     await world.pass_time(2 * SHORT)
     await batcher.reclaim()
-    assert ids(await batcher.drain("2", LIMITS, staged=False, suspects=True)) == [innocent.id]
+    assert ids(await batcher.drain("2", LIMITS, staged=False, suspects=True)) == [healthy.id]
 
 
 async def test_a_job_fails_once(world: World) -> None:

@@ -146,10 +146,10 @@ async def test_a_server_without_memory_refuses_admissions_and_does_all_the_rest(
         full = RedisWorld(server.url, monkeypatch)
         batcher, hasty, heart = await full.batcher(), await full.batcher(lease=SHORT), full.heart()
         jobs = [job(input="x" * 100) for _ in range(6)]
-        flown, flying = job(), job()
+        ended_job, running_job = job(), job()
         heart.announce(card(), {"a" * 64: b"file"})
-        await full.admit(flown, flying)
-        await batcher.drain("flight", LIMITS, staged=False, suspects=False)
+        await full.admit(ended_job, running_job)
+        await batcher.drain("in-flight", LIMITS, staged=False, suspects=False)
         await full.admit(*jobs)
         await batcher.drain("done", replace(LIMITS, max_batch_size=2), staged=False, suspects=False)
         await hasty.drain("lost", replace(LIMITS, max_batch_size=2), staged=True, suspects=False)
@@ -158,8 +158,8 @@ async def test_a_server_without_memory_refuses_admissions_and_does_all_the_rest(
         with pytest.raises(BrokerFull):
             await (await full.front_end()).admit(9, [request(job())], {})
         pulse = heart.beat(presence(), {"done": ids(jobs[:2])})
-        ended = Finish(batch="flight", results=results(flown), done=False)
-        await batcher.finish([ended, Finish(batch="done", results=results(*jobs[:2]), done=True)], starts="flight")
+        ended = Finish(batch="in-flight", results=results(ended_job), done=False)
+        await batcher.finish([ended, Finish(batch="done", results=results(*jobs[:2]), done=True)], starts="in-flight")
         await full.pass_time(2 * SHORT)
         await batcher.reclaim()
         claim = await batcher.drain("rest", LIMITS, staged=False, suspects=True)
@@ -167,8 +167,8 @@ async def test_a_server_without_memory_refuses_admissions_and_does_all_the_rest(
         await batcher.release("rest")
 
         assert (pulse.lost, ids(claim)) == (frozenset(), ids(jobs[2:]))
-        assert ids(await full.outcomes()) == [flown.id, *ids(jobs[:3])]
-        assert ids(await batcher.drain("flight", LIMITS, staged=False, suspects=False)) == [flying.id]
+        assert ids(await full.outcomes()) == [ended_job.id, *ids(jobs[:3])]
+        assert ids(await batcher.drain("in-flight", LIMITS, staged=False, suspects=False)) == [running_job.id]
         assert (await batcher.depth()).jobs == 3
         await full.close()
 

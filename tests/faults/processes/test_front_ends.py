@@ -106,11 +106,11 @@ def test_a_thousand_clients_that_hang_up_at_random_moments_leave_nothing_and_nob
 
 async def crowd(front_end: FrontEnd, clients: int, *, patient: float) -> int:
     """So many clients, a hundred at a time; how many had their answer, each its own."""
-    dice, door = random.Random(7), asyncio.Semaphore(AT_ONCE)
+    dice, at_once = random.Random(7), asyncio.Semaphore(AT_ONCE)
 
     async def visit(number: int) -> bool:
         stay = 30.0 if dice.random() < patient else dice.uniform(0.0, LONGEST_STAY)
-        async with door:
+        async with at_once:
             return await visitor(front_end, f"nonce {number} of {clients}", stay)
 
     return sum(await asyncio.gather(*(visit(number) for number in range(clients))))

@@ -149,10 +149,10 @@ class BatcherRules(Stage):
     @rule(batch=batches, some=st.integers(1, 3))
     def fail(self, batch: str, some: int) -> None:
         hand = self._owner(batch)
-        if guilty := hand.claims.get(batch, [])[:some]:
-            failures = [Failure(job_id=id, code=FailureCode.MODEL_ERROR, message="no") for id in guilty]
+        if failing := hand.claims.get(batch, [])[:some]:
+            failures = [Failure(job_id=id, code=FailureCode.MODEL_ERROR, message="no") for id in failing]
             self._run(hand.broker.fail(batch, failures))
-            self.model.fail(batch, guilty, FailureCode.MODEL_ERROR)
+            self.model.fail(batch, failing, FailureCode.MODEL_ERROR)
             hand.claims[batch] = hand.claims[batch][some:]
 
     @precondition(lambda self: self._unstarted())

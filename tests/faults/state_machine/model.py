@@ -137,7 +137,7 @@ class BrokerModel:
                 if lease.staged and not self.attempts[id]:
                     fresh.append(id)
                 else:
-                    self._suspect(id, guilt=0 if lease.staged else 1)
+                    self._suspect(id, crashes=0 if lease.staged else 1)
         self._to_head(sorted(fresh, key=lambda id: admitted[id]))
         return self.dead[known:]
 
@@ -150,8 +150,8 @@ class BrokerModel:
     def _expiry(self, batch: str) -> float:
         return self.leases[batch].expired
 
-    def _suspect(self, id: str, *, guilt: int) -> None:
-        self.attempts[id] += guilt
+    def _suspect(self, id: str, *, crashes: int) -> None:
+        self.attempts[id] += crashes
         if self.attempts[id] < MAX_ATTEMPTS:
             self.suspects.append(id)
         else:

@@ -10,13 +10,13 @@ class Ear:
         self.now = 0.0
         self.heard: list[tuple[str, int]] = []
         tell = lambda event, times, **fields: self.heard.append((event, times))  # noqa: E731
-        self.seldom = ThrottledLog(tell, clock=lambda: self.now)
+        self.tell = ThrottledLog(tell, clock=lambda: self.now)
 
 
 def test_the_first_time_is_told_at_once() -> None:
     ear = Ear()
 
-    ear.seldom("broker away", error="gone")
+    ear.tell("broker away", error="gone")
 
     assert ear.heard == [("broker away", 1)]
 
@@ -25,27 +25,27 @@ def test_the_next_line_comes_late_and_says_how_often_it_happened() -> None:
     ear = Ear()
     for second in range(int(EVERY) + 1):
         ear.now = float(second)
-        ear.seldom("broker away")
+        ear.tell("broker away")
 
     assert ear.heard == [("broker away", 1), ("broker away", int(EVERY))]
 
 
 def test_that_it_is_over_is_news_once() -> None:
     ear = Ear()
-    ear.seldom("broker away")
+    ear.tell("broker away")
 
-    assert [ear.seldom.is_over(), ear.seldom.is_over()] == [True, False]
+    assert [ear.tell.is_over(), ear.tell.is_over()] == [True, False]
 
 
 def test_what_never_happened_is_never_over() -> None:
-    assert not Ear().seldom.is_over()
+    assert not Ear().tell.is_over()
 
 
 def test_the_next_trouble_is_told_at_once_again() -> None:
     ear = Ear()
-    ear.seldom("broker away")
-    ear.seldom.is_over()
+    ear.tell("broker away")
+    ear.tell.is_over()
 
-    ear.seldom("broker away")
+    ear.tell("broker away")
 
     assert ear.heard == [("broker away", 1)] * 2
