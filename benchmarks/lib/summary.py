@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 
 from benchmarks.lib.loops import UNSENT, Call
@@ -22,6 +22,7 @@ class Spread:
     p50: float
     p90: float
     p99: float
+    p999: float
     max: float
 
 
@@ -37,7 +38,10 @@ class Summary:
     latency: Spread | None  # of the answered, from when they were due; None where nothing was
     lateness: Spread | None  # of the client itself: sent − due
     unsent_share: float
+    goodput: float | None = None  # answers a second that came in time and within the SLO; None without one
     batch_size: float | None  # mean, as requests met it; None where no server tells
+    batch_sizes: Mapping[str, int] = field(default_factory=dict)  # how many requests met a batch of so many jobs
+    client_limit: str = ""  # why the client and not the server was measured; "" where that is not so
     stages: Mapping[str, float]  # mean of queue, window, compute, return
 
 
@@ -67,8 +71,8 @@ def spread(seconds: Iterable[float]) -> Spread | None:
     ordered = sorted(value * 1000 for value in seconds)
     if not ordered:
         return None
-    p50, p90, p99 = (percentile(ordered, share) for share in (0.5, 0.9, 0.99))
-    return Spread(p50=p50, p90=p90, p99=p99, max=ordered[-1])
+    p50, p90, p99, p999 = (percentile(ordered, share) for share in (0.5, 0.9, 0.99, 0.999))
+    return Spread(p50=p50, p90=p90, p99=p99, p999=p999, max=ordered[-1])
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

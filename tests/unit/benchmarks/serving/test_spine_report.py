@@ -30,7 +30,7 @@ def broker_work(jobs: int) -> BrokerWork:
 
 
 def report() -> Report:
-    latency = Spread(p50=11.4, p90=12, p99=13, max=14)
+    latency = Spread(p50=11.4, p90=12, p99=13, p999=14, max=14)
     rates = ((BARE, 20_000), (JITNEY, 6_000), (BARE, 10_000), (JITNEY, 4_000))
     return Report(
         machine={"processor": "AMD EPYC"},

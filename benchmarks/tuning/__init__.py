@@ -1,0 +1,1 @@
+"""Window and size found by measuring: sweeps, tuning, and reports on them."""

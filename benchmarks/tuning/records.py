@@ -1,0 +1,121 @@
+"""What a sweep or a tuning writes down: a directory with `run.json`, and a line of `points.jsonl` a point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.lib.summary import Summary
+from broker.messages import Limits
+
+RUN, POINTS = "run.json", "points.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """The load of a point: requests a second that came by themselves, or clients that wait for their answers."""
+
+    rate: float | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One stretch of measuring. Points consist of several, so that one can see whether they agree."""
+
+    per_second: float  # requests answered
+    p99: float | None  # ms, from when they were due; None where nothing was answered
+    answered_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One setting under one load."""
+
+    limits: Limits
+    offered: Offered
+    windows: Sequence[Window]
+    summary: Summary  # of all windows that count, together
+    is_stable: bool  # the last three windows agree within 10 %
+    doubts: Sequence[str] = ()  # why it should not be believed, in words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """What a batch costs: fixed + per_job · jobs + per_token · tokens, seconds."""
+
+    fixed: float
+    per_job: float
+    per_token: float = 0.0
+    overhead: float = 0.0  # seconds of a lone request that are not the model's
+    error: float = 0.0  # mean relative error over the batches it was fitted to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A setting and the highest rate at which it was seen to keep the SLO."""
+
+    limits: Limits
+    rate: float  # requests a second
+    low: float  # the highest rate that surely held
+    high: float  # the lowest rate that surely did not
+    p99: float | None  # ms, at `rate`
+    predicted: float | None = None  # the rate that the fit had predicted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """How a tuning ends."""
+
+    verdict: str  # paste | leave adaptive | batch 1 | not to be trusted | cannot be met
+    best: Choice | None
+    runner_up: Choice | None
+    choices: Sequence[Choice] = ()  # all that were tried to the end, best first
+    doubts: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What all points of a directory have in common."""
+
+    command: str  # sweep | tune | load
+    model: str  # name@revision
+    workload: Mapping[str, str]  # what was sent, in words: texts, records, path, arrivals
+    machine: Mapping[str, str]
+    started: str  # ISO 8601, UTC
+    slo_p99: float | None = None  # seconds
+    fit: Fit | None = None
+    recommendation: Recommendation | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)  # of the command, so that --resume can be held to them
+
+
+class RunDirectory:
+    """Points are added one by one, each a whole line: what a kill leaves can be read and gone on with."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, run: Run) -> None:
+        """Make or replace `run.json`."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        whole = self.path / f"{RUN}.part"
+        whole.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n")
+        whole.replace(self.path / RUN)
+
+    def read(self) -> Run:
+        """Raises `OSError` where there is none, `msgspec.ValidationError` for one of another kind."""
+        return msgspec.json.decode((self.path / RUN).read_bytes(), type=Run)
+
+    def add(self, point: Point) -> None:
+        """One more line."""
+        with (self.path / POINTS).open("ab") as file:
+            file.write(msgspec.json.encode(point) + b"\n")
+
+    def points(self) -> list[Point]:
+        """All whole lines; a last one that a kill cut off is left out."""
+        file = self.path / POINTS
+        lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
+        return [msgspec.json.decode(line, type=Point) for line in lines]
