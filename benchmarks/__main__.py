@@ -10,6 +10,7 @@ from importlib import import_module
 # Name → the module whose `main(arguments)` does it, and what it says.
 COMMANDS = {
     "load": ("serving.load", "requests a second and latencies of a Jitney that runs: open or closed loop"),
+    "report": ("tuning.report.command", "a sweep as pictures and tables; two of them compared"),
     "stress_test": ("serving.stress_test", "one POST /translation every so often: how many are answered, how soon"),
     "spine": ("serving.spine", "the whole path beside bare Starlette; starts everything itself, needs wrk"),
     "bare": ("serving.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),

@@ -110,8 +110,10 @@ class RunDirectory:
         return msgspec.json.decode((self.path / RUN).read_bytes(), type=Run)
 
     def add(self, point: Point) -> None:
-        """One more line."""
-        with (self.path / POINTS).open("ab") as file:
+        """One more line, in place of one that a kill cut off."""
+        with (self.path / POINTS).open("ab+") as file:
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
             file.write(msgspec.json.encode(point) + b"\n")
 
     def points(self) -> list[Point]:

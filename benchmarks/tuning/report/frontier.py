@@ -1,0 +1,84 @@
+"""Which points nobody beats, and what changed between two runs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.tuning.records import Offered, Point
+from broker.messages import Limits
+
+NOISE = 0.1  # relative; points are stable when their windows agree as well as that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One setting under one load in two runs. Ratios are new / old; None where there is nothing to divide."""
+
+    old: Point
+    new: Point
+    rate: float | None
+    p99: float | None
+
+    @property
+    def verdict(self) -> str:
+        """worse, better, or "" for what noise explains."""
+        noise = noise_of(self.old, self.new)
+        gains = [self.rate, 1 / self.p99 if self.p99 else None]
+        known = [gain for gain in gains if gain is not None]
+        if any(gain < 1 - noise for gain in known):
+            return "worse"
+        return "better" if any(gain > 1 + noise for gain in known) else ""
+
+
+def p99(point: Point) -> float | None:
+    """Milliseconds; None where nothing was answered."""
+    return point.summary.latency.p99 if point.summary.latency else None
+
+
+def frontier(points: Sequence[Point]) -> list[Point]:
+    """Those that no other beats in rate and in p99 at once, by rising rate."""
+    found: list[Point] = []
+    known = [point for point in points if p99(point) is not None]
+    for point in sorted(known, key=lambda one: (-one.summary.per_second, p99(one) or 0.0)):
+        if not found or (p99(point) or 0.0) < (p99(found[-1]) or 0.0):
+            found.append(point)
+    return found[::-1]
+
+
+def changes(old: Sequence[Point], new: Sequence[Point]) -> list[Change]:
+    """Points that both runs have, in the order of the new one."""
+    before = {_key(point): point for point in old}
+    return [_change(before[_key(point)], point) for point in new if _key(point) in before]
+
+
+def noise_of(*points: Point) -> float:
+    """How far windows of a point lie apart, relative to their mean: the worst of these points, at least `NOISE`."""
+    return max([NOISE, *(_scatter(point) for point in points)])
+
+
+def name(limits: Limits) -> str:
+    """A setting in a few words."""
+    window = f"fixed {limits.max_wait * 1000:g} ms" if limits.policy == "fixed" else limits.policy
+    return f"{window}, {limits.max_batch_size} jobs"
+
+
+def load(offered: Offered) -> str:
+    """A load in a few words."""
+    return f"{offered.rate:g}/s" if offered.rate is not None else f"{offered.concurrency} clients"
+
+
+def _key(point: Point) -> tuple[Limits, Offered]:
+    return point.limits, point.offered
+
+
+def _change(old: Point, new: Point) -> Change:
+    before, after = p99(old), p99(new)
+    rate = new.summary.per_second / old.summary.per_second if old.summary.per_second else None
+    return Change(old=old, new=new, rate=rate, p99=after / before if before and after is not None else None)
+
+
+def _scatter(point: Point) -> float:
+    rates = [window.per_second for window in point.windows]
+    middle = sum(rates) / len(rates) if rates else 0.0
+    return (max(rates) - min(rates)) / middle if middle else 0.0
