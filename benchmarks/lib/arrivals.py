@@ -5,18 +5,33 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-KINDS = ("poisson", "constant")
+KINDS = ("poisson", "constant", "burst")
 
 
-def schedule(rate: float, seconds: float, kind: str, seed: int = 0) -> Iterator[float]:
+def schedule(
+    rate: float, seconds: float, kind: str, seed: int = 0, *, burst_on: float = 1.0, burst_off: float = 1.0
+) -> Iterator[float]:
     """Seconds from the start at which each request is due, `rate` a second, all below `seconds`.
 
     `constant` leaves the same gap between any two. `poisson` draws every gap anew, as callers who know nothing of each
-    other do: often none, sometimes a crowd.
+    other do: often none, sometimes a crowd. `burst` is poisson for `burst_on` seconds and nothing for `burst_off`, in
+    turns, so dense that `rate` is the mean of both.
     """
+    if kind == "burst":
+        yield from _bursts(rate, seconds, seed, burst_on, burst_off)
+        return
     draw = random.Random(seed)
     due, number = draw.expovariate(rate) if kind == "poisson" else 0.0, 0
     while due < seconds:
         yield due
         number += 1
         due = due + draw.expovariate(rate) if kind == "poisson" else number / rate
+
+
+def _bursts(rate: float, seconds: float, seed: int, on: float, off: float) -> Iterator[float]:
+    """Poisson arrivals on a clock that stands still between the bursts."""
+    for busy in schedule(rate * (on + off) / on, seconds, "poisson", seed):
+        due = busy + busy // on * off
+        if due >= seconds:
+            return
+        yield due

@@ -12,6 +12,7 @@ from benchmarks.lib.loops import UNSENT, Call
 
 ANSWERED = "200"
 STAGE = re.compile(rb"(queue|window|compute|return);dur=([\d.]+)")  # milliseconds
+LATE_SHARE = 0.1  # of the median latency: a client that is later than this measures itself
 BATCH = re.compile(rb'batch;desc="(\d+)"')
 
 
@@ -45,25 +46,39 @@ class Summary:
     stages: Mapping[str, float]  # mean of queue, window, compute, return
 
 
-def summarise(calls: Sequence[Call], warm_up: float, duration: float) -> Summary:
-    """Of the calls that were due within `duration` seconds after the `warm_up`."""
+def summarise(calls: Sequence[Call], warm_up: float, duration: float, slo: float | None = None) -> Summary:
+    """Of the calls that were due within `duration` seconds after the `warm_up`; `slo` is seconds, for the goodput."""
     until = warm_up + duration
     measured = [call for call in calls if warm_up <= call.due < until]
     answered = [call for call in measured if call.outcome == ANSWERED]
     sent = [call for call in measured if call.outcome != UNSENT]
-    in_time = sum(call.outcome == ANSWERED and warm_up <= call.ended < until for call in calls)
+    in_time = [call for call in calls if call.outcome == ANSWERED and warm_up <= call.ended < until]
+    latency, lateness = spread(call.took for call in answered), spread(call.late for call in sent)
+    sizes = [size for call in answered for size in _batch_sizes(call.timing)]
     return Summary(
         due=len(measured),
         answered=len(answered),
         answered_share=_share(len(answered), len(measured)),
-        per_second=in_time / duration,
+        per_second=len(in_time) / duration,
         statuses=dict(Counter(call.outcome for call in measured).most_common()),
-        latency=spread(call.took for call in answered),
-        lateness=spread(call.late for call in sent),
+        latency=latency,
+        lateness=lateness,
         unsent_share=_share(len(measured) - len(sent), len(measured)),
-        batch_size=mean(size for call in answered for size in _batch_sizes(call.timing)),
+        goodput=None if slo is None else sum(call.took <= slo for call in in_time) / duration,
+        batch_size=mean(sizes),
+        batch_sizes={str(size): count for size, count in sorted(Counter(sizes).items())},
+        client_limit=client_limit(latency, lateness, len(measured) - len(sent)),
         stages=stage_means(call.timing for call in answered),
     )
+
+
+def client_limit(latency: Spread | None, lateness: Spread | None, unsent: int) -> str:
+    """Why the client was measured and not the server, in words; "" where it was not."""
+    if unsent:
+        return f"{unsent} request(s) were never sent: as many as the client may have under way were under way"
+    if latency and lateness and lateness.p99 > LATE_SHARE * latency.p50:
+        return f"it sent up to {lateness.p99:.2f} ms late (p99), beside a median latency of {latency.p50:.2f} ms"
+    return ""
 
 
 def spread(seconds: Iterable[float]) -> Spread | None:
@@ -95,8 +110,8 @@ def mean(values: Iterable[float]) -> float | None:
     return sum(held) / len(held) if held else None
 
 
-def _batch_sizes(timing: bytes) -> list[float]:
-    return [float(size) for size in BATCH.findall(timing)]
+def _batch_sizes(timing: bytes) -> list[int]:
+    return [int(size) for size in BATCH.findall(timing)]
 
 
 def _share(part: int, whole: int) -> float:
@@ -115,13 +130,20 @@ def text(summary: Summary) -> str:
         ("batch", "-" if summary.batch_size is None else f"{summary.batch_size:.1f} jobs, mean as requests met it"),
         ("stages ms", "   ".join(f"{name} {value:.2f}" for name, value in summary.stages.items()) or "-"),
     ]
+    if summary.goodput is not None:
+        lines.insert(1, ("goodput/s", f"{summary.goodput:.1f} answered in that time and within the SLO"))
+    if summary.batch_sizes:
+        lines.append(("batch sizes", "   ".join(f"{size}: {count}" for size, count in summary.batch_sizes.items())))
+    if summary.client_limit:
+        lines.append(("CLIENT LIMIT", summary.client_limit))
     return "\n".join(f"{name:<15}{value}" for name, value in lines)
 
 
 def _shown(spread: Spread | None) -> str:
     if spread is None:
         return "-"
-    return f"p50 {spread.p50:.2f}   p90 {spread.p90:.2f}   p99 {spread.p99:.2f}   max {spread.max:.2f}"
+    shares = f"p50 {spread.p50:.2f}   p90 {spread.p90:.2f}   p99 {spread.p99:.2f}   p99.9 {spread.p999:.2f}"
+    return f"{shares}   max {spread.max:.2f}"
 
 
 def _floored(share: float) -> str:

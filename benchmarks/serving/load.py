@@ -1,7 +1,7 @@
 """Load for a Jitney that runs: how many requests it answers in a second, and how soon.
 
-    python -m benchmarks load --rate 200 --arrivals poisson --duration 30
-    python -m benchmarks load --concurrency 64
+python -m benchmarks load --rate 200 --arrivals poisson --duration 30
+python -m benchmarks load --concurrency 64
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lib import call_lines
 from benchmarks.lib.arguments import above, at_least, parser
 from benchmarks.lib.arrivals import KINDS, schedule
 from benchmarks.lib.envelope import TEXT, envelope
@@ -39,12 +40,16 @@ class Plan:
     languages: tuple[str, str] | None  # from, to
     concurrency: int | None  # clients of the closed loop; None for the open one
     rate: float | None  # requests a second of the open loop
-    arrivals: str  # poisson | constant
+    arrivals: str  # poisson | constant | burst
     duration: float  # seconds measured
     warm_up: float  # seconds before that, not measured
     timeout: float  # seconds a request may take from when it was due
     seed: int
     max_in_flight: int
+    burst_on: float = 1.0  # seconds of a burst
+    burst_off: float = 1.0  # seconds between two
+    slo: float | None = None  # seconds from when it was due, for the goodput
+    jsonl: str | None = None  # file for a line a request
 
     @property
     def title(self) -> str:
@@ -90,7 +95,9 @@ async def measure(plan: Plan, watch: Watch | None = None) -> Summary:
         sender = Sender(send=sending(client, plan.path, bodies(plan)), timeout=plan.timeout)
         async with _beside(watch(sender) if watch else asyncio.sleep(0)):
             await _run(plan, sender)
-    return summarise(sender.calls, plan.warm_up, plan.duration)
+    if plan.jsonl:
+        call_lines.write(Path(plan.jsonl), sender.calls)
+    return summarise(sender.calls, plan.warm_up, plan.duration, plan.slo)
 
 
 async def _run(plan: Plan, sender: Sender) -> None:
@@ -98,7 +105,8 @@ async def _run(plan: Plan, sender: Sender) -> None:
     if plan.concurrency is not None:
         await sender.closed(plan.concurrency, seconds)
     elif plan.rate is not None:
-        await sender.open(schedule(plan.rate, seconds, plan.arrivals, plan.seed), plan.max_in_flight)
+        bursts = {"burst_on": plan.burst_on, "burst_off": plan.burst_off}
+        await sender.open(schedule(plan.rate, seconds, plan.arrivals, plan.seed, **bursts), plan.max_in_flight)
 
 
 @asynccontextmanager
@@ -134,6 +142,8 @@ def read_plan(arguments: Sequence[str]) -> tuple[Plan, Path | None]:
     loop.add_argument("--concurrency", type=above(0), help="closed loop: clients that each wait for their answer")
     loop.add_argument("--rate", type=above(0.0), help="open loop: requests a second, whatever comes back")
     add("--arrivals", choices=KINDS, default="poisson", help="of the open loop [default: poisson]")
+    add("--burst-on", type=above(0.0), default=1.0, help="seconds of each burst [default: 1]")
+    add("--burst-off", type=at_least(0.0), default=1.0, help="seconds of silence after each [default: 1]")
     add("--url", default="http://127.0.0.1:9527", help="the front end [default: %(default)s]")
     add("--path", help="where to post [default: /models/synthetic, with languages /translation]")
     add("--records", type=above(0), default=1, help="records in each request [default: 1]")
@@ -146,6 +156,8 @@ def read_plan(arguments: Sequence[str]) -> tuple[Plan, Path | None]:
     add("--timeout", type=above(0.0), default=10.0, help="seconds for a request from when it was due [default: 10]")
     add("--max-in-flight", type=above(0), default=512, help="of the open loop; more wait, and it counts [default: 512]")
     add("--seed", type=int, default=0, help="of the arrivals [default: 0]")
+    add("--slo", type=above(0.0), metavar="SECONDS", help="count the answers within it apart, as goodput")
+    add("--jsonl", metavar="FILE", help="write a line there for each request: due, sent, ended, outcome, stages")
     add("--json", type=Path, metavar="FILE", help="write the plan and the summary there as well")
     values = command.parse_args(arguments)
     try:

@@ -45,6 +45,18 @@ def test_poisson_gaps_vary_as_much_as_they_are_long():
     assert deviation == pytest.approx(mean, rel=0.05)
 
 
-@pytest.mark.parametrize("kind", ["poisson", "constant"])
+@pytest.mark.parametrize("kind", ["poisson", "constant", "burst"])
 def test_nothing_is_due_after_the_end(kind):
     assert all(0.0 <= due < 3.0 for due in schedule(40.0, 3.0, kind, 2))
+
+
+def test_bursts_keep_the_mean_rate():
+    dues = list(schedule(100.0, 100.0, "burst", 1, burst_on=0.5, burst_off=1.5))
+
+    assert len(dues) == pytest.approx(10_000, rel=0.03)
+
+
+def test_nothing_is_due_between_bursts():
+    dues = list(schedule(100.0, 100.0, "burst", 1, burst_on=0.5, burst_off=1.5))
+
+    assert all(due % 2.0 <= 0.5 for due in dues)

@@ -107,3 +107,37 @@ def test_a_hundred_percent_is_never_rounded_up_to():
 
 def test_a_run_without_an_answer_can_be_shown():
     assert "0 % of 1" in text(summarise([call(0.0, outcome="503")], warm_up=0.0, duration=1.0))
+
+
+def test_goodput_counts_only_answers_within_the_slo():
+    calls = [call(0.0, took=0.1), call(0.1, took=0.3), call(0.2, took=0.1, outcome="503")]
+
+    assert summarise(calls, warm_up=0.0, duration=1.0, slo=0.2).goodput == 1.0
+
+
+def test_without_an_slo_there_is_no_goodput():
+    assert summarise([call(0.0)], warm_up=0.0, duration=1.0).goodput is None
+
+
+def test_batch_sizes_are_counted_smallest_first():
+    calls = [call(0.0, timing=TIMING % (1, size)) for size in (16, 2, 16)]
+
+    assert list(summarise(calls, warm_up=0.0, duration=1.0).batch_sizes.items()) == [("2", 1), ("16", 2)]
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        pytest.param([call(0.0, took=0.1, late=0.02)], "sent up to 20.00 ms late", id="late by a fifth of the median"),
+        pytest.param([call(0.0), call(0.1, outcome=UNSENT)], "1 request(s) were never sent", id="never sent"),
+    ],
+)
+def test_a_client_that_was_the_limit_is_named(calls, said):
+    shown = text(summarise(calls, warm_up=0.0, duration=1.0))
+
+    assert "CLIENT LIMIT" in shown
+    assert said in shown
+
+
+def test_a_client_that_was_hardly_late_is_no_limit():
+    assert summarise([call(0.0, took=0.1, late=0.005)], warm_up=0.0, duration=1.0).client_limit == ""
