@@ -13,6 +13,7 @@ from broker.fields import misfits
 from broker.messages import Limits, ModelCard, Presence, Speed
 
 PLAIN = re.compile(r"[a-z0-9._-]+@[A-Za-z0-9._-]+")  # a card's key
+BEFORE = "before"  # beside live limits on trial: those from before, as `benchmarks sweep` keeps them
 AnyDataclass = TypeVar("AnyDataclass")
 
 
@@ -52,7 +53,7 @@ def limits_entry(found: Any) -> dict[bytes, bytes]:
 
 def unknown_limits(entry: Mapping[bytes, bytes]) -> list[str]:
     """Names that are no limit's: a typing error, or of a newer version."""
-    known = {field.name.encode() for field in fields(Limits)}
+    known = {field.name.encode() for field in fields(Limits)} | {BEFORE.encode()}
     return [name.decode("utf-8", "replace") for name in entry if name not in known]
 
 

@@ -1,7 +1,7 @@
 """A sweep or a tuning as pictures and tables; two of them beside each other, for a pull request.
 
-    python -m benchmarks report DIR          # DIR/report.html and its pictures as PNG beside it
-    python -m benchmarks report OLD NEW      # a Markdown table of what changed beyond noise
+python -m benchmarks report DIR          # DIR/report.html and its pictures as PNG beside it
+python -m benchmarks report OLD NEW      # a Markdown table of what changed beyond noise
 """
 
 from __future__ import annotations

@@ -109,9 +109,7 @@ def test_the_page_needs_no_other_file_and_escapes_what_it_shows(tmp_path: Path) 
     assert (tmp_path / "throughput.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_comparison_ends_with_1_where_something_is_worse(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_comparison_ends_with_1_where_something_is_worse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old, new = run_in(tmp_path / "old", point(100, 20)), run_in(tmp_path / "new", point(50, 20))
 
     assert main([old, new]) == 1
@@ -120,9 +118,7 @@ def test_a_comparison_ends_with_1_where_something_is_worse(
 
 
 @pytest.mark.parametrize("held", [None, "", "{}"])
-def test_what_is_no_run_is_said_in_a_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], held: str | None
-) -> None:
+def test_what_is_no_run_is_said_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], held: str | None) -> None:
     if held is not None:
         (tmp_path / "run.json").write_text(held)
 
