@@ -17,7 +17,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lib import call_lines
+from benchmarks.lib import call_lines, trace
 from benchmarks.lib.arguments import above, at_least, parser
 from benchmarks.lib.arrivals import KINDS, schedule
 from benchmarks.lib.envelope import TEXT, envelope
@@ -50,6 +50,7 @@ class Plan:
     burst_off: float = 1.0  # seconds between two
     slo: float | None = None  # seconds from when it was due, for the goodput
     jsonl: str | None = None  # file for a line a request
+    replay: trace.Trace | None = None  # instead of a rate: one request each
 
     @property
     def title(self) -> str:
@@ -58,14 +59,27 @@ class Plan:
                 f"closed loop, {self.concurrency} client(s), {self.duration:g} s (a client that waits sends nothing: "
                 "a stall is seen by the few who are in it, and waiting is hidden)"
             )
+        if self.replay is not None:
+            return f"open loop, a trace, {self.duration:g} s of it, from the intended send time"
         return f"open loop, {self.arrivals} arrivals, {self.rate:g}/s, {self.duration:g} s, from the intended send time"
 
 
 def bodies(plan: Plan) -> list[bytes]:
     """The bodies to send in turn: every text is used, and the last body is filled up with the first ones."""
+    if plan.replay is not None:
+        return _sized_bodies(plan, plan.replay)
     starts = range(0, len(plan.texts), plan.records)
     filled = [*plan.texts, *islice(cycle(plan.texts), plan.records)]
     return [envelope(filled[start : start + plan.records], plan.languages) for start in starts]
+
+
+def _sized_bodies(plan: Plan, replay: trace.Trace) -> list[bytes]:
+    """One for each request of the trace; its records are equally long."""
+    texts = cycle(plan.texts)
+    return [
+        envelope([trace.sized(text, characters) for text in islice(texts, plan.records)], plan.languages)
+        for _, characters in replay
+    ]
 
 
 def sending(client: HttpClient, path: str, bodies: Sequence[bytes]) -> Send:
@@ -104,6 +118,8 @@ async def _run(plan: Plan, sender: Sender) -> None:
     seconds = plan.warm_up + plan.duration
     if plan.concurrency is not None:
         await sender.closed(plan.concurrency, seconds)
+    elif plan.replay is not None:
+        await sender.open((due for due, _ in plan.replay if due < seconds), plan.max_in_flight)
     elif plan.rate is not None:
         bursts = {"burst_on": plan.burst_on, "burst_off": plan.burst_off}
         await sender.open(schedule(plan.rate, seconds, plan.arrivals, plan.seed, **bursts), plan.max_in_flight)
@@ -141,6 +157,9 @@ def read_plan(arguments: Sequence[str]) -> tuple[Plan, Path | None]:
     loop = command.add_mutually_exclusive_group(required=True)
     loop.add_argument("--concurrency", type=above(0), help="closed loop: clients that each wait for their answer")
     loop.add_argument("--rate", type=above(0.0), help="open loop: requests a second, whatever comes back")
+    loop.add_argument(
+        "--replay", type=Path, metavar="FILE", help="open loop: lines of seconds,characters, a request each"
+    )
     add("--arrivals", choices=KINDS, default="poisson", help="of the open loop [default: poisson]")
     add("--burst-on", type=above(0.0), default=1.0, help="seconds of each burst [default: 1]")
     add("--burst-off", type=at_least(0.0), default=1.0, help="seconds of silence after each [default: 1]")
@@ -172,6 +191,7 @@ def _plan(values: argparse.Namespace) -> Plan:
     del asked["json"]
     if (read is None) != (write is None):
         raise ValueError("--from-lang and --to-lang go together")
+    asked["replay"] = trace.read(asked["replay"]) if asked["replay"] else None
     asked["languages"] = (read, write) if read else None
     asked["path"] = asked["path"] or ("/translation" if read else "/models/synthetic")
     asked["texts"] = [line for line in file.read_text("utf-8").splitlines() if line.strip()] if file else [text]

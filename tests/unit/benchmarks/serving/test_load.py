@@ -121,3 +121,11 @@ def test_https_is_refused_in_words(capsys):
     status = main(["--rate", "1", "--url", "https://example.org"])
 
     assert (status, "http://HOST:PORT" in capsys.readouterr().err) == (2, True)
+
+
+def test_each_request_of_a_trace_has_the_size_it_says(tmp_path):
+    (tmp_path / "trace").write_text("0.0,4\n0.1,30\n")
+
+    asked = read_plan(["--replay", str(tmp_path / "trace"), "--text", "abcdef"])[0]
+
+    assert [len(records(body)[0]["text"]) for body in bodies(asked)] == [4, 30]
