@@ -1,11 +1,16 @@
 """One POST /translation every so often, whether or not the last one came back: how many are answered, and how soon?
 
     python -m benchmarks stress_test --pay-size 16 --num-req 100 --sleep 0.1
+    python -m benchmarks stress_test --table      # the six rows of the server that Jitney replaces, beside ours
+
+The table starts everything itself (three minutes), or is put to the server that --url names.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +21,14 @@ import httpx2
 from benchmarks.lib.arguments import above, at_least, parser
 from benchmarks.lib.envelope import TEXT, envelope
 from benchmarks.lib.loops import Answer, Call, Sender
+from benchmarks.lib.stack import NotReady, open_stack
 from benchmarks.lib.summary import ANSWERED
+from benchmarks.serving import stress_table
+from broker.errors import BrokerUnavailable
 
 HEADERS = {"Content-Type": "application/json"}
+URL = "http://127.0.0.1:9527"
+MODEL = "synthetic"  # of the table's own stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +40,7 @@ class Plan:
     num_req: int  # requests
     sleep: float  # seconds from one request to the next
     timeout: float  # seconds that one request may take
+    path: str = "/translation"
 
 
 async def run(plan: Plan, client: httpx2.AsyncClient) -> list[Call]:
@@ -40,7 +51,7 @@ async def run(plan: Plan, client: httpx2.AsyncClient) -> list[Call]:
         """One request and what became of it. An error is a result here, not an end."""
         try:
             async with asyncio.timeout(seconds):
-                response = await client.post(plan.url + "/translation", content=body, headers=HEADERS)
+                response = await client.post(plan.url + plan.path, content=body, headers=HEADERS)
             if response.status_code == 200 and not is_whole(response.json(), plan.pay_size):
                 return Answer("200, records missing")
         except TimeoutError:
@@ -77,16 +88,28 @@ def closing_line(calls: Sequence[Call]) -> str:
     return line
 
 
-def read_plan(arguments: Sequence[str]) -> Plan:
-    """The plan that the command line asks for."""
+def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the command line asks for."""
     command = parser("stress_test", __doc__)
     add = command.add_argument
     add("--pay-size", type=above(0), default=1, help="records in each request [default: 1]")
     add("--num-req", type=above(0), default=100, help="requests to send [default: 100]")
     add("--sleep", type=at_least(0.0), default=0.5, help="seconds between two requests [default: 0.5]")
-    add("--url", default="http://127.0.0.1:9527", help="the front end [default: %(default)s]")
+    add("--url", help=f"the front end [default: {URL}; of --table: one of its own]")
     add("--timeout", type=at_least(0.1), default=60.0, help="seconds for one request [default: 60]")
-    return Plan(**vars(command.parse_args(arguments)))
+    add("--table", action="store_true", help="the original's six rows; --pay-size, --num-req and --sleep are theirs")
+    return command.parse_args(arguments)
+
+
+def read_plan(asked: argparse.Namespace) -> Plan:
+    """The plan of one row."""
+    return Plan(
+        url=asked.url or URL,
+        pay_size=asked.pay_size,
+        num_req=asked.num_req,
+        sleep=asked.sleep,
+        timeout=asked.timeout,
+    )
 
 
 async def measure(plan: Plan) -> list[Call]:
@@ -97,8 +120,44 @@ async def measure(plan: Plan) -> list[Call]:
         return await run(plan, client)
 
 
+def measure_table(url: str, path: str, timeout: float) -> list[tuple[stress_table.Row, list[Call]]]:
+    """The six rows, one after the other."""
+    measured = []
+    for number, row in enumerate(stress_table.ROWS, 1):
+        print(f"row {number} of {len(stress_table.ROWS)}: {row.records} record(s), {row.sleep:g} s", file=sys.stderr)
+        requests = stress_table.REQUESTS
+        plan = Plan(
+            url=url, path=path, pay_size=row.records, num_req=requests, sleep=row.sleep, timeout=timeout
+        )
+        measured.append((row, asyncio.run(measure(plan))))
+    return measured
+
+
+def measure_own_stack(timeout: float) -> list[tuple[stress_table.Row, list[Call]]]:
+    """The table of a Jitney of our own. Raises `NotReady`, `BrokerUnavailable`."""
+    with open_stack() as stack:
+        front_end = stack.start_front_end()
+        stack.start_batcher(MODEL, stress_table.SPEC, "--max-batch-size", str(stress_table.LARGEST))
+        stack.wait_until_it_answers(front_end, MODEL)
+        return measure_table(front_end.url, f"/models/{MODEL}", timeout)
+
+
 def main(arguments: Sequence[str]) -> int:
     """0 when every request was answered."""
-    calls = asyncio.run(measure(read_plan(arguments)))
+    asked = read_arguments(arguments)
+    if asked.table:
+        return _show_table(asked)
+    calls = asyncio.run(measure(read_plan(asked)))
     print(report(calls))
     return 0 if all(call.outcome == ANSWERED for call in calls) else 1
+
+
+def _show_table(asked: argparse.Namespace) -> int:
+    try:
+        own = asked.url is None
+        measured = measure_own_stack(asked.timeout) if own else measure_table(asked.url, "/translation", asked.timeout)
+    except (NotReady, BrokerUnavailable) as error:
+        print(f"python -m benchmarks stress_test: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(stress_table.markdown(measured)))
+    return 0 if stress_table.are_all_answered(measured) else 1

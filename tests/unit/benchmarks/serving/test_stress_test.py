@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from benchmarks.lib.loops import Call
-from benchmarks.serving.stress_test import Plan, closing_line, read_plan, report, run
+from benchmarks.serving.stress_test import Plan, closing_line, read_arguments, read_plan, report, run
 
 pytestmark = pytest.mark.anyio
 
@@ -97,6 +97,6 @@ def test_the_report_counts_failures_by_what_they_were():
 
 
 def test_the_flags_are_those_of_the_original():
-    plan = read_plan(["--pay-size", "16", "--num-req", "100", "--sleep", "0.1"])
+    plan = read_plan(read_arguments(["--pay-size", "16", "--num-req", "100", "--sleep", "0.1"]))
 
     assert (plan.pay_size, plan.num_req, plan.sleep) == (16, 100, 0.1)
