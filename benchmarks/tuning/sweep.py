@@ -1,0 +1,174 @@
+"""What every combination of limits brings, tried on a server that runs, through its live limits.
+
+    python -m benchmarks sweep --model synthetic --concurrency 64 --windows 0,5ms --sizes 1,8,64 --out runs/first
+
+Needs the front end's URL and, because limits are changed, the broker's with the rights of an operator (docs/acl).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import redis
+
+from benchmarks.lib.arguments import above, parser
+from benchmarks.lib.envelope import TEXT
+from benchmarks.lib.http_client import fast_run
+from benchmarks.lib.machine import describe
+from benchmarks.lib.markdown import table
+from benchmarks.serving.load import Plan, measure, read_plan
+from benchmarks.tuning.grid import grid, seconds
+from benchmarks.tuning.live_limits import LiveLimits
+from benchmarks.tuning.records import Offered, Point, Run, RunDirectory
+from benchmarks.tuning.steady import AGREEING, steady
+from broker.keys import Keys
+from broker.messages import POLICIES, Limits
+
+SETTLING = 1.5  # seconds until a beat has brought new limits to every batcher
+WARM_UP = 0.5  # seconds before each window
+Value = TypeVar("Value")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 when something was measured, 1 when nothing was, 2 for a command line that cannot be."""
+    command = _parser()
+    asked = command.parse_args(arguments)
+    try:
+        tried = grid(asked.windows, asked.sizes, asked.tokens, asked.policies)
+    except ValueError as error:
+        command.error(str(error))
+    if not asked.restore and (asked.rate is None) == (asked.concurrency is None):
+        command.error("one of --rate and --concurrency, please")
+    if not asked.restore and not asked.dry_run and asked.out is None:
+        command.error("--out DIR, please")
+    try:
+        return _sweep(asked, tried)
+    except (redis.RedisError, OSError, ValueError) as error:
+        print(f"sweep: {error}", file=sys.stderr)
+        return 1
+
+
+def _sweep(asked: argparse.Namespace, tried: list[Limits]) -> int:
+    if not asked.restore:
+        print(
+            f"{len(tried)} settings, {_minutes(asked, AGREEING, tried)} to {_minutes(asked, asked.most, tried)} min",
+            file=sys.stderr,
+        )
+    if asked.dry_run:
+        print("\n".join(map(_shown, tried)))
+        return 0
+    with redis.Redis.from_url(asked.redis_url, socket_timeout=5.0) as client:
+        live = LiveLimits(client, Keys(asked.namespace), asked.model)
+        if live.restore():
+            print("a sweep was killed here: the limits from before it are back", file=sys.stderr)
+        if asked.restore:
+            return 0
+        points = _measured(asked, tried, live)
+    print(msgspec.json.encode(points).decode() if asked.json else "\n".join(_table(points)))
+    return 0 if any(point.summary.answered for point in points) else 1
+
+
+def _measured(asked: argparse.Namespace, tried: list[Limits], live: LiveLimits) -> list[Point]:
+    directory = RunDirectory(asked.out)
+    known = _begun(directory, asked)
+    plan, *_ = read_plan(_load_arguments(asked))
+    with live.on_trial():
+        for number, limits in enumerate(tried, 1):
+            if any(point.limits == limits for point in known):
+                continue
+            live.set(limits)
+            print(f"{number} of {len(tried)}: {_shown(limits)}", file=sys.stderr)
+            point = fast_run(_point(asked, plan, limits))
+            directory.add(point)
+            known.append(point)
+    return known
+
+
+async def _point(asked: argparse.Namespace, plan: Plan, limits: Limits) -> Point:
+    await asyncio.sleep(SETTLING)
+    windows, summary, doubts = await steady(lambda: measure(plan), asked.most)
+    offered = Offered(rate=asked.rate, concurrency=asked.concurrency)
+    return Point(limits=limits, offered=offered, windows=windows, summary=summary, is_stable=not doubts, doubts=doubts)
+
+
+def _begun(directory: RunDirectory, asked: argparse.Namespace) -> list[Point]:
+    """The points there are already. Raises `ValueError` where they are not to be gone on with."""
+    settings = {"model": asked.model, "url": asked.url, "load": f"{asked.rate} {asked.concurrency} {asked.seconds}"}
+    points = directory.points()
+    if points and not asked.resume:
+        raise ValueError(f"{directory.path} holds points already: --resume goes on with them")
+    if points and directory.read().settings != settings:
+        raise ValueError(f"{directory.path} was measured with other settings: {directory.read().settings}")
+    if not points:
+        run = Run(
+            command="sweep",
+            model=asked.model,
+            workload={"texts": TEXT, "records": "1"},
+            machine=describe(),
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            settings=settings,
+        )
+        directory.write(run)
+    return points
+
+
+def _load_arguments(asked: argparse.Namespace) -> list[str]:
+    load = ["--rate", str(asked.rate)] if asked.rate else ["--concurrency", str(asked.concurrency)]
+    path = f"/models/{asked.model.partition('@')[0]}"
+    return [*load, "--url", asked.url, "--path", path, "--duration", str(asked.seconds), "--warm-up", str(WARM_UP)]
+
+
+def _table(points: Iterable[Point]) -> Iterable[str]:
+    rows = ([_shown(one.limits), f"{one.summary.per_second:.1f}", _p99(one), "; ".join(one.doubts)] for one in points)
+    return table("limits|requests/s|p99 ms|doubts", rows)
+
+
+def _p99(point: Point) -> str:
+    return f"{point.summary.latency.p99:.1f}" if point.summary.latency else "-"
+
+
+def _shown(limits: Limits) -> str:
+    window = f" {limits.max_wait * 1000:g} ms" if limits.policy == "fixed" else ""
+    return f"{limits.policy}{window}, {limits.max_batch_size} jobs, {limits.max_batch_tokens} tokens"
+
+
+def _minutes(asked: argparse.Namespace, windows: int, tried: list[Limits]) -> str:
+    return f"{len(tried) * (SETTLING + windows * (asked.seconds + WARM_UP)) / 60:.1f}"
+
+
+def _each(read: Callable[[str], Value]) -> Callable[[str], list[Value]]:
+    def values(text: str) -> list[Value]:
+        return [read(part) for part in text.split(",")]
+
+    return values
+
+
+def _parser() -> argparse.ArgumentParser:
+    command = parser("sweep", __doc__)
+    add = command.add_argument
+    add("--model", default="synthetic", help="whose limits, by its name [default: synthetic]")
+    add("--concurrency", type=above(0), help="closed loop: clients that each wait for their answer")
+    add("--rate", type=above(0.0), help="open loop: requests a second")
+    add("--windows", type=_each(seconds), default=[0.0, 0.005], help="for `fixed`, as 0,5ms [default: 0,5ms]")
+    add("--sizes", type=_each(int), default=[1, 8, 64], help="jobs in a batch [default: 1,8,64]")
+    add("--tokens", type=_each(int), default=[16384], help="tokens in a batch [default: 16384]")
+    add("--policies", type=_each(str), default=list(POLICIES), help="[default: all]")
+    add("--seconds", type=above(0.0), default=5.0, help="of a window of measuring [default: 5]")
+    add("--most", type=above(2), default=6, help="windows a point, unless three agree before [default: 6]")
+    add("--url", default="http://127.0.0.1:9527", help="the front end [default: %(default)s]")
+    add("--redis-url", default=os.environ.get("JITNEY_REDIS_URL", "redis://127.0.0.1:6379/0"), help="the broker")
+    add("--namespace", default=os.environ.get("JITNEY_NAMESPACE", "default"), help="of the broker's keys")
+    add("--out", type=Path, metavar="DIR", help="where points are written")
+    add("--resume", action="store_true", help="go on with the points of DIR")
+    add("--dry-run", action="store_true", help="say what would be tried, and how long it takes")
+    add("--restore", action="store_true", help="only put back the limits that a killed sweep has left")
+    add("--json", action="store_true", help="print the points as JSON instead of a table")
+    return command
