@@ -42,7 +42,7 @@ ROWS = (
 
 def card_mean(row: Row, requests: int = REQUESTS) -> float:
     """Mean seconds of a request where such a card computes all that waits whenever it comes free, and nothing else
-    costs anything. No waiting for company could answer the first ones sooner; batches are at most `LARGEST` jobs."""
+    costs anything. No lower bound: waiting for company may do a little better. Batches are at most `LARGEST` jobs."""
     dues = [number * row.sleep for number in range(requests)]
     free, at, took = 0.0, 0, 0.0
     while at < requests:
