@@ -1,1 +1,1 @@
-"""Window and size found by measuring: sweeps, tuning, and reports on them."""
+"""Window and size found by measuring: sweeps, predictions, and reports on them."""

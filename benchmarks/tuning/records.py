@@ -1,4 +1,4 @@
-"""What a sweep or a tuning writes down: a directory with `run.json`, and a line of `points.jsonl` a point."""
+"""What a sweep writes down: a directory with `run.json`, and a line of `points.jsonl` a point."""
 
 from __future__ import annotations
 
@@ -55,40 +55,15 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """A setting and the highest rate at which it was seen to keep the SLO."""
-
-    limits: Limits
-    rate: float  # requests a second
-    low: float  # the highest rate that surely held
-    high: float  # the lowest rate that surely did not
-    p99: float | None  # ms, at `rate`
-    predicted: float | None = None  # the rate that the fit had predicted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recommendation:
-    """How a tuning ends."""
-
-    verdict: str  # paste | leave adaptive | batch 1 | not to be trusted | cannot be met
-    best: Choice | None
-    runner_up: Choice | None
-    choices: Sequence[Choice] = ()  # all that were tried to the end, best first
-    doubts: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What all points of a directory have in common."""
 
-    command: str  # sweep | tune | load
+    command: str  # sweep
     model: str  # name@revision
     workload: Mapping[str, str]  # what was sent, in words: texts, records, path, arrivals
     machine: Mapping[str, str]
     started: str  # ISO 8601, UTC
     slo_p99: float | None = None  # seconds
-    fit: Fit | None = None
-    recommendation: Recommendation | None = None
     settings: Mapping[str, str] = field(default_factory=dict)  # of the command, so that --resume can be held to them
 
 

@@ -1,1 +1,1 @@
-"""Pictures and tables of what a sweep or a tuning has written down."""
+"""Pictures and tables of what a sweep has written down."""

@@ -1,4 +1,4 @@
-"""A sweep or a tuning as pictures and tables; two of them beside each other, for a pull request.
+"""A sweep as pictures and tables; two of them beside each other, for a pull request.
 
 python -m benchmarks report DIR          # DIR/report.html and its pictures as PNG beside it
 python -m benchmarks report OLD NEW      # a Markdown table of what changed beyond noise
@@ -33,7 +33,7 @@ class NotARun(Exception):
 
 
 def read(path: Path) -> tuple[Run, list[Point]]:
-    """What a sweep or a tuning left there. Raises `NotARun`."""
+    """What a sweep left there. Raises `NotARun`."""
     try:
         directory = RunDirectory(path)
         return directory.read(), directory.points()
@@ -92,5 +92,6 @@ def _report(directories: Sequence[Path]) -> int:
         print(f"\n{directories[0] / 'report.html'}")
         return 0
     (_, old), (_, new) = map(read, directories)
-    print("\n".join(tables.of_two(old, new)))
-    return 1 if any(change.verdict == "worse" for change in frontier.changes(old, new)) else 0
+    found = frontier.changes(old, new)
+    print("\n".join(tables.of_two(found)))
+    return 1 if any(change.verdict == "worse" for change in found) else 0

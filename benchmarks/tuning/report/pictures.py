@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from io import BytesIO
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
@@ -53,7 +54,7 @@ def heat_maps(points: Sequence[Point]) -> bytes | None:
 
 
 def _heat(
-    axes: object,
+    axes: Axes,
     points: Sequence[Point],
     rows: Sequence[str],
     columns: Sequence[int],
@@ -68,15 +69,15 @@ def _heat(
         return best(found) if found else float("nan")
 
     grid = [[cell(row, column) for column in columns] for row in rows]
-    axes.imshow(grid, cmap=colours, aspect="auto")  # type: ignore[attr-defined]
-    axes.set(title=title, xlabel="max_batch_size", ylabel="window")  # type: ignore[attr-defined]
-    axes.set_xticks(range(len(columns)), [str(column) for column in columns])  # type: ignore[attr-defined]
-    axes.set_yticks(range(len(rows)), rows)  # type: ignore[attr-defined]
+    axes.imshow(grid, cmap=colours, aspect="auto")
+    axes.set(title=title, xlabel="max_batch_size", ylabel="window")
+    axes.set_xticks(range(len(columns)), [str(column) for column in columns])
+    axes.set_yticks(range(len(rows)), rows)
     for down, line in enumerate(grid):
         for right, number in enumerate(line):
             shown = "–" if number != number else f"{number:.0f}"
             box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
-            axes.text(right, down, shown, ha="center", va="center", fontsize=8, bbox=box)  # type: ignore[attr-defined]
+            axes.text(right, down, shown, ha="center", va="center", fontsize=8, bbox=box)
 
 
 def _figure() -> Figure:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.lib.markdown import table
 from benchmarks.tuning.records import Point, Run
-from benchmarks.tuning.report.frontier import Change, changes, frontier, load, name, p99
+from benchmarks.tuning.report.frontier import Change, frontier, load, name, p99
 
 
 def of_run(run: Run, points: Sequence[Point]) -> list[str]:
@@ -19,9 +19,8 @@ def of_run(run: Run, points: Sequence[Point]) -> list[str]:
 COLUMNS = "setting|load|requests/s|p50 ms|p99 ms|jobs a batch|answered|doubts"
 
 
-def of_two(old: Sequence[Point], new: Sequence[Point]) -> list[str]:
-    """What both have, the ratios, and whether they are beyond noise."""
-    found = changes(old, new)
+def of_two(found: Sequence[Change]) -> list[str]:
+    """What two runs have in common, the ratios, and whether they are beyond noise."""
     if not found:
         return ["The two runs have no setting under the same load in common."]
     worse = sum(change.verdict == "worse" for change in found)

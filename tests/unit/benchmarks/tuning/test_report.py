@@ -84,7 +84,7 @@ def test_windows_that_disagree_widen_the_noise() -> None:
 
 def test_only_the_same_setting_under_the_same_load_is_compared() -> None:
     assert changes([point(100, 20, size=8)], [point(100, 20, size=64)]) == []
-    assert of_two([point(100, 20, size=8)], [point(1, 2)]) == [
+    assert of_two(changes([point(100, 20, size=8)], [point(1, 2)])) == [
         "The two runs have no setting under the same load in common."
     ]
 
