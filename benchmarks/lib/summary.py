@@ -13,6 +13,7 @@ from benchmarks.lib.loops import UNSENT, Call
 ANSWERED = "200"
 STAGE = re.compile(rb"(queue|window|compute|return);dur=([\d.]+)")  # milliseconds
 LATE_SHARE = 0.1  # of the median latency: a client that is later than this measures itself
+BUSY = 0.9  # of a core: a client that needs as much cannot send faster
 BATCH = re.compile(rb'batch;desc="(\d+)"')
 
 
@@ -46,8 +47,11 @@ class Summary:
     stages: Mapping[str, float]  # mean of queue, window, compute, return
 
 
-def summarise(calls: Sequence[Call], warm_up: float, duration: float, slo: float | None = None) -> Summary:
-    """Of the calls that were due within `duration` seconds after the `warm_up`; `slo` is seconds, for the goodput."""
+def summarise(
+    calls: Sequence[Call], warm_up: float, duration: float, slo: float | None = None, busy: float = 0.0
+) -> Summary:
+    """Of the calls that were due within `duration` seconds after the `warm_up`; `slo` is seconds, for the goodput;
+    `busy` is what the client used of a core."""
     until = warm_up + duration
     measured = [call for call in calls if warm_up <= call.due < until]
     answered = [call for call in measured if call.outcome == ANSWERED]
@@ -67,17 +71,19 @@ def summarise(calls: Sequence[Call], warm_up: float, duration: float, slo: float
         goodput=None if slo is None else sum(call.took <= slo for call in in_time) / duration,
         batch_size=mean(sizes),
         batch_sizes={str(size): count for size, count in sorted(Counter(sizes).items())},
-        client_limit=client_limit(latency, lateness, len(measured) - len(sent)),
+        client_limit=client_limit(latency, lateness, len(measured) - len(sent), busy),
         stages=stage_means(call.timing for call in answered),
     )
 
 
-def client_limit(latency: Spread | None, lateness: Spread | None, unsent: int) -> str:
+def client_limit(latency: Spread | None, lateness: Spread | None, unsent: int, busy: float) -> str:
     """Why the client was measured and not the server, in words; "" where it was not."""
     if unsent:
         return f"{unsent} request(s) were never sent: as many as the client may have under way were under way"
     if latency and lateness and lateness.p99 > LATE_SHARE * latency.p50:
         return f"it sent up to {lateness.p99:.2f} ms late (p99), beside a median latency of {latency.p50:.2f} ms"
+    if busy > BUSY:
+        return f"it used {busy:.2f} of a core itself, and is one process"
     return ""
 
 

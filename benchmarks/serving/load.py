@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -22,10 +23,11 @@ from benchmarks.lib.arguments import above, at_least, parser
 from benchmarks.lib.arrivals import KINDS, schedule
 from benchmarks.lib.envelope import TEXT, envelope
 from benchmarks.lib.http_client import HttpClient, fast_run
-from benchmarks.lib.loops import Answer, Send, Sender
+from benchmarks.lib.loops import Answer, Call, Send, Sender
 from benchmarks.lib.summary import ANSWERED, Summary, summarise, text
 
 FAILED_RECORD = b'"error":{'  # cannot stand within a JSON string: its quotes would be escaped there
+TRACE_END = 0.001  # seconds after its last request that a trace still lasts
 Watch = Callable[[Sender], Coroutine[Any, Any, None]]
 
 
@@ -101,17 +103,32 @@ def sending(client: HttpClient, path: str, bodies: Sequence[bytes]) -> Send:
     return send
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """Every call of a plan, those of its warm-up too, and what the client used of a core for them."""
+
+    calls: Sequence[Call]
+    busy: float
+
+
 async def measure(plan: Plan, watch: Watch | None = None) -> Summary:
+    """What `send` comes to; raises what it raises."""
+    sent = await send(plan, watch)
+    if plan.jsonl:
+        call_lines.write(Path(plan.jsonl), sent.calls)
+    return summarise(sent.calls, plan.warm_up, plan.duration, plan.slo, sent.busy)
+
+
+async def send(plan: Plan, watch: Watch | None = None) -> Sent:
     """Run the plan, and `watch` beside it. Raises `OSError` when nobody listens, `ValueError` for no URL of ours."""
+    started, used = time.perf_counter(), time.process_time()
     with HttpClient(plan.url) as client:
         async with asyncio.timeout(plan.timeout):
             await client.check()
         sender = Sender(send=sending(client, plan.path, bodies(plan)), timeout=plan.timeout)
         async with _beside(watch(sender) if watch else asyncio.sleep(0)):
             await _run(plan, sender)
-    if plan.jsonl:
-        call_lines.write(Path(plan.jsonl), sender.calls)
-    return summarise(sender.calls, plan.warm_up, plan.duration, plan.slo)
+    return Sent(calls=sender.calls, busy=(time.process_time() - used) / (time.perf_counter() - started))
 
 
 async def _run(plan: Plan, sender: Sender) -> None:
@@ -170,8 +187,8 @@ def read_plan(arguments: Sequence[str]) -> tuple[Plan, Path | None]:
     add("--texts-file", type=Path, help="texts instead, one a line, taken in turn")
     add("--from-lang", help="language to translate from; goes with --to-lang")
     add("--to-lang", help="language to translate to")
-    add("--duration", type=above(0.0), default=10.0, help="seconds to measure [default: 10]")
-    add("--warm-up", type=at_least(0.0), default=2.0, help="seconds before that, not measured [default: 2]")
+    add("--duration", type=above(0.0), help="seconds to measure [default: 10; all of a trace]")
+    add("--warm-up", type=at_least(0.0), help="seconds before that, not measured [default: 2; none of a trace]")
     add("--timeout", type=above(0.0), default=10.0, help="seconds for a request from when it was due [default: 10]")
     add("--max-in-flight", type=above(0), default=512, help="of the open loop; more wait, and it counts [default: 512]")
     add("--seed", type=int, default=0, help="of the arrivals [default: 0]")
@@ -191,7 +208,10 @@ def _plan(values: argparse.Namespace) -> Plan:
     del asked["json"]
     if (read is None) != (write is None):
         raise ValueError("--from-lang and --to-lang go together")
-    asked["replay"] = trace.read(asked["replay"]) if asked["replay"] else None
+    asked["replay"] = replay = trace.read(asked["replay"]) if asked["replay"] else None
+    defaults = (0.0, replay[-1][0] + TRACE_END) if replay else (2.0, 10.0)
+    for name, default in zip(("warm_up", "duration"), defaults, strict=True):
+        asked[name] = default if asked[name] is None else asked[name]
     asked["languages"] = (read, write) if read else None
     asked["path"] = asked["path"] or ("/translation" if read else "/models/synthetic")
     asked["texts"] = [line for line in file.read_text("utf-8").splitlines() if line.strip()] if file else [text]

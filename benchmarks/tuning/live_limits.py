@@ -26,6 +26,10 @@ class LiveLimits:
         self._client = client
         self._key = keys.limits(model.partition("@")[0])
 
+    def is_on_trial(self) -> bool:
+        """Whether a trial is under way, or was killed: nobody can tell."""
+        return BEFORE in self._read()
+
     def restore(self) -> bool:
         """Put back what stood there before a trial; False where none is under way."""
         kept = self._read().get(BEFORE)

@@ -38,7 +38,7 @@ class Point:
     limits: Limits
     offered: Offered
     windows: Sequence[Window]
-    summary: Summary  # of all windows that count, together
+    summary: Summary  # of the windows that agree, together; of all where none do
     is_stable: bool  # the last three windows agree within 10 %
     doubts: Sequence[str] = ()  # why it should not be believed, in words
 

@@ -1,27 +1,40 @@
-"""How long to measure: until the last three windows agree. Pure over what measures one."""
+"""How long to measure: until the last three windows agree. Pure over what sends one."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
-from benchmarks.lib.summary import Summary
+from benchmarks.lib.loops import Call
+from benchmarks.lib.summary import Summary, summarise
+from benchmarks.serving.load import Sent
 from benchmarks.tuning.records import Window
 
 AGREEING, WITHIN = 3, 0.1
 
 
-async def steady(
-    measure: Callable[[], Awaitable[Summary]], most: int = 6
-) -> tuple[list[Window], Summary, tuple[str, ...]]:
-    """All windows, the summary of the last, and doubts: none where the last three agree."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What the windows of a point said."""
+
+    windows: Sequence[Window]
+    summary: Summary  # of those that agree, together; of all where none do
+    is_stable: bool
+    doubts: Sequence[str]
+
+
+async def steady(send: Callable[[], Awaitable[Sent]], warm_up: float, duration: float, most: int = 6) -> Measured:
+    """Windows of `duration` seconds after a `warm_up` each, as many as it takes, at most `most`."""
+    sent: list[Sent] = []
     windows: list[Window] = []
-    while True:
-        summary = await measure()
-        windows.append(_window(summary))
-        if agree(windows):
-            return windows, summary, ()
-        if len(windows) >= most:
-            return windows, summary, (f"no three windows in a row of {most} agreed within {WITHIN:.0%}",)
+    while not agree(windows) and len(windows) < most:
+        sent.append(await send())
+        windows.append(_window(summarise(sent[-1].calls, warm_up, duration)))
+    is_stable = agree(windows)
+    summary = _together(sent[-AGREEING:] if is_stable else sent, warm_up, duration)
+    unsteady = f"no three windows in a row of {most} agreed within {WITHIN:.0%}"
+    doubts = [*([] if is_stable else [unsteady]), *([f"client: {limit}"] if (limit := summary.client_limit) else [])]
+    return Measured(windows=windows, summary=summary, is_stable=is_stable, doubts=doubts)
 
 
 def agree(windows: Sequence[Window]) -> bool:
@@ -38,3 +51,18 @@ def _close(values: Sequence[float]) -> bool:
 def _window(summary: Summary) -> Window:
     p99 = summary.latency.p99 if summary.latency else None
     return Window(per_second=summary.per_second, p99=p99, answered_share=summary.answered_share)
+
+
+def _together(sent: Sequence[Sent], warm_up: float, duration: float) -> Summary:
+    """As if the windows had followed each other without their warm-ups."""
+    calls = [
+        _later(call, number * duration - warm_up)
+        for number, one in enumerate(sent)
+        for call in one.calls
+        if warm_up <= call.due < warm_up + duration
+    ]
+    return summarise(calls, 0.0, len(sent) * duration, busy=max(one.busy for one in sent))
+
+
+def _later(call: Call, seconds: float) -> Call:
+    return replace(call, due=call.due + seconds, sent=call.sent + seconds, ended=call.ended + seconds)

@@ -11,20 +11,24 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
 
 from benchmarks.lib.arguments import above, parser
 from benchmarks.lib.envelope import TEXT
 from benchmarks.lib.http_client import fast_run
 from benchmarks.lib.machine import describe
 from benchmarks.lib.markdown import table
-from benchmarks.serving.load import Plan, measure, read_plan
+from benchmarks.serving.load import Plan, measure, read_plan, send
 from benchmarks.tuning.grid import grid, seconds
 from benchmarks.tuning.live_limits import LiveLimits
 from benchmarks.tuning.records import Offered, Point, Run, RunDirectory
@@ -34,6 +38,7 @@ from broker.messages import POLICIES, Limits
 
 SETTLING = 1.5  # seconds until a beat has brought new limits to every batcher
 WARM_UP = 0.5  # seconds before each window
+RETRIES = 10  # of a command to the broker: some eight seconds
 Value = TypeVar("Value")
 
 
@@ -50,27 +55,40 @@ def main(arguments: Sequence[str]) -> int:
     if not asked.restore and not asked.dry_run and asked.out is None:
         command.error("--out DIR, please")
     try:
-        return _sweep(asked, tried)
-    except (redis.RedisError, OSError, ValueError) as error:
-        print(f"sweep: {error}", file=sys.stderr)
-        return 1
+        return _restore(asked) if asked.restore else _sweep(asked, tried)
+    except redis.RedisError as error:
+        remedy = "see --redis-url, and the rights of an operator in docs/operators.md"
+        left = "limits on trial may be left: python -m benchmarks sweep --restore puts back those from before"
+        print(f"python -m benchmarks sweep: the broker: {error}; {remedy}; {left}", file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print(f"python -m benchmarks sweep: {error}", file=sys.stderr)
+    return 1
+
+
+@contextmanager
+def _live_limits(asked: argparse.Namespace) -> Iterator[LiveLimits]:
+    # Whatever is asked of the broker here may be asked twice, so that a short outage ends no sweep.
+    retry = Retry(ExponentialBackoff(cap=1.0, base=0.1), RETRIES)
+    with redis.Redis.from_url(asked.redis_url, socket_timeout=5.0, retry=retry) as client:
+        yield LiveLimits(client, Keys(asked.namespace), asked.model)
+
+
+def _restore(asked: argparse.Namespace) -> int:
+    with _live_limits(asked) as live:
+        print("the limits from before are back" if live.restore() else f"no limits of {asked.model} are on trial")
+    return 0
 
 
 def _sweep(asked: argparse.Namespace, tried: list[Limits]) -> int:
-    if not asked.restore:
-        print(
-            f"{len(tried)} settings, {_minutes(asked, AGREEING, tried)} to {_minutes(asked, asked.most, tried)} min",
-            file=sys.stderr,
-        )
+    least, most = _minutes(asked, AGREEING, tried), _minutes(asked, asked.most, tried)
+    print(f"{len(tried)} settings, {least} to {most} min", file=sys.stderr)
     if asked.dry_run:
         print("\n".join(map(_shown, tried)))
         return 0
-    with redis.Redis.from_url(asked.redis_url, socket_timeout=5.0) as client:
-        live = LiveLimits(client, Keys(asked.namespace), asked.model)
-        if live.restore():
-            print("a sweep was killed here: the limits from before it are back", file=sys.stderr)
-        if asked.restore:
-            return 0
+    with _live_limits(asked) as live:
+        if live.is_on_trial():
+            both = "another sweep runs, or one was killed; --restore puts back those from before"
+            raise ValueError(f"limits of {asked.model} are on trial already: {both}")
         points = _measured(asked, tried, live)
     print(msgspec.json.encode(points).decode() if asked.json else "\n".join(_table(points)))
     return 0 if any(point.summary.answered for point in points) else 1
@@ -80,6 +98,7 @@ def _measured(asked: argparse.Namespace, tried: list[Limits], live: LiveLimits) 
     directory = RunDirectory(asked.out)
     known = _begun(directory, asked)
     plan, *_ = read_plan(_load_arguments(asked))
+    fast_run(_probe(plan))
     with live.on_trial():
         for number, limits in enumerate(tried, 1):
             if any(point.limits == limits for point in known):
@@ -92,16 +111,31 @@ def _measured(asked: argparse.Namespace, tried: list[Limits], live: LiveLimits) 
     return known
 
 
+async def _probe(plan: Plan) -> None:
+    """Before anything is changed: raises `ValueError` where the server answers none of these requests."""
+    found = await measure(replace(plan, rate=None, concurrency=1, warm_up=0.0, duration=WARM_UP))
+    if not found.answered:
+        outcomes = ", ".join(found.statuses)
+        raise ValueError(f"{plan.url}{plan.path} answers none of these requests ({outcomes}): see --model and --url")
+
+
 async def _point(asked: argparse.Namespace, plan: Plan, limits: Limits) -> Point:
     await asyncio.sleep(SETTLING)
-    windows, summary, doubts = await steady(lambda: measure(plan), asked.most)
-    offered = Offered(rate=asked.rate, concurrency=asked.concurrency)
-    return Point(limits=limits, offered=offered, windows=windows, summary=summary, is_stable=not doubts, doubts=doubts)
+    found = await steady(lambda: send(plan), plan.warm_up, plan.duration, asked.most)
+    return Point(
+        limits=limits,
+        offered=Offered(rate=asked.rate, concurrency=asked.concurrency),
+        windows=found.windows,
+        summary=found.summary,
+        is_stable=found.is_stable,
+        doubts=found.doubts,
+    )
 
 
 def _begun(directory: RunDirectory, asked: argparse.Namespace) -> list[Point]:
     """The points there are already. Raises `ValueError` where they are not to be gone on with."""
-    settings = {"model": asked.model, "url": asked.url, "load": f"{asked.rate} {asked.concurrency} {asked.seconds}"}
+    names = ("model", "namespace", "url", "rate", "concurrency", "seconds")
+    settings = {name: str(getattr(asked, name)) for name in names}
     points = directory.points()
     if points and not asked.resume:
         raise ValueError(f"{directory.path} holds points already: --resume goes on with them")
@@ -114,6 +148,7 @@ def _begun(directory: RunDirectory, asked: argparse.Namespace) -> list[Point]:
             workload={"texts": TEXT, "records": "1"},
             machine=describe(),
             started=datetime.now(UTC).isoformat(timespec="seconds"),
+            slo_p99=asked.slo_p99,
             settings=settings,
         )
         directory.write(run)
@@ -148,6 +183,7 @@ def _each(read: Callable[[str], Value]) -> Callable[[str], list[Value]]:
     def values(text: str) -> list[Value]:
         return [read(part) for part in text.split(",")]
 
+    values.__name__ = "comma-separated"  # argparse names it when a part cannot be read
     return values
 
 
@@ -166,6 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--url", default="http://127.0.0.1:9527", help="the front end [default: %(default)s]")
     add("--redis-url", default=os.environ.get("JITNEY_REDIS_URL", "redis://127.0.0.1:6379/0"), help="the broker")
     add("--namespace", default=os.environ.get("JITNEY_NAMESPACE", "default"), help="of the broker's keys")
+    add("--slo-p99", type=seconds, metavar="DURATION", help="as 200ms; a line in the report")
     add("--out", type=Path, metavar="DIR", help="where points are written")
     add("--resume", action="store_true", help="go on with the points of DIR")
     add("--dry-run", action="store_true", help="say what would be tried, and how long it takes")

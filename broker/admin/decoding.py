@@ -18,7 +18,7 @@ from broker.contract import PRESENCE_TTL
 from broker.errors import WireError
 from broker.header import STAMP, number, text
 from broker.messages import Lane, Limits, ModelCard
-from broker.registry import decode_card, decode_limits, decode_presence, limits_entry, unknown_limits
+from broker.registry import BEFORE, decode_card, decode_limits, decode_presence, limits_entry, unknown_limits
 
 
 def _pairs(flat: Sequence[Any]) -> dict[Any, Any]:
@@ -41,6 +41,7 @@ def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Seque
         unreadable=[*lost_cards, *lost_batchers],
         wrong_type=[key.decode("utf-8", "replace") for key in wrong],
         bad_limits={name.decode("utf-8", "replace"): why for name, entry in limits if (why := _why_ignored(entry))},
+        on_trial=[name.decode("utf-8", "replace") for name, entry in limits if _is_on_trial(entry)],
         is_complete=is_complete,
         other_protocols=other_protocols,
         left_out=there_are - len(rows),
@@ -56,6 +57,10 @@ def _why_ignored(found: Sequence[Any]) -> str:
     except WireError as error:
         return str(error)
     return f"there is no {', '.join(unknown)}" if unknown else ""
+
+
+def _is_on_trial(found: Sequence[Any]) -> bool:
+    return BEFORE.encode() in limits_entry(found)
 
 
 def _known_cards(cards: Mapping[bytes, bytes]) -> tuple[dict[str, ModelCard], list[str]]:

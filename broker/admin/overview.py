@@ -67,6 +67,7 @@ class Overview:
     unreadable: Sequence[str] = ()  # entries of the registry that are none of ours
     wrong_type: Sequence[str] = ()  # keys that hold something else than Jitney keeps there
     bad_limits: Mapping[str, str] = field(default_factory=dict)  # name of a model whose live limits make no sense → why
+    on_trial: Sequence[str] = ()  # names of models whose live limits a sweep tries, or has left behind
     other_protocols: Sequence[int] = ()  # that have keys in this namespace
     is_complete: bool = True  # False: the server holds so many keys that models without a card may be missing
     left_out: int = 0  # models that are not shown, because there are so many

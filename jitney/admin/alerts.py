@@ -30,6 +30,7 @@ def alerts(overview: Overview) -> list[Alert]:
     found += [_unreadable(entry) for entry in overview.unreadable]
     found += [_wrong_type(key) for key in overview.wrong_type]
     found += [_bad_limits(name, why) for name, why in overview.bad_limits.items()]
+    found += [_on_trial(name) for name in overview.on_trial]
     found += _called_alike(overview.models)
     found += [_silent(one) for one in overview.batchers if not one.is_live]
     found += [_of_protocol(other) for other in overview.other_protocols]
@@ -82,6 +83,12 @@ def _wrong_type(key: str) -> Alert:
 def _bad_limits(name: str, why: str) -> Alert:
     said = f"its live limits are ignored, or a part of them: {why}"
     remedy = f"HSET the key limits:{name} anew, or DEL it: batchers then go by their configuration"
+    return Alert(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
+
+
+def _on_trial(name: str) -> Alert:
+    said = "its live limits are those that a sweep tries"
+    remedy = f"where none runs: python -m benchmarks sweep --restore --model {name}"
     return Alert(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
 
 

@@ -169,6 +169,12 @@ def test_live_limits_that_make_no_sense_are_named() -> None:
     assert finding.mark is Mark.WARN and "max_batch_szie" in finding.said and "limits:toy" in finding.remedy
 
 
+def test_limits_that_a_sweep_has_left_are_named_with_what_puts_the_old_ones_back() -> None:
+    finding = of_overview(overview(model(), on_trial=["toy"]), facts(), {})[-1]
+
+    assert finding.mark is Mark.WARN and "sweep --restore --model toy" in finding.remedy
+
+
 def test_two_tasks_under_one_name_are_a_fault_and_two_revisions_a_word() -> None:
     other = replace(model("toy@r2"), card=ModelCard(name="toy", task="embedding", codec="text", revision="r2"))
 

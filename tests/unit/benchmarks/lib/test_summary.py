@@ -141,3 +141,8 @@ def test_a_client_that_was_the_limit_is_named(calls, said):
 
 def test_a_client_that_was_hardly_late_is_no_limit():
     assert summarise([call(0.0, took=0.1, late=0.005)], warm_up=0.0, duration=1.0).client_limit == ""
+
+
+def test_a_client_that_fills_a_core_is_named():
+    assert "0.95 of a core" in summarise([call(0.0)], 0.0, 1.0, busy=0.95).client_limit
+    assert summarise([call(0.0)], 0.0, 1.0, busy=0.5).client_limit == ""

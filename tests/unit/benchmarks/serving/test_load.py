@@ -47,6 +47,16 @@ def test_every_text_of_a_file_is_sent(tmp_path):
     assert [[record["text"] for record in records(body)] for body in sent] == [["a", "b"], ["c", "a"]]
 
 
+def test_all_of_a_trace_is_sent_and_counted_unless_told_otherwise(tmp_path):
+    (tmp_path / "trace").write_text("0.5,10\n30,20\n")
+    asked = ["--replay", str(tmp_path / "trace")]
+
+    whole, part = read_plan(asked)[0], read_plan([*asked, "--duration", "1", "--warm-up", "2"])[0]
+
+    assert (whole.warm_up, whole.duration > 30) == (0.0, True)
+    assert (part.warm_up, part.duration) == (2.0, 1.0)
+
+
 def test_languages_make_it_a_translation():
     asked = plan("--from-lang", "en", "--to-lang", "ja")
 

@@ -3,39 +3,62 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
-from benchmarks.lib.summary import Spread, summarise
-from benchmarks.tuning.steady import steady
+from benchmarks.lib.loops import Call
+from benchmarks.serving.load import Sent
+from benchmarks.tuning.steady import Measured, steady
+
+WARM_UP, DURATION = 0.5, 10.0
 
 
-def summary(rate, p99):
-    latency = None if p99 is None else Spread(p50=p99, p90=p99, p99=p99, p999=p99, max=p99)
-    return replace(summarise([], 0.0, 1.0), per_second=rate, latency=latency)
+def window(rate: int, p99: float, busy: float = 0.0) -> Sent:
+    """Calls at a steady rate that all take `p99` ms, and one in the warm-up that takes for ever."""
+    dues = [WARM_UP + number / rate for number in range(int(rate * DURATION))]
+    calls = [Call(due, due, due + p99 / 1000, "200") for due in dues]
+    return Sent(calls=[Call(0.0, 0.0, 99.0, "200"), *calls], busy=busy)
 
 
-def measured(pairs):
-    left = iter(pairs)
+def measured(*windows: Sent) -> Measured:
+    left = iter(windows)
 
-    async def measure():
-        return summary(*next(left))
+    async def send() -> Sent:
+        return next(left)
 
-    return asyncio.run(steady(measure, most=4))
+    return asyncio.run(steady(send, WARM_UP, DURATION, most=4))
 
 
 @pytest.mark.parametrize(
     ("pairs", "count", "is_stable"),
     [
-        pytest.param([(100.0, 10.0)] * 3, 3, True, id="three that agree are enough"),
-        pytest.param([(50.0, 10.0), (100.0, 10.0), (95.0, 9.5), (91.0, 9.1)], 4, True, id="the last three count"),
-        pytest.param([(100.0, 10.0), (80.0, 10.0)] * 2, 4, False, id="rates that jump are doubted"),
-        pytest.param([(100.0, 10.0), (100.0, 20.0)] * 2, 4, False, id="a p99 that jumps is doubted"),
-        pytest.param([(0.0, None)] * 4, 4, False, id="nothing answered is never stable"),
+        pytest.param([(100, 10.0)] * 3, 3, True, id="three that agree are enough"),
+        pytest.param([(50, 10.0), (100, 10.0), (95, 9.5), (91, 9.1)], 4, True, id="the last three count"),
+        pytest.param([(100, 10.0), (80, 10.0)] * 2, 4, False, id="rates that jump are doubted"),
+        pytest.param([(100, 10.0), (100, 20.0)] * 2, 4, False, id="a p99 that jumps is doubted"),
     ],
 )
 def test_windows_are_measured_until_the_last_three_agree(pairs, count, is_stable):
-    windows, _, doubts = measured(pairs)
+    found = measured(*(window(*pair) for pair in pairs))
 
-    assert (len(windows), not doubts) == (count, is_stable)
+    assert (len(found.windows), found.is_stable, not found.doubts) == (count, is_stable, is_stable)
+
+
+def test_nothing_answered_is_never_stable():
+    found = measured(*[Sent(calls=[], busy=0.0)] * 4)
+
+    assert (found.is_stable, found.summary.answered) == (False, 0)
+
+
+def test_the_summary_is_of_the_windows_that_agree_together_without_their_warm_ups():
+    found = measured(window(50, 30.0), window(100, 10.0), window(100, 10.0), window(95, 9.5))
+
+    assert found.summary.due == 2950
+    assert found.summary.per_second == pytest.approx(2950 / 30, abs=0.1)
+    assert found.summary.latency.max == pytest.approx(10.0)
+
+
+def test_a_client_that_was_the_limit_is_a_doubt():
+    (doubt,) = measured(*[window(100, 10.0, busy=0.97)] * 3).doubts
+
+    assert doubt == "client: it used 0.97 of a core itself, and is one process"
