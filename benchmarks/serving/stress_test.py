@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from benchmarks.lib import machine
 from benchmarks.lib.arguments import above, at_least, parser
 from benchmarks.lib.envelope import TEXT, envelope
 from benchmarks.lib.loops import Answer, Call, Sender
@@ -98,6 +101,7 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     add("--url", help=f"the front end [default: {URL}; of --table: one of its own]")
     add("--timeout", type=at_least(0.1), default=60.0, help="seconds for one request [default: 60]")
     add("--table", action="store_true", help="the original's six rows; --pay-size, --num-req and --sleep are theirs")
+    add("--json", type=Path, metavar="FILE", help="write every call there, by row: due, sent, ended, outcome")
     return command.parse_args(arguments)
 
 
@@ -125,9 +129,13 @@ def measure_table(url: str, path: str, timeout: float) -> list[tuple[stress_tabl
     measured = []
     for number, row in enumerate(stress_table.ROWS, 1):
         print(f"row {number} of {len(stress_table.ROWS)}: {row.records} record(s), {row.sleep:g} s", file=sys.stderr)
-        requests = stress_table.REQUESTS
         plan = Plan(
-            url=url, path=path, pay_size=row.records, num_req=requests, sleep=row.sleep, timeout=timeout
+            url=url,
+            path=path,
+            pay_size=row.records,
+            num_req=stress_table.REQUESTS,
+            sleep=row.sleep,
+            timeout=timeout,
         )
         measured.append((row, asyncio.run(measure(plan))))
     return measured
@@ -147,8 +155,9 @@ def main(arguments: Sequence[str]) -> int:
     asked = read_arguments(arguments)
     if asked.table:
         return _show_table(asked)
-    calls = asyncio.run(measure(read_plan(asked)))
+    calls = asyncio.run(measure(plan := read_plan(asked)))
     print(report(calls))
+    _keep(asked.json, [({"records": plan.pay_size, "sleep": plan.sleep}, calls)])
     return 0 if all(call.outcome == ANSWERED for call in calls) else 1
 
 
@@ -160,4 +169,13 @@ def _show_table(asked: argparse.Namespace) -> int:
         print(f"python -m benchmarks stress_test: {error}", file=sys.stderr)
         return 1
     print("\n".join(stress_table.markdown(measured)))
+    _keep(asked.json, [({"records": row.records, "sleep": row.sleep}, calls) for row, calls in measured])
     return 0 if stress_table.are_all_answered(measured) else 1
+
+
+def _keep(file: Path | None, rows: Sequence[tuple[Mapping[str, float], Sequence[Call]]]) -> None:
+    if file is None:
+        return
+    names = ("due", "sent", "ended", "outcome")
+    kept = [{**row, "calls": [{name: getattr(call, name) for name in names} for call in calls]} for row, calls in rows]
+    file.write_text(json.dumps({"machine": machine.describe(), "rows": kept}, indent=1) + "\n")
