@@ -1,4 +1,4 @@
-"""What a sweep writes down: a directory with `run.json`, and a line of `points.jsonl` a point."""
+"""What sweep and tune write down: a directory with `run.json`, a line of `points.jsonl` a point, and what tune says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from benchmarks.lib.summary import Summary
 from broker.messages import Limits
 
-RUN, POINTS = "run.json", "points.jsonl"
+RUN, POINTS, RECOMMENDATION = "run.json", "points.jsonl", "recommendation.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +52,38 @@ class Fit:
     per_token: float = 0.0
     overhead: float = 0.0  # seconds of a lone request that are not the model's
     error: float = 0.0  # mean relative error over the batches it was fitted to
+    tokens: float = 0.0  # a job's, on average; 0.0 for a model that has none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One setting, and the highest rate at which its p99 was seen within the SLO."""
+
+    limits: Limits
+    rate: float  # requests a second that kept it; 0.0 where none did
+    fails_at: float | None  # the lowest rate that did not; None where the search was not brought to one
+    predicted: float | None  # requests a second, from the fit; None without one
+    doubts: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """What tune ends in."""
+
+    slo_p99: float  # seconds
+    rate: float | None  # requests a second that it had to carry; None where the highest was sought
+    best: Choice
+    runner_up: Choice | None
+    verdict: str  # in words: "leave adaptive, …"
+    fit: Fit | None
+    doubts: Sequence[str] = ()  # why it is not to be trusted, in words; none where it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What all points of a directory have in common."""
 
-    command: str  # sweep
+    command: str  # sweep | tune
     model: str  # name@revision
     workload: Mapping[str, str]  # what was sent, in words: texts, records, path, arrivals
     machine: Mapping[str, str]
@@ -96,3 +121,12 @@ class RunDirectory:
         file = self.path / POINTS
         lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
         return [msgspec.json.decode(line, type=Point) for line in lines]
+
+    def recommend(self, found: Recommendation) -> None:
+        """Make or replace `recommendation.json`."""
+        (self.path / RECOMMENDATION).write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+
+    def recommendation(self) -> Recommendation | None:
+        """What tune said; None for a sweep. Raises `msgspec.ValidationError` for a file of another kind."""
+        file = self.path / RECOMMENDATION
+        return msgspec.json.decode(file.read_bytes(), type=Recommendation) if file.exists() else None
