@@ -27,6 +27,12 @@ def seconds(text: str) -> float:
     return float(number) * unit
 
 
+def shown(limits: Limits) -> str:
+    """For people."""
+    window = f" {limits.max_wait * 1000:g} ms" if limits.policy == "fixed" else ""
+    return f"{limits.policy}{window}, {limits.max_batch_size} jobs, {limits.max_batch_tokens} tokens"
+
+
 def _told_apart(limits: Limits) -> tuple[str, int, int, float]:
     window = limits.max_wait if limits.policy == "fixed" else 0.0
     return limits.policy, limits.max_batch_size, limits.max_batch_tokens, window

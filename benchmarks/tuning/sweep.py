@@ -9,37 +9,35 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import redis
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
 
 from benchmarks.lib.arguments import above, parser
 from benchmarks.lib.envelope import TEXT
 from benchmarks.lib.http_client import fast_run
 from benchmarks.lib.machine import describe
 from benchmarks.lib.markdown import table
-from benchmarks.serving.load import Plan, measure, read_plan, send
-from benchmarks.tuning.grid import grid, seconds
+from benchmarks.serving.load import Plan, read_plan, send
+from benchmarks.tuning.grid import grid, seconds, shown
 from benchmarks.tuning.live_limits import LiveLimits
 from benchmarks.tuning.records import Offered, Point, Run, RunDirectory
+from benchmarks.tuning.server import (
+    SETTLING,
+    WARM_UP,
+    add_options,
+    check,
+    complaint,
+    each,
+    live_limits,
+    refuse_another_trial,
+)
 from benchmarks.tuning.steady import AGREEING, steady
-from broker.keys import Keys
 from broker.messages import POLICIES, Limits
-
-SETTLING = 1.5  # seconds until a beat has brought new limits to every batcher
-WARM_UP = 0.5  # seconds before each window
-RETRIES = 10  # of a command to the broker: some eight seconds
-Value = TypeVar("Value")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -57,24 +55,14 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _restore(asked) if asked.restore else _sweep(asked, tried)
     except redis.RedisError as error:
-        remedy = "see --redis-url, and the rights of an operator in docs/operators.md"
-        left = "limits on trial may be left: python -m benchmarks sweep --restore puts back those from before"
-        print(f"python -m benchmarks sweep: the broker: {error}; {remedy}; {left}", file=sys.stderr)
+        print(complaint("sweep", error), file=sys.stderr)
     except (OSError, ValueError) as error:
         print(f"python -m benchmarks sweep: {error}", file=sys.stderr)
     return 1
 
 
-@contextmanager
-def _live_limits(asked: argparse.Namespace) -> Iterator[LiveLimits]:
-    # Whatever is asked of the broker here may be asked twice, so that a short outage ends no sweep.
-    retry = Retry(ExponentialBackoff(cap=1.0, base=0.1), RETRIES)
-    with redis.Redis.from_url(asked.redis_url, socket_timeout=5.0, retry=retry) as client:
-        yield LiveLimits(client, Keys(asked.namespace), asked.model)
-
-
 def _restore(asked: argparse.Namespace) -> int:
-    with _live_limits(asked) as live:
+    with live_limits(asked) as live:
         print("the limits from before are back" if live.restore() else f"no limits of {asked.model} are on trial")
     return 0
 
@@ -83,12 +71,10 @@ def _sweep(asked: argparse.Namespace, tried: list[Limits]) -> int:
     least, most = _minutes(asked, AGREEING, tried), _minutes(asked, asked.most, tried)
     print(f"{len(tried)} settings, {least} to {most} min", file=sys.stderr)
     if asked.dry_run:
-        print("\n".join(map(_shown, tried)))
+        print("\n".join(map(shown, tried)))
         return 0
-    with _live_limits(asked) as live:
-        if live.is_on_trial():
-            both = "another sweep runs, or one was killed; --restore puts back those from before"
-            raise ValueError(f"limits of {asked.model} are on trial already: {both}")
+    with live_limits(asked) as live:
+        refuse_another_trial(live, asked.model)
         points = _measured(asked, tried, live)
     print(msgspec.json.encode(points).decode() if asked.json else "\n".join(_table(points)))
     return 0 if any(point.summary.answered for point in points) else 1
@@ -98,25 +84,17 @@ def _measured(asked: argparse.Namespace, tried: list[Limits], live: LiveLimits) 
     directory = RunDirectory(asked.out)
     known = _begun(directory, asked)
     plan, *_ = read_plan(_load_arguments(asked))
-    fast_run(_probe(plan))
+    fast_run(check(plan))
     with live.on_trial():
         for number, limits in enumerate(tried, 1):
             if any(point.limits == limits for point in known):
                 continue
             live.set(limits)
-            print(f"{number} of {len(tried)}: {_shown(limits)}", file=sys.stderr)
+            print(f"{number} of {len(tried)}: {shown(limits)}", file=sys.stderr)
             point = fast_run(_point(asked, plan, limits))
             directory.add(point)
             known.append(point)
     return known
-
-
-async def _probe(plan: Plan) -> None:
-    """Before anything is changed: raises `ValueError` where the server answers none of these requests."""
-    found = await measure(replace(plan, rate=None, concurrency=1, warm_up=0.0, duration=WARM_UP))
-    if not found.answered:
-        outcomes = ", ".join(found.statuses)
-        raise ValueError(f"{plan.url}{plan.path} answers none of these requests ({outcomes}): see --model and --url")
 
 
 async def _point(asked: argparse.Namespace, plan: Plan, limits: Limits) -> Point:
@@ -162,7 +140,7 @@ def _load_arguments(asked: argparse.Namespace) -> list[str]:
 
 
 def _table(points: Iterable[Point]) -> Iterable[str]:
-    rows = ([_shown(one.limits), f"{one.summary.per_second:.1f}", _p99(one), "; ".join(one.doubts)] for one in points)
+    rows = ([shown(one.limits), f"{one.summary.per_second:.1f}", _p99(one), "; ".join(one.doubts)] for one in points)
     return table("limits|requests/s|p99 ms|doubts", rows)
 
 
@@ -170,38 +148,22 @@ def _p99(point: Point) -> str:
     return f"{point.summary.latency.p99:.1f}" if point.summary.latency else "-"
 
 
-def _shown(limits: Limits) -> str:
-    window = f" {limits.max_wait * 1000:g} ms" if limits.policy == "fixed" else ""
-    return f"{limits.policy}{window}, {limits.max_batch_size} jobs, {limits.max_batch_tokens} tokens"
-
-
 def _minutes(asked: argparse.Namespace, windows: int, tried: list[Limits]) -> str:
     return f"{len(tried) * (SETTLING + windows * (asked.seconds + WARM_UP)) / 60:.1f}"
-
-
-def _each(read: Callable[[str], Value]) -> Callable[[str], list[Value]]:
-    def values(text: str) -> list[Value]:
-        return [read(part) for part in text.split(",")]
-
-    values.__name__ = "comma-separated"  # argparse names it when a part cannot be read
-    return values
 
 
 def _parser() -> argparse.ArgumentParser:
     command = parser("sweep", __doc__)
     add = command.add_argument
-    add("--model", default="synthetic", help="whose limits, by its name [default: synthetic]")
+    add_options(command)
     add("--concurrency", type=above(0), help="closed loop: clients that each wait for their answer")
     add("--rate", type=above(0.0), help="open loop: requests a second")
-    add("--windows", type=_each(seconds), default=[0.0, 0.005], help="for `fixed`, as 0,5ms [default: 0,5ms]")
-    add("--sizes", type=_each(int), default=[1, 8, 64], help="jobs in a batch [default: 1,8,64]")
-    add("--tokens", type=_each(int), default=[16384], help="tokens in a batch [default: 16384]")
-    add("--policies", type=_each(str), default=list(POLICIES), help="[default: all]")
+    add("--windows", type=each(seconds), default=[0.0, 0.005], help="for `fixed`, as 0,5ms [default: 0,5ms]")
+    add("--sizes", type=each(int), default=[1, 8, 64], help="jobs in a batch [default: 1,8,64]")
+    add("--tokens", type=each(int), default=[16384], help="tokens in a batch [default: 16384]")
+    add("--policies", type=each(str), default=list(POLICIES), help="[default: all]")
     add("--seconds", type=above(0.0), default=5.0, help="of a window of measuring [default: 5]")
     add("--most", type=above(2), default=6, help="windows a point, unless three agree before [default: 6]")
-    add("--url", default="http://127.0.0.1:9527", help="the front end [default: %(default)s]")
-    add("--redis-url", default=os.environ.get("JITNEY_REDIS_URL", "redis://127.0.0.1:6379/0"), help="the broker")
-    add("--namespace", default=os.environ.get("JITNEY_NAMESPACE", "default"), help="of the broker's keys")
     add("--slo-p99", type=seconds, metavar="DURATION", help="as 200ms; a line in the report")
     add("--out", type=Path, metavar="DIR", help="where points are written")
     add("--resume", action="store_true", help="go on with the points of DIR")

@@ -89,7 +89,7 @@ def test_a_model_that_answers_nothing_is_told_before_anything_is_changed(argumen
 
 
 def test_a_broker_that_is_not_there_is_told_with_a_remedy(arguments, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("benchmarks.tuning.sweep.RETRIES", 0)
+    monkeypatch.setattr("benchmarks.tuning.server.RETRIES", 0)
 
     status = main([*arguments, *SHORT, "--redis-url", "redis://127.0.0.1:1/0", "--out", str(tmp_path)])
 

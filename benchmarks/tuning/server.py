@@ -1,0 +1,73 @@
+"""The server that is tuned: where it is, whose limits are changed, and whether it answers at all."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from benchmarks.serving.load import Plan, measure
+from benchmarks.tuning.live_limits import LiveLimits
+from broker.keys import Keys
+
+SETTLING = 1.5  # seconds until a beat has brought new limits to every batcher
+WARM_UP = 0.5  # seconds before each window
+RETRIES = 10  # of a command to the broker: some eight seconds
+Value = TypeVar("Value")
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """`--model --url --redis-url --namespace`."""
+    add = command.add_argument
+    add("--model", default="synthetic", help="whose limits, by its name [default: synthetic]")
+    add("--url", default="http://127.0.0.1:9527", help="the front end [default: %(default)s]")
+    add("--redis-url", default=os.environ.get("JITNEY_REDIS_URL", "redis://127.0.0.1:6379/0"), help="the broker")
+    add("--namespace", default=os.environ.get("JITNEY_NAMESPACE", "default"), help="of the broker's keys")
+
+
+def each(read: Callable[[str], Value]) -> Callable[[str], list[Value]]:
+    """A reader of several, with commas between them."""
+
+    def values(text: str) -> list[Value]:
+        return [read(part) for part in text.split(",")]
+
+    values.__name__ = "comma-separated"  # argparse names it when a part cannot be read
+    return values
+
+
+@contextmanager
+def live_limits(asked: argparse.Namespace) -> Iterator[LiveLimits]:
+    """Those of the model that was asked for."""
+    # Whatever is asked of the broker here may be asked twice, so that a short outage ends no sweep.
+    retry = Retry(ExponentialBackoff(cap=1.0, base=0.1), RETRIES)
+    with redis.Redis.from_url(asked.redis_url, socket_timeout=5.0, retry=retry) as client:
+        yield LiveLimits(client, Keys(asked.namespace), asked.model)
+
+
+def refuse_another_trial(live: LiveLimits, model: str) -> None:
+    """Raises `ValueError` where limits are on trial already."""
+    if live.is_on_trial():
+        both = "another sweep runs, or one was killed; `sweep --restore` puts back those from before"
+        raise ValueError(f"limits of {model} are on trial already: {both}")
+
+
+async def check(plan: Plan) -> None:
+    """Before anything is changed: raises `ValueError` where the server answers none of these requests."""
+    found = await measure(replace(plan, rate=None, concurrency=1, warm_up=0.0, duration=WARM_UP))
+    if not found.answered:
+        outcomes = ", ".join(found.statuses)
+        raise ValueError(f"{plan.url}{plan.path} answers none of these requests ({outcomes}): see --model and --url")
+
+
+def complaint(command: str, error: redis.RedisError) -> str:
+    """What to say when the broker was not to be had."""
+    remedy = "see --redis-url, and the rights of an operator in docs/operators.md"
+    left = "limits on trial may be left: python -m benchmarks sweep --restore puts back those from before"
+    return f"python -m benchmarks {command}: the broker: {error}; {remedy}; {left}"
