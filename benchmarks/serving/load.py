@@ -1,7 +1,7 @@
 """Load for a Jitney that runs: how many requests it answers in a second, and how soon.
 
-    python -m benchmarks load --rate 200 --arrivals poisson --duration 30
-    python -m benchmarks load --concurrency 64
+python -m benchmarks load --rate 200 --arrivals poisson --duration 30
+python -m benchmarks load --concurrency 64
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lib import call_lines, trace
+from benchmarks.lib import call_lines, trace, workload
 from benchmarks.lib.arguments import above, at_least, parser
 from benchmarks.lib.arrivals import KINDS, schedule
-from benchmarks.lib.envelope import TEXT, envelope
+from benchmarks.lib.envelope import envelope
 from benchmarks.lib.http_client import HttpClient, fast_run
 from benchmarks.lib.loops import Answer, Call, Send, Sender
 from benchmarks.lib.summary import ANSWERED, Summary, summarise, text
+from benchmarks.lib.workload import Workload
 
 FAILED_RECORD = b'"error":{'  # cannot stand within a JSON string: its quotes would be escaped there
 TRACE_END = 0.001  # seconds after its last request that a trace still lasts
@@ -36,10 +37,7 @@ class Plan:
     """What to send, and how."""
 
     url: str
-    path: str
-    texts: Sequence[str]
-    records: int  # in each request
-    languages: tuple[str, str] | None  # from, to
+    workload: Workload
     concurrency: int | None  # clients of the closed loop; None for the open one
     rate: float | None  # requests a second of the open loop
     arrivals: str  # poisson | constant | burst
@@ -70,16 +68,18 @@ def bodies(plan: Plan) -> list[bytes]:
     """The bodies to send in turn: every text is used, and the last body is filled up with the first ones."""
     if plan.replay is not None:
         return _sized_bodies(plan, plan.replay)
-    starts = range(0, len(plan.texts), plan.records)
-    filled = [*plan.texts, *islice(cycle(plan.texts), plan.records)]
-    return [envelope(filled[start : start + plan.records], plan.languages) for start in starts]
+    sent = plan.workload
+    filled = [*sent.texts, *islice(cycle(sent.texts), sent.records)]
+    starts = range(0, len(sent.texts), sent.records)
+    return [envelope(filled[start : start + sent.records], sent.languages) for start in starts]
 
 
 def _sized_bodies(plan: Plan, replay: trace.Trace) -> list[bytes]:
     """One for each request of the trace; its records are equally long."""
-    texts = cycle(plan.texts)
+    sent = plan.workload
+    texts = cycle(sent.texts)
     return [
-        envelope([trace.sized(text, characters) for text in islice(texts, plan.records)], plan.languages)
+        envelope([trace.sized(text, characters) for text in islice(texts, sent.records)], sent.languages)
         for _, characters in replay
     ]
 
@@ -125,7 +125,7 @@ async def send(plan: Plan, watch: Watch | None = None) -> Sent:
     with HttpClient(plan.url) as client:
         async with asyncio.timeout(plan.timeout):
             await client.check()
-        sender = Sender(send=sending(client, plan.path, bodies(plan)), timeout=plan.timeout)
+        sender = Sender(send=sending(client, plan.workload.path, bodies(plan)), timeout=plan.timeout)
         async with _beside(watch(sender) if watch else asyncio.sleep(0)):
             await _run(plan, sender)
     return Sent(calls=sender.calls, busy=(time.process_time() - used) / (time.perf_counter() - started))
@@ -181,17 +181,11 @@ def read_plan(arguments: Sequence[str]) -> tuple[Plan, Path | None]:
     add("--burst-on", type=above(0.0), default=1.0, help="seconds of each burst [default: 1]")
     add("--burst-off", type=at_least(0.0), default=1.0, help="seconds of silence after each [default: 1]")
     add("--url", default="http://127.0.0.1:9527", help="the front end [default: %(default)s]")
-    add("--path", help="where to post [default: /models/synthetic, with languages /translation]")
-    add("--records", type=above(0), default=1, help="records in each request [default: 1]")
-    add("--text", default=TEXT, help="the text of every record [default: %(default)s]")
-    add("--texts-file", type=Path, help="texts instead, one a line, taken in turn")
-    add("--from-lang", help="language to translate from; goes with --to-lang")
-    add("--to-lang", help="language to translate to")
+    workload.add_options(command)
     add("--duration", type=above(0.0), help="seconds to measure [default: 10; all of a trace]")
     add("--warm-up", type=at_least(0.0), help="seconds before that, not measured [default: 2; none of a trace]")
     add("--timeout", type=above(0.0), default=10.0, help="seconds for a request from when it was due [default: 10]")
     add("--max-in-flight", type=above(0), default=512, help="of the open loop; more wait, and it counts [default: 512]")
-    add("--seed", type=int, default=0, help="of the arrivals [default: 0]")
     add("--slo", type=above(0.0), metavar="SECONDS", help="count the answers within it apart, as goodput")
     add("--jsonl", metavar="FILE", help="write a line there for each request: due, sent, ended, outcome, stages")
     add("--json", type=Path, metavar="FILE", help="write the plan and the summary there as well")
@@ -203,21 +197,11 @@ def read_plan(arguments: Sequence[str]) -> tuple[Plan, Path | None]:
 
 
 def _plan(values: argparse.Namespace) -> Plan:
-    asked = vars(values).copy()
-    read, write, file, text = (asked.pop(name) for name in ("from_lang", "to_lang", "texts_file", "text"))
-    del asked["json"]
-    if (read is None) != (write is None):
-        raise ValueError("--from-lang and --to-lang go together")
-    asked["replay"] = replay = trace.read(asked["replay"]) if asked["replay"] else None
-    defaults = (0.0, replay[-1][0] + TRACE_END) if replay else (2.0, 10.0)
-    for name, default in zip(("warm_up", "duration"), defaults, strict=True):
-        asked[name] = default if asked[name] is None else asked[name]
-    asked["languages"] = (read, write) if read else None
-    asked["path"] = asked["path"] or ("/translation" if read else "/models/synthetic")
-    asked["texts"] = [line for line in file.read_text("utf-8").splitlines() if line.strip()] if file else [text]
-    if not asked["texts"]:
-        raise ValueError(f"{file} holds no text")
-    return Plan(**asked)
+    replay = trace.read(values.replay) if values.replay else None
+    warm_up, duration = (0.0, replay[-1][0] + TRACE_END) if replay else (2.0, 10.0)
+    asked = {name: value for name, value in vars(values).items() if name in Plan.__slots__ and value is not None}
+    held = {"warm_up": warm_up, "duration": duration, **asked, "workload": workload.read(values), "replay": replay}
+    return Plan(**{"concurrency": None, "rate": None, **held})
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -233,7 +217,8 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if sys.stderr.isatty():
         print(f"\r{'':<78}\r", end="", file=sys.stderr, flush=True)
-    print(f"{plan.title}\n{plan.url}{plan.path}, {plan.records} record(s) a request\n{text(summary)}")
+    print(f"{plan.title}\n{plan.url}{plan.workload.path}, {plan.workload.records} record(s) a request\n{text(summary)}")
     if file:
-        file.write_text(json.dumps({"plan": asdict(plan), "summary": asdict(summary)}, indent=2) + "\n")
+        said = {**asdict(plan), "workload": plan.workload.in_words()}
+        file.write_text(json.dumps({"plan": said, "summary": asdict(summary)}, indent=2) + "\n")
     return 0 if summary.answered else 1

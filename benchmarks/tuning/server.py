@@ -13,7 +13,9 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from benchmarks.serving.load import Plan, measure
+from benchmarks.lib import workload
+from benchmarks.lib.workload import Workload
+from benchmarks.serving.load import Plan, measure, read_plan
 from benchmarks.tuning.live_limits import LiveLimits
 from broker.keys import Keys
 
@@ -24,12 +26,13 @@ Value = TypeVar("Value")
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """`--model --url --redis-url --namespace`."""
+    """`--model --url --redis-url --namespace`, and what is sent."""
     add = command.add_argument
     add("--model", default="synthetic", help="whose limits, by its name [default: synthetic]")
     add("--url", default="http://127.0.0.1:9527", help="the front end [default: %(default)s]")
     add("--redis-url", default=os.environ.get("JITNEY_REDIS_URL", "redis://127.0.0.1:6379/0"), help="the broker")
     add("--namespace", default=os.environ.get("JITNEY_NAMESPACE", "default"), help="of the broker's keys")
+    workload.add_options(command)
 
 
 def each(read: Callable[[str], Value]) -> Callable[[str], list[Value]]:
@@ -58,12 +61,25 @@ def refuse_another_trial(live: LiveLimits, model: str) -> None:
         raise ValueError(f"limits of {model} are on trial already: {both}")
 
 
+def sent(asked: argparse.Namespace) -> Workload:
+    """What was asked to be sent, to the model unless a path is named. Raises `OSError` and `ValueError`."""
+    return workload.read(asked, f"/models/{asked.model.partition('@')[0]}")
+
+
+def plan(asked: argparse.Namespace, duration: float, rate: float | None, concurrency: int | None) -> Plan:
+    """`duration` seconds of it, by one of the two loops."""
+    loop = ["--rate", str(rate)] if rate else ["--concurrency", str(concurrency)]
+    times = ["--duration", str(duration), "--warm-up", str(WARM_UP)]
+    planned, _ = read_plan([*loop, *times, "--url", asked.url, "--seed", str(asked.seed)])
+    return replace(planned, workload=sent(asked))
+
+
 async def check(plan: Plan) -> None:
     """Before anything is changed: raises `ValueError` where the server answers none of these requests."""
     found = await measure(replace(plan, rate=None, concurrency=1, warm_up=0.0, duration=WARM_UP))
     if not found.answered:
-        outcomes = ", ".join(found.statuses)
-        raise ValueError(f"{plan.url}{plan.path} answers none of these requests ({outcomes}): see --model and --url")
+        said = f"{plan.url}{plan.workload.path} answers none of these requests ({', '.join(found.statuses)})"
+        raise ValueError(f"{said}: see --model, --path and --url")
 
 
 def complaint(command: str, error: redis.RedisError) -> str:

@@ -18,11 +18,10 @@ import msgspec
 import redis
 
 from benchmarks.lib.arguments import above, parser
-from benchmarks.lib.envelope import TEXT
 from benchmarks.lib.http_client import fast_run
 from benchmarks.lib.machine import describe
 from benchmarks.lib.markdown import table
-from benchmarks.serving.load import Plan, read_plan, send
+from benchmarks.serving.load import Plan, send
 from benchmarks.tuning.grid import grid, seconds, shown
 from benchmarks.tuning.live_limits import LiveLimits
 from benchmarks.tuning.records import Offered, Point, Run, RunDirectory
@@ -34,7 +33,9 @@ from benchmarks.tuning.server import (
     complaint,
     each,
     live_limits,
+    plan,
     refuse_another_trial,
+    sent,
 )
 from benchmarks.tuning.steady import AGREEING, steady
 from broker.messages import POLICIES, Limits
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str]) -> int:
     asked = command.parse_args(arguments)
     try:
         tried = grid(asked.windows, asked.sizes, asked.tokens, asked.policies)
-    except ValueError as error:
+        sent(asked)
+    except (OSError, ValueError) as error:
         command.error(str(error))
     if not asked.restore and (asked.rate is None) == (asked.concurrency is None):
         command.error("one of --rate and --concurrency, please")
@@ -83,23 +85,23 @@ def _sweep(asked: argparse.Namespace, tried: list[Limits]) -> int:
 def _measured(asked: argparse.Namespace, tried: list[Limits], live: LiveLimits) -> list[Point]:
     directory = RunDirectory(asked.out)
     known = _begun(directory, asked)
-    plan, *_ = read_plan(_load_arguments(asked))
-    fast_run(check(plan))
+    sending = plan(asked, asked.seconds, asked.rate, asked.concurrency)
+    fast_run(check(sending))
     with live.on_trial():
         for number, limits in enumerate(tried, 1):
             if any(point.limits == limits for point in known):
                 continue
             live.set(limits)
             print(f"{number} of {len(tried)}: {shown(limits)}", file=sys.stderr)
-            point = fast_run(_point(asked, plan, limits))
+            point = fast_run(_point(asked, sending, limits))
             directory.add(point)
             known.append(point)
     return known
 
 
-async def _point(asked: argparse.Namespace, plan: Plan, limits: Limits) -> Point:
+async def _point(asked: argparse.Namespace, sending: Plan, limits: Limits) -> Point:
     await asyncio.sleep(SETTLING)
-    found = await steady(lambda: send(plan), plan.warm_up, plan.duration, asked.most)
+    found = await steady(lambda: send(sending), sending.warm_up, sending.duration, asked.most)
     return Point(
         limits=limits,
         offered=Offered(rate=asked.rate, concurrency=asked.concurrency),
@@ -112,8 +114,9 @@ async def _point(asked: argparse.Namespace, plan: Plan, limits: Limits) -> Point
 
 def _begun(directory: RunDirectory, asked: argparse.Namespace) -> list[Point]:
     """The points there are already. Raises `ValueError` where they are not to be gone on with."""
-    names = ("model", "namespace", "url", "rate", "concurrency", "seconds")
-    settings = {name: str(getattr(asked, name)) for name in names}
+    names = ("model", "namespace", "url", "rate", "concurrency", "seconds", "seed")
+    workload = sent(asked).in_words()
+    settings = {**{name: str(getattr(asked, name)) for name in names}, **workload}
     points = directory.points()
     if points and not asked.resume:
         raise ValueError(f"{directory.path} holds points already: --resume goes on with them")
@@ -123,7 +126,7 @@ def _begun(directory: RunDirectory, asked: argparse.Namespace) -> list[Point]:
         run = Run(
             command="sweep",
             model=asked.model,
-            workload={"texts": TEXT, "records": "1"},
+            workload=workload,
             machine=describe(),
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             slo_p99=asked.slo_p99,
@@ -131,12 +134,6 @@ def _begun(directory: RunDirectory, asked: argparse.Namespace) -> list[Point]:
         )
         directory.write(run)
     return points
-
-
-def _load_arguments(asked: argparse.Namespace) -> list[str]:
-    load = ["--rate", str(asked.rate)] if asked.rate else ["--concurrency", str(asked.concurrency)]
-    path = f"/models/{asked.model.partition('@')[0]}"
-    return [*load, "--url", asked.url, "--path", path, "--duration", str(asked.seconds), "--warm-up", str(WARM_UP)]
 
 
 def _table(points: Iterable[Point]) -> Iterable[str]:

@@ -65,6 +65,15 @@ def test_a_sweep_is_gone_on_with_where_it_ended(arguments, tmp_path):
     assert (points[:1], [point.limits.max_batch_size for point in points]) == (first, [8, 4])
 
 
+def test_a_sweep_sends_what_it_is_told_to_and_goes_on_with_nothing_else(arguments, tmp_path):
+    sweep = [*arguments, *SHORT, "--sizes", "8", "--out", str(tmp_path), "--resume"]
+
+    assert main([*sweep, "--words", "9", "--records", "4"]) == 0
+    assert main([*sweep, "--words", "9"]) == 1
+
+    assert RunDirectory(tmp_path).read().workload["records"] == "4"
+
+
 def test_limits_on_trial_are_no_second_sweeps_to_change_and_restore_puts_back_the_old_ones(
     arguments, redis, tmp_path, capsys
 ):
@@ -103,6 +112,7 @@ def test_a_broker_that_is_not_there_is_told_with_a_remedy(arguments, tmp_path, c
         pytest.param(["--rate", "1", "--sizes", "0"], id="a size that no batcher takes"),
         pytest.param(["--rate", "1", "--sizes", "a"], id="a size that is no number"),
         pytest.param(["--rate", "1"], id="nowhere to write"),
+        pytest.param(["--rate", "1", "--out", "x", "--from-lang", "en"], id="one language"),
     ],
 )
 def test_a_command_line_that_cannot_be_ends_with_2(wrong, capsys):

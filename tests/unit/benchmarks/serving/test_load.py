@@ -62,7 +62,7 @@ def test_languages_make_it_a_translation():
 
     payload = json.loads(bodies(asked)[0])["payload"]
 
-    assert (asked.path, payload["fromLang"], payload["toLang"]) == ("/translation", "en", "ja")
+    assert (asked.workload.path, payload["fromLang"], payload["toLang"]) == ("/translation", "en", "ja")
 
 
 @pytest.mark.parametrize(
