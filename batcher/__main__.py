@@ -213,6 +213,7 @@ def _presence_of(loop: Loop, batcher: str, model: str) -> Callable[[], Presence]
             host=host,
             protocol=PROTOCOL,
             software=software,
+            limits=loop.limits,
         )
 
     return presence

@@ -168,40 +168,6 @@ class Speed:
     per_job: float = 0.0
 
 
-@message
-class Presence:
-    """One batcher as the others see it."""
-
-    batcher: str  # its id, unique to a process
-    model: str  # the card's key
-    speed: Speed = Speed()
-    room: int = 0  # jobs it takes in a batch
-    room_tokens: int = 0  # tokens it takes in a batch
-    cost: float = 0.0  # tokens that a job has had lately, on average; 0.0 while it had none
-    host: str = ""
-    protocol: int = 0  # 0: it does not say
-    software: str = ""  # which Jitney it is
-
-
-@message
-class Announcement:
-    """A card the broker knows, with when it first appeared (seconds, broker's clock) and who is behind it now."""
-
-    card: ModelCard
-    announced: float
-    batchers: Sequence[Presence] = ()  # live ones only
-
-
-@message
-class Fleet:
-    """What the registry shows at one moment."""
-
-    epoch: str  # changes when the broker has come back empty
-    announcements: Sequence[Announcement] = ()
-    known_names: frozenset[str] = frozenset()  # every model name with a card, live or not
-    defaults: Mapping[str, str] = field(default_factory=dict)  # task → name of the model that answers for it unnamed
-
-
 POLICIES = ("adaptive", "fixed")  # of windows: batcher/policy/window.py says what they mean
 
 
@@ -224,6 +190,41 @@ class Limits:
             (self.policy in POLICIES, f"policy must be {' or '.join(POLICIES)}"),
         ]
         return [complaint for holds, complaint in rules if not holds]
+
+
+@message
+class Presence:
+    """One batcher as the others see it."""
+
+    batcher: str  # its id, unique to a process
+    model: str  # the card's key
+    speed: Speed = Speed()
+    room: int = 0  # jobs it takes in a batch
+    room_tokens: int = 0  # tokens it takes in a batch
+    cost: float = 0.0  # tokens that a job has had lately, on average; 0.0 while it had none
+    host: str = ""
+    protocol: int = 0  # 0: it does not say
+    software: str = ""  # which Jitney it is
+    limits: Limits | None = None  # an operator's, of its next batch; None: it does not say
+
+
+@message
+class Announcement:
+    """A card the broker knows, with when it first appeared (seconds, broker's clock) and who is behind it now."""
+
+    card: ModelCard
+    announced: float
+    batchers: Sequence[Presence] = ()  # live ones only
+
+
+@message
+class Fleet:
+    """What the registry shows at one moment."""
+
+    epoch: str  # changes when the broker has come back empty
+    announcements: Sequence[Announcement] = ()
+    known_names: frozenset[str] = frozenset()  # every model name with a card, live or not
+    defaults: Mapping[str, str] = field(default_factory=dict)  # task → name of the model that answers for it unnamed
 
 
 @message

@@ -14,6 +14,7 @@ from broker.messages import Limits, ModelCard, Presence, Speed
 
 PLAIN = re.compile(r"[a-z0-9._-]+@[A-Za-z0-9._-]+")  # a card's key
 BEFORE = "before"  # beside live limits on trial: those from before, as `benchmarks sweep` keeps them
+NESTED: Mapping[str, type[Any]] = {"speed": Speed, "limits": Limits}  # messages in a presence
 AnyDataclass = TypeVar("AnyDataclass")
 
 
@@ -33,14 +34,15 @@ def decode_card(data: bytes) -> ModelCard:
 
 def encode_presence(presence: Presence) -> bytes:
     """One batcher's entry, for the registry."""
-    return pack(asdict(presence))
+    return pack({name: value for name, value in asdict(presence).items() if value is not None})
 
 
 def decode_presence(data: bytes) -> Presence:
     """The batcher in these bytes."""
     presence = _known(Presence, data)
-    speed: Any = presence.speed
-    return replace(presence, speed=_row_of(Speed, speed)) if isinstance(speed, dict) else presence
+    rows: dict[str, Any] = {name: getattr(presence, name) for name in NESTED}
+    made = {name: _row_of(NESTED[name], row) for name, row in rows.items() if isinstance(row, dict)}
+    return replace(presence, **made)
 
 
 def limits_entry(found: Any) -> dict[bytes, bytes]:

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import redis
 
+from broker.contract import PRESENCE_TTL
+from broker.errors import WireError
+from broker.header import STAMP
 from broker.keys import Keys
-from broker.messages import Limits
-from broker.registry import BEFORE
+from broker.messages import Limits, Presence
+from broker.registry import BEFORE, decode_presence
 
 # A script rather than a MULTI: docs/acl lets operators run those, and it is as whole.
 REPLACE = "redis.call('DEL', KEYS[1]) if #ARGV > 0 then redis.call('HSET', KEYS[1], unpack(ARGV)) end"
+
+
+KNOBS = ("max_batch_size", "max_batch_tokens", "max_wait", "policy")
+SETTLING = 1.5  # seconds until a beat has brought new limits to every batcher
+NOT_TAKEN_UP = "not every batcher announced these limits"
+LOOK = 0.1  # seconds between two looks at what batchers announce
 
 
 class LiveLimits:
     """The live limits of one model. Those from before the first trial stand beside it, so that a kill is survived."""
 
     def __init__(self, client: redis.Redis, keys: Keys, model: str) -> None:
-        self._client = client
-        self._key = keys.limits(model.partition("@")[0])
+        self._client, self._batchers = client, keys.batchers
+        self._name = model.partition("@")[0]
+        self._key = keys.limits(self._name)
 
     def is_on_trial(self) -> bool:
         """Whether a trial is under way, or was killed: nobody can tell."""
@@ -41,8 +52,18 @@ class LiveLimits:
         """Try these. What stood there before is kept by the same stroke."""
         found = self._read()
         kept = found.get(BEFORE) or json.dumps(found)
-        names = ("max_batch_size", "max_batch_tokens", "max_wait", "policy")
-        self._replace({**{name: str(getattr(limits, name)) for name in names}, BEFORE: kept})
+        self._replace({**{name: str(getattr(limits, name)) for name in KNOBS}, BEFORE: kept})
+
+    async def taken_up(self, limits: Limits, *, within: float = 2 * PRESENCE_TTL) -> bool:
+        """Wait until every live batcher of the model announces these; False where one does not within so many seconds.
+        Of one that does not say, time alone is proof."""
+        waited = 0.0
+        while (found := have_taken_up(limits, self._presences())) is not True and waited < within:
+            if found is None and waited >= SETTLING:
+                return True
+            await asyncio.sleep(LOOK)
+            waited += LOOK
+        return found is True
 
     @contextmanager
     def on_trial(self) -> Iterator[LiveLimits]:
@@ -53,12 +74,37 @@ class LiveLimits:
         finally:
             self.restore()
 
+    def _presences(self) -> list[Presence]:
+        entries: Any = self._client.hgetall(self._batchers)
+        clock: Any = self._client.time()
+        now = clock[0] + clock[1] / 1e6
+        return [
+            one for entry in entries.values() if (one := _live(entry, now)) and one.model.startswith(f"{self._name}@")
+        ]
+
     def _read(self) -> dict[str, str]:
         found: Any = self._client.hgetall(self._key)
         return {name.decode(): value.decode() for name, value in found.items()}
 
     def _replace(self, entry: Mapping[str, str]) -> None:
         self._client.eval(REPLACE, 1, self._key, *(word for pair in entry.items() for word in pair))
+
+
+def have_taken_up(limits: Limits, batchers: Sequence[Presence]) -> bool | None:
+    """Whether all of them announce these; None where those that say so do, and others do not say. Pure."""
+    said = [one.limits for one in batchers if one.limits is not None]
+    if not batchers or any(getattr(one, knob) != getattr(limits, knob) for one in said for knob in KNOBS):
+        return False
+    return True if len(said) == len(batchers) else None
+
+
+def _live(entry: bytes, now: float) -> Presence | None:
+    """As front ends count: of whom nothing was heard lately is none."""
+    try:
+        age = now - int(entry[:STAMP]) / 1000
+        return decode_presence(entry.partition(b"\n")[2]) if abs(age) <= PRESENCE_TTL else None
+    except (ValueError, WireError):
+        return None
 
 
 @contextmanager

@@ -16,10 +16,10 @@ from redis.retry import Retry
 from benchmarks.lib import workload
 from benchmarks.lib.workload import Workload
 from benchmarks.serving.load import Plan, measure, read_plan
+from benchmarks.tuning.live_limits import SETTLING as SETTLING
 from benchmarks.tuning.live_limits import LiveLimits
 from broker.keys import Keys
 
-SETTLING = 1.5  # seconds until a beat has brought new limits to every batcher
 WARM_UP = 0.5  # seconds before each window
 RETRIES = 10  # of a command to the broker: some eight seconds
 Value = TypeVar("Value")

@@ -8,7 +8,6 @@ Needs the front end's URL and, because limits are changed, the broker's with the
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from benchmarks.lib.machine import describe
 from benchmarks.lib.markdown import table
 from benchmarks.serving.load import Plan, send
 from benchmarks.tuning.grid import grid, seconds, shown
-from benchmarks.tuning.live_limits import LiveLimits
+from benchmarks.tuning.live_limits import NOT_TAKEN_UP, LiveLimits
 from benchmarks.tuning.records import Offered, Point, Run, RunDirectory
 from benchmarks.tuning.server import (
     SETTLING,
@@ -93,14 +92,14 @@ def _measured(asked: argparse.Namespace, tried: list[Limits], live: LiveLimits) 
                 continue
             live.set(limits)
             print(f"{number} of {len(tried)}: {shown(limits)}", file=sys.stderr)
-            point = fast_run(_point(asked, sending, limits))
+            point = fast_run(_point(asked, sending, live, limits))
             directory.add(point)
             known.append(point)
     return known
 
 
-async def _point(asked: argparse.Namespace, sending: Plan, limits: Limits) -> Point:
-    await asyncio.sleep(SETTLING)
+async def _point(asked: argparse.Namespace, sending: Plan, live: LiveLimits, limits: Limits) -> Point:
+    is_taken_up = await live.taken_up(limits)
     found = await steady(lambda: send(sending), sending.warm_up, sending.duration, asked.most)
     return Point(
         limits=limits,
@@ -108,7 +107,7 @@ async def _point(asked: argparse.Namespace, sending: Plan, limits: Limits) -> Po
         windows=found.windows,
         summary=found.summary,
         is_stable=found.is_stable,
-        doubts=found.doubts,
+        doubts=[*([] if is_taken_up else [NOT_TAKEN_UP]), *found.doubts],
     )
 
 

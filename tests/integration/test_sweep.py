@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from benchmarks.lib.stack import NAMESPACE, Stack, open_stack
-from benchmarks.tuning.live_limits import LiveLimits
+from benchmarks.tuning.live_limits import NOT_TAKEN_UP, LiveLimits
 from benchmarks.tuning.records import RunDirectory
 from benchmarks.tuning.sweep import main
 from broker.admin.redis import connect_admin
@@ -52,6 +52,7 @@ def test_a_sweep_measures_every_setting_and_leaves_the_limits_as_they_were(argum
     assert (status, redis.hgetall(KEY)) == (0, {b"max_wait": b"0.02"})
     assert [point.limits.max_batch_size for point in points] == [1, 8]
     assert points[0].summary.per_second < points[1].summary.per_second
+    assert all(NOT_TAKEN_UP not in point.doubts for point in points)
 
 
 def test_a_sweep_is_gone_on_with_where_it_ended(arguments, tmp_path):

@@ -87,6 +87,13 @@ PRESENCE_BYTES = (
     b"\xa7per_job\xcb?\xd0\x00\x00\x00\x00\x00\x00\xa4room\x02\xabroom_tokens\x03\xa4cost\xcb?\xf8\x00\x00\x00\x00\x00\x00"
     b"\xa4host\xa1h\xa8protocol\x02\xa8software\xa51.2.3"
 )
+LIMITS_BYTES = (
+    b"\x8a\xa7batcher\xa1b\xa5model\xa6toy@r1\xa5speed\x82\xa5fixed\xcb\x00\x00\x00\x00\x00\x00\x00\x00"
+    b"\xa7per_job\xcb\x00\x00\x00\x00\x00\x00\x00\x00\xa4room\x00\xabroom_tokens\x00"
+    b"\xa4cost\xcb\x00\x00\x00\x00\x00\x00\x00\x00\xa4host\xa0\xa8protocol\x00\xa8software\xa0\xa6limits\x85"
+    b"\xaemax_batch_size\x08\xb0max_batch_tokens\t\xa8max_wait\xcb?\xe0\x00\x00\x00\x00\x00\x00"
+    b"\xa6policy\xa8adaptive\xa7version\x01"
+)
 WRITTEN = [
     pytest.param(wire.encode_job, wire.decode_job, job(), HEADER + b"\x81" + INPUT, id="job"),
     pytest.param(
@@ -106,6 +113,15 @@ WRITTEN = [
     ),
     pytest.param(registry.encode_card, registry.decode_card, CARD, CARD_BYTES, id="card"),
     pytest.param(registry.encode_presence, registry.decode_presence, PRESENCE, PRESENCE_BYTES, id="presence"),
+    pytest.param(
+        registry.encode_presence,
+        registry.decode_presence,
+        Presence(
+            batcher="b", model=MODEL, limits=Limits(max_batch_size=8, max_batch_tokens=9, max_wait=0.5, version=1)
+        ),
+        LIMITS_BYTES,
+        id="presence with limits",
+    ),
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from broker import registry
 from broker.errors import WireError
-from broker.messages import ModelCard, Presence, Speed
+from broker.messages import Limits, ModelCard, Presence, Speed
 
 CARD = {"name": "toy", "task": "t", "codec": "text", "revision": "r"}
 
@@ -44,7 +44,15 @@ def test_a_card_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, A
 
 @pytest.mark.parametrize(
     "change",
-    [{"room": -1}, {"room": "big"}, {"model": {}}, {"speed": {"fixed": float("inf")}}, {"speed": {"per_job": "1"}}],
+    [
+        {"room": -1},
+        {"room": "big"},
+        {"model": {}},
+        {"speed": {"fixed": float("inf")}},
+        {"speed": {"per_job": "1"}},
+        {"limits": 3},
+        {"limits": {"max_wait": "1"}},
+    ],
 )
 def test_a_presence_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, Any]) -> None:
     with pytest.raises(WireError):
@@ -76,7 +84,16 @@ def test_a_field_of_a_card_or_a_presence_that_is_unknown_is_ignored() -> None:
 def test_a_presence_that_does_not_say_which_jitney_it_is_is_read() -> None:
     presence = registry.decode_presence(msgpack.packb({"batcher": "b", "model": "toy@r1"}))
 
-    assert (presence.protocol, presence.software) == (0, "")
+    assert (presence.protocol, presence.software, presence.limits) == (0, "", None)
+
+
+def test_the_limits_that_a_batcher_announces_are_read_whatever_a_later_one_adds_to_them() -> None:
+    presence = Presence(batcher="b", model="toy@r1", limits=Limits(max_batch_size=7, policy="fixed"))
+    row = asdict(presence)
+    row["limits"]["colour"] = "red"
+
+    assert registry.decode_presence(registry.encode_presence(presence)) == presence
+    assert registry.decode_presence(msgpack.packb(row)) == presence
 
 
 @pytest.mark.parametrize("speed", [{"colour": 1}, {"fixed": 1.0, "per_job": 2.0, "x": 3}, {1: 2}, [1], "fast"])

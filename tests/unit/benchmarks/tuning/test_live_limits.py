@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 import redis
 
-from benchmarks.tuning.live_limits import LiveLimits
+from benchmarks.tuning import live_limits
+from benchmarks.tuning.live_limits import LiveLimits, have_taken_up
 from broker.embedded import embedded_server
 from broker.keys import Keys
-from broker.messages import Limits
+from broker.messages import Limits, ModelCard, Presence
+from broker.redis import connect_heartbeat
 from broker.registry import decode_limits, unknown_limits
 
 KEYS = Keys("trial")
 KEY = KEYS.limits("toy")
 TRIAL = Limits(max_batch_size=7)
+OLD = Presence(batcher="old", model="toy@1")
+NEW = replace(OLD, batcher="new", limits=TRIAL)
+LATE = replace(OLD, batcher="late", limits=Limits())
 
 
 @pytest.fixture(scope="module")
-def broker():
-    environ = {"PATH": os.environ.get("PATH", "")}
-    with embedded_server(environ=environ) as server, redis.Redis.from_url(server.url) as client:
+def server():
+    with embedded_server(environ={"PATH": os.environ.get("PATH", "")}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def broker(server):
+    with redis.Redis.from_url(server.url) as client:
         yield client
 
 
@@ -75,3 +87,46 @@ def test_without_a_trial_nothing_is_put_back(client):
     restored = LiveLimits(client, KEYS, "toy").restore()
 
     assert (restored, client.hgetall(KEY)) == (False, {b"max_wait": b"0.02"})
+
+
+@pytest.mark.parametrize(
+    ("batchers", "said"),
+    [
+        pytest.param([NEW, NEW], True, id="all say so"),
+        pytest.param([replace(NEW, limits=replace(TRIAL, version=3))], True, id="the version is no limit"),
+        pytest.param([NEW, LATE], False, id="one has others"),
+        pytest.param([NEW, OLD], None, id="one does not say"),
+        pytest.param([OLD, LATE], False, id="one does not say and one has others"),
+        pytest.param([], False, id="nobody is there"),
+    ],
+)
+def test_limits_are_taken_up_when_every_batcher_announces_them(batchers, said):
+    assert have_taken_up(TRIAL, batchers) is said
+
+
+@pytest.fixture
+def beat(server, client):
+    """Has a batcher announce these."""
+    client.delete(KEYS.batchers)
+    heart = connect_heartbeat(server.url, "trial", "toy@1", lease=2.5, limits=Limits())
+    heart.announce(ModelCard(name="toy", task="t", codec="text", revision="1"), {})
+    yield lambda presence: heart.beat(presence, {})
+    heart.close()
+
+
+def test_a_batcher_that_announces_the_limits_on_trial_ends_the_wait(client, beat):
+    live = LiveLimits(client, KEYS, "toy")
+    beat(LATE)
+    beat(replace(LATE, batcher="of another model", model="toyota@1"))
+
+    before = asyncio.run(live.taken_up(TRIAL, within=0.0))
+    beat(replace(LATE, limits=TRIAL))
+
+    assert (before, asyncio.run(live.taken_up(TRIAL, within=0.0))) == (False, True)
+
+
+def test_of_a_batcher_that_does_not_say_time_is_proof(client, beat, monkeypatch):
+    monkeypatch.setattr(live_limits, "SETTLING", 0.0)
+    beat(OLD)
+
+    assert asyncio.run(LiveLimits(client, KEYS, "toy").taken_up(TRIAL)) is True
