@@ -23,15 +23,17 @@ class Measured:
     doubts: Sequence[str]
 
 
-async def steady(send: Callable[[], Awaitable[Sent]], warm_up: float, duration: float, most: int = 6) -> Measured:
-    """Windows of `duration` seconds after a `warm_up` each, as many as it takes, at most `most`."""
+async def steady(
+    send: Callable[[], Awaitable[Sent]], warm_up: float, duration: float, most: int = 6, slo: float | None = None
+) -> Measured:
+    """Windows of `duration` seconds after a `warm_up` each, at most `most`; `slo` is for the goodput."""
     sent: list[Sent] = []
     windows: list[Window] = []
     while not agree(windows) and len(windows) < most:
         sent.append(await send())
         windows.append(_window(summarise(sent[-1].calls, warm_up, duration)))
     is_stable = agree(windows)
-    summary = _together(sent[-AGREEING:] if is_stable else sent, warm_up, duration)
+    summary = _together(sent[-AGREEING:] if is_stable else sent, warm_up, duration, slo)
     unsteady = f"no three windows in a row of {most} agreed within {WITHIN:.0%}"
     doubts = [*([] if is_stable else [unsteady]), *([f"client: {limit}"] if (limit := summary.client_limit) else [])]
     return Measured(windows=windows, summary=summary, is_stable=is_stable, doubts=doubts)
@@ -53,7 +55,7 @@ def _window(summary: Summary) -> Window:
     return Window(per_second=summary.per_second, p99=p99, answered_share=summary.answered_share)
 
 
-def _together(sent: Sequence[Sent], warm_up: float, duration: float) -> Summary:
+def _together(sent: Sequence[Sent], warm_up: float, duration: float, slo: float | None) -> Summary:
     """As if the windows had followed each other without their warm-ups."""
     calls = [
         _later(call, number * duration - warm_up)
@@ -61,7 +63,7 @@ def _together(sent: Sequence[Sent], warm_up: float, duration: float) -> Summary:
         for call in one.calls
         if warm_up <= call.due < warm_up + duration
     ]
-    return summarise(calls, 0.0, len(sent) * duration, busy=max(one.busy for one in sent))
+    return summarise(calls, 0.0, len(sent) * duration, slo, max(one.busy for one in sent))
 
 
 def _later(call: Call, seconds: float) -> Call:

@@ -75,6 +75,17 @@ def test_a_sweep_sends_what_it_is_told_to_and_goes_on_with_nothing_else(argument
     assert RunDirectory(tmp_path).read().workload["records"] == "4"
 
 
+def test_every_setting_is_tried_under_every_load_and_the_goodput_is_kept(arguments, tmp_path, capsys):
+    trials = ["--rates", "20,40", "--policies", "adaptive", "--sizes", "1,8", "--seconds", "0.4", "--most", "3"]
+
+    assert main([*arguments, *trials, "--slo-p99", "10s", "--out", str(tmp_path)]) == 0
+
+    points = RunDirectory(tmp_path).points()
+    assert [(one.limits.max_batch_size, one.offered.rate) for one in points] == [(1, 20), (1, 40), (8, 20), (8, 40)]
+    assert all(one.summary.goodput == one.summary.per_second for one in points)
+    assert capsys.readouterr().err.startswith("4 points, ")
+
+
 def test_limits_on_trial_are_no_second_sweeps_to_change_and_restore_puts_back_the_old_ones(
     arguments, redis, tmp_path, capsys
 ):

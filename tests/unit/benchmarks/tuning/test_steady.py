@@ -20,13 +20,13 @@ def window(rate: int, p99: float, busy: float = 0.0) -> Sent:
     return Sent(calls=[Call(0.0, 0.0, 99.0, "200"), *calls], busy=busy)
 
 
-def measured(*windows: Sent) -> Measured:
+def measured(*windows: Sent, slo: float | None = None) -> Measured:
     left = iter(windows)
 
     async def send() -> Sent:
         return next(left)
 
-    return asyncio.run(steady(send, WARM_UP, DURATION, most=4))
+    return asyncio.run(steady(send, WARM_UP, DURATION, most=4, slo=slo))
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,10 @@ def test_a_client_that_was_the_limit_is_a_doubt():
     (doubt,) = measured(*[window(100, 10.0, busy=0.97)] * 3).doubts
 
     assert doubt == "client: it used 0.97 of a core itself, and is one process"
+
+
+@pytest.mark.parametrize(("slo", "goodput"), [(0.015, 100.0), (0.005, 0.0), (None, None)])
+def test_the_goodput_is_what_came_within_the_slo(slo, goodput):
+    found = measured(*[window(100, 10.0)] * 3, slo=slo)
+
+    assert found.summary.goodput == (None if goodput is None else pytest.approx(goodput, abs=0.1))
