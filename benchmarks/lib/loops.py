@@ -58,7 +58,7 @@ class Sender:
 
         async def one(client: int) -> None:
             number = client
-            while (now := self._now()) < seconds:
+            while (now := self.now()) < seconds:
                 call = await self._call(number, now)
                 number += clients
                 if not call.outcome.isdigit():
@@ -78,9 +78,9 @@ class Sender:
         places = asyncio.Semaphore(max_in_flight)
         async with asyncio.TaskGroup() as group:
             for number, due in enumerate(dues):
-                await self.sleep(max(0.0, due - self._now()))
+                await self.sleep(max(0.0, due - self.now()))
                 await places.acquire()
-                now = self._now()
+                now = self.now()
                 if now - due >= self.timeout:
                     places.release()
                     self.calls.append(Call(due, now, now, UNSENT))
@@ -88,11 +88,12 @@ class Sender:
                     group.create_task(self._call(number, due)).add_done_callback(lambda task: places.release())
 
     async def _call(self, number: int, due: float) -> Call:
-        sent = self._now()
+        sent = self.now()
         answer = await self.send(number, due + self.timeout - sent)
-        call = Call(due, sent, self._now(), answer.outcome, answer.timing)
+        call = Call(due, sent, self.now(), answer.outcome, answer.timing)
         self.calls.append(call)
         return call
 
-    def _now(self) -> float:
+    def now(self) -> float:
+        """Seconds since the start of the run."""
         return self.clock() - self.started

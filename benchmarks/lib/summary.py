@@ -83,7 +83,7 @@ def client_limit(latency: Spread | None, lateness: Spread | None, unsent: int, b
     if latency and lateness and lateness.p99 > LATE_SHARE * latency.p50:
         return f"it sent up to {lateness.p99:.2f} ms late (p99), beside a median latency of {latency.p50:.2f} ms"
     if busy > BUSY:
-        return f"it used {busy:.2f} of a core itself, and is one process"
+        return f"it used {busy:.2f} of a core itself: --processes shares its work out"
     return ""
 
 

@@ -14,6 +14,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from benchmarks.lib import workload
+from benchmarks.lib.arguments import above
 from benchmarks.lib.workload import Workload
 from benchmarks.serving.load import Plan, measure, read_plan
 from benchmarks.tuning.live_limits import SETTLING as SETTLING
@@ -32,6 +33,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add("--url", default="http://127.0.0.1:9527", help="the front end [default: %(default)s]")
     add("--redis-url", default=os.environ.get("JITNEY_REDIS_URL", "redis://127.0.0.1:6379/0"), help="the broker")
     add("--namespace", default=os.environ.get("JITNEY_NAMESPACE", "default"), help="of the broker's keys")
+    add("--processes", type=above(0), default=1, help="that send, each with its share of the load [default: 1]")
     workload.add_options(command)
 
 
@@ -71,7 +73,7 @@ def plan(asked: argparse.Namespace, duration: float, rate: float | None, concurr
     loop = ["--rate", str(rate)] if rate else ["--concurrency", str(concurrency)]
     times = ["--duration", str(duration), "--warm-up", str(WARM_UP)]
     planned, _ = read_plan([*loop, *times, "--url", asked.url, "--seed", str(asked.seed)])
-    return replace(planned, workload=sent(asked))
+    return replace(planned, workload=sent(asked), processes=asked.processes)
 
 
 async def check(plan: Plan) -> None:

@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.serving import load
-from benchmarks.serving.load import bodies, main, measure, read_plan, sending
+from benchmarks.lib.http_client import HttpClient
+from benchmarks.serving.load import Plan, main, measure, read_plan
+from benchmarks.serving.plan import bodies
+from benchmarks.serving.sending import sending
 from broker.embedded import free_port
 from tests.unit.benchmarks.scripted import read_request, server
 
 pytestmark = pytest.mark.anyio
 
 
-def plan(*arguments: str) -> load.Plan:
+def plan(*arguments: str) -> Plan:
     return read_plan(["--concurrency", "2", *arguments])[0]
 
 
@@ -31,7 +33,7 @@ async def answering(status: bytes, body: bytes) -> list[str]:
         writer.write(b"HTTP/1.1 %s -\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body))
 
     async with server(script) as url:
-        with load.HttpClient(url) as client:
+        with HttpClient(url) as client:
             return [(await sending(client, "/x", [b"{}"])(0, 5.0)).outcome]
 
 
@@ -99,7 +101,7 @@ async def test_a_refusal_is_its_status():
 
 
 async def test_a_server_that_is_gone_is_an_outcome():
-    with load.HttpClient(f"http://127.0.0.1:{free_port()}") as client:
+    with HttpClient(f"http://127.0.0.1:{free_port()}") as client:
         answer = await sending(client, "/x", [b"{}"])(0, 5.0)
 
     assert answer.outcome == "ConnectionRefusedError"

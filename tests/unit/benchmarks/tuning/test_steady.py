@@ -61,7 +61,7 @@ def test_the_summary_is_of_the_windows_that_agree_together_without_their_warm_up
 def test_a_client_that_was_the_limit_is_a_doubt():
     (doubt,) = measured(*[window(100, 10.0, busy=0.97)] * 3).doubts
 
-    assert doubt == "client: it used 0.97 of a core itself, and is one process"
+    assert doubt == "client: it used 0.97 of a core itself: --processes shares its work out"
 
 
 @pytest.mark.parametrize(("slo", "goodput"), [(0.015, 100.0), (0.005, 0.0), (None, None)])
