@@ -1,4 +1,4 @@
-"""What is sent: texts, in so many records a request, to a path. The same options for every command that sends."""
+"""What is sent to which path: texts, so many records a request, or any body. The same options for all who send."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.lib.arguments import above
 from benchmarks.lib.envelope import TEXT
+from benchmarks.lib.http_client import JSON
 
 PATH = "/models/synthetic"
 DRAWN = 1_000  # texts that --words draws, sent in turn
@@ -27,15 +28,26 @@ is was has had will can goes came gave took found made said sees likes knows wai
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """Every text is sent, in turn."""
+    """Every text is sent, in turn; or the same body, whatever it is."""
 
     path: str
     texts: Sequence[str]
     records: int  # in each request
     languages: tuple[str, str] | None  # from, to
+    body: bytes | None = None  # instead of texts
+    content_type: str = JSON  # of that
+
+    @property
+    def a_request(self) -> str:
+        """What one carries."""
+        if self.body is None:
+            return f"{self.records} record(s) a request"
+        return f"{len(self.body)} bytes of {self.content_type} a request"
 
     def in_words(self) -> dict[str, str]:
         """For those who read a figure later. Two that send other bytes differ in it."""
+        if self.body is not None:
+            return {"path": self.path, "body": f"{self.a_request} (sha256 {_digest(self.body)})"}
         languages = {"languages": " to ".join(self.languages)} if self.languages else {}
         return {"path": self.path, "records": str(self.records), **languages, "texts": _described(self.texts)}
 
@@ -51,6 +63,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     texts.add_argument(
         "--words", type=above(0.0), metavar="MEAN", help="texts instead of so many words on average, lognormal"
     )
+    texts.add_argument("--body", type=Path, metavar="FILE", help="these bytes as they are instead, to any endpoint")
+    add("--content-type", default=JSON, help="of --body [default: %(default)s]")
     add("--from-lang", help="language to translate from; goes with --to-lang")
     add("--to-lang", help="language to translate to")
     add("--seed", type=int, default=0, help="of the arrivals and of --words [default: 0]")
@@ -61,11 +75,15 @@ def read(values: argparse.Namespace, path: str = PATH) -> Workload:
     if (values.from_lang is None) != (values.to_lang is None):
         raise ValueError("--from-lang and --to-lang go together")
     languages = (values.from_lang, values.to_lang) if values.from_lang else None
+    if values.body and (languages or values.records > 1):
+        raise ValueError("--body is sent as it is: --records, --from-lang and --to-lang are for texts")
     return Workload(
         path=values.path or ("/translation" if languages else path),
         texts=_texts(values),
         records=values.records,
         languages=languages,
+        body=values.body.read_bytes() if values.body else None,
+        content_type=values.content_type,
     )
 
 
@@ -82,6 +100,8 @@ def _sentence(draw: random.Random, words: int) -> str:
 
 
 def _texts(values: argparse.Namespace) -> list[str]:
+    if values.body:
+        return []
     if values.words is not None:
         return drawn(values.words, values.seed)
     if values.texts_file is None:
@@ -96,5 +116,9 @@ def _described(texts: Sequence[str]) -> str:
     if len(texts) == 1:
         return texts[0]
     mean = sum(len(text.split()) for text in texts) / len(texts)
-    told_apart = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
+    told_apart = _digest("\n".join(texts).encode())
     return f"{len(texts)}, {mean:.1f} words on average (sha256 {told_apart})"
+
+
+def _digest(sent: bytes) -> str:
+    return hashlib.sha256(sent).hexdigest()[:12]

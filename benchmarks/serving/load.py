@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str]) -> int:
     progress = Progress(whole=plan.seconds) if sys.stderr.isatty() else None
     try:
         summary = fast_run(measure(plan, progress.add if progress else None))
+    except ssl.SSLError as error:
+        print(f"{plan.url}: {error}; SSL_CERT_FILE names certificates of your own", file=sys.stderr)
+        return 1
     except ChildProcessError as error:
         print(error, file=sys.stderr)
         return 1
@@ -56,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if progress:
         progress.wipe()
-    print(f"{plan.title}\n{plan.url}{plan.workload.path}, {plan.workload.records} record(s) a request\n{text(summary)}")
+    print(f"{plan.title}\n{plan.url}{plan.workload.path}, {plan.workload.a_request}\n{text(summary)}")
     if file:
         said = {**asdict(plan), "workload": plan.workload.in_words()}
         file.write_text(json.dumps({"plan": said, "summary": asdict(summary)}, indent=2) + "\n")

@@ -59,6 +59,8 @@ class Plan:
 
 def bodies(plan: Plan) -> list[bytes]:
     """The bodies to send in turn: every text is used, and the last body is filled up with the first ones."""
+    if plan.workload.body is not None:
+        return [plan.workload.body]
     if plan.replay is not None:
         return _sized_bodies(plan, plan.replay)
     sent = plan.workload

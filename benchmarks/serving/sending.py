@@ -13,6 +13,7 @@ from benchmarks.lib.arrivals import schedule
 from benchmarks.lib.http_client import HttpClient
 from benchmarks.lib.loops import Answer, Call, Send, Sender
 from benchmarks.lib.progress import Tally, counting
+from benchmarks.lib.workload import Workload
 from benchmarks.serving.plan import Plan, bodies
 
 FAILED_RECORD = b'"error":{'  # cannot stand within a JSON string: its quotes would be escaped there
@@ -36,15 +37,15 @@ async def send_alone(plan: Plan, report: Report | None = None) -> Sent:
     with HttpClient(plan.url) as client:
         async with asyncio.timeout(plan.timeout):
             await client.check()
-        sender = Sender(send=sending(client, plan.workload.path, bodies(plan)), timeout=plan.timeout)
+        sender = Sender(send=sending(client, plan.workload, bodies(plan)), timeout=plan.timeout)
         async with beside(counting(sender, report) if report else asyncio.sleep(0)):
             await _run(plan, sender)
     return Sent(calls=sender.calls, busy=(time.process_time() - used) / (time.perf_counter() - started))
 
 
-def sending(client: HttpClient, path: str, bodies: Sequence[bytes]) -> Send:
+def sending(client: HttpClient, workload: Workload, bodies: Sequence[bytes]) -> Send:
     """How one request is sent: whatever happens is an outcome."""
-    requests = [client.request(path, body) for body in bodies]
+    requests = [client.request(workload.path, body, workload.content_type) for body in bodies]
 
     async def send(number: int, seconds: float) -> Answer:
         try:

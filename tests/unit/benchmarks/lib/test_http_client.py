@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +35,7 @@ def test_a_reply_without_a_length_is_refused(reply):
         parse(reply)
 
 
-@pytest.mark.parametrize("url", ["https://host", "host:9527", "unix:///socket"])
+@pytest.mark.parametrize("url", ["https://", "host:9527", "unix:///socket"])
 def test_a_url_that_it_cannot_speak_to_is_refused(url):
     with pytest.raises(ValueError, match="http://HOST:PORT"):
         HttpClient(url)
@@ -42,6 +45,39 @@ def test_the_path_of_the_url_stands_before_the_request_s_own():
     request = HttpClient("http://host:80/jitney/").request("/x", b"")
 
     assert request.startswith(b"POST /jitney/x HTTP/1.1\r\nHost: host:80\r\n")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> tuple[Path, Path]:
+    """One that 127.0.0.1 has signed for itself, and its key."""
+    directory = tmp_path_factory.mktemp("tls")
+    file, key = directory / "certificate.pem", directory / "key.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
+    who = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*made, *who, "-keyout", key, "-out", file], check=True, capture_output=True)
+    return file, key
+
+
+def tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+async def test_a_server_with_a_certificate_that_is_trusted_is_spoken_to_by_https(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+
+    async with server(answer_every, tls(certificate)) as url:
+        with HttpClient(url) as client:
+            replies = [await client.send(client.request("/x", b"{}")) for _ in range(2)]
+
+    assert (url[:8], [reply.status for reply in replies]) == ("https://", [200, 200])
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(certificate):
+    async with server(answer_every, tls(certificate)) as url:
+        with HttpClient(url) as client, pytest.raises(ssl.SSLError, match="self-signed"):
+            await client.check()
 
 
 async def test_one_connection_serves_one_request_after_another():

@@ -66,6 +66,21 @@ def test_workloads_that_send_other_bytes_differ_in_words(other: list[str]):
     assert asked(*other).in_words() != asked("--words", "9").in_words()
 
 
+def test_bodies_are_told_apart_by_what_they_hold(tmp_path):
+    bodies = [tmp_path / name for name in "ab"]
+    for file in bodies:
+        file.write_text(file.name)
+
+    first, second = (asked("--body", str(file)).in_words() for file in bodies)
+
+    assert first != second
+
+
+def test_a_body_takes_no_records(tmp_path):
+    with pytest.raises(ValueError, match="as it is"):
+        asked("--body", str(tmp_path / "body"), "--records", "2")
+
+
 def test_a_file_without_text_is_refused(tmp_path):
     (tmp_path / "texts").write_text("\n")
 

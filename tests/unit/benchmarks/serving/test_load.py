@@ -34,7 +34,7 @@ async def answering(status: bytes, body: bytes) -> list[str]:
 
     async with server(script) as url:
         with HttpClient(url) as client:
-            return [(await sending(client, "/x", [b"{}"])(0, 5.0)).outcome]
+            return [(await sending(client, plan().workload, [b"{}"])(0, 5.0)).outcome]
 
 
 def test_a_request_has_as_many_records_as_asked_for():
@@ -102,7 +102,7 @@ async def test_a_refusal_is_its_status():
 
 async def test_a_server_that_is_gone_is_an_outcome():
     with HttpClient(f"http://127.0.0.1:{free_port()}") as client:
-        answer = await sending(client, "/x", [b"{}"])(0, 5.0)
+        answer = await sending(client, plan().workload, [b"{}"])(0, 5.0)
 
     assert answer.outcome == "ConnectionRefusedError"
 
@@ -129,15 +129,26 @@ def test_nobody_listening_is_said_plainly(capsys):
     assert (status, "nothing listens at http://127.0.0.1:" in capsys.readouterr().err) == (1, True)
 
 
-def test_https_is_refused_in_words(capsys):
-    status = main(["--rate", "1", "--url", "https://example.org"])
-
-    assert (status, "http://HOST:PORT" in capsys.readouterr().err) == (2, True)
-
-
 def test_each_request_of_a_trace_has_the_size_it_says(tmp_path):
     (tmp_path / "trace").write_text("0.0,4\n0.1,30\n")
 
     asked = read_plan(["--replay", str(tmp_path / "trace"), "--text", "abcdef"])[0]
 
     assert [len(records(body)[0]["text"]) for body in bodies(asked)] == [4, 30]
+
+
+async def test_any_body_is_sent_as_it_is_to_any_endpoint(tmp_path):
+    (tmp_path / "body").write_bytes(b"\xff\x00<x/>")
+    seen = []
+
+    async def script(reader, writer) -> None:
+        seen.append(await read_request(reader))
+        writer.write(TIMED)
+
+    async with server(script) as url:
+        body = ["--body", str(tmp_path / "body"), "--content-type", "text/xml", "--path", "/any/where"]
+        await measure(replace(plan(*body, "--duration", "0.1", "--warm-up", "0"), url=url))
+
+    head, _, sent = seen[0].partition(b"\r\n\r\n")
+    assert (sent, head.startswith(b"POST /any/where ")) == (b"\xff\x00<x/>", True)
+    assert b"Content-Type: text/xml\r\n" in head
