@@ -27,6 +27,7 @@ from batcher.models.errors import ModelSpecError, describe
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
 from batcher.policy.batching import Batching, InFlightBatching
+from batcher.policy.slo import SloCap
 from batcher.serving.card import artifacts_of, make_card
 from batcher.serving.heartbeat import Heartbeat, Vitals
 from batcher.serving.loop import Loop
@@ -171,14 +172,16 @@ async def _run(
     batcher = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     limits, metrics = settings.limits(), _serve_metrics(card.name, settings)
     starter = connect_starter(broker.redis_url, broker.namespace)
+    batching = Batching() if ready.model.in_flight is None else InFlightBatching()
     loop = Loop(
         link,
         ready.engine,
         limits,
-        batching=Batching() if ready.model.in_flight is None else InFlightBatching(),
+        batching=batching,
         batcher=batcher,
         vitals=ready.vitals,
         metrics=metrics,
+        slo=_slo(settings, batching),
         tell_start=starter.start,
     )
     loop.learn(ready.seen)
@@ -198,6 +201,12 @@ async def _run(
     return status
 
 
+def _slo(settings: BatcherSettings, batching: Batching) -> SloCap | None:
+    if settings.slo_p99 and batching.joins:
+        log.warning("slo_p99 does nothing", reason="this model computes in flight: its jobs join and leave one by one")
+    return SloCap(settings.slo_p99, batching.speed) if settings.slo_p99 and not batching.joins else None
+
+
 def _presence_of(loop: Loop, batcher: str, model: str) -> Callable[[], Presence]:
     """What this batcher announces of itself with each beat."""
     host, software = socket.gethostname(), jitney_version()
@@ -213,7 +222,8 @@ def _presence_of(loop: Loop, batcher: str, model: str) -> Callable[[], Presence]
             host=host,
             protocol=PROTOCOL,
             software=software,
-            limits=loop.limits,
+            limits=loop.allowed,
+            slo=loop.slo,
         )
 
     return presence

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from batcher.engines.engine import StepStats
 from batcher.serving.batch import Batch
-from broker.messages import Failure
+from broker.messages import Failure, Slo
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -52,7 +52,14 @@ class BatcherMetrics:
         self._budget = Gauge(
             "jitney_token_budget", "Padded tokens a forward pass may have now", ["model"], registry=self.registry
         ).labels(model)
+        # No sample of these where no SLO is kept.
+        self._slo_size = self._gauge("slo_batch_size", "Jobs that a batch may have now, for the sake of the SLO")
+        self._slo_p99 = self._gauge("slo_p99_seconds", "Interactive jobs, admission to outcome; of the last 300")
+        self._slo_bound = self._gauge("slo_bound_seconds", "What that p99 is to stay within")
         self._model = model
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(f"jitney_{name}", text, ["model"], registry=self.registry)
 
     def _counter(self, name: str, text: str, model: str) -> Counter:
         return Counter(f"jitney_{name}", text, ["model"], registry=self.registry).labels(model)
@@ -83,6 +90,13 @@ class BatcherMetrics:
     def in_flight(self, rows: int) -> None:
         """So many jobs are in an in-flight engine from now on."""
         self._rows.set(rows)
+
+    def slo(self, state: Slo) -> None:
+        """How the SLO is kept now."""
+        self._slo_size.labels(self._model).set(state.size)
+        self._slo_bound.labels(self._model).set(state.bound)
+        if state.p99:
+            self._slo_p99.labels(self._model).set(state.p99)
 
     def lease(self, batch: Batch, failures: Sequence[Failure]) -> None:
         """All jobs of a batch have left the card."""

@@ -23,6 +23,10 @@ class BatcherSettings:
     max_batch_tokens: int = setting(
         16384, "padded tokens in a pass, tokens in a batch (in flight: of texts under way); a larger job travels alone"
     )
+    slo_p99: float = setting(
+        0.0,
+        "seconds within which 99 % of interactive jobs are to end: policy adaptive sizes its batches for it; 0: off",
+    )
     lease: float = setting(2.5, "seconds after which a silent batcher's jobs are taken back")
     max_step: float = setting(60.0, "seconds without progress in the model after which the process ends itself")
     metrics_port: int = setting(9529, "port of /metrics; 0 switches it off")
@@ -42,6 +46,8 @@ class BatcherSettings:
         """What is wrong with these settings, in words for the operator."""
         rules = [
             (bool(self.model), "say which model to serve: --model SPEC (or JITNEY_MODEL)"),
+            (self.slo_p99 >= 0.0, "slo_p99 must be 0 seconds or more"),
+            (not self.slo_p99 or self.policy == "adaptive", "--slo-p99 sizes batches under --policy adaptive only"),
             (0.1 <= self.lease <= 60.0, "lease must be 0.1 to 60 seconds"),
             (self.max_step > self.lease, "max_step must be longer than lease"),
             (0 <= self.metrics_port <= 65535, "metrics_port is a port, 0 to 65535"),

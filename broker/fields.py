@@ -43,6 +43,7 @@ KEEPS_ITS_PROMISE: Mapping[str, Callable[[Any], bool]] = {
     "Mapping[str, Value]": _is_table,
     "Speed": _is_table,  # as it travels
     "Limits | None": lambda value: value is None or _is_table(value),
+    "Slo | None": lambda value: value is None or _is_table(value),
 }
 
 

@@ -193,6 +193,15 @@ class Limits:
 
 
 @message
+class Slo:
+    """A batcher that sizes its batches itself, so that 99 % of its interactive jobs end within `bound`."""
+
+    bound: float  # seconds, from their admission on
+    p99: float = 0.0  # seconds, as measured lately; 0.0 while nobody knows
+    size: int = 0  # jobs that the next batch may have
+
+
+@message
 class Presence:
     """One batcher as the others see it."""
 
@@ -206,6 +215,7 @@ class Presence:
     protocol: int = 0  # 0: it does not say
     software: str = ""  # which Jitney it is
     limits: Limits | None = None  # an operator's, of its next batch; None: it does not say
+    slo: Slo | None = None  # None: it keeps none
 
 
 @message

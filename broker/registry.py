@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from broker.body import pack, unpack
 from broker.errors import WireError
 from broker.fields import misfits
-from broker.messages import Limits, ModelCard, Presence, Speed
+from broker.messages import Limits, ModelCard, Presence, Slo, Speed
 
 PLAIN = re.compile(r"[a-z0-9._-]+@[A-Za-z0-9._-]+")  # a card's key
 BEFORE = "before"  # beside live limits on trial: those from before, as `benchmarks sweep` keeps them
-NESTED: Mapping[str, type[Any]] = {"speed": Speed, "limits": Limits}  # messages in a presence
+NESTED: Mapping[str, type[Any]] = {"speed": Speed, "limits": Limits, "slo": Slo}  # messages in a presence
 AnyDataclass = TypeVar("AnyDataclass")
 
 

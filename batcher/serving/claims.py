@@ -31,11 +31,13 @@ class Claims:
         stopping: asyncio.Event,
         clock: Callable[[], float],
         predict: Callable[[int], float] = lambda jobs: 0.0,
+        within: Callable[[Limits], Limits] = lambda limits: limits,
     ) -> None:
         self._broker, self._batcher, self._retry = broker, batcher, retry
         self._stopping, self._clock = stopping, clock
         self._predict = predict  # seconds that a batch of so many jobs takes; 0.0 while nobody knows
-        self.limits = limits  # those of the next batch; replaced whole when an operator changes them
+        self._within = within  # what a batcher makes of these by itself
+        self.allowed = limits  # an operator's; replaced whole when they change
         self._count = 0
         self._trip = 0.001  # seconds: a round trip to the broker, as measured
         self._may_wait = True  # jobs may wait already, so do not block for a token first
@@ -43,6 +45,11 @@ class Claims:
         self.has_suspects = False  # in the last claim, or behind it: what runs beside them would share their blame
         self._bulk_lead = 0.0  # batches by which bulk has had more than its eighth
         self._suspects_next = False  # suspects take turns with new work, which a fresh process serves first
+
+    @property
+    def limits(self) -> Limits:
+        """Those of the next batch."""
+        return self._within(self.allowed)
 
     async def when_woken(self, limits: Limits | None = None) -> Batch | None:
         """For an idle card: block for the wake token, hold a fixed window open, claim. None when nothing waits."""

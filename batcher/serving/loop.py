@@ -13,6 +13,7 @@ from batcher.engines.engine import Engine
 from batcher.metrics import BatcherMetrics
 from batcher.policy.batching import Batching
 from batcher.policy.mean_cost import MeanCost
+from batcher.policy.slo import SloCap
 from batcher.serving.batch import Batch
 from batcher.serving.changes import Changes
 from batcher.serving.claims import Claims
@@ -23,8 +24,9 @@ from batcher.serving.publisher import Publisher
 from batcher.serving.reclaim import reclaim_until
 from batcher.serving.report import Report
 from batcher.serving.retry import Retry
+from batcher.serving.slo_watch import SloWatch
 from broker.contract import BatcherBroker
-from broker.messages import Limits, Pulse, Speed
+from broker.messages import Limits, Pulse, Slo, Speed
 
 
 class Loop:
@@ -43,6 +45,7 @@ class Loop:
         batcher: str,
         vitals: Vitals,
         metrics: BatcherMetrics,
+        slo: SloCap | None = None,
         tell_start: Callable[[str], None] = lambda batch: None,  # of a staged batch; called in the model's thread
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -51,6 +54,7 @@ class Loop:
         self._stopping = asyncio.Event()
         self._changes, self._leases = Changes(), Leases()
         self._retry = Retry(self._stopping, on_wait=self._on_wait, hears_broker=lambda: vitals.hears_broker)
+        self._watch = SloWatch(slo, metrics, clock)
         self._claims = Claims(
             broker,
             limits,
@@ -59,6 +63,7 @@ class Loop:
             stopping=self._stopping,
             clock=clock,
             predict=batching.speed.predict,
+            within=self._watch.within,
         )
         self._thread = ModelThread(
             engine,
@@ -69,7 +74,7 @@ class Loop:
             progress=vitals.progress,
             metrics=metrics,
             clock=clock,
-            limits=lambda: self.limits,
+            limits=lambda: self.allowed,
         )
         self._publisher = Publisher(
             broker,
@@ -82,6 +87,7 @@ class Loop:
             step=lambda: self._thread.step,
             size=lambda: self.size,
             learn=self.learn,
+            told=lambda batch: self._watch.told(batch, self.allowed),
         )
         self._handed: list[Batch] = []  # the thread may not have begun with them
         self._cancelled: frozenset[str] = frozenset()
@@ -92,9 +98,19 @@ class Loop:
     # What a batcher announces of itself; read from the heartbeat's thread
 
     @property
+    def allowed(self) -> Limits:
+        """An operator's."""
+        return self._claims.allowed
+
+    @property
     def limits(self) -> Limits:
-        """Those that the next batch will have."""
+        """Those that the next batch will have: an operator's, or less for the sake of an SLO."""
         return self._claims.limits
+
+    @property
+    def slo(self) -> Slo | None:
+        """How an SLO is kept; None where there is none."""
+        return self._watch.state(self.allowed)
 
     @property
     def size(self) -> int:
@@ -118,6 +134,7 @@ class Loop:
         """Tell front ends what the fit says from now on, with these batches (jobs, and the seconds they took)."""
         for jobs, seconds in seen:
             self._batching.speed.observe(jobs, seconds)
+        self._watch.plan(self.allowed)
         self._fitted = self._batching.speed.speed_up_to(self.size)
 
     # From outside
@@ -131,7 +148,7 @@ class Loop:
         """Take in what a beat brought back. Called from the heartbeat's thread; each field is replaced whole."""
         # A batch whose lease is lost is computed all the same: its results are as good, and may be the first.
         self._cancelled = pulse.cancelled
-        self._claims.limits = pulse.limits or self._configured
+        self._claims.allowed = pulse.limits or self._configured
 
     async def run(self) -> None:
         """Serve until stopped. Whatever goes wrong with one batch, the loop lives on."""

@@ -10,6 +10,7 @@ import structlog
 
 from batcher.metrics import BatcherMetrics
 from batcher.policy.batching import Batching
+from batcher.serving.batch import Batch
 from batcher.serving.changes import Changes
 from batcher.serving.heartbeat import Vitals
 from batcher.serving.leases import Ended, Lease, Leases
@@ -38,10 +39,11 @@ class Publisher:
         step: Callable[[], float],  # seconds that one takes
         size: Callable[[], int],  # jobs that the engine may hold
         learn: Callable[[], None],  # called with every trip: there is something new to announce
+        told: Callable[[Batch], None],  # called when all of a batch have been told of its end
     ) -> None:
         self._broker, self._leases, self._changes = broker, leases, changes
         self._batching, self._retry, self._vitals, self._metrics = batching, retry, vitals, metrics
-        self._step, self._size, self._learn = step, size, learn
+        self._step, self._size, self._learn, self._told = step, size, learn, told
         self._ended: Sequence[Ended] = ()  # on their way to the broker
 
     async def run(self) -> None:
@@ -103,6 +105,8 @@ class Publisher:
     def _account(self, lease: Lease) -> None:
         batch = lease.batch
         self._metrics.lease(batch, lease.failed)
+        if not lease.is_abandoned:
+            self._told(batch)
         log.info(
             "batch",
             jobs=len(batch.jobs),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import textwrap
 import time
+from dataclasses import asdict
 from typing import Any
 
 from broker.admin.overview import BatcherOverview, ModelOverview
 from broker.facts import Facts
 from broker.keys import PROTOCOL
-from broker.messages import Speed
+from broker.messages import Presence, Speed
 from jitney.admin.alerts import alerts
 from jitney.admin.findings import Mark, of_facts
 from jitney.admin.snapshot import Snapshot
@@ -19,6 +20,7 @@ NO_MODEL = "No batcher has announced a model here. Start one: python -m batcher 
 NOTED = 8  # alerts that are shown; serious ones come first
 QUEUES = ("MODEL", "LANE", "JOBS", "TOKENS", "OLDEST")
 CLAIMED = ("MODEL", "LIVE", "LEASES", "JOBS", "STAGED", "EXPIRY", "SUSPECTS", "DEAD")
+SLOS = ("HOST", "BATCHER", "MODEL", "SLO P99", "MEASURED", "BATCH NOW", "AT MOST")
 BATCHERS = ("HOST", "BATCHER", "MODEL", "BATCH OF n TAKES", "ROOM", "BEAT", "JITNEY", "PROTOCOL")
 
 
@@ -34,6 +36,8 @@ def status_lines(seen: Snapshot, width: int | None) -> list[str]:
         lines += ["", *table(CLAIMED, [_claimed(model) for model in models], names=1, width=width)]
     if seen.overview.batchers:
         lines += ["", *table(BATCHERS, [_batcher(one) for one in seen.overview.batchers], names=3, width=width)]
+    if slos := [row for one in seen.overview.batchers for row in _slo(one)]:
+        lines += ["", *table(SLOS, slos, names=3, width=width)]
     return [printable(line[:width]) for line in lines]
 
 
@@ -84,9 +88,26 @@ def _claimed(model: ModelOverview) -> list[str]:
 
 def _batcher(one: BatcherOverview) -> list[str]:
     presence = one.presence
-    own = presence.batcher.removeprefix(f"{presence.host}-")
-    cells = [presence.host, own, presence.model, _speed(presence.speed), str(presence.room), seconds(one.beat_age)]
+    cells = [*_who(presence), _speed(presence.speed), str(presence.room), seconds(one.beat_age)]
     return [*cells, presence.software or NONE, str(presence.protocol or NONE)]
+
+
+def _slo(one: BatcherOverview) -> list[list[str]]:
+    """A row where it sizes its batches itself; none where it does not."""
+    slo, limits = one.presence.slo, one.presence.limits
+    if slo is None:
+        return []
+    p99 = _milliseconds(slo.p99) if slo.p99 else NONE
+    most = str(limits.max_batch_size) if limits is not None else NONE
+    return [[*_who(one.presence), _milliseconds(slo.bound), p99, str(slo.size), most]]
+
+
+def _who(presence: Presence) -> list[str]:
+    return [presence.host, presence.batcher.removeprefix(f"{presence.host}-"), presence.model]
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value * 1000:.0f} ms"
 
 
 def _speed(speed: Speed) -> str:
@@ -152,4 +173,6 @@ def _batcher_facts(one: BatcherOverview) -> dict[str, Any]:
         "live": one.is_live,
         "software": presence.software,
         "protocol": presence.protocol,
+        "limits": asdict(presence.limits) if presence.limits is not None else None,
+        "slo": asdict(presence.slo) if presence.slo is not None else None,
     }

@@ -12,6 +12,7 @@ from uuid import uuid4
 from batcher.engines.engine import Done, StepStats
 from batcher.metrics import BatcherMetrics
 from batcher.policy.batching import Batching
+from batcher.policy.slo import SloCap
 from batcher.serving.heartbeat import Vitals
 from batcher.serving.loop import Loop
 from broker.errors import BrokerError, BrokerUnavailable
@@ -110,11 +111,13 @@ class World:
 
 
 @asynccontextmanager
-async def world(limits: Limits = Limits()) -> AsyncIterator[World]:
+async def world(limits: Limits = Limits(), *, slo: float = 0.0) -> AsyncIterator[World]:
     store, engine, vitals = MemoryStore(FakeClock()), ScriptedEngine(), Vitals()
     broker = Flaky(store, MODEL)
     broker.released, broker.finished = [], []
-    loop = Loop(broker, engine, limits, batching=Batching(), batcher="b", vitals=vitals, metrics=BatcherMetrics("toy"))
+    batching, metrics = Batching(), BatcherMetrics("toy")
+    cap = SloCap(slo, batching.speed) if slo else None
+    loop = Loop(broker, engine, limits, batching=batching, batcher="b", vitals=vitals, metrics=metrics, slo=cap)
     front_end, running = MemoryFrontEnd(store, "f" * 16), asyncio.create_task(loop.run())
     here = World(store, loop, engine, vitals, front_end, broker, running)
     try:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from broker.memory import MemoryBatcher
-from broker.messages import Failure, Limits, Pulse, Result
+from broker.messages import Failure, Limits, Pulse, Result, Slo
 from tests.unit.batcher.batch_world import MODEL, entered, staged_behind_a_running_batch, world
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +64,31 @@ async def test_a_batch_is_no_larger_than_the_limits_say() -> None:
         await here.outcomes(4)
 
         assert [len(batch) for batch in here.engine.batches] == [1, 2, 1]
+
+
+async def test_for_an_slo_less_is_claimed_and_announced_than_an_operator_allows(monkeypatch) -> None:
+    async with world(slo=0.06) as here:
+        here.loop.learn([(1, 0.025), (1, 0.025), (4, 0.04), (4, 0.04)])  # 20 ms, and 5 ms a job: two lone ones fit
+        monkeypatch.setattr(here.loop._batching.speed, "observe", lambda jobs, seconds: None)
+        here.engine.gate.clear()
+        await here.send("a")
+        await entered(here.engine)
+        await here.send("b", "c", "d")
+        here.engine.gate.set()
+
+        await here.outcomes(4)
+
+        assert [len(batch) for batch in here.engine.batches] == [1, 1, 1, 1]
+        assert (here.loop.size, here.loop.allowed.max_batch_size, here.loop.slo) == (1, 64, Slo(bound=0.06, size=1))
+
+
+async def test_limits_that_change_bind_beside_an_slo() -> None:
+    async with world(slo=9.0) as here:
+        here.loop.learn([(1, 0.025), (1, 0.025), (4, 0.04), (4, 0.04)])
+
+        here.loop.pulse(Pulse(limits=Limits(max_batch_size=2)))
+
+        assert (here.loop.size, here.loop.allowed.max_batch_size) == (2, 2)
 
 
 async def test_a_failure_reaches_its_caller_and_the_others_get_their_results() -> None:

@@ -7,7 +7,7 @@ from prometheus_client import generate_latest
 from batcher.engines.engine import StepStats
 from batcher.metrics import BatcherMetrics
 from batcher.serving.batch import Batch
-from broker.messages import Claim, Failure, FailureCode, Job
+from broker.messages import Claim, Failure, FailureCode, Job, Slo
 
 
 def test_one_batch_is_seen_in_every_family() -> None:
@@ -60,3 +60,18 @@ def test_jobs_in_flight_are_seen_step_by_step_and_their_lease_when_it_ends() -> 
         'jitney_batches_total{closed_by="busy",model="toy"} 1.0',
     ):
         assert line in page
+
+
+def test_an_slo_is_seen_where_one_is_kept_and_its_p99_once_it_was_measured() -> None:
+    kept, none = BatcherMetrics("toy"), BatcherMetrics("toy")
+
+    kept.slo(Slo(bound=0.1, size=53))
+    before = generate_latest(kept.registry).decode()
+    kept.slo(Slo(bound=0.1, p99=0.09, size=50))
+    after = generate_latest(kept.registry).decode()
+
+    assert 'jitney_slo_batch_size{model="toy"} 53.0' in before
+    assert "jitney_slo_p99_seconds{" not in before
+    assert 'jitney_slo_p99_seconds{model="toy"} 0.09' in after
+    assert 'jitney_slo_bound_seconds{model="toy"} 0.1' in after
+    assert "jitney_slo_batch_size{" not in generate_latest(none.registry).decode()

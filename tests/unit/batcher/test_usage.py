@@ -23,6 +23,8 @@ def said(*flags: str, **environ: str) -> tuple[int, str]:
         (["--model", "synthetic:1ms", "--max-batch-size", "257"], "max_batch_size must be 1 to 256"),
         (["--model", "synthetic:1ms", "--max-wait", "nan"], "say a finite number"),
         (["--model", "synthetic:1ms", "--name", "A/b"], "is not spelled as"),
+        (["--model", "synthetic:1ms", "--slo-p99", "-1"], "slo_p99 must be 0 seconds or more"),
+        (["--model", "synthetic:1ms", "--slo-p99", "1", "--policy", "fixed"], "--slo-p99 sizes batches under --policy"),
         (["--model", "synthetic:1ms", "--max-step", "1"], "max_step must be longer than lease"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 
 from broker import registry
 from broker.errors import WireError
-from broker.messages import Limits, ModelCard, Presence, Speed
+from broker.messages import Limits, ModelCard, Presence, Slo, Speed
 
 CARD = {"name": "toy", "task": "t", "codec": "text", "revision": "r"}
 
@@ -52,6 +52,8 @@ def test_a_card_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, A
         {"speed": {"per_job": "1"}},
         {"limits": 3},
         {"limits": {"max_wait": "1"}},
+        {"slo": 0.1},
+        {"slo": {}},
     ],
 )
 def test_a_presence_with_a_field_of_another_kind_is_a_wire_error(change: dict[str, Any]) -> None:
@@ -87,9 +89,12 @@ def test_a_presence_that_does_not_say_which_jitney_it_is_is_read() -> None:
     assert (presence.protocol, presence.software, presence.limits) == (0, "", None)
 
 
-def test_the_limits_that_a_batcher_announces_are_read_whatever_a_later_one_adds_to_them() -> None:
-    presence = Presence(batcher="b", model="toy@r1", limits=Limits(max_batch_size=7, policy="fixed"))
+def test_the_limits_and_the_slo_that_a_batcher_announces_are_read_whatever_a_later_one_adds_to_them() -> None:
+    presence = Presence(
+        batcher="b", model="toy@r1", limits=Limits(max_batch_size=7, policy="fixed"), slo=Slo(bound=0.1)
+    )
     row = asdict(presence)
+    row["slo"]["colour"] = "blue"
     row["limits"]["colour"] = "red"
 
     assert registry.decode_presence(registry.encode_presence(presence)) == presence

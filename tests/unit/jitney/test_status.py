@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from broker.admin.overview import LeaseOverview
 from broker.common.diagnosis import Diagnosis
 from broker.facts import Facts
+from broker.messages import Limits, Slo
 from jitney.admin.status import status_facts, status_lines
 from jitney.admin.tables import count, printable, seconds, size, table
 from jitney.admin.watch import complaint
@@ -59,6 +61,27 @@ def test_a_batcher_is_shown_with_its_version_and_its_protocol() -> None:
 
     assert row(status_lines(seen, None), "7-ab").split()[-2:] == ["1.2.3", "2"]
     assert (told["software"], told["protocol"]) == ("1.2.3", 2)
+
+
+def test_a_batcher_that_sizes_its_batches_for_an_slo_has_a_line_of_its_own() -> None:
+    one = batcher()
+    presence = replace(one.presence, limits=Limits(max_batch_size=64), slo=Slo(bound=0.1, p99=0.0972, size=53))
+    seen = snapshot(model(), batchers=[replace(one, presence=presence)])
+
+    [told] = status_facts(seen)["batchers"]
+
+    assert status_lines(seen, None)[-2].split()[-7:] == ["SLO", "P99", "MEASURED", "BATCH", "NOW", "AT", "MOST"]
+    assert status_lines(seen, None)[-1].split() == ["host", "7-ab", "toy@r1", "100", "ms", "97", "ms", "53", "64"]
+    assert (told["slo"], told["limits"]["max_batch_size"]) == ({"bound": 0.1, "p99": 0.0972, "size": 53}, 64)
+
+
+def test_without_an_slo_there_is_no_line_of_it() -> None:
+    seen = snapshot(model(), batchers=[batcher()])
+
+    [told] = status_facts(seen)["batchers"]
+
+    assert not [line for line in status_lines(seen, None) if "SLO" in line]
+    assert (told["slo"], told["limits"]) == (None, None)
 
 
 @pytest.mark.parametrize(("other", "who"), [(1, "an older"), (9, "a newer")])
