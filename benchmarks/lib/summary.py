@@ -33,6 +33,7 @@ class Summary:
     """The measured part of a run: calls that were due in it. Durations in ms."""
 
     due: int  # requests that should have been sent
+    seconds: float = 0.0  # in which they were due; 0.0 in records from before this was kept
     answered: int
     answered_share: float
     per_second: float  # answers that came within the measured time
@@ -61,6 +62,7 @@ def summarise(
     sizes = [size for call in answered for size in _batch_sizes(call.timing)]
     return Summary(
         due=len(measured),
+        seconds=duration,
         answered=len(answered),
         answered_share=_share(len(answered), len(measured)),
         per_second=len(in_time) / duration,

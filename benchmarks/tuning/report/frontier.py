@@ -58,9 +58,11 @@ def noise_of(*points: Point) -> float:
 
 
 def name(limits: Limits) -> str:
-    """A setting in a few words."""
+    """A setting in a few words; the budget of tokens only where it is not the usual one."""
     window = f"fixed {limits.max_wait * 1000:g} ms" if limits.policy == "fixed" else limits.policy
-    return f"{window}, {limits.max_batch_size} jobs"
+    tokens = limits.max_batch_tokens
+    budget = "" if tokens == Limits().max_batch_tokens else f", {tokens} tokens"
+    return f"{window}, {limits.max_batch_size} jobs{budget}"
 
 
 def load(offered: Offered) -> str:

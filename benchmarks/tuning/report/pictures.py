@@ -1,95 +1,120 @@
-"""The pictures of a run, drawn with matplotlib: throughput against p99, and window × size as heat maps."""
+"""All settings of a run in one picture: throughput against p99 with what is recommended, and two runs as one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from io import BytesIO
+from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.text import Annotation
 
-from benchmarks.tuning.records import Point, Run
-from benchmarks.tuning.report.frontier import frontier, name, p99
+from benchmarks.tuning.records import Point, Recommendation, Run
+from benchmarks.tuning.report.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PLACES,
+    RED,
+    is_doubtful,
+    label,
+    log_scale,
+    new_figure,
+    place,
+)
+from benchmarks.tuning.report.frontier import Change, frontier, name, p99
+from benchmarks.tuning.report.series import choices, seen
 
-WIDTH, HEIGHT, DPI = 8.0, 5.0, 120  # inches, dots an inch: as wide as a column of text
-GREY, LINE, SLO = "#b8b8b8", "#1f5fa8", "#c0392b"
+VERDICTS = (("worse", RED, "v"), ("better", GREEN, "^"), ("", GREY, "o"))
+SHOWN = {"": "no change beyond noise"}
 
 
-def throughput_against_p99(run: Run, points: Sequence[Point]) -> bytes:
-    """A dot a point, the frontier as a line with its settings, the SLO dashed. PNG."""
-    figure = _figure()
+def throughput_against_p99(run: Run, points: Sequence[Point], recommendation: Recommendation | None) -> Figure:
+    """A dot a point, the frontier as a line with its settings, the SLO dashed, what is recommended named."""
+    figure = new_figure()
     axes = figure.add_subplot()
     known, best = [point for point in points if p99(point) is not None], frontier(points)
-    axes.scatter(_rates(known), _p99s(known), color=GREY, s=28, label="a setting under a load")
-    axes.plot(_rates(best), _p99s(best), color=LINE, marker="o", label="frontier: nobody is faster and sooner")
-    for point in best:  # nothing of the run lies below and to the right of its frontier
-        at = (point.summary.per_second, p99(point) or 0.0)
-        axes.annotate(name(point.limits), at, xytext=(7, -12), textcoords="offset points", fontsize=8)
+    _dots(axes, known)
+    axes.plot(_rates(best), _p99s(best), color=BLUE, label="frontier: no point beats these in both")
+    for point in best:
+        axes.plot(*_at(point), color=BLUE, marker="o", markersize=5, markerfacecolor=_face(point, BLUE))
+    labels = _recommended(axes, recommendation, points)
+    named = {choice.limits for choice in choices(recommendation)}
+    own = {point.limits: point for point in best if point.limits not in named}
+    labels += [label(axes, name(limits), _at(point)) for limits, point in own.items()]
     if run.slo_p99 is not None:
-        axes.axhline(run.slo_p99 * 1000, color=SLO, linestyle="--", label=f"SLO: p99 ≤ {run.slo_p99 * 1000:g} ms")
-    axes.set(title=f"{run.model}: throughput against p99", xlabel="answered requests a second", ylabel="p99, ms")
-    axes.set_yscale("log")
-    for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        ticks(LogFormatter(minor_thresholds=(3, 0.5)))
-    axes.margins(x=0.25, y=0.1)
-    axes.set_xlim(left=0)
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    return _png(figure)
-
-
-def heat_maps(points: Sequence[Point]) -> bytes | None:
-    """Rate and p99 by window and size, the best load of each; None where there is only one setting."""
-    rows = sorted({_window(point) for point in points}, key=lambda text: (text != "adaptive", _milliseconds(text)))
-    columns = sorted({point.limits.max_batch_size for point in points})
-    if len(rows) * len(columns) < 2:
-        return None
-    figure = _figure()
-    rate, latency = figure.subplots(1, 2)
-    _heat(rate, points, rows, columns, lambda point: point.summary.per_second, max, "requests a second", "viridis")
-    _heat(latency, points, rows, columns, p99, min, "p99, ms", "viridis_r")
-    return _png(figure)
-
-
-def _heat(
-    axes: Axes,
-    points: Sequence[Point],
-    rows: Sequence[str],
-    columns: Sequence[int],
-    value: Callable[[Point], float | None],
-    best: Callable[[Sequence[float]], float],
-    title: str,
-    colours: str,
-) -> None:
-    def cell(row: str, column: int) -> float:
-        here = [point for point in points if _window(point) == row and point.limits.max_batch_size == column]
-        found = [number for point in here if (number := value(point)) is not None]
-        return best(found) if found else float("nan")
-
-    grid = [[cell(row, column) for column in columns] for row in rows]
-    axes.imshow(grid, cmap=colours, aspect="auto")
-    axes.set(title=title, xlabel="max_batch_size", ylabel="window")
-    axes.set_xticks(range(len(columns)), [str(column) for column in columns])
-    axes.set_yticks(range(len(rows)), rows)
-    for down, line in enumerate(grid):
-        for right, number in enumerate(line):
-            shown = "–" if number != number else f"{number:.0f}"
-            box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
-            axes.text(right, down, shown, ha="center", va="center", fontsize=8, bbox=box)
-
-
-def _figure() -> Figure:
-    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+        axes.axhline(run.slo_p99 * 1000, color=RED, linestyle="--", label=f"SLO: p99 ≤ {run.slo_p99 * 1000:g} ms")
+    _finish(axes, f"{run.model}: throughput against p99")
+    place(axes, labels, [*map(_at, known)], PLACES[:1])  # nothing lies below and to the right of a frontier
     return figure
 
 
-def _png(figure: Figure) -> bytes:
-    made = BytesIO()
-    figure.savefig(made, format="png", metadata={"Software": None})
-    return made.getvalue()
+def two_runs(title: str, found: Sequence[Change], slo: float | None = None) -> Figure:
+    """What both runs have, the old one hollow: a line leads to the new one, in the colour of the verdict."""
+    figure = new_figure()
+    axes = figure.add_subplot()
+    labels = []
+    known = [change for change in found if p99(change.old) is not None and p99(change.new) is not None]
+    for verdict, colour, marker in VERDICTS:
+        alike = [change for change in known if change.verdict == verdict]
+        for change in alike:
+            ends = [change.old, change.new]
+            axes.plot(_rates(ends), _p99s(ends), color=colour, linewidth=1.2, zorder=1)
+            axes.plot(*_at(change.old), color=colour, marker="o", markersize=4, markerfacecolor="white")
+            axes.plot(*_at(change.new), color=colour, marker=marker, markersize=7, zorder=3)
+            if verdict:
+                labels.append(label(axes, name(change.new.limits), _at(change.new)))
+        if alike:
+            shown = f"{SHOWN.get(verdict, verdict)}: {len(alike)}"
+            axes.plot([], [], color=colour, marker=marker, markersize=7, label=shown)
+    axes.plot([], [], color=BLACK, linestyle="none", marker="o", markersize=4, markerfacecolor="white", label="before")
+    if slo is not None:
+        axes.axhline(slo * 1000, color=BLACK, linestyle="--", label=f"SLO: p99 ≤ {slo * 1000:g} ms")
+    _finish(axes, title)
+    place(axes, labels, [_at(point) for change in known for point in (change.old, change.new)])
+    return figure
+
+
+def _dots(axes: Axes, known: Sequence[Point]) -> None:
+    for is_hollow, title in ((False, "a setting under a load"), (True, "the same, with a doubt")):
+        own = [point for point in known if is_doubtful(point) == is_hollow]
+        if own:
+            face = "white" if is_hollow else GREY
+            axes.scatter(_rates(own), _p99s(own), facecolor=face, edgecolor=GREY, s=28, label=title, zorder=1)
+
+
+def _recommended(axes: Axes, recommendation: Recommendation | None, points: Sequence[Point]) -> list[Annotation]:
+    """A star on the best, a ring round the runner-up, each with its name and its rate; their labels."""
+    labels = []
+    marks = (("recommended", "*", 17, ORANGE, "bold"), ("runner-up", "D", 8, "white", "normal"))
+    for choice, (title, marker, size, colour, weight) in zip(choices(recommendation), marks, strict=False):
+        point = seen(choice, points)
+        if point is None:
+            continue
+        face: dict[str, Any] = {"markerfacecolor": colour, "markeredgecolor": BLACK}
+        axes.plot(*_at(point), linestyle="none", marker=marker, markersize=size, label=title, zorder=4, **face)
+        words = f"{name(choice.limits)}: {choice.rate:.0f}/s"
+        labels.append(label(axes, words, _at(point), weight=weight, fontsize=9 if weight == "bold" else 8))
+    return labels
+
+
+def _finish(axes: Axes, title: str) -> None:
+    axes.set(title=title, xlabel="answered requests a second", ylabel="p99, ms")
+    log_scale(axes)
+    axes.margins(x=0.2, y=0.1)
+    axes.set_xlim(left=0)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="best")
+
+
+def _face(point: Point, colour: str) -> str:
+    return "white" if is_doubtful(point) else colour
+
+
+def _at(point: Point) -> tuple[float, float]:
+    return point.summary.per_second, p99(point) or 0.0
 
 
 def _rates(points: Sequence[Point]) -> list[float]:
@@ -98,11 +123,3 @@ def _rates(points: Sequence[Point]) -> list[float]:
 
 def _p99s(points: Sequence[Point]) -> list[float]:
     return [p99(point) or 0.0 for point in points]
-
-
-def _window(point: Point) -> str:
-    return f"{point.limits.max_wait * 1000:g} ms" if point.limits.policy == "fixed" else "adaptive"
-
-
-def _milliseconds(window: str) -> float:
-    return float(window.removesuffix(" ms")) if window.endswith(" ms") else 0.0

@@ -2,49 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.lib.markdown import table
 from benchmarks.tuning.records import Point, Run
 from benchmarks.tuning.report.frontier import Change, frontier, load, name, p99
 
+RUN_COLUMNS = "setting|load|requests/s|p50 ms|p99 ms|goodput/s|jobs a batch|answered|doubts"
+CHANGE_COLUMNS = "setting|load|requests/s|ratio|p99 ms|ratio|beyond noise"
+
 
 def of_run(run: Run, points: Sequence[Point]) -> list[str]:
     """Every point; those on the frontier in bold."""
     best = frontier(points)
-    rows = [_row(point, is_best=point in best) for point in points]
-    return [f"## {run.command} of {run.model}, {run.started}", "", *table(COLUMNS, rows), "", *_about(run)]
+    rows = [[f"**{first}**" if point in best else first, *rest] for point, (first, *rest) in _each(points)]
+    return [f"## {run.command} of {run.model}, {run.started}", "", *table(RUN_COLUMNS, rows), "", *about(run)]
 
 
-COLUMNS = "setting|load|requests/s|p50 ms|p99 ms|jobs a batch|answered|doubts"
-
-
-def of_two(found: Sequence[Change]) -> list[str]:
+def of_two(found: Sequence[Change], differences: Sequence[str] = ()) -> list[str]:
     """What two runs have in common, the ratios, and whether they are beyond noise."""
+    warned = ["", "The runs differ in more than their figures:", "", *differences] if differences else []
     if not found:
-        return ["The two runs have no setting under the same load in common."]
-    worse = sum(change.verdict == "worse" for change in found)
-    columns = "setting|load|requests/s|ratio|p99 ms|ratio|beyond noise"
-    return [*table(columns, map(_changed, found)), "", f"{worse} of {len(found)} worse beyond noise"]
+        return ["The two runs have no setting under the same load in common.", *warned]
+    return [*table(CHANGE_COLUMNS, map(changed, found)), "", worse(found), *warned]
 
 
-def _row(point: Point, *, is_best: bool) -> list[str]:
-    summary, mark = point.summary, "**" if is_best else ""
+def worse(found: Sequence[Change]) -> str:
+    """How many are."""
+    return f"{sum(change.verdict == 'worse' for change in found)} of {len(found)} worse beyond noise"
+
+
+def differing(old: Run, new: Run) -> list[str]:
+    """What was sent, where, and within which SLO, as far as it is not the same."""
+    sides = [
+        {"SLO": _slo(run), "model": run.model, **_titled("sent", run.workload), **_titled("machine", run.machine)}
+        for run in (old, new)
+    ]
+    before, after = sides
+    names = dict.fromkeys([*before, *after])
+    return [
+        f"- {name}: {before.get(name, '-')} → {after.get(name, '-')}"
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
+
+
+def rows(points: Sequence[Point]) -> list[list[str]]:
+    """A row a point, in the order of `RUN_COLUMNS`."""
+    return [row for _, row in _each(points)]
+
+
+def _each(points: Sequence[Point]) -> list[tuple[Point, list[str]]]:
+    return [(point, _row(point)) for point in points]
+
+
+def _row(point: Point) -> list[str]:
+    summary = point.summary
     latency = summary.latency
     doubts = [*point.doubts, *([] if point.is_stable else ["unstable"])]
     return [
-        f"{mark}{name(point.limits)}{mark}",
+        name(point.limits),
         load(point.offered),
         f"{summary.per_second:.1f}",
-        f"{latency.p50:.1f}" if latency else "-",
-        f"{latency.p99:.1f}" if latency else "-",
-        f"{summary.batch_size:.1f}" if summary.batch_size is not None else "-",
+        _shown(latency.p50 if latency else None),
+        _shown(latency.p99 if latency else None),
+        _shown(summary.goodput),
+        _shown(summary.batch_size),
         f"{summary.answered_share:.2%}",
         "; ".join(dict.fromkeys(doubts)) or "-",
     ]
 
 
-def _changed(change: Change) -> list[str]:
+def changed(change: Change) -> list[str]:
+    """Its row, in the order of `CHANGE_COLUMNS`."""
     old, new = change.old, change.new
     return [
         name(new.limits),
@@ -57,9 +87,18 @@ def _changed(change: Change) -> list[str]:
     ]
 
 
-def _about(run: Run) -> Iterable[str]:
-    for title, facts in (("sent", run.workload), ("machine", run.machine)):
-        yield from (f"- {title}: {key} {value}" for key, value in facts.items())
+def about(run: Run) -> list[str]:
+    """What was sent, and on which machine, a line each."""
+    facts = {**_titled("sent", run.workload), **_titled("machine", run.machine)}
+    return [f"- {name} {value}" for name, value in facts.items()]
+
+
+def _titled(title: str, facts: Mapping[str, str]) -> dict[str, str]:
+    return {f"{title}: {key}": value for key, value in facts.items()}
+
+
+def _slo(run: Run) -> str:
+    return "-" if run.slo_p99 is None else f"p99 ≤ {run.slo_p99 * 1000:g} ms"
 
 
 def _ratio(value: float | None) -> str:

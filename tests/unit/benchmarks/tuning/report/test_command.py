@@ -2,52 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.lib.summary import Spread, Summary
-from benchmarks.tuning.records import Offered, Point, Run, RunDirectory, Window
+from benchmarks.tuning.records import Point, RunDirectory
 from benchmarks.tuning.report.command import main
 from benchmarks.tuning.report.frontier import changes, frontier, noise_of
 from benchmarks.tuning.report.tables import of_run, of_two
-from broker.messages import Limits
-
-RUN = Run(command="sweep", model="m@1", workload={"text": "<b>"}, machine={"cores": "2"}, started="now", slo_p99=0.1)
-
-
-def point(rate: float, p99: float, *, size: int = 64, wait: float | None = None, spread: float = 0.0) -> Point:
-    limits = Limits(max_batch_size=size, max_wait=wait or 0.0, policy="adaptive" if wait is None else "fixed")
-    latency = Spread(p50=p99 / 2, p90=p99, p99=p99, p999=p99, max=p99)
-    summary = Summary(
-        due=100,
-        answered=100,
-        answered_share=1.0,
-        per_second=rate,
-        statuses={"200": 100},
-        latency=latency,
-        lateness=latency,
-        unsent_share=0.0,
-        batch_size=3.0,
-        stages={},
-    )
-    rates = (rate * (1 - spread / 2), rate, rate * (1 + spread / 2))
-    windows = [Window(per_second=one, p99=p99, answered_share=1.0) for one in rates]
-    return Point(limits=limits, offered=Offered(concurrency=8), windows=windows, summary=summary, is_stable=True)
-
-
-def silent(one: Point) -> Point:
-    """The same without an answer."""
-    return replace(one, summary=replace(one.summary, answered=0, per_second=0.0, latency=None))
-
-
-def run_in(path: Path, *points: Point) -> str:
-    directory = RunDirectory(path)
-    directory.write(RUN)
-    for one in points:
-        directory.add(one)
-    return str(path)
+from tests.unit.benchmarks.tuning.report.made import RUN, at, curve, point, recommended, run_in, silent
 
 
 def test_the_frontier_is_what_nobody_beats_in_rate_and_p99() -> None:
@@ -94,7 +60,7 @@ def test_a_table_marks_the_frontier_and_shows_doubts() -> None:
 
     lines = of_run(RUN, [point(50, 20), doubtful])
 
-    assert "| **adaptive, 64 jobs** | 8 clients | 50.0 | 10.0 | 20.0 | 3.0 | 100.00% | - |" in lines
+    assert "| **adaptive, 64 jobs** | 8 clients | 50.0 | 10.0 | 20.0 | - | 3.0 | 100.00% | - |" in lines
     assert any("windows disagree; unstable" in line for line in lines if line.startswith("| adaptive, 8 jobs"))
 
 
@@ -117,6 +83,74 @@ def test_a_comparison_ends_with_1_where_something_is_worse(tmp_path: Path, capsy
     assert main([new, old]) == 0
 
 
+def test_the_page_opens_with_the_recommendation_and_what_to_paste(tmp_path: Path) -> None:
+    points = [*curve((100, 100), (200, 200), (400, 0)), *curve((100, 100), (200, 0), size=8, wait=0.01)]
+    found = recommended(points[0].limits, 200, points[-1].limits, doubts=["a noisy <machine>"])
+
+    assert main([run_in(tmp_path, *points, recommendation=found)]) == 0
+
+    page = (tmp_path / "report.html").read_text("utf-8")
+    told = [
+        "Recommended: adaptive, 64 jobs",
+        "Leave adaptive.",
+        "Best: adaptive, 64 jobs carries 200/s, and not 220/s (predicted: 210/s) with a p99 within 100 ms.",
+        "Runner-up: fixed 10 ms, 8 jobs carries 100/s.",
+        "A batch costs 20 ms + 0.5 ms · jobs (mean error 3%).",
+        "JITNEY_POLICY=adaptive\nJITNEY_MAX_BATCH_SIZE=64",
+        "Not to be trusted: a noisy &lt;machine&gt;.",
+        "<li>machine: cores 2</li>",
+        'alt="throughput"',
+        'alt="goodput"',
+        'alt="stages"',
+        'alt="sizes"',
+        "All points",
+    ]
+    assert sorted(map(page.find, told)) == [page.find(text) for text in told] and page.find(told[0]) > 0
+    assert sorted(path.stem for path in tmp_path.glob("*.png")) == ["goodput", "heat", "sizes", "stages", "throughput"]
+
+
+def test_what_is_drawn_can_be_had_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = run_in(tmp_path / "old", *curve((100, 100), (200, 0)))
+    new = run_in(tmp_path / "new", at(100, 50), run=replace(RUN, machine={"cores": "4"}))
+
+    assert main([old, "--json"]) == 0
+    one = json.loads(capsys.readouterr().out)
+    assert main([old, new, "--json"]) == 1
+    two = json.loads(capsys.readouterr().out)
+
+    assert [(each["setting"], each["knee"]) for each in one["knees"]] == [("adaptive, 64 jobs", 100)]
+    assert [each["load"] for each in one["frontier"]] == ["100/s"]
+    assert ([each["verdict"] for each in two["changes"]], two["differences"]) == (["worse"], ["machine: cores: 2 → 4"])
+
+
+def test_two_runs_are_beside_each_other_in_a_page_and_what_else_differs_is_said(tmp_path: Path) -> None:
+    old = run_in(tmp_path / "old", point(100, 20))
+    new = run_in(tmp_path / "new", point(50, 20), run=replace(RUN, machine={"cores": "4"}))
+
+    assert main([old, new]) == 1
+
+    page = (tmp_path / "new" / "comparison.html").read_text("utf-8")
+    assert all(text in page for text in ("1 of 1 worse beyond noise", "machine: cores: 2 → 4", '<tr class="worse">'))
+    assert (tmp_path / "new" / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_two_runs_are_compared_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [name for name in sys.modules if name.startswith(("matplotlib", "benchmarks.tuning.report.album"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delattr("benchmarks.tuning.report.album", raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    directory = run_in(tmp_path, point(100, 20))
+
+    assert main([directory, directory]) == 0
+    assert main([directory]) == 2
+
+    said = capsys.readouterr()
+    assert "| adaptive, 64 jobs | 8 clients |" in said.out
+    assert said.err.count("pip install 'jitney[bench]'") == 2
+
+
 @pytest.mark.parametrize("held", [None, "", "{}"])
 def test_what_is_no_run_is_said_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], held: str | None) -> None:
     if held is not None:
@@ -124,6 +158,17 @@ def test_what_is_no_run_is_said_in_a_line(tmp_path: Path, capsys: pytest.Capture
 
     assert main([str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith(f"python -m benchmarks report: {tmp_path} holds ")
+
+
+@pytest.mark.parametrize("file", ["points.jsonl", "recommendation.json"])
+def test_a_file_that_is_broken_is_said_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str) -> None:
+    directory = run_in(tmp_path, point(50, 20))
+    (tmp_path / file).write_text('{"limits": 3}\n')
+
+    assert main([directory]) == 2
+    assert capsys.readouterr().err.startswith(
+        f"python -m benchmarks report: {tmp_path} holds a run that cannot be read"
+    )
 
 
 def test_a_line_that_a_kill_cut_off_is_left_out_and_written_over(tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""One setting under several loads: which are worth a curve, and where each bends. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.tuning.records import Choice, Point, Recommendation
+from benchmarks.tuning.report.frontier import name, p99
+from broker.messages import Limits
+
+KEPT = 0.97  # of what was due: the rest is noise
+LAG = 0.1  # of the measured time, at most, for answers that come after its end
+CURVES, LOADS = 6, 12  # as many as a picture can show
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One setting under loads of one kind, each once, by rising load."""
+
+    limits: Limits
+    is_open: bool  # requests that come by themselves; else clients that wait
+    points: Sequence[Point]
+
+    @property
+    def axis(self) -> str:
+        """What its loads are."""
+        return "offered requests a second" if self.is_open else "clients of a closed loop"
+
+
+def all_series(points: Sequence[Point]) -> list[Series]:
+    """Settings that were measured under two loads or more. Of points under the same load the last one counts."""
+    found: dict[tuple[Limits, bool], dict[float, Point]] = {}
+    for point in points:
+        found.setdefault((point.limits, point.offered.rate is not None), {})[load(point)] = point
+    return [
+        Series(limits=limits, is_open=is_open, points=[held[key] for key in sorted(held)])
+        for (limits, is_open), held in found.items()
+        if len(held) > 1
+    ]
+
+
+def told(found: Sequence[Series], recommendation: Recommendation | None) -> Series | None:
+    """The one to look at closely: the recommended setting, else one that carries most, else one with most loads."""
+    best = recommendation.best.limits if recommendation else None
+    return max(found, key=lambda one: (one.limits == best, knee(one.points) or 0.0, len(one.points)), default=None)
+
+
+def curves(found: Sequence[Series], recommendation: Recommendation | None) -> list[list[Series]]:
+    """The open ones, most carried first, those with the same knee together: the first of each is drawn for the others.
+
+    What is recommended and its runner-up are always drawn.
+    """
+    chosen = [choice.limits for choice in choices(recommendation)]
+    alike: dict[float | Limits, list[Series]] = {}
+    for one in found:
+        if one.is_open:
+            alike.setdefault(one.limits if one.limits in chosen else knee(one.points) or 0.0, []).append(one)
+    ordered = sorted(alike.values(), key=lambda same: -(knee(same[0].points) or 0.0))
+    kept = [same for same in ordered if same[0].limits in chosen]
+    others = [same for same in ordered if same[0].limits not in chosen][: CURVES - len(kept)]
+    return [same for same in ordered if same in kept or same in others]
+
+
+def knee(points: Sequence[Point]) -> float | None:
+    """The highest offered rate that was kept, up to noise; None where none was."""
+    return max((point.offered.rate for point in points if point.offered.rate and is_kept(point)), default=None)
+
+
+def is_kept(point: Point) -> bool:
+    """Whether as good as all that came was answered within the SLO; without one, answered."""
+    summary = point.summary
+    # The last of those that were due are answered after the end of the measured time, and are nobody's failure.
+    lag = summary.latency.p50 / 1000 / summary.seconds if summary.latency and summary.seconds else 0.0
+    return good(point) >= KEPT * (1 - min(LAG, lag)) * came(point) > 0
+
+
+def came(point: Point) -> float:
+    """Requests a second that really were due: of a Poisson stream, a little more or fewer than the rate."""
+    summary = point.summary
+    return summary.due / summary.seconds if summary.seconds else point.offered.rate or 0.0
+
+
+def good(point: Point) -> float:
+    """Answers a second within the SLO; without one, all in time."""
+    return point.summary.per_second if point.summary.goodput is None else point.summary.goodput
+
+
+def load(point: Point) -> float:
+    """Its rate, or its clients."""
+    return float(point.offered.rate or point.offered.concurrency or 0.0)
+
+
+def thinned(points: Sequence[Point]) -> list[Point]:
+    """No more of them than a picture can show, the first and the last among them."""
+    if len(points) <= LOADS:
+        return list(points)
+    return [points[round(place * (len(points) - 1) / (LOADS - 1))] for place in range(LOADS)]
+
+
+def choices(recommendation: Recommendation | None) -> list[Choice]:
+    """The best and the runner-up, as far as there are any."""
+    found = (recommendation.best, recommendation.runner_up) if recommendation else ()
+    return [choice for choice in found if choice is not None]
+
+
+def seen(choice: Choice, points: Sequence[Point]) -> Point | None:
+    """The last point in which this choice was measured at the rate that it is said to carry, or nearest to it."""
+    own = [point for point in points if point.limits == choice.limits and p99(point) is not None]
+    return min(reversed(own), key=lambda point: abs((point.offered.rate or 0.0) - choice.rate), default=None)
+
+
+def shares(point: Point) -> dict[str, float]:
+    """Which share of its requests met a batch of so many jobs, in octaves; the smallest batches first."""
+    counts: dict[int, int] = {}
+    for size, count in point.summary.batch_sizes.items():
+        octave = int(size).bit_length() - 1
+        counts[octave] = counts.get(octave, 0) + count
+    return {_octave(octave): counts[octave] / sum(counts.values()) for octave in sorted(counts)}
+
+
+def knee_in_words(series: Series) -> str:
+    """`carries 400/s`, or what else is known of it."""
+    found = knee(series.points)
+    if found is None:
+        return f"does not carry {load(series.points[0]):g}/s"
+    return f"carries {found:g}/s" + (" or more" if found == series.points[-1].offered.rate else "")
+
+
+def title(series: Series, recommendation: Recommendation | None) -> str:
+    """The setting, and what it is to the recommendation."""
+    is_best = recommendation is not None and recommendation.best.limits == series.limits
+    return f"{name(series.limits)}{' (recommended)' if is_best else ''}"
+
+
+def _octave(octave: int) -> str:
+    first, last = 2**octave, 2 ** (octave + 1) - 1
+    return f"{first}" if first == last else f"{first} to {last}"

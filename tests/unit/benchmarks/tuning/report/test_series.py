@@ -1,0 +1,127 @@
+"""Curves over several loads, and where they bend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.tuning.records import Point
+from benchmarks.tuning.report.series import (
+    CURVES,
+    LOADS,
+    all_series,
+    curves,
+    knee,
+    knee_in_words,
+    seen,
+    shares,
+    thinned,
+    told,
+)
+from tests.unit.benchmarks.tuning.report.made import at, curve, point, recommended
+
+
+@pytest.mark.parametrize(
+    ("points", "found"),
+    [
+        pytest.param(curve((100, 100), (200, 199), (400, 250)), 200, id="where the curve leaves the diagonal"),
+        pytest.param(curve((100, 100), (200, 200), (400, 0)), 200, id="before a cliff"),
+        pytest.param(curve((100, 100), (200, 130), (400, 130)), 100, id="before a plateau"),
+        pytest.param(curve((100, 100), (200, 199)), 200, id="the highest that was tried, where none was too much"),
+        pytest.param(curve((100, 60), (200, 0)), None, id="nowhere, where the lowest was too much"),
+        pytest.param([at(100, 91, came=92), at(200, 204, came=206), at(400, 280)], 200, id="by what really came"),
+        pytest.param(curve((100, 90), (200, 199), (400, 0)), 200, id="a dip below it is noise"),
+        pytest.param([point(50, 20), point(60, 20)], None, id="nowhere, for clients that wait"),
+    ],
+)
+def test_the_knee_is_the_highest_rate_that_was_kept(points: list[Point], found: float | None) -> None:
+    assert knee(points) == found
+
+
+def test_without_an_slo_all_that_is_answered_counts() -> None:
+    made = [at(100, 100), at(200, 120)]
+    points = [replace(one, summary=replace(one.summary, goodput=None)) for one in made]
+
+    assert [round(one.summary.per_second) for one in points] == [100, 120]
+    assert knee(points) == 100
+
+
+def test_answers_that_come_after_the_end_are_nobodys_failure_and_late_ones_are() -> None:
+    slow = at(100, 92)  # all were answered in time, the last 0.8 s of them after the 10 s
+    lagging = replace(slow, summary=replace(slow.summary, latency=replace(slow.summary.latency, p50=800.0)))
+    overloaded = replace(slow, summary=replace(slow.summary, goodput=0.0, latency=lagging.summary.latency))
+
+    assert [knee([one]) for one in (slow, lagging, overloaded)] == [None, 100, None]
+
+
+def test_a_series_has_each_load_once_by_rising_load_and_the_last_measured_counts() -> None:
+    (series,) = all_series([*curve((200, 100), (100, 100)), at(200, 190)])
+
+    assert [(one.offered.rate, one.summary.goodput) for one in series.points] == [(100, 100), (200, 190)]
+
+
+def test_one_load_is_no_series_and_clients_are_another_than_rates() -> None:
+    assert all_series([at(100, 100), point(50, 20)]) == []
+
+
+def test_what_is_recommended_is_looked_at_closely_else_what_carries_most() -> None:
+    small, large = curve((100, 100), (200, 0), size=8), curve((100, 100), (200, 200), size=64)
+    found = all_series([*small, *large])
+
+    assert told(found, None) == found[1]
+    assert told(found, recommended(small[0].limits, 100)) == found[0]
+    assert told([], None) is None
+
+
+def test_settings_that_carry_the_same_share_a_line_but_what_is_recommended_has_its_own() -> None:
+    alike = [one for size in (1, 2, 3) for one in curve((100, 100), (200, 0), size=size)]
+    found = all_series(alike)
+
+    assert [[one.limits.max_batch_size for one in same] for same in curves(found, None)] == [[1, 2, 3]]
+    best = recommended(found[1].limits, 100)
+    assert [[one.limits.max_batch_size for one in same] for same in curves(found, best)] == [[1, 3], [2]]
+
+
+def test_there_are_no_more_lines_than_can_be_told_apart_and_the_recommended_is_among_them() -> None:
+    many = [one for size in range(1, 10) for one in curve((1, 1), (10 * size, 10 * size), (1000, 0), size=size)]
+    found = all_series(many)
+
+    drawn = curves(found, recommended(found[0].limits, 10))
+
+    assert len(drawn) == CURVES
+    assert [same[0].limits.max_batch_size for same in drawn] == [9, 8, 7, 6, 5, 1]
+
+
+def test_many_loads_are_thinned_out_and_the_first_and_last_stay() -> None:
+    points = curve(*((rate, rate) for rate in range(1, 50)))
+
+    kept = [one.offered.rate for one in thinned(points)]
+
+    assert (len(kept), kept[0], kept[-1], kept == sorted(set(kept))) == (LOADS, 1, 49, True)
+
+
+def test_batches_are_counted_in_octaves() -> None:
+    assert shares(at(100, 100)) == {"1": 0.25, "2 to 3": 0.75}
+
+
+def test_a_choice_is_found_at_the_rate_that_it_is_said_to_carry() -> None:
+    points = [*curve((100, 100), (200, 200), (400, 0)), *curve((200, 200), size=8)]
+    best = recommended(points[0].limits, 190).best
+
+    assert seen(best, points) == points[1]
+    assert seen(best, points[3:]) is None
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([(100, 100), (200, 0)], "carries 100/s"),
+        ([(100, 100), (200, 200)], "carries 200/s or more"),
+        ([(100, 0), (200, 0)], "does not carry 100/s"),
+    ],
+)
+def test_a_knee_is_said_as_far_as_it_is_known(pairs: list[tuple[float, float]], said: str) -> None:
+    (series,) = all_series(curve(*pairs))
+
+    assert knee_in_words(series) == said
