@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-KINDS = ("poisson", "constant", "burst")
+KINDS = ("poisson", "counted", "constant", "burst")
 
 
 def schedule(
@@ -14,9 +14,13 @@ def schedule(
     """Seconds from the start at which each request is due, `rate` a second, all below `seconds`.
 
     `constant` leaves the same gap between any two. `poisson` draws every gap anew, as callers who know nothing of each
-    other do: often none, sometimes a crowd. `burst` is poisson for `burst_on` seconds and nothing for `burst_off`, in
-    turns, so dense that `rate` is the mean of both.
+    other do: often none, sometimes a crowd. `counted` does so too, but just as many as `rate` says come in all, where
+    chance would make it some more or fewer: two rates are told apart sooner. `burst` is poisson for `burst_on` seconds
+    and nothing for `burst_off`, in turns, so dense that `rate` is the mean of both.
     """
+    if kind == "counted":
+        yield from _counted(rate, seconds, seed)
+        return
     if kind == "burst":
         yield from _bursts(rate, seconds, seed, burst_on, burst_off)
         return
@@ -26,6 +30,12 @@ def schedule(
         yield due
         number += 1
         due = due + draw.expovariate(rate) if kind == "poisson" else number / rate
+
+
+def _counted(rate: float, seconds: float, seed: int) -> list[float]:
+    """Where their number is given, the times of Poisson arrivals are independent and uniform."""
+    draw = random.Random(seed)
+    return sorted(seconds * draw.random() for _ in range(round(rate * seconds)))
 
 
 def _bursts(rate: float, seconds: float, seed: int, on: float, off: float) -> Iterator[float]:

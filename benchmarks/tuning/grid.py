@@ -28,9 +28,11 @@ def seconds(text: str) -> float:
 
 
 def shown(limits: Limits) -> str:
-    """For people."""
+    """For people; tokens where they are not as many as usual."""
     window = f" {limits.max_wait * 1000:g} ms" if limits.policy == "fixed" else ""
-    return f"{limits.policy}{window}, {limits.max_batch_size} jobs, {limits.max_batch_tokens} tokens"
+    usual = limits.max_batch_tokens == Limits().max_batch_tokens
+    tokens = "" if usual else f", {limits.max_batch_tokens} tokens"
+    return f"{limits.policy}{window}, {limits.max_batch_size} jobs{tokens}"
 
 
 def _told_apart(limits: Limits) -> tuple[str, int, int, float]:

@@ -51,8 +51,7 @@ class LiveLimits:
     def set(self, limits: Limits) -> None:
         """Try these. What stood there before is kept by the same stroke."""
         found = self._read()
-        kept = found.get(BEFORE) or json.dumps(found)
-        self._replace({**{name: str(getattr(limits, name)) for name in KNOBS}, BEFORE: kept})
+        self._replace({**_entry(limits), BEFORE: found.get(BEFORE) or json.dumps(found)})
 
     async def taken_up(self, limits: Limits, *, within: float = 2 * PRESENCE_TTL) -> bool:
         """Wait until every live batcher of the model announces these; False where one does not within so many seconds.
@@ -65,6 +64,11 @@ class LiveLimits:
             waited += LOOK
         return found is True
 
+    def apply(self, limits: Limits) -> None:
+        """Leave these, as an operator who sets them would."""
+        version = int(self._read().get("version", 0)) + 1
+        self._replace({**_entry(limits), "version": str(version)})
+
     @contextmanager
     def on_trial(self) -> Iterator[LiveLimits]:
         """Whatever ends the block, SIGTERM too, the limits from before are back. Call it from the main thread."""
@@ -73,6 +77,11 @@ class LiveLimits:
                 yield self
         finally:
             self.restore()
+
+    def tokens(self) -> float:
+        """Of a job lately, on average over the batchers; 0.0 where the model has none."""
+        costs = [one.cost for one in self._presences() if one.cost]
+        return sum(costs) / len(costs) if costs else 0.0
 
     def _presences(self) -> list[Presence]:
         entries: Any = self._client.hgetall(self._batchers)
@@ -105,6 +114,10 @@ def _live(entry: bytes, now: float) -> Presence | None:
         return decode_presence(entry.partition(b"\n")[2]) if abs(age) <= PRESENCE_TTL else None
     except (ValueError, WireError):
         return None
+
+
+def _entry(limits: Limits) -> dict[str, str]:
+    return {name: str(getattr(limits, name)) for name in KNOBS}
 
 
 @contextmanager

@@ -60,9 +60,10 @@ class Choice:
     """One setting, and the highest rate at which its p99 was seen within the SLO."""
 
     limits: Limits
-    rate: float  # requests a second that kept it; 0.0 where none did
+    rate: float  # requests a second that kept it; 0.0 where none did, or where it lost against a better one at once
     fails_at: float | None  # the lowest rate that did not; None where the search was not brought to one
     predicted: float | None  # requests a second, from the fit; None without one
+    p99: float | None = None  # ms, at the rate that it had to carry; None where the highest was sought
     doubts: Sequence[str] = ()
 
 
@@ -76,6 +77,7 @@ class Recommendation:
     runner_up: Choice | None
     verdict: str  # in words: "leave adaptive, …"
     fit: Fit | None
+    confirmed: int | None = None  # of three longer stretches at that rate, how many kept the SLO
     doubts: Sequence[str] = ()  # why it is not to be trusted, in words; none where it is
 
 

@@ -31,9 +31,9 @@ async def steady(
     windows: list[Window] = []
     while not agree(windows) and len(windows) < most:
         sent.append(await send())
-        windows.append(_window(summarise(sent[-1].calls, warm_up, duration)))
+        windows.append(window(summarise(sent[-1].calls, warm_up, duration)))
     is_stable = agree(windows)
-    summary = _together(sent[-AGREEING:] if is_stable else sent, warm_up, duration, slo)
+    summary = together(sent[-AGREEING:] if is_stable else sent, warm_up, duration, slo)
     unsteady = f"no three windows in a row of {most} agreed within {WITHIN:.0%}"
     doubts = [*([] if is_stable else [unsteady]), *([f"client: {limit}"] if (limit := summary.client_limit) else [])]
     return Measured(windows=windows, summary=summary, is_stable=is_stable, doubts=doubts)
@@ -50,12 +50,13 @@ def _close(values: Sequence[float]) -> bool:
     return max(values) - min(values) <= WITHIN * max(values)
 
 
-def _window(summary: Summary) -> Window:
+def window(summary: Summary) -> Window:
+    """What is compared of one stretch."""
     p99 = summary.latency.p99 if summary.latency else None
     return Window(per_second=summary.per_second, p99=p99, answered_share=summary.answered_share)
 
 
-def _together(sent: Sequence[Sent], warm_up: float, duration: float, slo: float | None) -> Summary:
+def together(sent: Sequence[Sent], warm_up: float, duration: float, slo: float | None = None) -> Summary:
     """As if the windows had followed each other without their warm-ups."""
     calls = [
         _later(call, number * duration - warm_up)
@@ -63,7 +64,7 @@ def _together(sent: Sequence[Sent], warm_up: float, duration: float, slo: float 
         for call in one.calls
         if warm_up <= call.due < warm_up + duration
     ]
-    return summarise(calls, 0.0, len(sent) * duration, slo, max(one.busy for one in sent))
+    return summarise(calls, 0.0, len(sent) * duration, slo, busy=max(one.busy for one in sent))
 
 
 def _later(call: Call, seconds: float) -> Call:

@@ -45,7 +45,15 @@ def test_poisson_gaps_vary_as_much_as_they_are_long():
     assert deviation == pytest.approx(mean, rel=0.05)
 
 
-@pytest.mark.parametrize("kind", ["poisson", "constant", "burst"])
+def test_counted_arrivals_are_as_many_as_the_rate_says_and_gather_as_poisson_ones_do():
+    dues = list(schedule(100.0, 100.0, "counted", 1))
+    gaps = [later - earlier for earlier, later in itertools.pairwise(dues)]
+
+    assert len(dues) == 10_000
+    assert sum(gap < 0.001 for gap in gaps) == pytest.approx(len(gaps) * (1 - 2.71828**-0.1), rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["poisson", "counted", "constant", "burst"])
 def test_nothing_is_due_after_the_end(kind):
     assert all(0.0 <= due < 3.0 for due in schedule(40.0, 3.0, kind, 2))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.tuning.records import Fit
-from benchmarks.tuning.simulation import capacity, highest_rate, latencies, p99
+from benchmarks.tuning.tune.simulation import capacity, highest_rate, latencies, p99
 from broker.messages import Limits
 
 SHARED = Fit(fixed=0.020, per_job=0.0005)

@@ -1,0 +1,1 @@
+"""Which window and size to run with, found on a live server."""

@@ -1,0 +1,79 @@
+"""`python -m benchmarks tune` on a stack that runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.lib.stack import NAMESPACE, Stack, open_stack
+from benchmarks.tuning.records import RunDirectory
+from benchmarks.tuning.tune.command import UNTRUSTED, main
+from broker.keys import Keys
+
+KEY = Keys(NAMESPACE).limits("toy")
+SHORT = ["--seconds", "0.2", "--policies", "adaptive", "--most", "2", "--slo-p99", "150ms"]
+
+
+@pytest.fixture(autouse=True)
+def _no_limits(running: tuple[Stack, list[str]]) -> None:
+    running[0].redis.delete(KEY)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Stack, list[str]]]:
+    """A stack, and the arguments that lead to it."""
+    with open_stack() as stack:
+        stack.start_batcher("toy", "synthetic:20ms+1ms")
+        front_end = stack.start_front_end()
+        stack.wait_until_it_answers(front_end, "toy")
+        broker = ["--redis-url", stack.broker.url, "--namespace", NAMESPACE]
+        yield stack, ["--url", front_end.url, *broker, "--model", "toy"]
+
+
+def test_a_tuning_measures_recommends_and_leaves_the_limits_as_they_were(running, tmp_path, capsys):
+    stack, there = running
+    stack.redis.hset(KEY, "max_wait", "0.02")
+
+    status = main([*there, *SHORT, "--sizes", "8", "--json", "--out", str(tmp_path)])
+
+    found, directory = json.loads(capsys.readouterr().out), RunDirectory(tmp_path)
+    assert status in (0, UNTRUSTED)  # a machine that runs other tests is not quiet
+    assert stack.redis.hgetall(KEY) == {b"max_wait": b"0.02"}
+    assert 100 < found["best"]["rate"] < 400  # eight in 28 ms: 285 a second
+    assert found["fit"]["fixed"] == pytest.approx(0.02, rel=0.3)
+    assert (directory.read().command, directory.recommendation().verdict) == ("tune", found["verdict"])
+    assert found["best"]["rate"] in {point.offered.rate for point in directory.points()}
+
+
+def test_for_a_rate_only_what_carries_it_is_advised_and_can_be_applied(running, tmp_path, capsys):
+    stack, there = running
+    asked = ["--rate", "100", "--sizes", "1,8", "--apply", "--out", str(tmp_path)]
+
+    status = main([*there, *SHORT, *asked])
+
+    said = capsys.readouterr().out
+    assert "JITNEY_MAX_BATCH_SIZE=8" in said.splitlines()  # one at a time makes 47 a second
+    applied = b"8" if status == 0 else None
+    assert (status in (0, UNTRUSTED), stack.redis.hget(KEY, "max_batch_size")) == (True, applied)
+
+
+def test_an_slo_below_a_lone_batch_is_told_with_what_a_batch_costs(running, tmp_path, capsys):
+    _, there = running
+    asked = [*there, *SHORT, "--sizes", "8", "--slo-p99", "10ms", "--out", str(tmp_path)]
+
+    status = main(asked)
+
+    said = capsys.readouterr()
+    assert (status, "a batch costs" in said.out, "a longer --slo-p99" in said.err) == (1, True, True)
+    assert main(asked) == 1
+    assert "holds points already" in capsys.readouterr().err
+
+
+def test_a_model_that_answers_nothing_is_told_before_anything_is_changed(running, tmp_path, capsys):
+    stack, there = running
+
+    assert main([*there, *SHORT, "--model", "toi", "--out", str(tmp_path)]) == 1
+    assert "answers none of these requests (404)" in capsys.readouterr().err
+    assert stack.redis.exists(Keys(NAMESPACE).limits("toi")) == 0
