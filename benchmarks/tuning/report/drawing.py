@@ -9,16 +9,18 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
+from matplotlib.text import Annotation, Text
 from matplotlib.ticker import LogFormatter
 from matplotlib.transforms import Bbox
 
 from benchmarks.tuning.records import Point
+from benchmarks.tuning.report.frontier import rounded
 
 At = tuple[float, float]
 Place = tuple[At, Literal["left", "right"]]  # from the point that is named, and where the label begins or ends
 PLACES: Sequence[Place] = (((8, -14), "left"), ((8, 7), "left"), ((-8, 7), "right"), ((-8, -14), "right"))
-SURE = 2  # labels, the first ones, that are shown in any case
+FAR: Sequence[Place] = (((-40, 40), "right"), ((-40, -50), "right"), ((-40, 75), "right"), ((-40, -85), "right"))
+SURE = 2  # labels, the first ones, that are shown in any case: a line leads to those that stand far off
 WIDTH, HEIGHT, DPI = 8.0, 5.0, 120  # inches, dots an inch: as wide as a column of text
 GREY, BLUE, ORANGE, GREEN, RED, PINK, SKY, BLACK = (  # Okabe and Ito
     "#b0b0b0",
@@ -61,21 +63,28 @@ def place(axes: Axes, labels: Sequence[Annotation], points: Sequence[At], places
     taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in axes.transData.transform(list(points))]
     for number, one in enumerate(labels):
         is_sure = number < SURE
-        fits = _put(one, axes.get_window_extent(), taken, PLACES if is_sure else places)
+        fits = _put(one, axes.get_window_extent(), taken, [*PLACES, *FAR] if is_sure else places)
         one.set_visible(fits or is_sure)
         if one.get_visible():
-            taken.append(one.get_window_extent())
+            taken.append(_box(one))
 
 
 def _put(label: Annotation, inside: Bbox, taken: Sequence[Bbox], places: Sequence[Place]) -> bool:
-    """Move it to the first place that is free; False, and back to the first of all, where none is."""
-    for offset, side in (*places, places[0]):
+    """Move it to the first place that is free; False, and to the last, where none is."""
+    for offset, side in places:
         label.set_position(offset)
         label.set_horizontalalignment(side)
-        box = label.get_window_extent()
+        box = _box(label)
+        if label.arrow_patch:
+            label.arrow_patch.set_visible((offset, side) in FAR)
         if inside.contains(*box.min) and inside.contains(*box.max) and not any(map(box.overlaps, taken)):
             return True
     return False
+
+
+def _box(label: Annotation) -> Bbox:
+    """Of its text alone: the line that leads to it may cross anything."""
+    return Text.get_window_extent(label)
 
 
 def log_scale(axes: Axes) -> None:
@@ -92,4 +101,4 @@ def is_doubtful(point: Point) -> bool:
 
 def starred(number: float, point: Point) -> str:
     """A load as a tick's label."""
-    return f"{number:g}{'*' if is_doubtful(point) else ''}"
+    return f"{rounded(number)}{'*' if is_doubtful(point) else ''}"

@@ -70,6 +70,11 @@ def load(offered: Offered) -> str:
     return f"{offered.rate:g}/s" if offered.rate is not None else f"{offered.concurrency} clients"
 
 
+def rounded(number: float) -> str:
+    """Four digits are enough for anybody who reads a rate: no machine repeats the fifth."""
+    return f"{number:.4g}" if number < 1000 else f"{number:.0f}"
+
+
 def _key(point: Point) -> tuple[Limits, Offered]:
     return point.limits, point.offered
 

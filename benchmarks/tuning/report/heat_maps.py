@@ -17,19 +17,21 @@ Cell = Callable[[Sequence[Point]], float | None]  # of the points of one window 
 
 
 def heat_maps(run: Run, points: Sequence[Point]) -> Figure | None:
-    """Rate and p99 by window and size; None where there is only one setting."""
+    """Rate by window and size, and p99 where most settings have a load in common; None for only one setting."""
     rows = sorted({_window(point) for point in points}, key=lambda text: (text != "adaptive", _milliseconds(text)))
     columns = sorted({point.limits.max_batch_size for point in points})
     if len(rows) * len(columns) < 2:
         return None
     figure = new_figure()
     figure.suptitle(f"{run.model}: window × size", fontsize=12)
-    rate, latency = figure.subplots(1, 2)
+    offered = telling(points, run.slo_p99)
+    is_common = 2 * len({one.limits for one in points if one.offered == offered}) > len({one.limits for one in points})
+    rate, *latency = figure.subplots(1, 1 + is_common, squeeze=False)[0]
     within = f"\nwith a p99 within {run.slo_p99 * 1000:g} ms" if run.slo_p99 is not None else ""
     _heat(rate, points, rows, columns, lambda here: highest(here, run.slo_p99), f"requests a second{within}", "viridis")
-    offered = telling(points, run.slo_p99)
     title = f"p99, ms\nat {load(offered)}"
-    _heat(latency, points, rows, columns, lambda here: soonest(here, offered), title, "viridis_r", is_log=True)
+    for axes in latency:
+        _heat(axes, points, rows, columns, lambda here: soonest(here, offered), title, "viridis_r", is_log=True)
     return figure
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from benchmarks.tuning.records import Point, Recommendation, Run
@@ -37,10 +39,10 @@ from benchmarks.tuning.report.series import (
 )
 
 STAGES = {"queue": SKY, "window": ORANGE, "compute": BLUE, "return": PINK}
-OCTAVES = ("#fde725", "#b5de2b", "#6ece58", "#35b779", "#1f9e89", "#26828e", "#31688e", "#3e4989", "#482878")
 LINES = ((BLUE, "o"), (RED, "s"), (GREEN, "^"), (PINK, "D"), (ORANGE, "v"), (BLACK, "P"))
 RING: dict[str, Any] = {"marker": "o", "markersize": 14, "markerfacecolor": "none", "markeredgewidth": 1.5}
 HOLLOW: dict[str, Any] = {"marker": "o", "markersize": 5, "markerfacecolor": "white"}
+BAR: dict[str, Any] = {"width": 0.75, "edgecolor": "white", "linewidth": 0.6}
 LEAST = 0.003  # of the highest bar: a part that nowhere reaches it cannot be seen
 CUT = 1.25  # times the highest bar that is shown whole
 
@@ -66,7 +68,8 @@ def batch_sizes_against_load(series: Series, recommendation: Recommendation | No
     points = thinned(series.points)
     parts = [{octave: 100 * share for octave, share in shares(point).items()} for point in points]
     octaves = sorted({octave for part in parts for octave in part}, key=lambda text: int(text.split()[0]))
-    colours = dict(zip(octaves, OCTAVES, strict=False))
+    dark = colormaps["viridis_r"]
+    colours = {octave: to_hex(dark(0.05 + 0.9 * place / len(octaves))) for place, octave in enumerate(octaves)}
     by_point = dict(zip(map(id, points), parts, strict=True))
     figure, axes = _bars(series, points, lambda point: by_point[id(point)], colours, "jobs in the batch")
     axes.set(title=f"Batches that requests meet: {title(series, recommendation)}", ylim=(0, 108))
@@ -124,7 +127,7 @@ def _bars(
         values = [parts(point).get(part, 0.0) for point in points]
         if max(values) < LEAST * max(sum(parts(point).values()) for point in points):
             continue
-        axes.bar(range(len(points)), values, bottom=heights, color=colour, label=part, width=0.75)
+        axes.bar(range(len(points)), values, bottom=heights, color=colour, label=part, **BAR)
         heights = [height + value for height, value in zip(heights, values, strict=True)]
     axes.set_xticks(range(len(points)), [starred(load(point), point) for point in points])
     doubted = "   (* carries a doubt)" if any(map(is_doubtful, points)) else ""

@@ -96,7 +96,9 @@ def _recommended(axes: Axes, recommendation: Recommendation | None, points: Sequ
         face: dict[str, Any] = {"markerfacecolor": colour, "markeredgecolor": BLACK}
         axes.plot(*_at(point), linestyle="none", marker=marker, markersize=size, label=title, zorder=4, **face)
         words = f"{name(choice.limits)}: {choice.rate:.0f}/s"
-        labels.append(label(axes, words, _at(point), weight=weight, fontsize=9 if weight == "bold" else 8))
+        line = {"arrowstyle": "-", "linewidth": 0.7, "shrinkA": 0, "shrinkB": 5, "relpos": (1.0, 0.5)}
+        look: dict[str, Any] = {"weight": weight, "fontsize": 9 if weight == "bold" else 8, "arrowprops": line}
+        labels.append(label(axes, words, _at(point), **look))
     return labels
 
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.tuning.records import Choice, Point, Recommendation
-from benchmarks.tuning.report.frontier import name, p99
+from benchmarks.tuning.report.frontier import name, p99, rounded
 from broker.messages import Limits
 
 KEPT = 0.97  # of what was due: the rest is noise
 LAG = 0.1  # of the measured time, at most, for answers that come after its end
 CURVES, LOADS = 6, 12  # as many as a picture can show
+ALIKE = 0.05  # relative: knees, and loads, that lie closer are drawn as one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +48,18 @@ def told(found: Sequence[Series], recommendation: Recommendation | None) -> Seri
 
 
 def curves(found: Sequence[Series], recommendation: Recommendation | None) -> list[list[Series]]:
-    """The open ones, most carried first, those with the same knee together: the first of each is drawn for the others.
+    """The open ones, most carried first, those with about the same knee together: the first is drawn for the others.
 
     What is recommended and its runner-up are always drawn.
     """
     chosen = [choice.limits for choice in choices(recommendation)]
-    alike: dict[float | Limits, list[Series]] = {}
-    for one in found:
-        if one.is_open:
-            alike.setdefault(one.limits if one.limits in chosen else knee(one.points) or 0.0, []).append(one)
-    ordered = sorted(alike.values(), key=lambda same: -(knee(same[0].points) or 0.0))
+    ordered: list[list[Series]] = []
+    for one in sorted((one for one in found if one.is_open), key=lambda one: -_carried(one)):
+        like = [same for same in ordered if same[0].limits not in chosen and _are_alike(same[0], one)]
+        if like and one.limits not in chosen:
+            like[0].append(one)
+        else:
+            ordered.append([one])
     kept = [same for same in ordered if same[0].limits in chosen]
     others = [same for same in ordered if same[0].limits not in chosen][: CURVES - len(kept)]
     return [same for same in ordered if same in kept or same in others]
@@ -92,10 +95,17 @@ def load(point: Point) -> float:
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:
-    """No more of them than a picture can show, the first and the last among them."""
-    if len(points) <= LOADS:
-        return list(points)
-    return [points[round(place * (len(points) - 1) / (LOADS - 1))] for place in range(LOADS)]
+    """No more of them than a picture can show and no two under nearly the same load; the first and the last stay."""
+    kept: list[Point] = []
+    for point in points[:-1]:
+        if not kept or load(point) >= (1 + ALIKE) * load(kept[-1]):
+            kept.append(point)
+    if len(kept) > 1 and load(points[-1]) < (1 + ALIKE) * load(kept[-1]):
+        kept.pop()
+    kept.append(points[-1])
+    if len(kept) <= LOADS:
+        return kept
+    return [kept[round(place * (len(kept) - 1) / (LOADS - 1))] for place in range(LOADS)]
 
 
 def choices(recommendation: Recommendation | None) -> list[Choice]:
@@ -123,14 +133,22 @@ def knee_in_words(series: Series) -> str:
     """`carries 400/s`, or what else is known of it."""
     found = knee(series.points)
     if found is None:
-        return f"does not carry {load(series.points[0]):g}/s"
-    return f"carries {found:g}/s" + (" or more" if found == series.points[-1].offered.rate else "")
+        return f"does not carry {rounded(load(series.points[0]))}/s"
+    return f"carries {rounded(found)}/s" + (" or more" if found == series.points[-1].offered.rate else "")
 
 
 def title(series: Series, recommendation: Recommendation | None) -> str:
     """The setting, and what it is to the recommendation."""
     is_best = recommendation is not None and recommendation.best.limits == series.limits
     return f"{name(series.limits)}{' (recommended)' if is_best else ''}"
+
+
+def _carried(series: Series) -> float:
+    return knee(series.points) or 0.0
+
+
+def _are_alike(one: Series, other: Series) -> bool:
+    return abs(_carried(one) - _carried(other)) <= ALIKE * _carried(one)
 
 
 def _octave(octave: int) -> str:

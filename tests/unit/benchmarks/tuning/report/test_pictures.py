@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
+from matplotlib.text import Annotation, Text
 
 from benchmarks.tuning.report.album import of_run
 from benchmarks.tuning.report.frontier import changes
@@ -61,6 +61,18 @@ def test_labels_that_can_be_seen_do_not_cover_each_other() -> None:
     assert not any(one.overlaps(other) for one in boxes for other in boxes if one is not other)
 
 
+def test_the_recommended_point_is_named_inside_the_picture_in_any_crowd() -> None:
+    crowd = [at(100 + rate, 100 + rate, size=size) for rate in range(20) for size in range(1, 20)]
+
+    figure = throughput_against_p99(RUN, crowd, recommended(crowd[-1].limits, 119, crowd[0].limits))
+
+    inside = figure.axes[0].get_window_extent()
+    labels = [text for text in figure.axes[0].texts if text.get_text().endswith("/s")]
+    boxes = [Text.get_window_extent(label) for label in labels if label.get_visible()]
+    assert len(boxes) == 2 and not boxes[0].overlaps(boxes[1])
+    assert all(inside.contains(*box.min) and inside.contains(*box.max) for box in boxes)
+
+
 def test_goodput_has_a_line_a_setting_whose_knee_is_said_in_the_legend() -> None:
     figure = goodput_against_rate(RUN, curves(all_series([*SMALL, *LARGE]), BEST))
 
@@ -109,6 +121,12 @@ def test_heat_is_what_a_setting_carries_within_the_slo_and_its_p99_under_a_load_
     assert (soonest(SMALL, telling(points, 0.1)), soonest(LARGE, telling(points, 0.1))) == (900, 20)
     figure = heat_maps(RUN, points)
     assert figure and sorted(shown(figure)) == ["199", "20", "390", "900"]
+
+
+def test_where_settings_have_no_load_in_common_there_is_a_heat_map_of_rates_alone() -> None:
+    figure = heat_maps(RUN, [at(100, 100, size=8), at(150, 150, size=16), at(200, 200, size=64)])
+
+    assert figure and [axes.get_title() for axes in figure.axes] == ["requests a second\nwith a p99 within 100 ms"]
 
 
 def test_one_setting_is_no_heat_map() -> None:

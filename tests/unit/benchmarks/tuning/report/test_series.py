@@ -101,6 +101,20 @@ def test_many_loads_are_thinned_out_and_the_first_and_last_stay() -> None:
     assert (len(kept), kept[0], kept[-1], kept == sorted(set(kept))) == (LOADS, 1, 49, True)
 
 
+def test_loads_that_are_nearly_the_same_have_one_bar() -> None:
+    points = curve(*((rate, rate) for rate in (100, 102, 150, 200, 202)))
+
+    assert [one.offered.rate for one in thinned(points)] == [100, 150, 202]
+
+
+def test_knees_within_a_twentieth_are_drawn_as_one() -> None:
+    found = all_series(
+        [*curve((100, 100), (300, 0)), *curve((97, 97), (300, 0), size=8), *curve((50, 50), (300, 0), size=4)]
+    )
+
+    assert [[one.limits.max_batch_size for one in same] for same in curves(found, None)] == [[64, 8], [4]]
+
+
 def test_batches_are_counted_in_octaves() -> None:
     assert shares(at(100, 100)) == {"1": 0.25, "2 to 3": 0.75}
 
