@@ -56,11 +56,12 @@ class HttpClient:
         self._authority, self._prefix = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
         self._kept: list[_Connection] = []
 
-    def request(self, path: str, body: bytes, content_type: str = JSON) -> bytes:
+    def request(self, path: str, body: bytes, content_type: str = JSON, *, lane: str = "") -> bytes:
         """The bytes of one POST, to be sent any number of times."""
+        in_lane = f"Jitney-Lane: {lane}\r\n" if lane else ""
         head = (
             f"POST {self._prefix}{path} HTTP/1.1\r\nHost: {self._authority}\r\nContent-Type: {content_type}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"{in_lane}Content-Length: {len(body)}\r\n\r\n"
         )
         return head.encode("latin-1") + body
 

@@ -36,20 +36,21 @@ class Workload:
     languages: tuple[str, str] | None  # from, to
     body: bytes | None = None  # instead of texts
     content_type: str = JSON  # of that
+    lane: str = ""  # bulk, or what the server takes it for
 
     @property
     def a_request(self) -> str:
         """What one carries."""
-        if self.body is None:
-            return f"{self.records} record(s) a request"
-        return f"{len(self.body)} bytes of {self.content_type} a request"
+        carried = f"{self.records} record(s)" if self.body is None else f"{len(self.body)} bytes of {self.content_type}"
+        return f"{carried} a request{f', lane {self.lane}' if self.lane else ''}"
 
     def in_words(self) -> dict[str, str]:
         """For those who read a figure later. Two that send other bytes differ in it."""
         if self.body is not None:
             return {"path": self.path, "body": f"{self.a_request} (sha256 {_digest(self.body)})"}
+        lane = {"lane": self.lane} if self.lane else {}
         languages = {"languages": " to ".join(self.languages)} if self.languages else {}
-        return {"path": self.path, "records": str(self.records), **languages, "texts": _described(self.texts)}
+        return {"path": self.path, "records": str(self.records), **lane, **languages, "texts": _described(self.texts)}
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -67,6 +68,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add("--content-type", default=JSON, help="of --body [default: %(default)s]")
     add("--from-lang", help="language to translate from; goes with --to-lang")
     add("--to-lang", help="language to translate to")
+    add("--lane", default="", choices=("interactive", "bulk"), help="the header Jitney-Lane [default: none]")
     add("--seed", type=int, default=0, help="of the arrivals and of --words [default: 0]")
 
 
@@ -84,6 +86,7 @@ def read(values: argparse.Namespace, path: str = PATH) -> Workload:
         languages=languages,
         body=values.body.read_bytes() if values.body else None,
         content_type=values.content_type,
+        lane=values.lane,
     )
 
 

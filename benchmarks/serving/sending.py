@@ -45,7 +45,7 @@ async def send_alone(plan: Plan, report: Report | None = None) -> Sent:
 
 def sending(client: HttpClient, workload: Workload, bodies: Sequence[bytes]) -> Send:
     """How one request is sent: whatever happens is an outcome."""
-    requests = [client.request(workload.path, body, workload.content_type) for body in bodies]
+    requests = [client.request(workload.path, body, workload.content_type, lane=workload.lane) for body in bodies]
 
     async def send(number: int, seconds: float) -> Answer:
         try:

@@ -47,6 +47,13 @@ def test_the_path_of_the_url_stands_before_the_request_s_own():
     assert request.startswith(b"POST /jitney/x HTTP/1.1\r\nHost: host:80\r\n")
 
 
+def test_a_lane_is_a_header_and_without_one_there_is_none():
+    client = HttpClient("http://host:80")
+
+    assert b"\r\nJitney-Lane: bulk\r\n" in client.request("/x", b"", lane="bulk")
+    assert b"Jitney-Lane" not in client.request("/x", b"")
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> tuple[Path, Path]:
     """One that 127.0.0.1 has signed for itself, and its key."""

@@ -59,6 +59,7 @@ def test_texts_are_drawn_the_same_again_for_a_seed_and_others_for_another():
         pytest.param(["--words", "9", "--seed", "1"], id="texts"),
         pytest.param(["--words", "9", "--records", "2"], id="records"),
         pytest.param(["--words", "9", "--path", "/x"], id="path"),
+        pytest.param(["--words", "9", "--lane", "bulk"], id="lane"),
         pytest.param(["--words", "9", "--path", "/models/m", "--from-lang", "en", "--to-lang", "ja"], id="languages"),
     ],
 )
