@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from batcher.policy.speed import SpeedFit
-from broker.messages import Claim, Lane, Limits, Slo
+from broker.messages import Claim, Lane, Limits, Slo, Speed
 
 ENOUGH = 300  # interactive jobs, before their p99 is believed
 MEMORY = 0.9  # weight that a batch keeps when the next one comes: about the last ten count
@@ -23,6 +23,7 @@ CROWDED, ROOMY = 0.5, 0.05  # share of batches that interactive jobs fill: above
 GROWTH, DECAY = 1.5, 0.98  # with each batch, of the room for a crowd
 LOW, AIM, HIGH = 0.94, 0.965, 0.98  # of the bound: outside low and high the plan is corrected
 LEAST, MOST, STEP = 0.25, 2.0, 1.02  # of the bound, that a plan is made for; and how fast it grows
+HARDLY = 0.25  # of the fixed cost, that all jobs of a batch add: with fewer it hardly ends sooner
 EIGHTH, FEW = 8, 4  # bulk that has waited has one job of so many; and one of fewer, as long as they are not few
 
 
@@ -54,7 +55,9 @@ class SloCap:
         if not speed.per_job or 2 * (speed.fixed + speed.per_job) > self._bound:
             self._planned = None  # then throughput is all there is to have
         else:
-            self._planned = (self._correction * self._bound / 2 - speed.fixed) / speed.per_job
+            first, corrected = _two_fit(speed, self._bound), _two_fit(speed, self._correction * self._bound)
+            # A stall of the machine is no reason for batches that carry less and hardly end sooner.
+            self._planned = max(corrected, min(first, HARDLY * speed.fixed / speed.per_job))
 
     def observe(self, claim: Claim, took: Sequence[float], limits: Limits) -> None:
         """What was claimed has ended; its interactive jobs took so many seconds each, from their admission on."""
@@ -92,3 +95,8 @@ def _is_filled_by_interactive(claim: Claim) -> bool:
     """But for the share of bulk that has waited."""
     jobs, bulk = len(claim.jobs), sum(job.lane is Lane.BULK for job in claim.jobs)
     return bulk <= max(jobs // EIGHTH, 1 if jobs >= FEW else 0)
+
+
+def _two_fit(speed: Speed, seconds: float) -> float:
+    """Jobs in a batch of which two in a row take so long."""
+    return (seconds / 2 - speed.fixed) / speed.per_job

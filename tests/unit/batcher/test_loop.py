@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from batcher.policy.slo import ENOUGH
 from broker.memory import MemoryBatcher
 from broker.messages import Failure, Limits, Pulse, Result, Slo
 from tests.unit.batcher.batch_world import MODEL, entered, staged_behind_a_running_batch, world
@@ -80,6 +81,17 @@ async def test_for_an_slo_less_is_claimed_and_announced_than_an_operator_allows(
 
         assert [len(batch) for batch in here.engine.batches] == [1, 1, 1, 1]
         assert (here.loop.size, here.loop.allowed.max_batch_size, here.loop.slo) == (1, 64, Slo(bound=0.06, size=1))
+
+
+async def test_for_an_slo_it_is_measured_how_long_jobs_take() -> None:
+    async with world(slo=9.0) as here:
+        await here.send(*["a"] * ENOUGH)
+        await here.outcomes(ENOUGH)
+
+        here.loop.stop()
+        await here.running
+
+        assert here.loop.slo is not None and here.loop.slo.p99 > 0.0
 
 
 async def test_limits_that_change_bind_beside_an_slo() -> None:

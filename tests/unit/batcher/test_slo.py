@@ -130,6 +130,13 @@ def test_what_is_measured_corrects_the_plan_in_both_directions() -> None:
     assert batches(cap(0.1), jobs, 0.12) < 56 < batches(cap(0.1), jobs, 0.08)
 
 
+def test_a_machine_that_stalls_makes_no_batches_that_carry_less_and_hardly_end_sooner() -> None:
+    jobs = [*[INTERACTIVE] * 4, *[BULK] * 8]
+
+    assert batches(cap(0.1, per_job=0.0004), jobs, 0.5, count=2000) == 12  # 24.8 ms a batch; one of one job takes 20.4
+    assert batches(cap(0.1, fixed=0.002, per_job=0.008), jobs, 0.5, count=2000) == 1
+
+
 def test_batches_that_interactive_jobs_fill_grow_however_late_they_are() -> None:
     assert batches(cap(0.06), [*[INTERACTIVE] * 16, BULK], 5.0) > 20
     assert batches(cap(0.0411), [INTERACTIVE], 5.0) > 1
