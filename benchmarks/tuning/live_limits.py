@@ -53,6 +53,10 @@ class LiveLimits:
         found = self._read()
         self._replace({**_entry(limits), BEFORE: found.get(BEFORE) or json.dumps(found)})
 
+    def are_for_an_slo(self) -> bool:
+        """Whether a live batcher of the model takes them for a bound only, and sizes its batches itself."""
+        return any(one.slo is not None for one in self._presences())
+
     async def taken_up(self, limits: Limits, *, within: float = 2 * PRESENCE_TTL) -> bool:
         """Wait until every live batcher of the model announces these; False where one does not within so many seconds.
         Of one that does not say, time alone is proof."""

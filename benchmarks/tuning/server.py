@@ -56,8 +56,10 @@ def live_limits(asked: argparse.Namespace) -> Iterator[LiveLimits]:
         yield LiveLimits(client, Keys(asked.namespace), asked.model)
 
 
-def refuse_another_trial(live: LiveLimits, model: str) -> None:
-    """Raises `ValueError` where limits are on trial already."""
+def refuse_unfit(live: LiveLimits, model: str) -> None:
+    """Raises `ValueError` where limits are on trial already, or would not be what is measured."""
+    if live.are_for_an_slo():
+        raise ValueError(f"a batcher of {model} sizes its batches itself: start it without --slo-p99 to try limits")
     if live.is_on_trial():
         both = "another sweep runs, or one was killed; `sweep --restore` puts back those from before"
         raise ValueError(f"limits of {model} are on trial already: {both}")

@@ -36,7 +36,7 @@ from benchmarks.tuning.server import (
     each,
     live_limits,
     plan,
-    refuse_another_trial,
+    refuse_unfit,
     sent,
 )
 from benchmarks.tuning.steady import AGREEING, steady
@@ -81,7 +81,7 @@ def _sweep(asked: argparse.Namespace, tried: list[Trial]) -> int:
         print("\n".join(map(_shown, tried)))
         return 0
     with live_limits(asked) as live:
-        refuse_another_trial(live, asked.model)
+        refuse_unfit(live, asked.model)
         points = _measured(asked, tried, live)
     print(msgspec.json.encode(points).decode() if asked.json else "\n".join(_table(points)))
     return 0 if any(point.summary.answered for point in points) else 1

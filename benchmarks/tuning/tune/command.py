@@ -26,7 +26,7 @@ from benchmarks.serving.load import Plan
 from benchmarks.tuning.grid import grid, seconds
 from benchmarks.tuning.live_limits import LiveLimits
 from benchmarks.tuning.records import Run, RunDirectory
-from benchmarks.tuning.server import add_options, check, complaint, each, live_limits, plan, refuse_another_trial, sent
+from benchmarks.tuning.server import add_options, check, complaint, each, live_limits, plan, refuse_unfit, sent
 from benchmarks.tuning.tune.advice import cost, in_words
 from benchmarks.tuning.tune.batch_costs import batch_costs
 from benchmarks.tuning.tune.cost_fit import Batch
@@ -71,7 +71,7 @@ def _tune(asked: argparse.Namespace, tried: list[Limits]) -> int:
     if asked.dry_run:
         return 0
     with live_limits(asked) as live:
-        refuse_another_trial(live, asked.model)
+        refuse_unfit(live, asked.model)
         tuned = _tuned(asked, tried, live)
         return _told(asked, tuned, live)
 

@@ -12,9 +12,10 @@ import redis
 
 from benchmarks.tuning import live_limits
 from benchmarks.tuning.live_limits import LiveLimits, have_taken_up
+from benchmarks.tuning.server import refuse_unfit
 from broker.embedded import embedded_server
 from broker.keys import Keys
-from broker.messages import Limits, ModelCard, Presence
+from broker.messages import Limits, ModelCard, Presence, Slo
 from broker.redis import connect_heartbeat
 from broker.registry import decode_limits, unknown_limits
 
@@ -130,3 +131,14 @@ def test_of_a_batcher_that_does_not_say_time_is_proof(client, beat, monkeypatch)
     beat(OLD)
 
     assert asyncio.run(LiveLimits(client, KEYS, "toy").taken_up(TRIAL)) is True
+
+
+def test_a_batcher_that_sizes_its_batches_itself_is_nobody_to_try_limits_on(client, beat):
+    live = LiveLimits(client, KEYS, "toy")
+    beat(replace(OLD, batcher="of another model", model="toyota@1", slo=Slo(bound=0.1)))
+    refuse_unfit(live, "toy")
+
+    beat(replace(NEW, slo=Slo(bound=0.1)))
+
+    with pytest.raises(ValueError, match="without --slo-p99"):
+        refuse_unfit(live, "toy")
