@@ -23,12 +23,12 @@ class Change:
     @property
     def verdict(self) -> str:
         """worse, better, or "" for what noise explains."""
-        noise = noise_of(self.old, self.new)
-        gains = [self.rate, 1 / self.p99 if self.p99 else None]
-        known = [gain for gain in gains if gain is not None]
-        if any(gain < 1 - noise for gain in known):
+        both = (self.old, self.new)
+        gains = [(self.rate, rate_noise(*both)), (1 / self.p99 if self.p99 else None, p99_noise(*both))]
+        known = [(gain, noise) for gain, noise in gains if gain is not None]
+        if any(gain < 1 - noise for gain, noise in known):
             return "worse"
-        return "better" if any(gain > 1 + noise for gain in known) else ""
+        return "better" if any(gain > 1 + noise for gain, noise in known) else ""
 
 
 def p99(point: Point) -> float | None:
@@ -52,9 +52,15 @@ def changes(old: Sequence[Point], new: Sequence[Point]) -> list[Change]:
     return [_change(before[_key(point)], point) for point in new if _key(point) in before]
 
 
-def noise_of(*points: Point) -> float:
+def rate_noise(*points: Point) -> float:
     """How far windows of a point lie apart, relative to their mean: the worst of these points, at least `NOISE`."""
-    return max([NOISE, *(_scatter(point) for point in points)])
+    return max([NOISE, *(_scatter([window.per_second for window in point.windows]) for point in points)])
+
+
+def p99_noise(*points: Point) -> float:
+    """The same of their p99: of few requests it says little, and its windows lie far apart."""
+    known = ([window.p99 for window in point.windows if window.p99 is not None] for point in points)
+    return max([NOISE, *map(_scatter, known)])
 
 
 def name(limits: Limits) -> str:
@@ -62,12 +68,15 @@ def name(limits: Limits) -> str:
     window = f"fixed {limits.max_wait * 1000:g} ms" if limits.policy == "fixed" else limits.policy
     tokens = limits.max_batch_tokens
     budget = "" if tokens == Limits().max_batch_tokens else f", {tokens} tokens"
-    return f"{window}, {limits.max_batch_size} jobs{budget}"
+    jobs = "1 job" if limits.max_batch_size == 1 else f"{limits.max_batch_size} jobs"
+    return f"{window}, {jobs}{budget}"
 
 
 def load(offered: Offered) -> str:
     """A load in a few words."""
-    return f"{offered.rate:g}/s" if offered.rate is not None else f"{offered.concurrency} clients"
+    if offered.rate is not None:
+        return f"{offered.rate:g}/s"
+    return "1 client" if offered.concurrency == 1 else f"{offered.concurrency} clients"
 
 
 def rounded(number: float) -> str:
@@ -85,7 +94,6 @@ def _change(old: Point, new: Point) -> Change:
     return Change(old=old, new=new, rate=rate, p99=after / before if before and after is not None else None)
 
 
-def _scatter(point: Point) -> float:
-    rates = [window.per_second for window in point.windows]
-    middle = sum(rates) / len(rates) if rates else 0.0
-    return (max(rates) - min(rates)) / middle if middle else 0.0
+def _scatter(values: Sequence[float]) -> float:
+    middle = sum(values) / len(values) if values else 0.0
+    return (max(values) - min(values)) / middle if middle else 0.0

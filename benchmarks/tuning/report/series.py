@@ -44,7 +44,7 @@ def all_series(points: Sequence[Point]) -> list[Series]:
 def told(found: Sequence[Series], recommendation: Recommendation | None) -> Series | None:
     """The one to look at closely: the recommended setting, else one that carries most, else one with most loads."""
     best = recommendation.best.limits if recommendation else None
-    return max(found, key=lambda one: (one.limits == best, knee(one.points) or 0.0, len(one.points)), default=None)
+    return max(found, key=lambda one: (one.limits == best, one.is_open, _carried(one), len(one.points)), default=None)
 
 
 def curves(found: Sequence[Series], recommendation: Recommendation | None) -> list[list[Series]]:
@@ -144,7 +144,8 @@ def title(series: Series, recommendation: Recommendation | None) -> str:
 
 
 def _carried(series: Series) -> float:
-    return knee(series.points) or 0.0
+    """Of clients that wait, whom no setting turns away: the most that was answered within the SLO."""
+    return knee(series.points) or 0.0 if series.is_open else max(map(good, series.points))
 
 
 def _are_alike(one: Series, other: Series) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from benchmarks.lib.markdown import table
 from benchmarks.tuning.records import Point, Run
@@ -34,14 +34,10 @@ def worse(found: Sequence[Change]) -> str:
 
 def differing(old: Run, new: Run) -> list[str]:
     """What was sent, where, and within which SLO, as far as it is not the same."""
-    sides = [
-        {"SLO": _slo(run), "model": run.model, **_titled("sent", run.workload), **_titled("machine", run.machine)}
-        for run in (old, new)
-    ]
-    before, after = sides
+    before, after = ({"model:": run.model, **_facts(run)} for run in (old, new))
     names = dict.fromkeys([*before, *after])
     return [
-        f"- {name}: {before.get(name, '-')} → {after.get(name, '-')}"
+        f"- {name} {before.get(name, '-')} → {after.get(name, '-')}"
         for name in names
         if before.get(name) != after.get(name)
     ]
@@ -88,17 +84,14 @@ def changed(change: Change) -> list[str]:
 
 
 def about(run: Run) -> list[str]:
-    """What was sent, and on which machine, a line each."""
-    facts = {**_titled("sent", run.workload), **_titled("machine", run.machine)}
-    return [f"- {name} {value}" for name, value in facts.items()]
+    """The SLO, what was sent, and on which machine, a line each."""
+    return [f"- {name} {value}" for name, value in _facts(run).items()]
 
 
-def _titled(title: str, facts: Mapping[str, str]) -> dict[str, str]:
-    return {f"{title}: {key}": value for key, value in facts.items()}
-
-
-def _slo(run: Run) -> str:
-    return "-" if run.slo_p99 is None else f"p99 ≤ {run.slo_p99 * 1000:g} ms"
+def _facts(run: Run) -> dict[str, str]:
+    sides = (("sent", run.workload), ("machine", run.machine))
+    slo = {} if run.slo_p99 is None else {"SLO:": f"p99 ≤ {run.slo_p99 * 1000:g} ms"}
+    return {**slo, **{f"{title}: {key}": value for title, facts in sides for key, value in facts.items()}}
 
 
 def _ratio(value: float | None) -> str:

@@ -54,4 +54,3 @@ def _batch(timing: bytes, elapsed: float) -> Batch | None:
     if compute is None or size is None:
         return None
     return Batch(jobs=int(size[1]), compute=compute / 1000, elapsed=elapsed)
-

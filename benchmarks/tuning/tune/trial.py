@@ -106,7 +106,6 @@ def late_share(calls: Sequence[Call], plan: Plan, slo: float) -> float:
     return 1 - within / len(due) if due else 1.0
 
 
-
 def behind(calls: Sequence[Call], plan: Plan) -> float:
     """Share by which fewer were answered than came due, both in the measured time. A server that only just keeps up has
     0 but for chance, however long each is on its way."""

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.tuning.records import Point, RunDirectory
 from benchmarks.tuning.report.command import main
-from benchmarks.tuning.report.frontier import changes, frontier, noise_of
+from benchmarks.tuning.report.frontier import changes, frontier, p99_noise, rate_noise
 from benchmarks.tuning.report.tables import of_run, of_two
 from tests.unit.benchmarks.tuning.report.made import RUN, at, curve, point, recommended, run_in, silent
 
@@ -44,8 +44,16 @@ def test_a_change_is_told_beyond_noise(new: Point, verdict: str) -> None:
 
 
 def test_windows_that_disagree_widen_the_noise() -> None:
-    assert noise_of(point(100, 20), point(100, 20, spread=0.4)) == pytest.approx(0.4)
+    assert rate_noise(point(100, 20), point(100, 20, spread=0.4)) == pytest.approx(0.4)
     assert changes([point(100, 20, spread=0.4)], [point(80, 20)])[0].verdict == ""
+
+
+def test_a_p99_is_held_against_how_far_its_own_windows_lie_apart() -> None:
+    steady, later = point(100, 20), point(100, 26)
+    restless = replace(steady, windows=[replace(steady.windows[0], p99=p99) for p99 in (18.0, 26.0)])
+
+    assert p99_noise(steady, restless) == pytest.approx(8 / 22)
+    assert [changes([old], [later])[0].verdict for old in (steady, restless)] == ["worse", ""]
 
 
 def test_only_the_same_setting_under_the_same_load_is_compared() -> None:
@@ -98,6 +106,7 @@ def test_the_page_opens_with_the_recommendation_and_what_to_paste(tmp_path: Path
         "A batch costs 20 ms + 0.5 ms · jobs (mean error 3%).",
         "JITNEY_POLICY=adaptive\nJITNEY_MAX_BATCH_SIZE=64",
         "Not to be trusted: a noisy &lt;machine&gt;.",
+        "<li>SLO: p99 ≤ 100 ms</li>",
         "<li>machine: cores 2</li>",
         'alt="throughput"',
         'alt="goodput"',
@@ -120,7 +129,7 @@ def test_what_is_drawn_can_be_had_as_json(tmp_path: Path, capsys: pytest.Capture
 
     assert [(each["setting"], each["knee"]) for each in one["knees"]] == [("adaptive, 64 jobs", 100)]
     assert [each["load"] for each in one["frontier"]] == ["100/s"]
-    assert ([each["verdict"] for each in two["changes"]], two["differences"]) == (["worse"], ["machine: cores: 2 → 4"])
+    assert ([each["verdict"] for each in two["changes"]], two["differences"]) == (["worse"], ["machine: cores 2 → 4"])
 
 
 def test_two_runs_are_beside_each_other_in_a_page_and_what_else_differs_is_said(tmp_path: Path) -> None:
@@ -130,7 +139,7 @@ def test_two_runs_are_beside_each_other_in_a_page_and_what_else_differs_is_said(
     assert main([old, new]) == 1
 
     page = (tmp_path / "new" / "comparison.html").read_text("utf-8")
-    assert all(text in page for text in ("1 of 1 worse beyond noise", "machine: cores: 2 → 4", '<tr class="worse">'))
+    assert all(text in page for text in ("1 of 1 worse beyond noise", "machine: cores 2 → 4", '<tr class="worse">'))
     assert (tmp_path / "new" / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 

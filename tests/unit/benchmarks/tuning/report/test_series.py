@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.tuning.records import Point
+from benchmarks.tuning.records import Offered, Point
 from benchmarks.tuning.report.series import (
     CURVES,
     LOADS,
@@ -72,6 +72,15 @@ def test_what_is_recommended_is_looked_at_closely_else_what_carries_most() -> No
     assert told(found, None) == found[1]
     assert told(found, recommended(small[0].limits, 100)) == found[0]
     assert told([], None) is None
+
+
+def test_among_settings_under_clients_that_wait_the_one_that_answers_most_is_looked_at() -> None:
+    clients = [replace(point(rate, 20, size=size), offered=Offered(concurrency=count))
+               for size, rate in ((64, 90), (8, 50)) for count in (1, 8)]  # fmt: skip
+
+    series = told(all_series(clients), None)
+
+    assert series and (series.limits.max_batch_size, series.axis) == (64, "clients of a closed loop")
 
 
 def test_settings_that_carry_the_same_share_a_line_but_what_is_recommended_has_its_own() -> None:
