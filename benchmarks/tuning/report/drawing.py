@@ -96,7 +96,7 @@ def log_scale(axes: Axes) -> None:
 
 def is_doubtful(point: Point) -> bool:
     """Whether it is drawn hollow, or with a star."""
-    return bool(point.doubts) or not point.is_stable
+    return bool(point.doubts)
 
 
 def starred(number: float, point: Point) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from html import escape
 
 from benchmarks.tuning.records import Point, Recommendation, Run
-from benchmarks.tuning.report import tables, words
-from benchmarks.tuning.report.frontier import Change, frontier, name
+from benchmarks.tuning.report import tables
+from benchmarks.tuning.report.frontier import Change, frontier, name, rounded
+from benchmarks.tuning.tune import advice
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
@@ -70,11 +71,29 @@ def of_two(new: Run, found: Sequence[Change], differences: Sequence[str], pictur
 
 
 def _answer(found: Recommendation) -> Iterable[str]:
-    said = "\n".join(f"<p>{escape(sentence)}</p>" for sentence in words.sentences(found))
-    lines = escape("\n".join(words.environment(found.best.limits)))
-    yield f'<div class="answer"><h2>Recommended: {escape(name(found.best.limits))}</h2>\n{said}<pre>{lines}</pre></div>'
-    if doubts := words.doubts(found):
+    limits = found.best.limits
+    said = "\n".join(f"<p>{escape(sentence)}</p>" for sentence in _sentences(found))
+    yield f'<div class="answer"><h2>Recommended: {escape(name(limits))}</h2>\n{said}'
+    for title, lines in (
+        ("Environment", advice.environment(limits)),
+        ("Flags", [advice.flags(limits)]),
+        ("ConfigMap", advice.config_map(limits)),
+    ):
+        yield f"<p>{title}</p><pre>{escape(chr(10).join(lines))}</pre>"
+    yield "</div>"
+    if doubts := list(dict.fromkeys([*found.doubts, *found.best.doubts])):
         yield f'<p class="doubt">Not to be trusted: {escape("; ".join(doubts))}.</p>'
+
+
+def _sentences(found: Recommendation) -> Iterable[str]:
+    yield f"{found.verdict[:1].upper()}{found.verdict[1:]}."
+    yield advice.carried(found)
+    if found.runner_up:
+        yield f"Runner-up: {name(found.runner_up.limits)}, {rounded(found.runner_up.rate)} requests/s."
+    if found.best.predicted is not None:
+        yield f"Predicted from what batches cost: {rounded(found.best.predicted)} requests/s."
+    if found.fit:
+        yield f"A batch costs {advice.cost(found.fit)}."
 
 
 def _listed(title: str, lines: Sequence[str]) -> Iterable[str]:

@@ -24,7 +24,7 @@ from benchmarks.tuning.report.drawing import (
     new_figure,
     place,
 )
-from benchmarks.tuning.report.frontier import Change, frontier, name, p99
+from benchmarks.tuning.report.frontier import Change, frontier, name, p99, rounded
 from benchmarks.tuning.report.series import choices, seen
 
 VERDICTS = (("worse", RED, "v"), ("better", GREEN, "^"), ("", GREY, "o"))
@@ -95,7 +95,8 @@ def _recommended(axes: Axes, recommendation: Recommendation | None, points: Sequ
             continue
         face: dict[str, Any] = {"markerfacecolor": colour, "markeredgecolor": BLACK}
         axes.plot(*_at(point), linestyle="none", marker=marker, markersize=size, label=title, zorder=4, **face)
-        words = f"{name(choice.limits)}: {choice.rate:.0f}/s"
+        soon = "" if choice.p99 is None else f", p99 {choice.p99:.0f} ms"
+        words = f"{name(choice.limits)}: {rounded(choice.rate)}/s{soon}"
         line = {"arrowstyle": "-", "linewidth": 0.7, "shrinkA": 0, "shrinkB": 5, "relpos": (1.0, 0.5)}
         look: dict[str, Any] = {"weight": weight, "fontsize": 9 if weight == "bold" else 8, "arrowprops": line}
         labels.append(label(axes, words, _at(point), **look))

@@ -55,7 +55,6 @@ def _each(points: Sequence[Point]) -> list[tuple[Point, list[str]]]:
 def _row(point: Point) -> list[str]:
     summary = point.summary
     latency = summary.latency
-    doubts = [*point.doubts, *([] if point.is_stable else ["unstable"])]
     return [
         name(point.limits),
         load(point.offered),
@@ -65,7 +64,7 @@ def _row(point: Point) -> list[str]:
         _shown(summary.goodput),
         _shown(summary.batch_size),
         f"{summary.answered_share:.2%}",
-        "; ".join(dict.fromkeys(doubts)) or "-",
+        "; ".join(point.doubts) or "-",
     ]
 
 

@@ -41,6 +41,12 @@ def test_the_recommended_point_and_its_runner_up_are_named_with_their_rates() ->
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("answered requests a second", "p99, ms")
 
 
+def test_where_a_rate_was_given_the_recommended_point_says_its_p99_too() -> None:
+    best = replace(BEST, best=replace(BEST.best, p99=41.7))
+
+    assert "adaptive, 64 jobs: 390/s, p99 42 ms" in shown(throughput_against_p99(RUN, [*SMALL, *LARGE], best))
+
+
 def test_without_a_recommendation_the_frontier_is_named_and_doubts_are_hollow() -> None:
     doubtful = replace(point(90, 15, size=8), doubts=["noise"])
 
