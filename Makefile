@@ -30,7 +30,7 @@ QUIET := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-faults soak mutants gpu check format coverage settings demo-models clean
+.PHONY: help serve test test-faults bench soak mutants gpu check format coverage settings demo-models clean
 
 help: ## Show this list
 	@echo 'make <command>   (PYTHON=python3.12 chooses the interpreter, TORCH_INDEX=<url> the index torch comes from)'
@@ -45,6 +45,9 @@ test: $(DEV) ## Run the tests but those of faults (TESTS=tests/unit runs some of
 test-faults: $(DEV) ## Break real brokers, batchers and front ends, and see that nothing is lost (about five minutes)
 	@$(QUIET) $(BIN)/python -m pytest -n 4 $(TOGETHER) $(or $(TESTS),tests/faults --ignore=$(LOAD)) $(ARGS)
 	@$(if $(TESTS),,$(QUIET) $(BIN)/python -m pytest -n 2 $(TOGETHER) $(LOAD) $(ARGS))
+
+bench: $(DEV) ## What windows and batch sizes bring, which to run with, and pictures of both, in build/bench (under ten minutes)
+	@$(QUIET) $(BIN)/python -m benchmarks tour --out build/bench $(ARGS)
 
 soak: $(DEV) ## Load and random faults for MINUTES=10, and what they left behind (ARGS="--seed 7" repeats their order)
 	@$(QUIET) $(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(ARGS)

@@ -13,6 +13,7 @@ COMMANDS = {
     "report": ("tuning.report.command", "a sweep as pictures and tables; two of them compared"),
     "stress_test": ("serving.stress_test", "one POST /translation every so often: how many are answered, how soon"),
     "sweep": ("tuning.sweep", "what every window and size brings, tried on a live server; limits are put back"),
+    "tour": ("tuning.tour", "a sweep, a tuning and their reports in one go; starts everything itself"),
     "tune": ("tuning.tune.command", "window and batch size for an SLO, found on a live server, to paste or to apply"),
     "spine": ("serving.spine", "the whole path beside bare Starlette; starts everything itself, needs wrk"),
     "bare": ("serving.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),

@@ -22,6 +22,7 @@ from benchmarks.tuning.live_limits import LiveLimits
 from broker.keys import Keys
 
 WARM_UP = 0.5  # seconds before each window
+IN_FLIGHT = 4096  # requests: a server that is overloaded is not to be taken for a client that is
 RETRIES = 10  # of a command to the broker: some eight seconds
 Value = TypeVar("Value")
 
@@ -75,7 +76,7 @@ def plan(asked: argparse.Namespace, duration: float, rate: float | None, concurr
     loop = ["--rate", str(rate)] if rate else ["--concurrency", str(concurrency)]
     times = ["--duration", str(duration), "--warm-up", str(WARM_UP)]
     planned, _ = read_plan([*loop, *times, "--url", asked.url, "--seed", str(asked.seed)])
-    return replace(planned, workload=sent(asked), processes=asked.processes)
+    return replace(planned, workload=sent(asked), processes=asked.processes, max_in_flight=IN_FLIGHT)
 
 
 async def check(plan: Plan) -> None:

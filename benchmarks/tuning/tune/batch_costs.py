@@ -21,6 +21,8 @@ BATCH = re.compile(rb'batch;desc="(\d+)"')
 async def batch_costs(plan: Plan, largest: int) -> list[Batch]:
     """Of every size up to `largest`. A size that the server refuses (`--max-records`) ends the row. Raises `ValueError`
     where no answer tells what a batch cost: the front end runs with Server-Timing off, or refuses everything."""
+    if plan.workload.body is not None:
+        raise ValueError("--body is one batch only: tune needs texts, see --text, --texts-file and --words")
     found: list[Batch] = []
     with HttpClient(plan.url) as client:
         for size in (size for size in SIZES if size <= largest):

@@ -39,7 +39,6 @@ WINDOWS = [0.002, 0.005, 0.01, 0.02]  # seconds; those longer than half the SLO 
 UNTRUSTED = 3
 TESTS = (12, 60)  # that a tuning takes, at least and at most as a rule
 PATIENCE = 4.0  # times the SLO that a request is waited for: it is late long before
-IN_FLIGHT = 4096
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -143,7 +142,7 @@ def _begun(asked: argparse.Namespace) -> RunDirectory:
 
 def _plan(asked: argparse.Namespace) -> Plan:
     planned = plan(asked, asked.seconds, 1.0, None)
-    return replace(planned, timeout=max(1.0, PATIENCE * asked.slo_p99), max_in_flight=IN_FLIGHT)
+    return replace(planned, timeout=max(1.0, PATIENCE * asked.slo_p99))
 
 
 def _say(line: str) -> None:

@@ -12,7 +12,7 @@ from benchmarks.serving.load import Plan, Sent, send
 from benchmarks.tuning.grid import shown
 from benchmarks.tuning.live_limits import NOT_TAKEN_UP, LiveLimits
 from benchmarks.tuning.records import Offered, Point
-from benchmarks.tuning.steady import together, window
+from benchmarks.tuning.steady import agree, together, window
 from benchmarks.tuning.tune.race import Verdict
 from broker.messages import Limits
 
@@ -88,13 +88,14 @@ class Trials:
 
     def _point(self, limits: Limits, plan: Plan, sent: Sequence[Sent]) -> Point:
         summary = together(sent, plan.warm_up, plan.duration, self._slo)
+        windows = [window(summarise(one.calls, plan.warm_up, plan.duration)) for one in sent]
         limit = summary.client_limit
         return Point(
             limits=limits,
             offered=Offered(rate=plan.rate),
-            windows=[window(summarise(one.calls, plan.warm_up, plan.duration)) for one in sent],
+            windows=windows,
             summary=summary,
-            is_stable=len(sent) == 1,
+            is_stable=len(sent) == 1 or agree(windows),
             doubts=[*([] if self._settled else [NOT_TAKEN_UP]), *([f"client: {limit}"] if limit else [])],
         )
 
