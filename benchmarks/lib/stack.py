@@ -74,10 +74,10 @@ class Stack:
         arguments = ["--model", spec, "--name", name, "--metrics-port", str(port), *options]
         return self._start(f"batcher {name}", port, "batcher", *arguments)
 
-    def wait_until_it_answers(self, server: Child, name: str) -> None:
-        """`POST /models/NAME` is a 200. Raises `NotReady`."""
+    def wait_until_it_answers(self, server: Child, name: str, languages: tuple[str, str] | None = None) -> None:
+        """`POST /models/NAME` is a 200; a translation needs `languages`. Raises `NotReady`."""
         json = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{server.url}/models/{name}", envelope([TEXT]), json)
+        request = urllib.request.Request(f"{server.url}/models/{name}", envelope([TEXT], languages), json)
         give_up = time.monotonic() + READY_LIMIT
         while time.monotonic() < give_up:
             with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5.0):

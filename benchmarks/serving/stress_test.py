@@ -1,7 +1,8 @@
 """One POST /translation every so often, whether or not the last one came back: how many are answered, and how soon?
 
     python -m benchmarks stress_test --pay-size 16 --num-req 100 --sleep 0.1
-    python -m benchmarks stress_test --table      # the six rows of the server that Jitney replaces, beside ours
+    python -m benchmarks stress_test --table                # six rows of the server that Jitney replaces, beside ours
+    python -m benchmarks stress_test --table --model demo   # the same with the demo translation, on this machine
 
 The table starts everything itself (three minutes), or is put to the server that --url names.
 """
@@ -31,7 +32,13 @@ from broker.errors import BrokerUnavailable
 
 HEADERS = {"Content-Type": "application/json"}
 URL = "http://127.0.0.1:9527"
-MODEL = "synthetic"  # of the table's own stack
+LANGUAGES = ("en", "ja")
+ITS_CARD = stress_table.ITS_CARD
+# Of the table's own stack: what is served, where to post, and options of its batcher.
+MODELS = {
+    "synthetic": (ITS_CARD.spec, "/models/synthetic", "--max-batch-size", str(ITS_CARD.largest)),
+    "demo": ("translation:demo/translation", "/models/demo"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +55,7 @@ class Plan:
 
 async def run(plan: Plan, client: httpx2.AsyncClient) -> list[Call]:
     """Every call of the plan, in the order in which they were due."""
-    body = envelope([TEXT] * plan.pay_size, ("en", "ja"))
+    body = envelope([TEXT] * plan.pay_size, LANGUAGES)
 
     async def send(number: int, seconds: float) -> Answer:
         """One request and what became of it. An error is a result here, not an end."""
@@ -101,6 +108,12 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     add("--url", help=f"the front end [default: {URL}; of --table: one of its own]")
     add("--timeout", type=at_least(0.1), default=60.0, help="seconds for one request [default: 60]")
     add("--table", action="store_true", help="the original's six rows; --pay-size, --num-req and --sleep are theirs")
+    add(
+        "--model",
+        choices=sorted(MODELS),
+        default="synthetic",
+        help="of --table's own stack: what the original's card cost, or the demo translation [default: synthetic]",
+    )
     add("--json", type=Path, metavar="FILE", help="write every call there, by row: due, sent, ended, outcome")
     return command.parse_args(arguments)
 
@@ -124,9 +137,9 @@ async def measure(plan: Plan) -> list[Call]:
         return await run(plan, client)
 
 
-def measure_table(url: str, path: str, timeout: float) -> list[tuple[stress_table.Row, list[Call]]]:
+def measure_table(url: str, path: str, timeout: float) -> list[stress_table.Measured]:
     """The six rows, one after the other."""
-    measured = []
+    measured: list[stress_table.Measured] = []
     for number, row in enumerate(stress_table.ROWS, 1):
         print(f"row {number} of {len(stress_table.ROWS)}: {row.records} record(s), {row.sleep:g} s", file=sys.stderr)
         plan = Plan(
@@ -141,13 +154,14 @@ def measure_table(url: str, path: str, timeout: float) -> list[tuple[stress_tabl
     return measured
 
 
-def measure_own_stack(timeout: float) -> list[tuple[stress_table.Row, list[Call]]]:
+def measure_own_stack(model: str, timeout: float) -> list[stress_table.Measured]:
     """The table of a Jitney of our own. Raises `NotReady`, `BrokerUnavailable`."""
+    spec, path, *options = MODELS[model]
     with open_stack() as stack:
         front_end = stack.start_front_end()
-        stack.start_batcher(MODEL, stress_table.SPEC, "--max-batch-size", str(stress_table.LARGEST))
-        stack.wait_until_it_answers(front_end, MODEL)
-        return measure_table(front_end.url, f"/models/{MODEL}", timeout)
+        stack.start_batcher(model, spec, *options)
+        stack.wait_until_it_answers(front_end, model, LANGUAGES)
+        return measure_table(front_end.url, path, timeout)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -163,12 +177,15 @@ def main(arguments: Sequence[str]) -> int:
 
 def _show_table(asked: argparse.Namespace) -> int:
     try:
-        own = asked.url is None
-        measured = measure_own_stack(asked.timeout) if own else measure_table(asked.url, "/translation", asked.timeout)
+        if asked.url is None:
+            measured = measure_own_stack(asked.model, asked.timeout)
+        else:
+            measured = measure_table(asked.url, "/translation", asked.timeout)
     except (NotReady, BrokerUnavailable) as error:
         print(f"python -m benchmarks stress_test: {error}", file=sys.stderr)
         return 1
-    print("\n".join(stress_table.markdown(measured)))
+    card = ITS_CARD if asked.url is None and asked.model == "synthetic" else None
+    print("\n".join(stress_table.markdown(measured, card)))
     _keep(asked.json, [({"records": row.records, "sleep": row.sleep}, calls) for row, calls in measured])
     return 0 if stress_table.are_all_answered(measured) else 1
 
