@@ -42,6 +42,7 @@ class Summary:
     lateness: Spread | None  # of the client itself: sent − due
     unsent_share: float
     goodput: float | None = None  # answers a second that came in time and within the SLO; None without one
+    within_slo: float | None = None  # share of what was due that was answered within the SLO; None without one
     batch_size: float | None  # mean, as requests met it; None where no server tells
     batch_sizes: Mapping[str, int] = field(default_factory=dict)  # how many requests met a batch of so many jobs
     client_limit: str = ""  # why the client and not the server was measured; "" where that is not so
@@ -71,6 +72,7 @@ def summarise(
         lateness=lateness,
         unsent_share=_share(len(measured) - len(sent), len(measured)),
         goodput=None if slo is None else sum(call.took <= slo for call in in_time) / duration,
+        within_slo=None if slo is None else _share(sum(call.took <= slo for call in answered), len(measured)),
         batch_size=mean(sizes),
         batch_sizes={str(size): count for size, count in sorted(Counter(sizes).items())},
         client_limit=client_limit(latency, lateness, len(measured) - len(sent), busy),

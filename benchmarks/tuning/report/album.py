@@ -28,7 +28,10 @@ STAGES = (
     "says ↑ goes on to that height, for there more comes than is carried."
 )
 SIZES = "Under more load batches are larger: where all requests meet full batches, the size is what bounds the rate."
-HEAT = "A cell is a setting: yellow is good in both maps, numbers are what was measured, – was not."
+HEAT = (
+    "A cell is a setting: yellow is good, – was not measured, and < stands before the lowest rate that was tried of a "
+    "setting that kept the SLO at none."
+)
 TWO = "A line leads from the old run to the new one: right and down is better, and grey is what noise explains."
 
 

@@ -20,6 +20,7 @@ At = tuple[float, float]
 Place = tuple[At, Literal["left", "right"]]  # from the point that is named, and where the label begins or ends
 PLACES: Sequence[Place] = (((8, -14), "left"), ((8, 7), "left"), ((-8, 7), "right"), ((-8, -14), "right"))
 FAR: Sequence[Place] = (((-40, 40), "right"), ((-40, -50), "right"), ((-40, 75), "right"), ((-40, -85), "right"))
+WIDE = 5  # times the least latency: beyond it a scale is logarithmic
 SURE = 2  # labels, the first ones, that are shown in any case: a line leads to those that stand far off
 WIDTH, HEIGHT, DPI = 8.0, 5.0, 120  # inches, dots an inch: as wide as a column of text
 GREY, BLUE, ORANGE, GREEN, RED, PINK, SKY, BLACK = (  # Okabe and Ito
@@ -87,8 +88,11 @@ def _box(label: Annotation) -> Bbox:
     return Text.get_window_extent(label)
 
 
-def log_scale(axes: Axes) -> None:
-    """Of latencies, with plain numbers at its ticks."""
+def latency_scale(axes: Axes) -> None:
+    """Logarithmic where latencies lie far apart, with plain numbers at the ticks."""
+    least, most = axes.dataLim.intervaly
+    if most < WIDE * least:
+        return
     axes.set_yscale("log")
     for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         ticks(LogFormatter(minor_thresholds=(3, 0.5)))

@@ -75,7 +75,7 @@ def name(limits: Limits) -> str:
 def load(offered: Offered) -> str:
     """A load in a few words."""
     if offered.rate is not None:
-        return f"{offered.rate:g}/s"
+        return f"{rounded(offered.rate)}/s"
     return "1 client" if offered.concurrency == 1 else f"{offered.concurrency} clients"
 
 

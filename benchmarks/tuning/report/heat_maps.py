@@ -11,9 +11,11 @@ from matplotlib.figure import Figure
 
 from benchmarks.tuning.records import Offered, Point, Run
 from benchmarks.tuning.report.drawing import new_figure
-from benchmarks.tuning.report.frontier import load, p99
+from benchmarks.tuning.report.frontier import load, p99, rounded
 
+COMMON = 0.8  # of the settings, measured under one load: fewer make a map of holes
 Cell = Callable[[Sequence[Point]], float | None]  # of the points of one window and size
+Words = Callable[[Sequence[Point]], str]  # for a cell without a number
 
 
 def heat_maps(run: Run, points: Sequence[Point]) -> Figure | None:
@@ -25,10 +27,12 @@ def heat_maps(run: Run, points: Sequence[Point]) -> Figure | None:
     figure = new_figure()
     figure.suptitle(f"{run.model}: window × size", fontsize=12)
     offered = telling(points, run.slo_p99)
-    is_common = 2 * len({one.limits for one in points if one.offered == offered}) > len({one.limits for one in points})
+    under_it = {one.limits for one in points if one.offered == offered}
+    is_common = len(under_it) >= COMMON * len({one.limits for one in points})
     rate, *latency = figure.subplots(1, 1 + is_common, squeeze=False)[0]
     within = f"\nwith a p99 within {run.slo_p99 * 1000:g} ms" if run.slo_p99 is not None else ""
-    _heat(rate, points, rows, columns, lambda here: highest(here, run.slo_p99), f"requests a second{within}", "viridis")
+    title = f"requests a second{within}"
+    _heat(rate, points, rows, columns, lambda here: highest(here, run.slo_p99), title, "viridis", below)
     title = f"p99, ms\nat {load(offered)}"
     for axes in latency:
         _heat(axes, points, rows, columns, lambda here: soonest(here, offered), title, "viridis_r", is_log=True)
@@ -36,9 +40,16 @@ def heat_maps(run: Run, points: Sequence[Point]) -> Figure | None:
 
 
 def highest(points: Sequence[Point], slo: float | None) -> float | None:
-    """The most that was answered within the SLO, 0 where nothing was; None where nothing was measured."""
-    held = [one.summary.per_second for one in points if slo is None or (p99(one) or float("inf")) <= slo * 1000]
-    return max(held, default=0.0) if points else None
+    """The highest load that kept the SLO, of clients that wait what they had; without an SLO, the most answered."""
+    if slo is None:
+        return max((one.summary.per_second for one in points), default=None)
+    kept = [one for one in points if (p99(one) or float("inf")) <= slo * 1000]
+    return max((one.offered.rate or one.summary.per_second for one in kept), default=None)
+
+
+def below(points: Sequence[Point]) -> str:
+    """What is known of a setting that kept the SLO under no load: the lowest one that was tried."""
+    return f"< {rounded(min(_size(one.offered) for one in points))}" if points else "–"
 
 
 def soonest(points: Sequence[Point], offered: Offered) -> float | None:
@@ -52,7 +63,7 @@ def telling(points: Sequence[Point], slo: float | None) -> Offered:
     most = max(counts.values())
     common = [point for point in points if counts[point.offered] == most]
     kept = [one for one in common if slo is None or (p99(one) or float("inf")) <= slo * 1000]
-    return max(kept or common, key=lambda point: point.offered.rate or point.offered.concurrency or 0.0).offered
+    return max((one.offered for one in kept or common), key=_size)
 
 
 def _heat(
@@ -63,16 +74,19 @@ def _heat(
     value: Cell,
     title: str,
     colours: str,
+    missing: Words = lambda here: "–",
     *,
     is_log: bool = False,
 ) -> None:
-    def cell(row: str, column: int) -> float:
-        here = [point for point in points if _window(point) == row and point.limits.max_batch_size == column]
-        found = value(here)
+    def here(row: str, column: int) -> list[Point]:
+        return [point for point in points if _window(point) == row and point.limits.max_batch_size == column]
+
+    def number(row: str, column: int) -> float:
+        found = value(here(row, column))
         return float("nan") if found is None else found
 
-    grid = [[cell(row, column) for column in columns] for row in rows]
-    known = [number for line in grid for number in line if number == number]
+    grid = [[number(row, column) for column in columns] for row in rows]
+    known = [held for line in grid for held in line if held == held]
     scale = LogNorm if is_log and min(known, default=0.0) > 0 and min(known) < max(known) else Normalize
     axes.imshow(grid, cmap=colours, aspect="auto", norm=scale())
     axes.set(title=title, xlabel="max_batch_size, jobs", ylabel="window")
@@ -80,10 +94,14 @@ def _heat(
     axes.set_xticks(range(len(columns)), [str(column) for column in columns])
     axes.set_yticks(range(len(rows)), rows)
     for down, line in enumerate(grid):
-        for right, number in enumerate(line):
-            shown = "–" if number != number else f"{number:.0f}"
+        for right, held in enumerate(line):
+            shown = missing(here(rows[down], columns[right])) if held != held else f"{held:.0f}"
             box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
             axes.text(right, down, shown, ha="center", va="center", fontsize=8, bbox=box)
+
+
+def _size(offered: Offered) -> float:
+    return offered.rate or offered.concurrency or 0.0
 
 
 def _window(point: Point) -> str:

@@ -27,7 +27,6 @@ from benchmarks.tuning.report.drawing import (
 from benchmarks.tuning.report.frontier import name
 from benchmarks.tuning.report.series import (
     Series,
-    came,
     good,
     is_kept,
     knee,
@@ -85,7 +84,7 @@ def goodput_against_rate(run: Run, curves: Sequence[Sequence[Series]]) -> Figure
     """A line a setting; its knee, the highest rate that it carries, is marked and named."""
     figure = new_figure()
     axes = figure.add_subplot()
-    most = max(came(point) for same in curves for point in same[0].points)
+    most = max(load(point) for same in curves for point in same[0].points)
     axes.plot([0, most], [0, most], color=GREY, linestyle="--", linewidth=1, label="all that is offered")
     for (series, *others), (colour, marker) in zip(curves, LINES, strict=False):
         like = f" ({len(others)} more alike)" if others else ""
@@ -94,16 +93,17 @@ def goodput_against_rate(run: Run, curves: Sequence[Sequence[Series]]) -> Figure
     if any(is_doubtful(point) for same in curves for point in same[0].points):
         axes.plot([], [], color=GREY, linestyle="none", label="hollow: carries a doubt", **HOLLOW)
     within = f" within {run.slo_p99 * 1000:g} ms" if run.slo_p99 is not None else ""
-    axes.set(title=f"{run.model}: goodput against offered rate", xlabel="requests a second that came")
+    axes.set(title=f"{run.model}: goodput against offered rate", xlabel="offered requests a second")
     axes.set_ylabel(f"requests a second answered{within}")
-    axes.set(xlim=(0, None), ylim=(0, None))
+    least = min(load(point) for same in curves for point in same[0].points)
+    axes.set(xlim=(0 if least < most / 2 else 0.95 * least, 1.03 * most), ylim=(0, None))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="upper left")
+    axes.legend(fontsize=8, loc="best")
     return figure
 
 
 def _curve(axes: Axes, series: Series, label: str, colour: str, marker: str) -> None:
-    rates, goods = [came(point) for point in series.points], [good(point) for point in series.points]
+    rates, goods = [load(point) for point in series.points], [good(point) for point in series.points]
     axes.plot(rates, goods, color=colour, linewidth=1.5, marker=marker, markersize=5, label=label)
     for point, rate, value in zip(series.points, rates, goods, strict=True):
         if is_doubtful(point):

@@ -20,7 +20,7 @@ from benchmarks.tuning.report.drawing import (
     RED,
     is_doubtful,
     label,
-    log_scale,
+    latency_scale,
     new_figure,
     place,
 )
@@ -105,9 +105,9 @@ def _recommended(axes: Axes, recommendation: Recommendation | None, points: Sequ
 
 def _finish(axes: Axes, title: str) -> None:
     axes.set(title=title, xlabel="answered requests a second", ylabel="p99, ms")
-    log_scale(axes)
     axes.margins(x=0.2, y=0.1)
-    axes.set_xlim(left=0)
+    latency_scale(axes)
+    axes.set_xlim(left=max(0.0, axes.get_xlim()[0]))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="best")
 

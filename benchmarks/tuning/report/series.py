@@ -9,10 +9,11 @@ from benchmarks.tuning.records import Choice, Point, Recommendation
 from benchmarks.tuning.report.frontier import name, p99, rounded
 from broker.messages import Limits
 
-KEPT = 0.97  # of what was due: the rest is noise
+KEPT = 0.99  # of what was due, as a p99 has it
+ANSWERED = 0.97  # of what was due, where no SLO says how late an answer may be: the rest is noise
 LAG = 0.1  # of the measured time, at most, for answers that come after its end
 CURVES, LOADS = 6, 12  # as many as a picture can show
-ALIKE = 0.05  # relative: knees, and loads, that lie closer are drawn as one
+ALIKE, NEAR = 0.05, 0.02  # relative: knees, and loads, that lie closer are drawn as one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +72,13 @@ def knee(points: Sequence[Point]) -> float | None:
 
 
 def is_kept(point: Point) -> bool:
-    """Whether as good as all that came was answered within the SLO; without one, answered."""
+    """Whether 99 % of what came was answered within the SLO; without one, whether answers kept up with it."""
     summary = point.summary
+    if summary.within_slo is not None:
+        return summary.within_slo >= KEPT
     # The last of those that were due are answered after the end of the measured time, and are nobody's failure.
     lag = summary.latency.p50 / 1000 / summary.seconds if summary.latency and summary.seconds else 0.0
-    return good(point) >= KEPT * (1 - min(LAG, lag)) * came(point) > 0
+    return summary.per_second >= ANSWERED * (1 - min(LAG, lag)) * came(point) > 0
 
 
 def came(point: Point) -> float:
@@ -85,8 +88,11 @@ def came(point: Point) -> float:
 
 
 def good(point: Point) -> float:
-    """Answers a second within the SLO; without one, all in time."""
-    return point.summary.per_second if point.summary.goodput is None else point.summary.goodput
+    """Answers a second within the SLO, were as many due as the rate says; without an SLO, all in time."""
+    summary = point.summary
+    if summary.within_slo is None or point.offered.rate is None:
+        return summary.per_second if summary.goodput is None else summary.goodput
+    return summary.within_slo * point.offered.rate
 
 
 def load(point: Point) -> float:
@@ -98,9 +104,9 @@ def thinned(points: Sequence[Point]) -> list[Point]:
     """No more of them than a picture can show and no two under nearly the same load; the first and the last stay."""
     kept: list[Point] = []
     for point in points[:-1]:
-        if not kept or load(point) >= (1 + ALIKE) * load(kept[-1]):
+        if not kept or load(point) >= (1 + NEAR) * load(kept[-1]):
             kept.append(point)
-    if len(kept) > 1 and load(points[-1]) < (1 + ALIKE) * load(kept[-1]):
+    if len(kept) > 1 and load(points[-1]) < (1 + NEAR) * load(kept[-1]):
         kept.pop()
     kept.append(points[-1])
     if len(kept) <= LOADS:

@@ -41,7 +41,14 @@ def at(rate: float, good: float, *, came: float | None = None, size: int = 64, w
     due = came or rate
     made = point(min(due, max(good, due / 2)), 20.0 if good > 0.9 * due else 900.0, size=size, wait=wait)
     sizes = {"1": 25, "2": 25, "3": 50}
-    known = {"goodput": good, "due": round(due * SECONDS), "seconds": SECONDS, "batch_sizes": sizes, "stages": STAGES}
+    known = {
+        "goodput": good,
+        "within_slo": good / due,
+        "due": round(due * SECONDS),
+        "seconds": SECONDS,
+        "batch_sizes": sizes,
+        "stages": STAGES,
+    }
     return replace(made, offered=Offered(rate=rate), summary=replace(made.summary, **known))
 
 

@@ -17,7 +17,7 @@ from benchmarks.tuning.report.series import all_series, curves
 from tests.unit.benchmarks.tuning.report.made import RUN, at, curve, point, recommended, silent
 
 SMALL = curve((100, 100), (200, 199), (400, 0), size=8)
-LARGE = curve((100, 100), (200, 200), (400, 390), size=64)
+LARGE = curve((100, 100), (200, 200), (400, 398), size=64)
 BEST = recommended(LARGE[0].limits, 390, SMALL[0].limits)
 
 
@@ -122,11 +122,14 @@ def test_batch_sizes_say_what_is_counted() -> None:
 def test_heat_is_what_a_setting_carries_within_the_slo_and_its_p99_under_a_load_that_some_keep() -> None:
     points = [*SMALL, *LARGE]
 
-    assert (highest(SMALL, 0.1), highest(SMALL, None), highest([], 0.1)) == (199, 200, None)
+    assert (highest(SMALL, 0.1), highest(SMALL, None), highest([], 0.1)) == (200, 200, None)
     assert telling(points, 0.1).rate == 400
     assert (soonest(SMALL, telling(points, 0.1)), soonest(LARGE, telling(points, 0.1))) == (900, 20)
     figure = heat_maps(RUN, points)
-    assert figure and sorted(shown(figure)) == ["199", "20", "390", "900"]
+    assert figure and sorted(shown(figure)) == ["20", "200", "400", "900"]
+
+    late = heat_maps(RUN, [*SMALL[2:], *LARGE])
+    assert late and "< 400" in shown(late)
 
 
 def test_where_settings_have_no_load_in_common_there_is_a_heat_map_of_rates_alone() -> None:

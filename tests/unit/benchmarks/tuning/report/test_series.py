@@ -30,7 +30,7 @@ from tests.unit.benchmarks.tuning.report.made import at, curve, point, recommend
         pytest.param(curve((100, 100), (200, 130), (400, 130)), 100, id="before a plateau"),
         pytest.param(curve((100, 100), (200, 199)), 200, id="the highest that was tried, where none was too much"),
         pytest.param(curve((100, 60), (200, 0)), None, id="nowhere, where the lowest was too much"),
-        pytest.param([at(100, 91, came=92), at(200, 204, came=206), at(400, 280)], 200, id="by what really came"),
+        pytest.param([at(100, 92, came=92), at(200, 205, came=206), at(400, 280)], 200, id="by what really came"),
         pytest.param(curve((100, 90), (200, 199), (400, 0)), 200, id="a dip below it is noise"),
         pytest.param([point(50, 20), point(60, 20)], None, id="nowhere, for clients that wait"),
     ],
@@ -39,20 +39,20 @@ def test_the_knee_is_the_highest_rate_that_was_kept(points: list[Point], found: 
     assert knee(points) == found
 
 
-def test_without_an_slo_all_that_is_answered_counts() -> None:
-    made = [at(100, 100), at(200, 120)]
-    points = [replace(one, summary=replace(one.summary, goodput=None)) for one in made]
-
-    assert [round(one.summary.per_second) for one in points] == [100, 120]
-    assert knee(points) == 100
+def without_slo(one: Point, per_second: float, **latency: float) -> Point:
+    summary = replace(one.summary, goodput=None, within_slo=None, per_second=per_second)
+    assert summary.latency
+    return replace(one, summary=replace(summary, latency=replace(summary.latency, **latency)))
 
 
-def test_answers_that_come_after_the_end_are_nobodys_failure_and_late_ones_are() -> None:
-    slow = at(100, 92)  # all were answered in time, the last 0.8 s of them after the 10 s
-    lagging = replace(slow, summary=replace(slow.summary, latency=replace(slow.summary.latency, p50=800.0)))
-    overloaded = replace(slow, summary=replace(slow.summary, goodput=0.0, latency=lagging.summary.latency))
+def test_without_an_slo_the_knee_is_where_answers_fall_behind() -> None:
+    assert knee([without_slo(at(100, 100), 98), without_slo(at(200, 200), 120)]) == 100
 
-    assert [knee([one]) for one in (slow, lagging, overloaded)] == [None, 100, None]
+
+def test_without_an_slo_answers_that_come_after_the_end_are_nobodys_failure() -> None:
+    slow, lagging = (without_slo(at(100, 100), 92, p50=p50) for p50 in (10.0, 800.0))
+
+    assert [knee([slow]), knee([lagging])] == [None, 100]
 
 
 def test_a_series_has_each_load_once_by_rising_load_and_the_last_measured_counts() -> None:
@@ -111,7 +111,7 @@ def test_many_loads_are_thinned_out_and_the_first_and_last_stay() -> None:
 
 
 def test_loads_that_are_nearly_the_same_have_one_bar() -> None:
-    points = curve(*((rate, rate) for rate in (100, 102, 150, 200, 202)))
+    points = curve(*((rate, rate) for rate in (100, 101, 150, 200, 202)))
 
     assert [one.offered.rate for one in thinned(points)] == [100, 150, 202]
 
