@@ -29,10 +29,22 @@ def test_a_header_that_is_not_there_is_empty():
     assert find_header(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n", b"server-timing") == b""
 
 
-@pytest.mark.parametrize("reply", [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"SSH-2.0\r\n\r\n"])
+@pytest.mark.parametrize("reply", [b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n", b"SSH-2.0\r\n\r\n"])
 def test_a_reply_without_a_length_is_refused(reply):
     with pytest.raises(ValueError, match="Content-Length"):
         parse(reply)
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\nA;x=y\r\n\r\n89012345\r\n0\r\n\r\n"
+
+
+def test_chunks_are_one_body_once_all_are_there():
+    assert all(parse(CHUNKED[:end]) is None for end in range(len(CHUNKED)))
+    assert parse(CHUNKED).body == b"one\r\n89012345"
+
+
+def test_a_reply_that_has_no_body_needs_no_length():
+    assert parse(b"HTTP/1.1 204 No Content\r\nserver: x\r\n\r\n").body == b""
 
 
 @pytest.mark.parametrize("url", ["https://", "host:9527", "unix:///socket"])
