@@ -40,8 +40,8 @@ async def test_batches_are_told_by_their_size_up_to_where_they_do_not_go_at_once
 
 async def test_a_server_that_does_not_time_is_told_with_the_remedy():
     async def script(reader, writer) -> None:
-        await read_request(reader)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        while await read_request(reader):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
     async with server(script) as url:
         with pytest.raises(ValueError, match="JITNEY_SERVER_TIMING must be on"):
