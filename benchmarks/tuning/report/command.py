@@ -4,7 +4,7 @@ python -m benchmarks report DIR          # DIR/report.html and its pictures as P
 python -m benchmarks report OLD NEW      # a Markdown table of what changed beyond noise; NEW/comparison.html
 
 Needs no server. Pictures are drawn with matplotlib: pip install 'jitney[bench]'.
-Status 0: made; 1: something is worse beyond noise; 2: a directory holds nothing that can be read.
+Status 0: made; 1: something is worse beyond noise; 2: a directory cannot be read or written.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         command.error("one directory, or two to compare")
     try:
         return _of_one(asked) if len(asked.directories) == 1 else _of_two(asked)
-    except NotARun as error:
+    except (NotARun, OSError) as error:
         print(f"python -m benchmarks report: {error}", file=sys.stderr)
     except ImportError as error:
         print(f"python -m benchmarks report: {error}; {REMEDY}", file=sys.stderr)

@@ -115,6 +115,15 @@ def test_goodput_counts_only_answers_within_the_slo():
     assert summarise(calls, warm_up=0.0, duration=1.0, slo=0.2).goodput == 1.0
 
 
+def test_the_share_within_the_slo_is_of_what_was_due_whenever_it_was_answered():
+    calls = [call(0.0, took=0.1), call(1.9, took=0.2), call(1.9, took=0.3), call(0.5, took=0.1, outcome="500")]
+
+    summary = summarise(calls, warm_up=0.0, duration=2.0, slo=0.2001)
+
+    assert (summary.within_slo, summary.due, summary.seconds) == (0.5, 4, 2.0)
+    assert summarise(calls, warm_up=0.0, duration=2.0).within_slo is None
+
+
 def test_without_an_slo_there_is_no_goodput():
     assert summarise([call(0.0)], warm_up=0.0, duration=1.0).goodput is None
 

@@ -182,6 +182,13 @@ def test_a_file_that_is_broken_is_said_in_a_line(tmp_path: Path, capsys: pytest.
     )
 
 
+def test_a_page_that_cannot_be_written_is_said_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "report.html").mkdir()
+
+    assert main([run_in(tmp_path, point(50, 20))]) == 2
+    assert "report.html" in capsys.readouterr().err
+
+
 def test_a_line_that_a_kill_cut_off_is_left_out_and_written_over(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     directory.add(point(50, 20))

@@ -65,6 +65,7 @@ def test_labels_that_can_be_seen_do_not_cover_each_other() -> None:
     boxes = [label.get_window_extent() for label in labels]
     assert 1 < len(boxes) < len(crowd)
     assert not any(one.overlaps(other) for one in boxes for other in boxes if one is not other)
+    assert {label.get_position() for label in labels} == {(8, -14)}  # where nothing lies, of a frontier
 
 
 def test_the_recommended_point_is_named_inside_the_picture_in_any_crowd() -> None:
@@ -123,7 +124,7 @@ def test_heat_is_what_a_setting_carries_within_the_slo_and_its_p99_under_a_load_
     points = [*SMALL, *LARGE]
 
     assert (highest(SMALL, 0.1), highest(SMALL, None), highest([], 0.1)) == (200, 200, None)
-    assert telling(points, 0.1).rate == 400
+    assert telling(points, 0.1).rate == telling([*points, at(800, 0), at(800, 0, size=8)], 0.1).rate == 400
     assert (soonest(SMALL, telling(points, 0.1)), soonest(LARGE, telling(points, 0.1))) == (900, 20)
     figure = heat_maps(RUN, points)
     assert figure and sorted(shown(figure)) == ["20", "200", "400", "900"]

@@ -29,6 +29,7 @@ from tests.unit.benchmarks.tuning.report.made import at, curve, point, recommend
         pytest.param(curve((100, 100), (200, 200), (400, 0)), 200, id="before a cliff"),
         pytest.param(curve((100, 100), (200, 130), (400, 130)), 100, id="before a plateau"),
         pytest.param(curve((100, 100), (200, 199)), 200, id="the highest that was tried, where none was too much"),
+        pytest.param(curve((100, 100), (200, 197)), 100, id="not where 15 of 1,000 came too late"),
         pytest.param(curve((100, 60), (200, 0)), None, id="nowhere, where the lowest was too much"),
         pytest.param([at(100, 92, came=92), at(200, 205, came=206), at(400, 280)], 200, id="by what really came"),
         pytest.param(curve((100, 90), (200, 199), (400, 0)), 200, id="a dip below it is noise"),
@@ -128,11 +129,12 @@ def test_batches_are_counted_in_octaves() -> None:
     assert shares(at(100, 100)) == {"1": 0.25, "2 to 3": 0.75}
 
 
-def test_a_choice_is_found_at_the_rate_that_it_is_said_to_carry() -> None:
+def test_a_choice_is_found_where_it_was_last_measured_at_the_rate_that_it_is_said_to_carry() -> None:
     points = [*curve((100, 100), (200, 200), (400, 0)), *curve((200, 200), size=8)]
-    best = recommended(points[0].limits, 190).best
+    best, again = recommended(points[0].limits, 190).best, at(200, 180)
 
     assert seen(best, points) == points[1]
+    assert seen(best, [*points, again]) == again
     assert seen(best, points[3:]) is None
 
 
