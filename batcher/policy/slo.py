@@ -38,7 +38,7 @@ class SloCap:
         self._room = 0.0  # jobs: what a crowd of interactive ones needs
         self._crowded = 0.0  # share of batches, fading
         self._took: list[float] = []  # seconds of each interactive job, since the p99 was last known
-        self._is_binding = False  # a batch since then was as large as it could be
+        self._is_binding = False  # a batch since then was as large as we let it be
 
     def within(self, limits: Limits) -> Limits:
         """These for the next batch. Policy `fixed` is the operator's own choice and left alone."""
@@ -61,20 +61,23 @@ class SloCap:
 
     def observe(self, claim: Claim, took: Sequence[float], limits: Limits) -> None:
         """What was claimed has ended; its interactive jobs took so many seconds each, from their admission on."""
+        if limits.policy == "fixed":  # what its window costs says nothing of sizes
+            self._took = []
+            return
         is_full = claim.closed_by == "size"
         is_crowded = is_full and _is_filled_by_interactive(claim)
         self._crowded += (1 - MEMORY) * (is_crowded - self._crowded)
-        self._is_binding |= is_full
+        self._is_binding |= is_full and self._size(limits) < limits.max_batch_size
         self._make_room(len(claim.jobs), limits.max_batch_size)
         self._took += took
         if len(self._took) >= ENOUGH:
             self._correct()
 
     def _size(self, limits: Limits) -> int:
-        most = limits.max_batch_size
-        if self._planned is None or limits.policy == "fixed":
+        most, planned = limits.max_batch_size, self._planned  # read once: another thread may replace it
+        if planned is None or limits.policy == "fixed":
             return most
-        return int(min(max(1.0, self._planned, self._room), most))
+        return int(min(max(1.0, planned, self._room), most))
 
     def _make_room(self, jobs: int, most: int) -> None:
         if self._crowded > CROWDED:

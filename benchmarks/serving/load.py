@@ -26,9 +26,11 @@ from benchmarks.serving.sending import Sent as Sent
 
 async def measure(plan: Plan, report: Report | None = None) -> Summary:
     """What `send` comes to; raises what it raises."""
-    sent = await send(plan, report)
-    if plan.jsonl:
-        call_lines.write(Path(plan.jsonl), sent.calls)
+    return summarised(plan, await send(plan, report))
+
+
+def summarised(plan: Plan, sent: Sent) -> Summary:
+    """Of the calls of this plan."""
     return summarise(sent.calls, plan.warm_up, plan.duration, plan.slo, sent.busy)
 
 
@@ -42,10 +44,10 @@ async def send(plan: Plan, report: Report | None = None) -> Sent:
 
 def main(arguments: Sequence[str]) -> int:
     """0 when anything was answered."""
-    plan, file = read_plan(arguments)
+    plan, file = read_plan(arguments, __doc__)
     progress = Progress(whole=plan.seconds) if sys.stderr.isatty() else None
     try:
-        summary = fast_run(measure(plan, progress.add if progress else None))
+        sent = fast_run(send(plan, progress.add if progress else None))
     except ssl.SSLError as error:
         print(f"{plan.url}: {error}; SSL_CERT_FILE names certificates of your own", file=sys.stderr)
         return 1
@@ -60,8 +62,19 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if progress:
         progress.wipe()
+    summary = summarised(plan, sent)
     print(f"{plan.title}\n{plan.url}{plan.workload.path}, {plan.workload.a_request}\n{text(summary)}")
+    try:
+        _keep(plan, sent, summary, file)
+    except OSError as error:
+        print(f"what was measured could not be kept: {error}", file=sys.stderr)
+        return 1
+    return 0 if summary.answered else 1
+
+
+def _keep(plan: Plan, sent: Sent, summary: Summary, file: Path | None) -> None:
+    if plan.jsonl:
+        call_lines.write(Path(plan.jsonl), sent.calls)
     if file:
         said = {**asdict(plan), "workload": plan.workload.in_words()}
         file.write_text(json.dumps({"plan": said, "summary": asdict(summary)}, indent=2) + "\n")
-    return 0 if summary.answered else 1

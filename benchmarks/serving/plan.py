@@ -79,9 +79,9 @@ def _sized_bodies(plan: Plan, replay: trace.Trace) -> list[bytes]:
     ]
 
 
-def read_plan(arguments: Sequence[str]) -> tuple[Plan, Path | None]:
-    """The plan that the command line asks for, and where its summary goes as JSON."""
-    command = parser("load", __doc__)
+def read_plan(arguments: Sequence[str], description: str = "") -> tuple[Plan, Path | None]:
+    """The plan that the command line asks for, and where its summary goes as JSON; `description` is for `--help`."""
+    command = parser("load", description)
     add = command.add_argument
     loop = command.add_mutually_exclusive_group(required=True)
     loop.add_argument("--concurrency", type=above(0), help="closed loop: clients that each wait for their answer")
@@ -104,9 +104,17 @@ def read_plan(arguments: Sequence[str]) -> tuple[Plan, Path | None]:
     add("--json", type=Path, metavar="FILE", help="write the plan and the summary there as well")
     values = command.parse_args(arguments)
     try:
+        _check_folders(values.jsonl, values.json)
         return _plan(values), values.json
     except (OSError, ValueError) as error:
         command.error(str(error))
+
+
+def _check_folders(*files: str | Path | None) -> None:
+    """Before anything is sent. Raises `ValueError`."""
+    for file in files:
+        if file and not Path(file).parent.is_dir():
+            raise ValueError(f"{file} cannot be written: {Path(file).parent} is no folder")
 
 
 def _plan(values: argparse.Namespace) -> Plan:

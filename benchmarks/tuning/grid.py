@@ -28,11 +28,11 @@ def seconds(text: str) -> float:
 
 
 def shown(limits: Limits) -> str:
-    """For people; tokens where they are not as many as usual."""
-    window = f" {limits.max_wait * 1000:g} ms" if limits.policy == "fixed" else ""
-    usual = limits.max_batch_tokens == Limits().max_batch_tokens
-    tokens = "" if usual else f", {limits.max_batch_tokens} tokens"
-    return f"{limits.policy}{window}, {limits.max_batch_size} jobs{tokens}"
+    """A setting in a few words; the budget of tokens only where it is not the usual one."""
+    window = f"fixed {limits.max_wait * 1000:g} ms" if limits.policy == "fixed" else limits.policy
+    jobs = "1 job" if limits.max_batch_size == 1 else f"{limits.max_batch_size} jobs"
+    tokens = limits.max_batch_tokens
+    return f"{window}, {jobs}" + ("" if tokens == Limits().max_batch_tokens else f", {tokens} tokens")
 
 
 def _told_apart(limits: Limits) -> tuple[str, int, int, float]:

@@ -7,6 +7,7 @@ import json
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -75,12 +76,18 @@ class LiveLimits:
 
     @contextmanager
     def on_trial(self) -> Iterator[LiveLimits]:
-        """Whatever ends the block, SIGTERM too, the limits from before are back. Call it from the main thread."""
+        """Whatever ends the block, SIGTERM and a lost terminal too, the limits from before are back. A second Ctrl-C
+        waits for that. Call it from the main thread."""
         try:
-            with _sigterm_interrupts():
+            with _signals_interrupt():
                 yield self
         finally:
-            self.restore()
+            with _signals_held():
+                self.restore()
+
+    def announced(self) -> Limits:
+        """Those that batchers have now; the defaults where none says."""
+        return next((replace(one.limits, version=0) for one in self._presences() if one.limits), Limits())
 
     def tokens(self) -> float:
         """Of a job lately, on average over the batchers; 0.0 where the model has none."""
@@ -125,12 +132,25 @@ def _entry(limits: Limits) -> dict[str, str]:
 
 
 @contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
+def _signals_interrupt() -> Iterator[None]:
+    """As Ctrl-C does."""
+
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """They come afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

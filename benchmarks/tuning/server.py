@@ -23,7 +23,7 @@ from broker.keys import Keys
 
 WARM_UP = 0.5  # seconds before each window
 IN_FLIGHT = 4096  # requests: a server that is overloaded is not to be taken for a client that is
-RETRIES = 10  # of a command to the broker: some eight seconds
+RETRIES = 10  # of a command to the broker: some eight seconds where it refuses, a minute where it is silent
 Value = TypeVar("Value")
 
 
@@ -32,8 +32,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--model", default="synthetic", help="whose limits, by its name [default: synthetic]")
     add("--url", default="http://127.0.0.1:9527", help="the front end [default: %(default)s]")
-    add("--redis-url", default=os.environ.get("JITNEY_REDIS_URL", "redis://127.0.0.1:6379/0"), help="the broker")
-    add("--namespace", default=os.environ.get("JITNEY_NAMESPACE", "default"), help="of the broker's keys")
+    broker = os.environ.get("JITNEY_REDIS_URL", "redis://127.0.0.1:6379/0")
+    add("--redis-url", default=broker, help="the broker [default: JITNEY_REDIS_URL]")
+    namespace = os.environ.get("JITNEY_NAMESPACE", "default")
+    add("--namespace", default=namespace, help="of the broker's keys [default: JITNEY_NAMESPACE]")
     add("--processes", type=above(0), default=1, help="that send, each with its share of the load [default: 1]")
     workload.add_options(command)
 
@@ -57,13 +59,14 @@ def live_limits(asked: argparse.Namespace) -> Iterator[LiveLimits]:
         yield LiveLimits(client, Keys(asked.namespace), asked.model)
 
 
-def refuse_unfit(live: LiveLimits, model: str) -> None:
+def refuse_unfit(live: LiveLimits, asked: argparse.Namespace) -> None:
     """Raises `ValueError` where limits are on trial already, or would not be what is measured."""
     if live.are_for_an_slo():
-        raise ValueError(f"a batcher of {model} sizes its batches itself: start it without --slo-p99 to try limits")
+        remedy = "start it without --slo-p99 to try limits"
+        raise ValueError(f"a batcher of {asked.model} sizes its batches itself: {remedy}")
     if live.is_on_trial():
-        both = "another sweep runs, or one was killed; `sweep --restore` puts back those from before"
-        raise ValueError(f"limits of {model} are on trial already: {both}")
+        both = f"another sweep runs, or one was killed; to put back those from before: {_restoring(asked)}"
+        raise ValueError(f"limits of {asked.model} are on trial already: {both}")
 
 
 def sent(asked: argparse.Namespace) -> Workload:
@@ -87,8 +90,13 @@ async def check(plan: Plan) -> None:
         raise ValueError(f"{said}: see --model, --path and --url")
 
 
-def complaint(command: str, error: redis.RedisError) -> str:
+def complaint(command: str, asked: argparse.Namespace, error: redis.RedisError) -> str:
     """What to say when the broker was not to be had."""
     remedy = "see --redis-url, and the rights of an operator in docs/operators.md"
-    left = "limits on trial may be left: python -m benchmarks sweep --restore puts back those from before"
+    left = f"limits on trial may be left; to put back those from before: {_restoring(asked)}"
     return f"python -m benchmarks {command}: the broker: {error}; {remedy}; {left}"
+
+
+def _restoring(asked: argparse.Namespace) -> str:
+    """The command; the broker's URL may hold a password and is left to the environment."""
+    return f"python -m benchmarks sweep --restore --model {asked.model} --namespace {asked.namespace} --redis-url …"

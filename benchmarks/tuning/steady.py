@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from benchmarks.lib.loops import Call
-from benchmarks.lib.summary import Summary, summarise
+from benchmarks.lib.summary import Summary, mean, summarise
 from benchmarks.serving.load import Sent
 from benchmarks.tuning.records import Window
 
@@ -57,14 +58,18 @@ def window(summary: Summary) -> Window:
 
 
 def together(sent: Sequence[Sent], warm_up: float, duration: float, slo: float | None = None) -> Summary:
-    """As if the windows had followed each other without their warm-ups."""
+    """As if the windows had followed each other without their warm-ups; but rates are the mean of theirs: what comes
+    late in one is nothing that the next has carried."""
     calls = [
         _later(call, number * duration - warm_up)
         for number, one in enumerate(sent)
         for call in one.calls
         if warm_up <= call.due < warm_up + duration
     ]
-    return summarise(calls, 0.0, len(sent) * duration, slo, busy=max(one.busy for one in sent))
+    whole = summarise(calls, 0.0, len(sent) * duration, slo, busy=max(one.busy for one in sent))
+    each = [summarise(one.calls, warm_up, duration, slo) for one in sent]
+    goodputs = [one.goodput for one in each if one.goodput is not None]
+    return replace(whole, per_second=fmean(one.per_second for one in each), goodput=mean(goodputs))
 
 
 def _later(call: Call, seconds: float) -> Call:

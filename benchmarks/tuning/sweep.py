@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _restore(asked) if asked.restore else _sweep(asked, list(product(tried, loads)))
     except redis.RedisError as error:
-        print(complaint("sweep", error), file=sys.stderr)
+        print(complaint("sweep", asked, error), file=sys.stderr)
     except (OSError, ValueError) as error:
         print(f"python -m benchmarks sweep: {error}", file=sys.stderr)
     return 1
@@ -81,7 +81,7 @@ def _sweep(asked: argparse.Namespace, tried: list[Trial]) -> int:
         print("\n".join(map(_shown, tried)))
         return 0
     with live_limits(asked) as live:
-        refuse_unfit(live, asked.model)
+        refuse_unfit(live, asked)
         points = _measured(asked, tried, live)
     print(msgspec.json.encode(points).decode() if asked.json else "\n".join(_table(points)))
     return 0 if any(point.summary.answered for point in points) else 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.tuning.grid import shown
 from benchmarks.tuning.records import Point, Recommendation
-from benchmarks.tuning.report.frontier import Change, frontier, load, name, p99
+from benchmarks.tuning.report.frontier import Change, frontier, load, p99
 from benchmarks.tuning.report.series import all_series, knee
 
 
@@ -16,7 +17,7 @@ def of_run(points: Sequence[Point], recommendation: Recommendation | None) -> di
         "frontier": [_point(point) for point in frontier(points)],
         "knees": [
             {
-                "setting": name(one.limits),
+                "setting": shown(one.limits),
                 "limits": one.limits,
                 "knee": knee(one.points),
                 "highest_tried": one.points[-1].offered.rate,
@@ -45,7 +46,7 @@ def of_two(found: Sequence[Change], differences: Sequence[str]) -> dict[str, Any
 
 def _point(point: Point) -> dict[str, Any]:
     return {
-        "setting": name(point.limits),
+        "setting": shown(point.limits),
         "limits": point.limits,
         "load": load(point.offered),
         "offered": point.offered,

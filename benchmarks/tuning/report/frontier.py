@@ -63,15 +63,6 @@ def p99_noise(*points: Point) -> float:
     return max([NOISE, *map(_scatter, known)])
 
 
-def name(limits: Limits) -> str:
-    """A setting in a few words; the budget of tokens only where it is not the usual one."""
-    window = f"fixed {limits.max_wait * 1000:g} ms" if limits.policy == "fixed" else limits.policy
-    tokens = limits.max_batch_tokens
-    budget = "" if tokens == Limits().max_batch_tokens else f", {tokens} tokens"
-    jobs = "1 job" if limits.max_batch_size == 1 else f"{limits.max_batch_size} jobs"
-    return f"{window}, {jobs}{budget}"
-
-
 def load(offered: Offered) -> str:
     """A load in a few words."""
     if offered.rate is not None:

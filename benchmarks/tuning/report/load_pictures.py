@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from benchmarks.tuning.grid import shown
 from benchmarks.tuning.records import Point, Recommendation, Run
 from benchmarks.tuning.report.drawing import (
     BLACK,
@@ -24,7 +25,6 @@ from benchmarks.tuning.report.drawing import (
     new_figure,
     starred,
 )
-from benchmarks.tuning.report.frontier import name
 from benchmarks.tuning.report.series import (
     Series,
     good,
@@ -88,7 +88,7 @@ def goodput_against_rate(run: Run, curves: Sequence[Sequence[Series]]) -> Figure
     axes.plot([0, most], [0, most], color=GREY, linestyle="--", linewidth=1, label="all that is offered")
     for (series, *others), (colour, marker) in zip(curves, LINES, strict=False):
         like = f" ({len(others)} more alike)" if others else ""
-        _curve(axes, series, f"{name(series.limits)}{like}: {knee_in_words(series)}", colour, marker)
+        _curve(axes, series, f"{shown(series.limits)}{like}: {knee_in_words(series)}", colour, marker)
     axes.plot([], [], color=GREY, linestyle="none", label="the knee: the highest rate that is carried", **RING)
     if any(is_doubtful(point) for same in curves for point in same[0].points):
         axes.plot([], [], color=GREY, linestyle="none", label="hollow: carries a doubt", **HOLLOW)

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from benchmarks.tuning.grid import shown
 from benchmarks.tuning.records import Point, Recommendation, Run
 from benchmarks.tuning.report import tables
-from benchmarks.tuning.report.frontier import Change, frontier, name, rounded
+from benchmarks.tuning.report.frontier import Change, frontier, rounded
 from benchmarks.tuning.tune import advice
 
 PAGE = """<!doctype html>
@@ -73,7 +74,7 @@ def of_two(new: Run, found: Sequence[Change], differences: Sequence[str], pictur
 def _answer(found: Recommendation) -> Iterable[str]:
     limits = found.best.limits
     said = "\n".join(f"<p>{escape(sentence)}</p>" for sentence in _sentences(found))
-    yield f'<div class="answer"><h2>Recommended: {escape(name(limits))}</h2>\n{said}'
+    yield f'<div class="answer"><h2>Recommended: {escape(shown(limits))}</h2>\n{said}'
     for title, lines in (
         ("Environment", advice.environment(limits)),
         ("Flags", [advice.flags(limits)]),
@@ -89,7 +90,7 @@ def _sentences(found: Recommendation) -> Iterable[str]:
     yield f"{found.verdict[:1].upper()}{found.verdict[1:]}."
     yield advice.carried(found)
     if found.runner_up:
-        yield f"Runner-up: {name(found.runner_up.limits)}, {rounded(found.runner_up.rate)} requests/s."
+        yield f"Runner-up: {shown(found.runner_up.limits)}, {rounded(found.runner_up.rate)} requests/s."
     if found.best.predicted is not None:
         yield f"Predicted from what batches cost: {rounded(found.best.predicted)} requests/s."
     if found.fit:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
+from benchmarks.tuning.grid import shown
 from benchmarks.tuning.records import Point, Recommendation, Run
 from benchmarks.tuning.report.drawing import (
     BLACK,
@@ -24,7 +25,7 @@ from benchmarks.tuning.report.drawing import (
     new_figure,
     place,
 )
-from benchmarks.tuning.report.frontier import Change, frontier, name, p99, rounded
+from benchmarks.tuning.report.frontier import Change, frontier, p99, rounded
 from benchmarks.tuning.report.series import choices, seen
 
 VERDICTS = (("worse", RED, "v"), ("better", GREEN, "^"), ("", GREY, "o"))
@@ -43,7 +44,7 @@ def throughput_against_p99(run: Run, points: Sequence[Point], recommendation: Re
     labels = _recommended(axes, recommendation, points)
     named = {choice.limits for choice in choices(recommendation)}
     own = {point.limits: point for point in best if point.limits not in named}
-    labels += [label(axes, name(limits), _at(point)) for limits, point in own.items()]
+    labels += [label(axes, shown(limits), _at(point)) for limits, point in own.items()]
     if run.slo_p99 is not None:
         axes.axhline(run.slo_p99 * 1000, color=RED, linestyle="--", label=f"SLO: p99 ≤ {run.slo_p99 * 1000:g} ms")
     _finish(axes, f"{run.model}: throughput against p99")
@@ -65,10 +66,10 @@ def two_runs(title: str, found: Sequence[Change], slo: float | None = None) -> F
             axes.plot(*_at(change.old), color=colour, marker="o", markersize=4, markerfacecolor="white")
             axes.plot(*_at(change.new), color=colour, marker=marker, markersize=7, zorder=3)
             if verdict:
-                labels.append(label(axes, name(change.new.limits), _at(change.new)))
+                labels.append(label(axes, shown(change.new.limits), _at(change.new)))
         if alike:
-            shown = f"{SHOWN.get(verdict, verdict)}: {len(alike)}"
-            axes.plot([], [], color=colour, marker=marker, markersize=7, label=shown)
+            words = f"{SHOWN.get(verdict, verdict)}: {len(alike)}"
+            axes.plot([], [], color=colour, marker=marker, markersize=7, label=words)
     axes.plot([], [], color=BLACK, linestyle="none", marker="o", markersize=4, markerfacecolor="white", label="before")
     if slo is not None:
         axes.axhline(slo * 1000, color=BLACK, linestyle="--", label=f"SLO: p99 ≤ {slo * 1000:g} ms")
@@ -96,7 +97,7 @@ def _recommended(axes: Axes, recommendation: Recommendation | None, points: Sequ
         face: dict[str, Any] = {"markerfacecolor": colour, "markeredgecolor": BLACK}
         axes.plot(*_at(point), linestyle="none", marker=marker, markersize=size, label=title, zorder=4, **face)
         soon = "" if choice.p99 is None else f", p99 {choice.p99:.0f} ms"
-        words = f"{name(choice.limits)}: {rounded(choice.rate)}/s{soon}"
+        words = f"{shown(choice.limits)}: {rounded(choice.rate)}/s{soon}"
         line = {"arrowstyle": "-", "linewidth": 0.7, "shrinkA": 0, "shrinkB": 5, "relpos": (1.0, 0.5)}
         look: dict[str, Any] = {"weight": weight, "fontsize": 9 if weight == "bold" else 8, "arrowprops": line}
         labels.append(label(axes, words, _at(point), **look))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.tuning.grid import shown
 from benchmarks.tuning.records import Choice, Point, Recommendation
-from benchmarks.tuning.report.frontier import name, p99, rounded
+from benchmarks.tuning.report.frontier import p99, rounded
 from broker.messages import Limits
 
 KEPT = 0.99  # of what was due, as a p99 has it
@@ -146,7 +147,7 @@ def knee_in_words(series: Series) -> str:
 def title(series: Series, recommendation: Recommendation | None) -> str:
     """The setting, and what it is to the recommendation."""
     is_best = recommendation is not None and recommendation.best.limits == series.limits
-    return f"{name(series.limits)}{' (recommended)' if is_best else ''}"
+    return f"{shown(series.limits)}{' (recommended)' if is_best else ''}"
 
 
 def _carried(series: Series) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.lib.markdown import table
+from benchmarks.tuning.grid import shown
 from benchmarks.tuning.records import Point, Run
-from benchmarks.tuning.report.frontier import Change, frontier, load, name, p99
+from benchmarks.tuning.report.frontier import Change, frontier, load, p99
 
 RUN_COLUMNS = "setting|load|requests/s|p50 ms|p99 ms|goodput/s|jobs a batch|answered|doubts"
 CHANGE_COLUMNS = "setting|load|requests/s|ratio|p99 ms|ratio|beyond noise"
@@ -56,7 +57,7 @@ def _row(point: Point) -> list[str]:
     summary = point.summary
     latency = summary.latency
     return [
-        name(point.limits),
+        shown(point.limits),
         load(point.offered),
         f"{summary.per_second:.1f}",
         _shown(latency.p50 if latency else None),
@@ -72,7 +73,7 @@ def changed(change: Change) -> list[str]:
     """Its row, in the order of `CHANGE_COLUMNS`."""
     old, new = change.old, change.new
     return [
-        name(new.limits),
+        shown(new.limits),
         load(new.offered),
         f"{old.summary.per_second:.1f} → {new.summary.per_second:.1f}",
         _ratio(change.rate),

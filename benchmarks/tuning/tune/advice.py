@@ -7,16 +7,17 @@ from collections.abc import Iterable, Sequence
 from benchmarks.lib.markdown import table
 from benchmarks.tuning.grid import shown
 from benchmarks.tuning.records import Choice, Fit, Recommendation
+from benchmarks.tuning.tune.candidates import are_alike
 from broker.messages import Limits
 
 
-def verdict(best: Choice, runner_up: Choice | None) -> str:
+def verdict(best: Choice, runner_up: Choice | None, current: Limits) -> str:
     """One sentence: what to do, and what one loses by the second best."""
-    limits, usual = best.limits, Limits()
-    if (limits.policy, limits.max_batch_size) == (usual.policy, usual.max_batch_size):
+    limits = best.limits
+    if are_alike(limits, current):
         do = f"leave {shown(limits)}: nothing that was tried is better by more than noise"
     elif limits.max_batch_size == 1:
-        do = "batch 1: batching does not pay for this model under this SLO"
+        do = f"set batch 1 ({shown(limits)}): batching does not pay for this model under this SLO"
     else:
         do = f"set {shown(limits)}"
     return do if runner_up is None else f"{do}; the runner-up is {shown(runner_up.limits)}, {_loss(best, runner_up)}"

@@ -7,17 +7,23 @@ from dataclasses import replace
 
 from benchmarks.tuning.records import Fit
 from benchmarks.tuning.tune.race import Candidate
-from benchmarks.tuning.tune.simulation import highest_rate, of_requests
+from benchmarks.tuning.tune.simulation import highest_rate, of_requests, p99
 from broker.messages import Limits
 
 LIKELY = 0.85  # of the best prediction: a fit is not to be believed more exactly than that
 FINER = (0.7, 1.4)  # times the size of the best; its window is halved and doubled
 
 
-def in_order(tried: Sequence[Limits]) -> list[Limits]:
-    """The defaults first, since nothing need be changed for them; then adaptive, then fixed."""
-    usual = Limits()
-    return sorted(tried, key=lambda limits: (not _is_like(limits, usual), limits.policy != usual.policy))
+def in_order(tried: Sequence[Limits], current: Limits) -> list[Limits]:
+    """Those of now first, for nothing need be changed; then adaptive, which has a number less, then fixed."""
+    others = [limits for limits in tried if not are_alike(limits, current)]
+    return [current, *sorted(others, key=lambda limits: limits.policy != "adaptive")]
+
+
+def are_alike(one: Limits, other: Limits) -> bool:
+    """Whether they batch alike: a window counts under `fixed` only."""
+    knobs = [(limits.policy, limits.max_batch_size, limits.max_batch_tokens) for limits in (one, other)]
+    return knobs[0] == knobs[1] and (one.policy != "fixed" or one.max_wait == other.max_wait)
 
 
 def predicted(tried: Sequence[Limits], fit: Fit, slo: float, records: int = 1) -> list[Candidate]:
@@ -38,6 +44,15 @@ def shortlist(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
     return [*first, *(one for one in likely if one in kept)][:most]
 
 
+def soonest_first(
+    candidates: Sequence[Candidate], fit: Fit, rate: float, most: int, records: int = 1
+) -> list[Candidate]:
+    """The first, and of the others that may carry this rate those with the lowest predicted p99: `most` in all."""
+    ours = of_requests(fit, records)
+    able = [one for one in candidates[1:] if (one.predicted or 0.0) * (2 - LIKELY) >= rate]
+    return [*candidates[:1], *sorted(able, key=lambda one: p99(ours, _sized(one.limits, records), rate))[: most - 1]]
+
+
 def neighbours(limits: Limits, grid: Sequence[Limits]) -> list[Limits]:
     """A little smaller and larger, in size and, under `fixed`, in the window; not beyond what the grid has of each."""
     sizes = [replace(limits, max_batch_size=round(limits.max_batch_size * factor)) for factor in FINER]
@@ -51,10 +66,6 @@ def _is_within(limits: Limits, grid: Sequence[Limits]) -> bool:
     waits = [one.max_wait for one in grid if one.policy == "fixed"] or [limits.max_wait]
     is_known = limits.policy != "fixed" or min(waits) <= limits.max_wait <= max(waits)
     return min(sizes) <= limits.max_batch_size <= max(sizes) and is_known
-
-
-def _is_like(limits: Limits, usual: Limits) -> bool:
-    return (limits.policy, limits.max_batch_size) == (usual.policy, usual.max_batch_size)
 
 
 def _sized(limits: Limits, records: int) -> Limits:

@@ -23,10 +23,10 @@ from benchmarks.lib.arguments import above, parser
 from benchmarks.lib.http_client import fast_run
 from benchmarks.lib.machine import describe
 from benchmarks.serving.load import Plan
-from benchmarks.tuning.grid import grid, seconds
+from benchmarks.tuning.grid import grid, seconds, shown
 from benchmarks.tuning.live_limits import LiveLimits
 from benchmarks.tuning.records import Run, RunDirectory
-from benchmarks.tuning.server import add_options, check, complaint, each, live_limits, plan, refuse_unfit, sent
+from benchmarks.tuning.server import WARM_UP, add_options, check, complaint, each, live_limits, plan, refuse_unfit, sent
 from benchmarks.tuning.tune.advice import cost, in_words
 from benchmarks.tuning.tune.batch_costs import batch_costs
 from benchmarks.tuning.tune.cost_fit import Batch
@@ -35,9 +35,9 @@ from benchmarks.tuning.tune.tuner import Aim, Instruments, Tuned, tune
 from broker.messages import POLICIES, Limits
 
 SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256]
-WINDOWS = [0.002, 0.005, 0.01, 0.02]  # seconds; those longer than half the SLO are left out
+WINDOWS = [0.002, 0.005, 0.01, 0.02]  # seconds
 UNTRUSTED = 3
-TESTS = (12, 60)  # that a tuning takes, at least and at most as a rule
+TESTS = (12, 80)  # windows that a tuning takes, at least and at most as a rule
 PATIENCE = 4.0  # times the SLO that a request is waited for: it is late long before
 
 
@@ -46,31 +46,29 @@ def main(arguments: Sequence[str]) -> int:
     command = _parser()
     asked = command.parse_args(arguments)
     try:
-        tried = grid([window for window in asked.windows if window <= asked.slo_p99 / 2] or [0.0], *_rest(asked))
-        sent(asked)
+        tried = grid(asked.windows or _windows(asked.slo_p99), asked.sizes, asked.tokens, asked.policies)
+        if sent(asked).body is not None:
+            raise ValueError("--body is one batch only: tune needs texts, see --text, --texts-file and --words")
+        if asked.slo_p99 <= 0:
+            raise ValueError("--slo-p99 must be above 0")
     except (OSError, ValueError) as error:
         command.error(str(error))
     try:
         return _tune(asked, tried)
     except redis.RedisError as error:
-        print(complaint("tune", error), file=sys.stderr)
+        _say(complaint("tune", asked, error))
     except (OSError, ValueError) as error:
-        print(f"python -m benchmarks tune: {error}", file=sys.stderr)
+        _say(f"python -m benchmarks tune: {error}")
     return 1
 
 
-def _rest(asked: argparse.Namespace) -> tuple[list[int], list[int], list[str]]:
-    return asked.sizes, asked.tokens, asked.policies
-
-
 def _tune(asked: argparse.Namespace, tried: list[Limits]) -> int:
-    tests = [count * (asked.seconds + 1.0) / 60 for count in TESTS]
-    length = f"{tests[0]:.0f} to {tests[1]:.0f} min" if not asked.exhaustive else f"{len(tried) * tests[0]:.0f} min"
-    print(f"{len(tried)} settings in the grid, about {length}", file=sys.stderr)
+    _say(f"{len(tried)} settings in the grid, {_minutes(asked, len(tried))}; longer where few requests come")
     if asked.dry_run:
+        _say("; ".join(map(shown, tried)))
         return 0
     with live_limits(asked) as live:
-        refuse_unfit(live, asked.model)
+        refuse_unfit(live, asked)
         tuned = _tuned(asked, tried, live)
         return _told(asked, tuned, live)
 
@@ -79,15 +77,18 @@ def _tuned(asked: argparse.Namespace, tried: list[Limits], live: LiveLimits) -> 
     directory = _begun(asked)
     planned = _plan(asked)
     fast_run(check(planned))
+    current = live.announced()
     with live.on_trial():
         trials = Trials(live, planned, asked.slo_p99, keep=directory.add, say=_say)
-        tuned = fast_run(_on_server(asked, tried, trials, live))
+        tuned = fast_run(_on_server(asked, tried, current, trials, live))
     if tuned.recommendation:
         directory.recommend(tuned.recommendation)
     return tuned
 
 
-async def _on_server(asked: argparse.Namespace, tried: list[Limits], trials: Trials, live: LiveLimits) -> Tuned:
+async def _on_server(
+    asked: argparse.Namespace, tried: list[Limits], current: Limits, trials: Trials, live: LiveLimits
+) -> Tuned:
     widest = Limits(max_batch_size=max(asked.sizes), max_batch_tokens=max(asked.tokens))
     aim = Aim(
         slo=asked.slo_p99,
@@ -101,17 +102,33 @@ async def _on_server(asked: argparse.Namespace, tried: list[Limits], trials: Tri
         await trials.take_up(widest)
         return await batch_costs(trials.plan, largest)
 
-    ours = Instruments(test=trials.test, batches=batches, tokens=live.tokens, confirm=trials.confirm)
-    return await tune(tried, aim, ours, _say)
+    ours = Instruments(
+        test=trials.test,
+        batches=batches,
+        tokens=live.tokens,
+        confirm=trials.confirm,
+        doubts=trials.doubts,
+    )
+    return await tune(tried, current, aim, ours, _say)
+
+
+def _windows(slo: float) -> list[float]:
+    """Those that leave time for a batch; `grid` wants one."""
+    return [window for window in WINDOWS if window <= slo / 2] or [0.0]
+
+
+def _minutes(asked: argparse.Namespace, settings: int) -> str:
+    test = (asked.seconds + max(WARM_UP, asked.slo_p99)) / 60
+    least, most = (settings * TESTS[0] * test,) * 2 if asked.exhaustive else (count * test for count in TESTS)
+    return f"about {least:.0f} min" if least == most else f"{least:.0f} to {most:.0f} min"
 
 
 def _told(asked: argparse.Namespace, tuned: Tuned, live: LiveLimits) -> int:
     found = tuned.recommendation
     if found is None:
-        best = max((choice.rate for choice in tuned.choices), default=0.0)
         aim = f"{asked.rate:g} requests/s" if asked.rate else "any rate"
-        print(f"nothing that was tried keeps {asked.slo_p99 * 1000:g} ms at {aim}; a batch costs {cost(tuned.fit)}")
-        print(f"a longer --slo-p99, another batcher, or a lower rate (found: {best:.1f})", file=sys.stderr)
+        _say(f"nothing that was tried keeps {asked.slo_p99 * 1000:g} ms at {aim}; a batch costs {cost(tuned.fit)}")
+        _say("what helps: a longer --slo-p99, a lower rate, another card")
         return 1
     print(msgspec.json.encode(found).decode() if asked.json else "\n".join(in_words(found, tuned.choices)))
     if asked.apply and not found.doubts:
@@ -141,8 +158,9 @@ def _begun(asked: argparse.Namespace) -> RunDirectory:
 
 
 def _plan(asked: argparse.Namespace) -> Plan:
+    """As much warm-up as a request may take: then as many come back in the measured time as are due in it."""
     planned = plan(asked, asked.seconds, 1.0, None)
-    return replace(planned, timeout=max(1.0, PATIENCE * asked.slo_p99))
+    return replace(planned, warm_up=max(WARM_UP, asked.slo_p99), timeout=max(1.0, PATIENCE * asked.slo_p99))
 
 
 def _say(line: str) -> None:
@@ -157,10 +175,10 @@ def _parser() -> argparse.ArgumentParser:
     aim = command.add_mutually_exclusive_group()
     aim.add_argument("--rate", type=above(0.0), help="requests a second to carry, as soon as may be")
     aim.add_argument("--max-throughput", action="store_true", help="as many as may be within the SLO [the default]")
-    add("--windows", type=each(seconds), default=WINDOWS, help="for `fixed` [default: 2ms,5ms,10ms,20ms]")
+    add("--windows", type=each(seconds), help="for `fixed` [default: 2ms,5ms,10ms,20ms up to half the SLO]")
     add("--sizes", type=each(int), default=SIZES, help="jobs in a batch [default: 1,2,4,8,16,32,64,128,256]")
     add("--tokens", type=each(int), default=[Limits().max_batch_tokens], help="tokens in a batch [default: 16384]")
-    add("--policies", type=each(str), default=list(POLICIES), help="[default: all]")
+    add("--policies", type=each(str), default=list(POLICIES), help=f"[default: {','.join(POLICIES)}]")
     add("--seconds", type=above(0.0), default=3.0, help="of a test [default: 3; more where few requests come]")
     add("--most", type=above(0), default=10, help="settings of the grid that are tried [default: 10]")
     add("--exhaustive", action="store_true", help="try all of the grid, each as thoroughly as the best")

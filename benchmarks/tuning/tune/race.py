@@ -9,7 +9,7 @@ from benchmarks.tuning.records import Choice
 from benchmarks.tuning.tune.search import Found, highest
 from broker.messages import Limits
 
-MARGIN = 1.03  # a later candidate is taken for the better one only if it carries so much more: simpler ones come first
+MARGIN = 1.05  # a later candidate is taken for the better one only if it carries so much more: simpler ones come first
 AS_SOON = 0.9  # and at a given rate only if its p99 is so much lower
 FEW = 8  # tests for the runner-up
 UNKNOWN = 10.0  # requests a second to begin with where nothing was predicted
@@ -50,9 +50,10 @@ class Race:
                 self._take(await self._tried(candidate))
 
     async def runner_up(self) -> Choice | None:
-        """The second best, measured out; None where there was one candidate."""
-        if self.others and not any(choice.rate for choice in self.others):
-            likely = max(self.others, key=lambda choice: choice.predicted or 0.0)
+        """The second best, measured out; None where there was one candidate. Of those that lost at once, the likeliest
+        is looked at again, unless one that was measured out is as likely."""
+        likely = max(self.others, key=lambda choice: (choice.predicted or 0.0, choice.rate), default=None)
+        if likely is not None and not likely.rate:
             self.others.remove(likely)
             again = Candidate(limits=likely.limits, predicted=likely.predicted)
             self.others.append(await self._measured(again, start=(likely.fails_at or UNKNOWN) / MARGIN**2, most=FEW))
@@ -75,7 +76,7 @@ class Race:
         )
 
     def _take(self, choice: Choice) -> None:
-        if self.best is None or choice.rate > self.best.rate * MARGIN:
+        if self.best is None or choice.rate >= self.best.rate * MARGIN:
             self.best, choice = choice, self.best or choice
         if choice is not self.best:
             self.others.append(choice)

@@ -12,7 +12,7 @@ from math import inf, sqrt
 WITHIN = 0.04  # the rates that pass and fail lie no further apart
 STEP, FASTER = 1.1, 1.7  # the first step out of the bracket, and how each is larger than the last, as exponents
 MOST = 16  # tests: of a search that does not come to an end
-TOLERATED = 2  # tests that came out otherwise the second time; beyond it chance decides
+NEAR = 0.1  # of the rate: within it chance may decide, for the answer is no more exact; beyond it nothing is known
 LEAST = 0.05  # requests a second below which nothing is looked for
 Keeps = Callable[[float], Awaitable[bool]]
 
@@ -24,7 +24,7 @@ class Found:
     rate: float  # the highest that passed; 0.0 where none did
     fails_at: float | None  # the lowest that failed; None where none did
     contradictions: int  # tests that came out otherwise when they were made again
-    is_settled: bool  # both ends were tested twice and stood, and hardly any test contradicted another
+    is_settled: bool  # both ends were tested twice and stood, and tests contradicted each other near them only
 
 
 class _Bracket:
@@ -32,6 +32,7 @@ class _Bracket:
 
     def __init__(self) -> None:
         self._kept: dict[float, bool] = {}
+        self.contradicted: list[float] = []
         self._step = STEP
 
     @property
@@ -49,6 +50,7 @@ class _Bracket:
         is_contradiction = self._kept.get(rate, kept) != kept
         self._kept[rate] = kept
         if is_contradiction:
+            self.contradicted.append(rate)
             self._step = STEP
         return is_contradiction
 
@@ -68,12 +70,11 @@ async def highest(keeps: Keeps, start: float, *, kept: float = 0.0, within: floa
     if kept:
         bracket.learn(kept, True)
     twice: set[float] = set()  # rates that came out the same when they were tested again
-    rate, contradictions, tests = max(start, LEAST), 0, 0
+    rate, tests = max(start, LEAST), 0
     while tests < most and rate >= LEAST:
         tests += 1
         is_again = bracket.is_close(within)
         if bracket.learn(rate, await keeps(rate)):
-            contradictions += 1
             twice.clear()
         elif is_again:
             twice.add(rate)
@@ -82,10 +83,15 @@ async def highest(keeps: Keeps, start: float, *, kept: float = 0.0, within: floa
         elif unsure := {bracket.high, bracket.low} - twice:
             rate = max(unsure)
         else:
-            return _found(bracket, contradictions, is_settled=contradictions <= TOLERATED)
-    return _found(bracket, contradictions, is_settled=False)
+            return _found(bracket, stood=True)
+    return _found(bracket, stood=False)
 
 
-def _found(bracket: _Bracket, contradictions: int, *, is_settled: bool) -> Found:
-    fails_at = bracket.high if bracket.high < inf else None
-    return Found(rate=bracket.low, fails_at=fails_at, contradictions=contradictions, is_settled=is_settled)
+def _found(bracket: _Bracket, *, stood: bool) -> Found:
+    contradicted, rate = bracket.contradicted, bracket.low
+    return Found(
+        rate=rate,
+        fails_at=bracket.high if bracket.high < inf else None,
+        contradictions=len(contradicted),
+        is_settled=stood and all(abs(one - rate) <= NEAR * rate for one in contradicted),
+    )

@@ -11,14 +11,14 @@ from benchmarks.lib.summary import ANSWERED, summarise
 from benchmarks.serving.load import Plan, Sent, send
 from benchmarks.tuning.grid import shown
 from benchmarks.tuning.live_limits import NOT_TAKEN_UP, LiveLimits
-from benchmarks.tuning.records import Offered, Point
+from benchmarks.tuning.records import Choice, Offered, Point
 from benchmarks.tuning.steady import agree, together, window
 from benchmarks.tuning.tune.race import Verdict
 from broker.messages import Limits
 
 LATE = 0.01  # share of the requests that may be later than the SLO: what p99 means
 CLEARLY_KEPT, CLEARLY_NOT = 0.005, 0.05  # shares beyond which one window says it
-ENOUGH = 600  # requests in a window; fewer say little of a p99
+ENOUGH, FEW = 600, 200  # requests in a window; fewer than enough say little of a p99, than few nothing
 BEHIND = 0.05  # share of what was due that did not come back meanwhile: the queue grows, whatever the SLO still allows
 LONGER = 2.0  # times as long, to confirm what was found
 LONGEST = 4.0  # times --seconds that a window lasts at most, so that slow models have as many
@@ -34,15 +34,15 @@ class Trials:
         self._keep, self._say = keep, say
         self._seeds = count(plan.seed)
         self._current: Limits | None = None
-        self._settled = True
         self.points: list[Point] = []
 
     async def take_up(self, limits: Limits) -> None:
-        """They are in force when this comes back."""
+        """They are in force when this comes back. Raises `ValueError` where a batcher does not take them up."""
         if limits != self._current:
             self._live.set(limits)
             self._current = limits
-            self._settled = await self._live.taken_up(limits)
+            if not await self._live.taken_up(limits):
+                raise ValueError(f"{NOT_TAKEN_UP}: see jitney status; one that is stuck has to be started anew")
 
     async def test(self, limits: Limits, rate: float) -> Verdict:
         """Of one window where that is clear, else of the majority of three."""
@@ -64,9 +64,20 @@ class Trials:
         self._verdict(self._point(limits, plan, sent), late)
         return sum(share <= LATE for share in late)
 
+    def doubts(self, choice: Choice) -> list[str]:
+        """Why a rate that held or failed may say nothing of the server."""
+        requests = round(choice.rate * self._seconds(choice.rate))
+        few = [f"only {requests} requests in a test: a longer --seconds"] if requests < FEW else []
+        found = [one for one in self.points if (one.limits, one.offered.rate) == (choice.limits, choice.fails_at)]
+        limits = [one.doubts[0] for one in found if one.doubts]
+        limited = bool(found) and len(limits) == len(found)
+        return [*few, *([f"where it failed, {limits[0]}: try --processes"] if limited else [])]
+
     def _planned(self, rate: float, longer: float = 1.0) -> Plan:
-        seconds = longer * min(max(self.plan.duration, ENOUGH / rate), LONGEST * self.plan.duration)
-        return replace(self.plan, rate=rate, duration=seconds, arrivals="counted")
+        return replace(self.plan, rate=rate, duration=longer * self._seconds(rate), arrivals="counted")
+
+    def _seconds(self, rate: float) -> float:
+        return min(max(self.plan.duration, ENOUGH / rate), LONGEST * self.plan.duration)
 
     async def _sent(self, plan: Plan) -> Sent:
         """Other arrivals each time, the same again in another run."""
@@ -96,7 +107,7 @@ class Trials:
             windows=windows,
             summary=summary,
             is_stable=len(sent) == 1 or agree(windows),
-            doubts=[*([] if self._settled else [NOT_TAKEN_UP]), *([f"client: {limit}"] if limit else [])],
+            doubts=[f"client: {limit}"] if limit else [],
         )
 
 
@@ -108,8 +119,8 @@ def late_share(calls: Sequence[Call], plan: Plan, slo: float) -> float:
 
 
 def behind(calls: Sequence[Call], plan: Plan) -> float:
-    """Share by which fewer were answered than came due, both in the measured time. A server that only just keeps up has
-    0 but for chance, however long each is on its way."""
+    """Share by which fewer were answered than came due, both in the measured time. A server that keeps up has 0 but for
+    chance, if the warm-up is as long as a request takes."""
     start, end = plan.warm_up, plan.warm_up + plan.duration
     due = sum(start <= call.due < end for call in calls)
     answered = sum(call.outcome == ANSWERED and start <= call.ended < end for call in calls)

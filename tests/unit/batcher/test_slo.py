@@ -115,11 +115,13 @@ def test_limits_that_an_operator_has_made_smaller_or_fixed_are_never_exceeded_no
     assert cap(0.1).within(fixed) is fixed
 
 
-def batches(made: SloCap, jobs: Sequence[object], seconds: float, count: int = 64) -> int:
-    """The size after some more of these."""
+def batches(
+    made: SloCap, jobs: Sequence[object], seconds: float, count: int = 64, limits: Limits = LIMITS
+) -> int:
+    """The size after some more of these, under `LIMITS`."""
     interactive = sum(job is INTERACTIVE for job in jobs)
     for _ in range(count):
-        made.observe(Claim(batch="b", jobs=jobs, closed_by="size"), [seconds] * interactive, LIMITS)  # type: ignore[arg-type]
+        made.observe(Claim(batch="b", jobs=jobs, closed_by="size"), [seconds] * interactive, limits)  # type: ignore[arg-type]
         made.plan()
     return made.within(LIMITS).max_batch_size
 
@@ -135,6 +137,17 @@ def test_a_machine_that_stalls_makes_no_batches_that_carry_less_and_hardly_end_s
 
     assert batches(cap(0.1, per_job=0.0004), jobs, 0.5, count=2000) == 12  # 24.8 ms a batch; one of one job takes 20.4
     assert batches(cap(0.1, fixed=0.002, per_job=0.008), jobs, 0.5, count=2000) == 1
+
+
+def test_what_a_fixed_window_costs_says_nothing_of_sizes() -> None:
+    assert batches(cap(0.1), [*[INTERACTIVE] * 8, *[BULK] * 46], 0.5, limits=Limits(policy="fixed")) == 56
+
+
+def test_an_operator_who_keeps_batches_small_leaves_nothing_to_learn_of_larger_ones() -> None:
+    made = cap(0.1)
+    batches(made, [*[INTERACTIVE] * 4, *[BULK] * 4], 0.02, 2000, Limits(max_batch_size=8))
+
+    assert made.within(LIMITS).max_batch_size == 56
 
 
 def test_batches_that_interactive_jobs_fill_grow_however_late_they_are() -> None:

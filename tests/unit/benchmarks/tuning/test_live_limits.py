@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import signal
@@ -21,6 +22,7 @@ from broker.registry import decode_limits, unknown_limits
 
 KEYS = Keys("trial")
 KEY = KEYS.limits("toy")
+ASKED = argparse.Namespace(model="toy", namespace="trial")
 TRIAL = Limits(max_batch_size=7)
 OLD = Presence(batcher="old", model="toy@1")
 NEW = replace(OLD, batcher="new", limits=TRIAL)
@@ -52,6 +54,21 @@ def test_a_batcher_reads_the_trial_and_complains_of_nothing(client):
     assert (decode_limits(entry, Limits()), unknown_limits(entry)) == (TRIAL, [])
 
 
+def test_a_second_ctrl_c_waits_until_the_old_limits_are_back(client, monkeypatch):
+    restore = LiveLimits.restore
+
+    def interrupted(live: LiveLimits) -> bool:
+        os.kill(os.getpid(), signal.SIGINT)
+        return restore(live)
+
+    monkeypatch.setattr(LiveLimits, "restore", interrupted)
+
+    with pytest.raises(KeyboardInterrupt), LiveLimits(client, KEYS, "toy").on_trial() as live:
+        live.set(TRIAL)
+
+    assert client.hgetall(KEY) == {}
+
+
 @pytest.mark.parametrize("before", [{}, {b"max_wait": b"0.02", b"typo": b"1"}], ids=["no limits", "an operator's"])
 def test_an_exception_in_the_trial_leaves_what_was_there_before(client, before):
     if before:
@@ -65,10 +82,11 @@ def test_an_exception_in_the_trial_leaves_what_was_there_before(client, before):
     assert client.hgetall(KEY) == before
 
 
-def test_sigterm_in_the_trial_leaves_what_was_there_before(client):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_in_the_trial_leaves_what_was_there_before(client, number):
     with pytest.raises(KeyboardInterrupt), LiveLimits(client, KEYS, "toy").on_trial() as live:
         live.set(TRIAL)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
 
     assert client.hgetall(KEY) == {}
 
@@ -136,9 +154,9 @@ def test_of_a_batcher_that_does_not_say_time_is_proof(client, beat, monkeypatch)
 def test_a_batcher_that_sizes_its_batches_itself_is_nobody_to_try_limits_on(client, beat):
     live = LiveLimits(client, KEYS, "toy")
     beat(replace(OLD, batcher="of another model", model="toyota@1", slo=Slo(bound=0.1)))
-    refuse_unfit(live, "toy")
+    refuse_unfit(live, ASKED)
 
     beat(replace(NEW, slo=Slo(bound=0.1)))
 
     with pytest.raises(ValueError, match="without --slo-p99"):
-        refuse_unfit(live, "toy")
+        refuse_unfit(live, ASKED)

@@ -69,3 +69,15 @@ def test_the_goodput_is_what_came_within_the_slo(slo, goodput):
     found = measured(*[window(100, 10.0)] * 3, slo=slo)
 
     assert found.summary.goodput == (None if goodput is None else pytest.approx(goodput, abs=0.1))
+
+
+def test_what_comes_after_a_window_is_nothing_that_the_next_one_has_carried():
+    """140 a second come, 100 are answered: the queue grows, and each window has answers that end behind it."""
+    dues = [number / 140 for number in range(int((WARM_UP + DURATION) * 140))]
+    calls = [Call(due, due, max(due, number / 100), "200") for number, due in enumerate(dues)]
+    overloaded = Sent(calls=calls, busy=0.0)
+
+    summary = measured(overloaded, overloaded, overloaded, slo=1.0).summary
+
+    assert summary.per_second == pytest.approx(100, rel=0.02)
+    assert summary.goodput < summary.per_second

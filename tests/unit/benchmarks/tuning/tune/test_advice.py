@@ -32,15 +32,17 @@ def test_what_is_pasted_is_read_back_as_the_limits_that_were_found(limits):
 
 
 def test_the_usual_limits_are_left():
-    assert verdict(choice(Limits(), 100.0), None).startswith("leave adaptive, 64 jobs")
+    assert verdict(choice(Limits(), 100.0), None, Limits()).startswith("leave adaptive, 64 jobs")
 
 
 def test_batches_of_one_are_said_in_so_many_words():
-    assert verdict(choice(Limits(max_batch_size=1), 100.0), None).startswith("batch 1: batching does not pay")
+    said = verdict(choice(Limits(max_batch_size=1), 100.0), None, Limits())
+
+    assert said.startswith("set batch 1 (adaptive, 1 job): batching does not pay")
 
 
 def test_the_loss_by_the_runner_up_is_said():
-    assert verdict(choice(FIXED, 100.0), choice(Limits(), 75.0)).endswith("by which one loses 25%")
+    assert verdict(choice(FIXED, 100.0), choice(Limits(), 75.0), Limits()).endswith("by which one loses 25%")
 
 
 def test_doubts_stand_in_capitals():

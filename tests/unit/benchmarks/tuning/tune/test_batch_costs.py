@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.lib.workload import Workload
 from benchmarks.serving.plan import Plan, read_plan
 from benchmarks.tuning.tune.batch_costs import batch_costs, were_together
 from tests.unit.benchmarks.scripted import read_request, server
@@ -46,10 +45,3 @@ async def test_a_server_that_does_not_time_is_told_with_the_remedy():
     async with server(script) as url:
         with pytest.raises(ValueError, match="JITNEY_SERVER_TIMING must be on"):
             await batch_costs(plan(url), 8)
-
-
-async def test_a_body_as_it_is_cannot_be_made_larger():
-    workload = Workload(path="/x", texts=[], records=1, languages=None, body=b"x")
-
-    with pytest.raises(ValueError, match="tune needs texts"):
-        await batch_costs(replace(plan("http://127.0.0.1:1"), workload=workload), 8)

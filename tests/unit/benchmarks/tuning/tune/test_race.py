@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.tuning.grid import grid
 from benchmarks.tuning.records import Fit
-from benchmarks.tuning.tune.candidates import in_order, neighbours, predicted, shortlist
+from benchmarks.tuning.tune.candidates import in_order, neighbours, predicted, shortlist, soonest_first
 from benchmarks.tuning.tune.race import Candidate, Race, Verdict, soonest
 from broker.messages import Limits
 
@@ -70,6 +70,19 @@ def test_the_runner_up_is_measured_out_though_it_had_lost_at_once():
     assert (second.limits, 0.95 * 90 <= second.rate <= 90) == (SMALL, True)
 
 
+def test_the_likeliest_of_those_that_lost_at_once_may_be_the_runner_up():
+    carries = {USUAL: 100.0, LARGE: 150.0, SMALL: 149.0}
+    race = raced(Server(carries), *(Candidate(limits=limits, predicted=carries[limits]) for limits in carries))
+
+    assert asyncio.run(race.runner_up()).limits == SMALL
+
+
+def test_one_that_beats_the_best_by_just_the_margin_is_the_best():
+    race = raced(Server({USUAL: 100.0, LARGE: 104.5}), Candidate(limits=USUAL), Candidate(limits=LARGE))
+
+    assert race.best.rate >= max(choice.rate for choice in race.others)
+
+
 def test_a_race_of_one_has_no_runner_up():
     assert asyncio.run(raced(Server({USUAL: 9.0}), Candidate(limits=USUAL)).runner_up()) is None
 
@@ -98,7 +111,7 @@ def test_for_a_rate_the_simplest_of_nearly_equals_comes_first():
 
 
 def test_the_shortlist_begins_with_what_need_not_be_changed_and_leaves_the_hopeless_out():
-    settings = in_order(grid([0.005], [1, 2, 64, 128, 256], [16384], ["adaptive", "fixed"]))
+    settings = in_order(grid([0.005], [1, 2, 64, 128, 256], [16384], ["adaptive", "fixed"]), USUAL)
 
     listed = [one.limits for one in shortlist(predicted(settings, CHEAP, 0.2), 4)]
 
@@ -106,8 +119,23 @@ def test_the_shortlist_begins_with_what_need_not_be_changed_and_leaves_the_hopel
     assert all(limits.max_batch_size >= 128 for limits in listed[1:])
 
 
+def test_the_limits_of_now_come_first_though_they_are_not_in_the_grid():
+    now = Limits(policy="fixed", max_wait=0.003, max_batch_size=48)
+
+    assert in_order(grid([0.005], [8], [16384], ["adaptive", "fixed"]), now)[0] == now
+
+
+def test_for_a_rate_those_are_tried_that_answer_soonest_by_prediction():
+    settings = predicted(in_order(grid([0.05], [4, 64, 256], [16384], ["adaptive", "fixed"]), USUAL), CHEAP, 0.2)
+
+    listed = [one.limits for one in soonest_first(settings, CHEAP, 300.0, 3)]
+
+    assert [(limits.policy, limits.max_batch_size) for limits in listed[:2]] == [("adaptive", 64), ("adaptive", 256)]
+    assert all(limits.max_batch_size > 4 for limits in listed)
+
+
 def test_where_batching_does_not_pay_small_sizes_are_on_the_shortlist():
-    settings = in_order(grid([0.005], [1, 4, 64], [16384], ["adaptive"]))
+    settings = in_order(grid([0.005], [1, 4, 64], [16384], ["adaptive"]), USUAL)
 
     assert Limits(max_batch_size=4) in [one.limits for one in shortlist(predicted(settings, DEAR, 0.2), 4)]
 

@@ -32,6 +32,7 @@ class Card:
         self.fit, self._noise, self._drift, self._longer = fit, noise, drift, longer
         self._random = Random(1)
         self._looks = 0
+        self.doubts: list[str] = []  # of what was measured
 
     async def test(self, limits: Limits, rate: float) -> Verdict:
         seconds = p99(self.fit, limits, rate * (1 + self._random.gauss(0.0, self._noise)))
@@ -48,8 +49,14 @@ class Card:
 
 
 def tuned(card: Card, aim: Aim = MAX) -> Tuned:
-    ours = Instruments(test=card.test, batches=card.batches, tokens=lambda: 0.0, confirm=card.confirm)
-    return asyncio.run(tune(GRID, aim, ours, lambda line: None))
+    ours = Instruments(
+        test=card.test,
+        batches=card.batches,
+        tokens=lambda: 0.0,
+        confirm=card.confirm,
+        doubts=lambda choice: card.doubts,
+    )
+    return asyncio.run(tune(GRID, Limits(), aim, ours, lambda line: None))
 
 
 @pytest.mark.parametrize("fit", CARDS.values(), ids=CARDS.keys())
@@ -80,11 +87,31 @@ def test_a_machine_that_changed_meanwhile_is_not_trusted():
     assert ["not quiet" in doubt for doubt in found.doubts] == [True]
 
 
+def test_a_client_that_was_the_limit_is_not_trusted():
+    card = Card(CARDS["batching pays"])
+    card.doubts = ["client: it was late"]
+
+    assert tuned(card).recommendation.doubts == ["client: it was late"]
+
+
 def test_what_a_longer_stretch_does_not_confirm_is_lowered_until_it_does():
     plain, lowered = (tuned(Card(CARDS["batching pays"], longer=longer)).recommendation for longer in (1.0, 1.06))
 
     assert lowered.best.rate < plain.best.rate
     assert (lowered.confirmed, lowered.doubts) == (3, [])
+
+
+def test_one_that_won_by_luck_gives_way_to_the_limits_of_now():
+    """Every test of another setting is passed by a tenth more than it can carry; the longer stretches show it."""
+
+    class Lucky(Card):
+        async def test(self, limits: Limits, rate: float) -> Verdict:
+            return await super().test(limits, rate if limits == Limits() else rate / 1.1)
+
+        async def confirm(self, limits: Limits, rate: float) -> int:
+            return 3 * (await super().test(limits, rate)).kept
+
+    assert tuned(Lucky(CARDS["batching does not pay"])).recommendation.best.limits == Limits()
 
 
 def test_what_no_stretch_confirms_is_not_trusted():
