@@ -26,9 +26,9 @@ def fit(batches: Sequence[Batch], tokens: float = 0.0) -> Fit:
     """
     if not batches:
         raise ValueError("no batch to fit a cost to")
-    medians = _medians(batches)
-    fixed, per_job = _line(medians)
-    errors = [abs(fixed + per_job * jobs - seconds) / seconds for jobs, seconds in medians if seconds]
+    middle = list(medians(batches).items())
+    fixed, per_job = _line(middle)
+    errors = [abs(fixed + per_job * jobs - seconds) / seconds for jobs, seconds in middle if seconds]
     return Fit(
         fixed=fixed,
         per_job=0.0 if tokens else per_job,
@@ -39,9 +39,16 @@ def fit(batches: Sequence[Batch], tokens: float = 0.0) -> Fit:
     )
 
 
-def _medians(batches: Sequence[Batch]) -> list[tuple[int, float]]:
+def medians(batches: Sequence[Batch]) -> dict[int, float]:
+    """Seconds by size."""
     sizes = sorted({batch.jobs for batch in batches})
-    return [(size, median(batch.compute for batch in batches if batch.jobs == size)) for size in sizes]
+    return {size: median(batch.compute for batch in batches if batch.jobs == size) for size in sizes}
+
+
+def drift(before: Sequence[Batch], after: Sequence[Batch]) -> float:
+    """By how much batches of the same sizes cost more (less, below 0) than before, in the middle of all sizes."""
+    first, second = medians(before), medians(after)
+    return median([second[size] / first[size] - 1 for size in first if first[size] and size in second] or [0.0])
 
 
 def _line(points: Sequence[tuple[int, float]]) -> tuple[float, float]:

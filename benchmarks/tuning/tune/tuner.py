@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from benchmarks.tuning.records import Choice, Fit, Recommendation
 from benchmarks.tuning.tune.advice import verdict
 from benchmarks.tuning.tune.candidates import are_alike, in_order, neighbours, predicted, shortlist, soonest_first
-from benchmarks.tuning.tune.cost_fit import Batch, fit
+from benchmarks.tuning.tune.cost_fit import Batch, drift, fit
 from benchmarks.tuning.tune.race import MARGIN, Candidate, Race, Test, soonest
-from benchmarks.tuning.tune.simulation import cost
 from broker.messages import Limits
 
 ROUNDS = 2  # of refinement around the best
@@ -56,7 +55,8 @@ async def tune(
     grid: Sequence[Limits], current: Limits, aim: Aim, ours: Instruments, say: Callable[[str], None]
 ) -> Tuned:
     """`current` are the limits of now. Raises what the instruments raise."""
-    fitted = fit(await ours.batches(max(limits.max_batch_size for limits in grid)), ours.tokens())
+    batches = await ours.batches(max(limits.max_batch_size for limits in grid))
+    fitted = fit(batches, ours.tokens())
     candidates = predicted(in_order(grid, current), fitted, aim.slo, aim.records)
     tried = _worth_trying(candidates, aim, fitted)
     say(f"{len(tried)} of {len(candidates)} settings are worth trying")
@@ -68,7 +68,7 @@ async def tune(
     choices, confirmed = await _sure(choices, current, aim, ours)
     best = choices[0]
     runner_up = choices[1] if len(choices) > 1 and choices[1].rate else None
-    doubts = [*best.doubts, *_unconfirmed(best, confirmed), *ours.doubts(best), *await _drift(fitted, ours)]
+    doubts = [*best.doubts, *_unconfirmed(best, confirmed), *ours.doubts(best), *await _drift(batches, ours)]
     recommendation = Recommendation(
         slo_p99=aim.slo,
         rate=aim.rate,
@@ -144,11 +144,9 @@ def _unconfirmed(best: Choice, confirmed: int) -> list[str]:
     return [f"only {confirmed} of 3 longer stretches at {best.rate:.1f} requests/s kept the SLO"]
 
 
-async def _drift(fitted: Fit, ours: Instruments) -> list[str]:
+async def _drift(before: Sequence[Batch], ours: Instruments) -> list[str]:
     """Whether batches still cost what they did: a neighbour's load, a hot processor, another process on the card."""
-    again = fit(await ours.batches(DRIFT_SIZE), fitted.tokens)
-    changes = [cost(again, jobs) / cost(fitted, jobs) - 1 for jobs in (1, DRIFT_SIZE)]
-    worst = max(changes, key=abs)
-    if abs(worst) <= DRIFT:
+    change = drift(before, await ours.batches(DRIFT_SIZE))
+    if abs(change) <= DRIFT:
         return []
-    return [f"a batch cost {worst:+.0%} at the end of what it did at the beginning: the machine is not quiet"]
+    return [f"a batch cost {change:+.0%} at the end of what it did at the beginning: the machine is not quiet"]

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from benchmarks.tuning.tune.cost_fit import Batch, fit
+from benchmarks.tuning.tune.cost_fit import Batch, drift, fit
 
 
 def batches(fixed: float, per_job: float, sizes=(1, 2, 4, 8, 16, 32, 64), noise: float = 0.0, stalls: float = 0.0):
@@ -56,3 +56,16 @@ def test_with_tokens_the_share_of_a_job_is_told_by_token():
 def test_no_batch_is_no_cost():
     with pytest.raises(ValueError, match="no batch"):
         fit([])
+
+
+def test_a_machine_that_grew_slower_is_told_by_its_batches_though_few_are_looked_at_again():
+    before, after = batches(0.02, 0.0005), batches(0.026, 0.00065, sizes=(1, 2, 4, 8, 16))
+
+    assert drift(before, after) == pytest.approx(0.3)
+    assert drift(before, before) == drift(before, []) == 0.0
+
+
+def test_a_cost_that_is_no_line_is_no_drift():
+    curved = [Batch(jobs=jobs, compute=0.01 * jobs**0.5, elapsed=1.0) for jobs in (1, 2, 4, 8, 16, 64, 256)]
+
+    assert drift(curved, curved[:5]) == 0.0
