@@ -121,7 +121,7 @@ async def _sure(
     if now is not None and best.rate < choices[0].rate:
         others.remove(now)
         again, confirmed_again = await _confirmed(now, aim, ours)
-        if again.rate * MARGIN >= best.rate:
+        if confirmed_again >= min(confirmed, LEAST_CONFIRMED) and again.rate * MARGIN >= best.rate:
             return [again, best, *others], confirmed_again
         others = [again, *others]
     return [best, *others], confirmed
