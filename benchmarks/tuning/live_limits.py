@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
@@ -27,6 +27,7 @@ REPLACE = "redis.call('DEL', KEYS[1]) if #ARGV > 0 then redis.call('HSET', KEYS[
 KNOBS = ("max_batch_size", "max_batch_tokens", "max_wait", "policy")
 SETTLING = 1.5  # seconds until a beat has brought new limits to every batcher
 NOT_TAKEN_UP = "not every batcher announced these limits"
+ENDING = (signal.SIGTERM, signal.SIGHUP)  # as Ctrl-C
 LOOK = 0.1  # seconds between two looks at what batchers announce
 
 
@@ -79,7 +80,7 @@ class LiveLimits:
         """Whatever ends the block, SIGTERM and a lost terminal too, the limits from before are back. A second Ctrl-C
         waits for that. Call it from the main thread."""
         try:
-            with _signals_interrupt():
+            with _handled(_interrupt, *ENDING):
                 yield self
         finally:
             with _signals_held():
@@ -132,25 +133,25 @@ def _entry(limits: Limits) -> dict[str, str]:
 
 
 @contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """As Ctrl-C does."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+def _handled(handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """As Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """They come afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    try:
+    """What comes meanwhile comes afterwards."""
+    came: list[int] = []
+    with _handled(lambda number, frame: came.append(number), signal.SIGINT, *ENDING):
         yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if came:
+        raise KeyboardInterrupt
