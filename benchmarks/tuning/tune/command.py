@@ -1,7 +1,7 @@
 """The window and the batch size for a model that runs: found on the live server, ready to be pasted.
 
 python -m benchmarks tune --model synthetic --slo-p99 200ms --max-throughput --out runs/tuned
-python -m benchmarks tune --model translation --slo-p99 0.5s --rate 40 --from-lang en --to-lang ja --words 9 --out runs/ja
+python -m benchmarks tune --model translation --slo-p99 0.5s --rate 40 --from-lang en --to-lang ja --words 9 --out runs
 
 Needs the front end's URL and, because limits are changed, the broker's with the rights of an operator (docs/acl).
 Status 0: found; 1: nothing keeps the SLO, or the server could not be asked; 3: found, and not to be trusted.
