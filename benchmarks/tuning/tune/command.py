@@ -128,7 +128,9 @@ def _told(asked: argparse.Namespace, tuned: Tuned, live: LiveLimits) -> int:
     if found is None:
         aim = f"{asked.rate:g} requests/s" if asked.rate else "any rate"
         _say(f"nothing that was tried keeps {asked.slo_p99 * 1000:g} ms at {aim}; a batch costs {cost(tuned.fit)}")
-        _say("what helps: a longer --slo-p99, a lower rate, another card")
+        for doubt in sorted({doubt for choice in tuned.choices for doubt in choice.doubts}):
+            _say(f"NOT TO BE TRUSTED: {doubt}")
+        _say("what helps: a longer --slo-p99, a lower rate, another card, a machine that does nothing else")
         return 1
     print(msgspec.json.encode(found).decode() if asked.json else "\n".join(in_words(found, tuned.choices)))
     if asked.apply and not found.doubts:

@@ -98,7 +98,7 @@ async def soonest(test: Test, candidates: Sequence[Candidate], rate: float) -> l
 
 
 def _doubts(found: Found) -> list[str]:
-    if not found.rate or found.is_settled:
+    if found.is_settled or not (found.rate or found.contradictions):
         return []
     again = f"; {found.contradictions} test(s) came out otherwise when made again" if found.contradictions else ""
     return [f"no rate that fails close above one that holds was found, each tested twice{again}"]

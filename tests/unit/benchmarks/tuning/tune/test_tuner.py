@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from random import Random
+from typing import ClassVar
 
 import pytest
 
@@ -122,6 +123,22 @@ def test_what_no_stretch_confirms_is_not_trusted():
 
 def test_an_slo_that_no_setting_keeps_has_no_recommendation():
     assert tuned(Card(Fit(fixed=0.3, per_job=0.0))).recommendation is None
+
+
+def test_where_nothing_holds_twice_that_is_said_of_it():
+    class Starved(Card):
+        """Every test is passed the first time only."""
+
+        asked: ClassVar[list[float]] = []
+
+        async def test(self, limits: Limits, rate: float) -> Verdict:
+            self.asked.append(rate)
+            return Verdict(kept=self.asked.count(rate) == 1 and rate < 1000, p99=None)
+
+    found = tuned(Starved(CARDS["batching pays"]))
+
+    assert found.recommendation is None or found.recommendation.doubts
+    assert "came out otherwise when made again" in found.choices[0].doubts[0]
 
 
 def test_a_rate_that_is_given_is_carried_as_soon_as_may_be():
