@@ -54,6 +54,15 @@ def test_a_batcher_reads_the_trial_and_complains_of_nothing(client):
     assert (decode_limits(entry, Limits()), unknown_limits(entry)) == (TRIAL, [])
 
 
+def test_limits_that_are_applied_stay_and_are_counted(client):
+    live = LiveLimits(client, KEYS, "toy")
+
+    for number in (1, 2):
+        live.apply(TRIAL)
+        found = client.hgetall(KEY)
+        assert (decode_limits(found, Limits()), live.is_on_trial()) == (replace(TRIAL, version=number), False)
+
+
 def test_a_second_ctrl_c_waits_until_the_old_limits_are_back(client, monkeypatch):
     restore = LiveLimits.restore
 
