@@ -17,7 +17,6 @@ from benchmarks.lib import workload
 from benchmarks.lib.arguments import above
 from benchmarks.lib.workload import Workload
 from benchmarks.serving.load import Plan, measure, read_plan
-from benchmarks.tuning.live_limits import SETTLING as SETTLING
 from benchmarks.tuning.live_limits import LiveLimits
 from broker.keys import Keys
 
@@ -95,6 +94,13 @@ def complaint(command: str, asked: argparse.Namespace, error: redis.RedisError) 
     remedy = "see --redis-url, and the rights of an operator in docs/operators.md"
     left = f"limits on trial may be left; to put back those from before: {_restoring(asked)}"
     return f"python -m benchmarks {command}: the broker: {error}; {remedy}; {left}"
+
+
+def unasked(command: str, asked: argparse.Namespace, error: OSError | ValueError) -> str:
+    """What to say when it was not the broker: a server that has gone away has a remedy, the others name their own."""
+    is_gone = isinstance(error, ConnectionError | TimeoutError)
+    remedy = f"; does {asked.url} still answer? The limits from before are back" if is_gone else ""
+    return f"python -m benchmarks {command}: {error}{remedy}"
 
 
 def _restoring(asked: argparse.Namespace) -> str:

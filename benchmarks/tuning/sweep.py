@@ -24,11 +24,10 @@ from benchmarks.lib.machine import describe
 from benchmarks.lib.markdown import table
 from benchmarks.serving.load import Plan, send
 from benchmarks.tuning.grid import grid, seconds, shown
-from benchmarks.tuning.live_limits import NOT_TAKEN_UP, LiveLimits
+from benchmarks.tuning.live_limits import NOT_TAKEN_UP, SETTLING, LiveLimits
 from benchmarks.tuning.records import Offered, Point, Run, RunDirectory
 from benchmarks.tuning.report.frontier import load
 from benchmarks.tuning.server import (
-    SETTLING,
     WARM_UP,
     add_options,
     check,
@@ -38,6 +37,7 @@ from benchmarks.tuning.server import (
     plan,
     refuse_unfit,
     sent,
+    unasked,
 )
 from benchmarks.tuning.steady import AGREEING, steady
 from broker.messages import POLICIES, Limits
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     except redis.RedisError as error:
         print(complaint("sweep", asked, error), file=sys.stderr)
     except (OSError, ValueError) as error:
-        print(f"python -m benchmarks sweep: {error}", file=sys.stderr)
+        print(unasked("sweep", asked, error), file=sys.stderr)
     return 1
 
 

@@ -26,7 +26,18 @@ from benchmarks.serving.load import Plan
 from benchmarks.tuning.grid import grid, seconds, shown
 from benchmarks.tuning.live_limits import LiveLimits
 from benchmarks.tuning.records import Run, RunDirectory
-from benchmarks.tuning.server import WARM_UP, add_options, check, complaint, each, live_limits, plan, refuse_unfit, sent
+from benchmarks.tuning.server import (
+    WARM_UP,
+    add_options,
+    check,
+    complaint,
+    each,
+    live_limits,
+    plan,
+    refuse_unfit,
+    sent,
+    unasked,
+)
 from benchmarks.tuning.tune.advice import cost, in_words
 from benchmarks.tuning.tune.batch_costs import batch_costs
 from benchmarks.tuning.tune.cost_fit import Batch
@@ -58,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
     except redis.RedisError as error:
         _say(complaint("tune", asked, error))
     except (OSError, ValueError) as error:
-        _say(f"python -m benchmarks tune: {error}")
+        _say(unasked("tune", asked, error))
     return 1
 
 

@@ -54,32 +54,28 @@ async def test_behind_a_batch_that_runs_for_long_jobs_stay_in_the_broker_for_oth
         assert len(here.store.queues[MODEL].waiting) == 1
 
 
+async def sizes_behind_a_lone_one(here) -> list[int]:
+    """Of the batches that three jobs come in which gathered while a first one ran, and its own."""
+    here.engine.gate.clear()
+    await here.send("a")
+    await entered(here.engine)
+    await here.send("b", "c", "d")
+    here.engine.gate.set()
+
+    await here.outcomes(4)
+    return [len(batch) for batch in here.engine.batches]
+
+
 async def test_a_batch_is_no_larger_than_the_limits_say() -> None:
     async with world(Limits(max_batch_size=2)) as here:
-        here.engine.gate.clear()
-        await here.send("a")
-        await entered(here.engine)
-        await here.send("b", "c", "d")
-        here.engine.gate.set()
-
-        await here.outcomes(4)
-
-        assert [len(batch) for batch in here.engine.batches] == [1, 2, 1]
+        assert await sizes_behind_a_lone_one(here) == [1, 2, 1]
 
 
 async def test_for_an_slo_less_is_claimed_and_announced_than_an_operator_allows(monkeypatch) -> None:
     async with world(slo=0.06) as here:
         here.loop.learn([(1, 0.025), (1, 0.025), (4, 0.04), (4, 0.04)])  # 20 ms, and 5 ms a job: two lone ones fit
         monkeypatch.setattr(here.loop._batching.speed, "observe", lambda jobs, seconds: None)
-        here.engine.gate.clear()
-        await here.send("a")
-        await entered(here.engine)
-        await here.send("b", "c", "d")
-        here.engine.gate.set()
-
-        await here.outcomes(4)
-
-        assert [len(batch) for batch in here.engine.batches] == [1, 1, 1, 1]
+        assert await sizes_behind_a_lone_one(here) == [1, 1, 1, 1]
         assert (here.loop.size, here.loop.allowed.max_batch_size, here.loop.slo) == (1, 64, Slo(bound=0.06, size=1))
 
 
