@@ -40,11 +40,15 @@ def heat_maps(run: Run, points: Sequence[Point]) -> Figure | None:
 
 
 def highest(points: Sequence[Point], slo: float | None) -> float | None:
-    """The highest load that kept the SLO, of clients that wait what they had; without an SLO, the most answered."""
+    """The highest load at which most trials kept the SLO, of clients that wait what they had; without an SLO, the most
+    answered. Most, since a noisy minute keeps what the next does not."""
     if slo is None:
         return max((one.summary.per_second for one in points), default=None)
+    trials = Counter(one.offered for one in points)
     kept = [one for one in points if (p99(one) or float("inf")) <= slo * 1000]
-    return max((one.offered.rate or one.summary.per_second for one in kept), default=None)
+    times = Counter(one.offered for one in kept)
+    mostly = [one for one in kept if 2 * times[one.offered] > trials[one.offered]]
+    return max((one.offered.rate or one.summary.per_second for one in mostly), default=None)
 
 
 def below(points: Sequence[Point]) -> str:

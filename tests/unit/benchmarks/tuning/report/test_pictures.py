@@ -133,6 +133,13 @@ def test_heat_is_what_a_setting_carries_within_the_slo_and_its_p99_under_a_load_
     assert late and "< 400" in shown(late)
 
 
+def test_a_load_counts_as_carried_where_most_of_its_trials_kept_the_slo() -> None:
+    undecided = [*SMALL, at(300, 300, size=8), at(300, 0, size=8)]
+
+    assert highest(undecided, 0.1) == 200
+    assert highest([*undecided, at(300, 300, size=8)], 0.1) == 300
+
+
 def test_where_settings_have_no_load_in_common_there_is_a_heat_map_of_rates_alone() -> None:
     figure = heat_maps(RUN, [at(100, 100, size=8), at(150, 150, size=16), at(200, 200, size=64)])
 
