@@ -8,16 +8,16 @@ from typing import Any, Generic, Protocol, TypeVar, get_args
 import msgspec
 from msgspec.structs import fields
 
-from server.api import schema
+from server.api.schema import envelope
 from server.api.unknown_fields import PAYLOAD, RECORD, TOP, warnings
 from server.errors import Problem
 
 
 class Body(Protocol):
-    """Any of the request bodies in `schema.py`."""
+    """Any of the request bodies in `schema/`."""
 
     @property
-    def payload(self) -> schema.Payload: ...
+    def payload(self) -> envelope.Payload: ...
 
 
 Kind = TypeVar("Kind", bound=Body)
@@ -43,7 +43,7 @@ class BodyReader(Generic[Kind]):
         except (ValueError, RecursionError):
             warned = warnings(body, self._known, takes_options=self._takes_options)
         try:
-            return schema.read(self._leniently, body), warned
+            return envelope.read(self._leniently, body), warned
         except Problem as problem:
             raise Problem(problem.code, " ".join([_sentence(problem.detail), *warned])) from problem
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.api import schema
+from server.api.schema import service
 from server.fleet.directory import Listed
 from server.front_end import FrontEnd
 
@@ -16,14 +16,14 @@ def model_list(front_end: FrontEnd) -> Route:
     async def models(request: Request) -> Response:
         directory = front_end.directory
         entries = [_entry(one, directory.default(one.card.task)) for _, one in sorted(directory.listed.items())]
-        return Response(msgspec.json.encode(schema.ModelList(entries)), media_type="application/json")
+        return Response(msgspec.json.encode(service.ModelList(entries)), media_type="application/json")
 
     return Route("/v1/models", models, methods=["GET"])
 
 
-def _entry(listed: Listed, default: str | None) -> schema.ModelEntry:
+def _entry(listed: Listed, default: str | None) -> service.ModelEntry:
     card = listed.card
-    return schema.ModelEntry(
+    return service.ModelEntry(
         name=card.name,
         task=card.task,
         revision=card.revision,
@@ -31,7 +31,7 @@ def _entry(listed: Listed, default: str | None) -> schema.ModelEntry:
         default=card.name == default,
         batchers=listed.batchers,
         revisions=[
-            schema.RevisionEntry(revision=one.card.revision, status=one.status, batchers=one.batchers)
+            service.RevisionEntry(revision=one.card.revision, status=one.status, batchers=one.batchers)
             for one in listed.revisions
         ],
         max_tokens=card.max_cost,

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made of the table of addresses, the types in `schema.py`, the settings and the live models."""
+"""The OpenAPI document, made of the table of addresses, the types in `schema/`, the settings and the live models."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import msgspec
 from broker.common.tasks import LANGUAGES, task_of
 from broker.messages import Lane, ModelCard
 from broker.settings import NAME
-from server.api import schema
 from server.api.operations import CALL, OF_TASK, OPERATIONS, Operation
+from server.api.schema.service import ProblemDocument
 from server.errors import ASKS_TO_COME_BACK, ENDS_THE_CONNECTION, KINDS, LONGEST_RETRY, SHORTEST_RETRY
 from server.http.body import SHORTEST_LIMIT
 from server.settings import ServerSettings
@@ -39,7 +39,7 @@ class Live:
 def document(version: str, settings: ServerSettings, live: Live) -> Json:
     """OpenAPI 3.1, its schemas in the dialect of JSON Schema 2020-12."""
     types = [kind for one in OPERATIONS for kind in (one.body, one.reply) if kind is not None]
-    _, schemas = msgspec.json.schema_components([*types, schema.ProblemDocument], ref_template=REF)
+    _, schemas = msgspec.json.schema_components([*types, ProblemDocument], ref_template=REF)
     _bound(schemas, settings, live)
     paths: Json = {}
     for one in OPERATIONS:

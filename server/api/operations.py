@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.api import schema
+from server.api.schema import service
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, TaskBodies
 from server.errors import KINDS
 
@@ -55,15 +55,15 @@ OPERATIONS: Sequence[Operation] = (
         method="get",
         path="/v1/models",
         summary="The models, live and gone",
-        reply=schema.ModelList,
+        reply=service.ModelList,
         problems=(*ALWAYS, 503),
     ),
-    Operation(method="get", path="/livez", summary="Is this process alive", reply=schema.Health, unwell="It is not"),
+    Operation(method="get", path="/livez", summary="Is this process alive", reply=service.Health, unwell="It is not"),
     Operation(
         method="get",
         path="/readyz",
         summary="Can this process answer, and what is missing",
-        reply=schema.Health,
+        reply=service.Health,
         unwell="It cannot: it drains, or has never met the broker",
     ),
     Operation(method="get", path="/docs", summary="This document for people, to try it out", media_type="text/html"),

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.api.schema import Health
+from server.api.schema.service import Health
 from server.front_end import FrontEnd
 from server.http.health import liveness, readiness
 

@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from broker.messages import FailureCode
-from server.api import schema
+from server.api.schema.envelope import read
 from server.errors import Problem
 
 MOST = 65_536  # bytes; a megabyte of JSON may become fifty megabytes of objects
@@ -39,7 +39,7 @@ def _size(json: bytes) -> int:
 
 def further_fields(body: bytes) -> Mapping[str, Any]:
     """All but records and model. Raises `Problem`: too large, or a number out of range, which shows only now."""
-    if len(body) > MOST and _size(body) - _size(bytes(schema.read(ROWS, body).payload.records)) > MOST:
+    if len(body) > MOST and _size(body) - _size(bytes(read(ROWS, body).payload.records)) > MOST:
         raise Problem(FailureCode.TOO_LARGE, f"All but the records may have at most {MOST} bytes.", limit=MOST)
-    fields = schema.read(FIELDS, body).payload
-    return {name: schema.read(ANYTHING, bytes(raw)) for name, raw in fields.items() if name not in NOT_OPTIONS}
+    fields = read(FIELDS, body).payload
+    return {name: read(ANYTHING, bytes(raw)) for name, raw in fields.items() if name not in NOT_OPTIONS}

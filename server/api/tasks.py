@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.common.tasks import ANY, CLASSIFICATION, EMBEDDING, TRANSLATION, Task
-from server.api import schema
+from server.api.schema import classification, custom, embedding, translation
 
 
 @dataclass(frozen=True, slots=True)
 class TaskBodies:
-    """A row of the table: a task with its types in `schema.py`."""
+    """A row of the table: a task with its types in `schema/`."""
 
     task: Task
     request: type[Any]
@@ -22,9 +22,9 @@ class TaskBodies:
 BODIES_OF_TASK: Mapping[str, TaskBodies] = {
     bodies.task.name: bodies
     for bodies in (
-        TaskBodies(TRANSLATION, schema.TranslationRequest, schema.TranslationReply),
-        TaskBodies(CLASSIFICATION, schema.ClassificationRequest, schema.ClassificationReply),
-        TaskBodies(EMBEDDING, schema.EmbeddingRequest, schema.EmbeddingReply),
+        TaskBodies(TRANSLATION, translation.TranslationRequest, translation.TranslationReply),
+        TaskBodies(CLASSIFICATION, classification.ClassificationRequest, classification.ClassificationReply),
+        TaskBodies(EMBEDDING, embedding.EmbeddingRequest, embedding.EmbeddingReply),
     )
 }
-BODIES_OF_ANY = TaskBodies(ANY, schema.AnyRequest, schema.AnyReply)
+BODIES_OF_ANY = TaskBodies(ANY, custom.AnyRequest, custom.AnyReply)

@@ -9,7 +9,7 @@ from broker.common.tasks import ANY
 from server.api.bodies import BodyReader
 from server.api.incoming import Incoming
 from server.api.options import further_fields
-from server.api.schema import Id, Payload
+from server.api.schema.envelope import Id, TextPayload
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK
 from server.dialects.contract import Call, Dialect, Row
 from server.errors import Problem, Refusal, refusal
@@ -24,7 +24,7 @@ class Native:
     """How every address of ours replies and refuses."""
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
-        rows = [_row(asked.id, answer) for asked, answer in zip(call.memo, answers, strict=True)]
+        rows = [_row(record_id, answer) for record_id, answer in zip(call.memo, answers, strict=True)]
         reply: Row = {"result": rows}
         return to_json(reply | {"warnings": call.warnings} if call.warnings else reply)
 
@@ -66,9 +66,8 @@ ROUTES: Mapping[str, Dialect] = {
 }
 
 
-def _call(served: Served, payload: Payload, options: Mapping[str, Any], warnings: Sequence[str]) -> Call:
-    records = payload.records
-    return Call(served, [record.text for record in records], options, warnings, memo=records)
+def _call(served: Served, payload: TextPayload, options: Mapping[str, Any], warnings: Sequence[str]) -> Call:
+    return Call(served, payload.inputs(), options, warnings, memo=payload.ids())
 
 
 def _row(record_id: Id, answer: Row | Problem) -> Row:

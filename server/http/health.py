@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from server.api.schema import Check, Health
+from server.api.schema.service import Check, Health
 from server.fleet.directory import Directory
 from server.fleet.name_conflicts import differences
 from server.front_end import FrontEnd

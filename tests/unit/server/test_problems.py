@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from broker.messages import FailureCode
-from server.api.schema import ProblemDocument
+from server.api.schema.service import ProblemDocument
 from server.codecs.errors import CodecError
 from server.errors import KINDS, Problem, document, headers, problem_of, retry_after, whole_seconds
 from tests.unit.server.stand_in import running

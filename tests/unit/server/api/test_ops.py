@@ -11,7 +11,7 @@ import structlog
 from broker.common.throttled_log import EVERY
 from broker.errors import BrokerUnavailable
 from broker.messages import FailureCode, Verdict
-from server.api import schema
+from server.api.schema.service import Health
 from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
 
 pytestmark = pytest.mark.anyio
@@ -175,7 +175,7 @@ async def test_every_health_page_is_as_the_schema_says():
         for path in ("/livez", "/readyz"):
             answer = await jitney.client.get(path)
 
-            assert msgspec.json.decode(answer.content, type=schema.Health).checks
+            assert msgspec.json.decode(answer.content, type=Health).checks
 
 
 async def test_the_models_are_listed_by_name_with_all_that_their_cards_say():
