@@ -21,6 +21,7 @@ COMMANDS = {
     "weights": ("translation.weights", "the random M2M100 checkpoints that translation is measured with"),
     "encoders": ("encoders.dtypes", "sentence embeddings in fp32, bf16 and int8 beside transformers"),
     "packing": ("encoders.packing", "forward groups beside batches that were sorted by length beforehand"),
+    "pictures": ("serving.pictures", "what a front end spends on a picture: decoding, resizing"),
 }
 USAGE = "\n".join(
     [

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 
 from broker.messages import ModelCard
 from server.codecs.contract import Codec
+from server.codecs.not_installed import NotInstalled
 
 # By name and not by class: a front end that serves only custom models never loads a tokenizer library.
 CODECS = {
     "m2m100": "server.codecs.translation.m2m100:M2M100Codec",
     "text": "server.codecs.text:TextCodec",
     "passthrough": "server.codecs.passthrough:PassthroughCodec",
+    "image": "server.codecs.images.codec:ImageCodec",
 }
+# What a codec needs beyond the extra `server`: the package it imports, and the extra that has it.
+NEEDS = {"image": ("PIL", "images")}
 
 
 def make_codec(card: ModelCard, files: Mapping[str, bytes]) -> Codec:
-    """The codec that this card names. Raises `ValueError` for an unknown name, or files it cannot use."""
+    """The codec that this card names, or one that says what to install for it. Raises `ValueError` for an unknown name,
+    or files it cannot use."""
     if card.codec not in CODECS:
         raise ValueError(f"model {card.name} asks for codec {card.codec!r}; this front end has {', '.join(CODECS)}")
+    package, extra = NEEDS.get(card.codec, ("", ""))
+    if package and find_spec(package) is None:
+        return NotInstalled(card, extra)
     module, _, name = CODECS[card.codec].partition(":")
     codec: Codec = getattr(import_module(module), name)(card, files)
     return codec

@@ -22,7 +22,7 @@ class RequestTooLarge(CodecError):
     """The whole request would make more than may wait at once: no record of it is computed."""
 
     def __init__(self, made: str, limit: int) -> None:
-        super().__init__(f"These texts make more than {limit} {made}; no more may wait at once.", code="too_large")
+        super().__init__(f"This request makes more than {limit} {made}; no more may wait at once.", code="too_large")
 
 
 class Abandoned(Exception):

@@ -15,8 +15,9 @@ from server.codecs.checks import file_of, text_of
 from server.codecs.contract import Input, Piece, Plan
 from server.codecs.errors import CodecError
 from server.codecs.passthrough import fields
+from server.codecs.ranking import numbers, ranked, top_of
 from server.codecs.translation.segments import clause_stops, divide, sentence_stops, stretches, word_stops
-from server.codecs.vectors import mean, shortest, unit
+from server.codecs.vectors import mean, unit
 from server.codecs.work import UNBOUNDED, Work
 
 STRETCH = 16_384  # characters that are read at once
@@ -60,12 +61,12 @@ class TextCodec:
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Raises `CodecError` for a `topK` that is not a positive integer, and for a prompt that the model has not."""
-        self._top(options)
+        top_of(options)
         self._prompt(options)
 
     def encode(self, input: Input, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
         """Raises `CodecError` for a text without any words, and for one too long for a task that cannot be averaged."""
-        top = self._top(options)
+        top = top_of(options)
         prompt = self._prompt(options)
         text = text_of(input)
         pieces: list[Piece] = []
@@ -82,17 +83,9 @@ class TextCodec:
         if self._task == EMBEDDING.name:
             return {"embedding": self._joined(plan, outputs, is_vector=True)}
         if self._task == CLASSIFICATION.name:
-            return self._ranked(self._joined(plan, outputs, is_vector=False), plan.memo)
+            return ranked(self._labels, self._joined(plan, outputs, is_vector=False), plan.memo)
         (output,) = outputs
         return fields(output)
-
-    def _top(self, options: Mapping[str, Any]) -> int:
-        top = options.get("topK")
-        if top is None:
-            return 1
-        if not isinstance(top, int) or isinstance(top, bool) or top < 1:
-            raise CodecError("topK must be a positive integer")
-        return top
 
     def _prompt(self, options: Mapping[str, Any]) -> Prompt:
         name = options.get("promptName")
@@ -171,26 +164,11 @@ class TextCodec:
             yield ids
 
     def _joined(self, plan: Plan, outputs: Sequence[Value], *, is_vector: bool) -> list[float]:
-        vectors = [_numbers(output) for output in outputs]
+        vectors = [numbers(output) for output in outputs]
         if len(vectors) == 1:
             return list(vectors[0])
         joined = mean(vectors, [piece.cost for piece in plan.pieces])
         return unit(joined) if is_vector and self._are_unit else joined
-
-    def _ranked(self, scores: Sequence[float], top: int) -> dict[str, Any]:
-        pairs = sorted(zip(self._labels, scores, strict=True), key=lambda pair: -pair[1])
-        labels = [{"label": label, "score": shortest(score)} for label, score in pairs[:top]]
-        return labels[0] if top == 1 else labels[0] | {"labels": labels}
-
-
-def _numbers(output: Value) -> Sequence[float]:
-    """Raises `ValueError` for what a custom model gave instead: keys of a dict or letters of a text would pass for
-    numbers."""
-    if isinstance(output, array) or (
-        isinstance(output, list | tuple) and all(type(number) in (int, float) for number in output)
-    ):
-        return output
-    raise ValueError(f"the model answered with a {type(output).__name__} in place of numbers")
 
 
 def _piece(ids: array[int], prompt: Prompt) -> Piece:

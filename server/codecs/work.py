@@ -1,4 +1,4 @@
-"""How many jobs and tokens a request may still make, and whether its client waits. Codecs ask before they work."""
+"""How much a request may still make, and whether its client waits. Codecs ask before they work."""
 
 from __future__ import annotations
 
@@ -10,12 +10,23 @@ from server.codecs.errors import Abandoned, RequestTooLarge
 
 JOB_BYTES, TOKEN_BYTES = 1024, 8  # measured, rounded up
 BOUNDLESS = 1 << 62
+MAX_PIXELS = 25_000_000  # of a picture, unless somebody says otherwise: one takes three bytes for each
 
 
 class Work:
     """Counts what one request makes, over all its records. One thread spends; any thread may stop it."""
 
-    __slots__ = ("_clock", "_deadline", "_is_stopped", "_jobs", "_tokens", "jobs_left", "tokens_left")
+    __slots__ = (
+        "_bytes",
+        "_clock",
+        "_deadline",
+        "_is_stopped",
+        "_jobs",
+        "_tokens",
+        "jobs_left",
+        "max_pixels",
+        "tokens_left",
+    )
 
     def __init__(
         self,
@@ -23,12 +34,15 @@ class Work:
         tokens: int = BOUNDLESS,
         deadline: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self._jobs = self.jobs_left = jobs
         self._tokens = self.tokens_left = tokens
         self._deadline = deadline  # seconds, by this clock
         self._clock = clock
         self._is_stopped = False
+        self._bytes = 0
+        self.max_pixels = max_pixels  # that any picture of the request may have
 
     def require(self, jobs: int = 0, tokens: int = 0) -> None:
         """Raises `RequestTooLarge` where so many more are too many, and takes none. For a lower bound that is known
@@ -38,11 +52,13 @@ class Work:
         if tokens > self.tokens_left:
             raise RequestTooLarge("tokens", self._tokens)
 
-    def spend(self, jobs: int, tokens: int = 0) -> None:
-        """Take so many before they are made. Raises `RequestTooLarge`, and what `check` raises."""
+    def spend(self, jobs: int, tokens: int = 0, size: int = 0) -> None:
+        """Take so many before they are made; `size` is of their inputs in bytes where that is no matter of tokens.
+        Raises `RequestTooLarge`, and what `check` raises."""
         self.require(jobs, tokens)
         self.jobs_left -= jobs
         self.tokens_left -= tokens
+        self._bytes += size
         self.check()
 
     def check(self) -> None:
@@ -53,11 +69,12 @@ class Work:
     @property
     def made_bytes(self) -> int:
         """What has been spent takes about so much memory: texts, ids, and all that stands for a job."""
-        return JOB_BYTES * (self._jobs - self.jobs_left) + TOKEN_BYTES * (self._tokens - self.tokens_left)
+        made = JOB_BYTES * (self._jobs - self.jobs_left) + TOKEN_BYTES * (self._tokens - self.tokens_left)
+        return made + self._bytes
 
     def again(self) -> Work:
         """The same bounds, for a request that is encoded anew."""
-        return Work(self._jobs, self._tokens, self._deadline, self._clock)
+        return Work(self._jobs, self._tokens, self._deadline, self._clock, self.max_pixels)
 
     def stop(self) -> None:
         """Nobody waits any more."""

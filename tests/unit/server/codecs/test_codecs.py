@@ -19,7 +19,8 @@ import sys
 from broker.messages import ModelCard
 from server.codecs import make_codec
 make_codec(ModelCard(name="synthetic", task="custom", codec="passthrough", revision="1"), {})
-print(*sorted({"sentencepiece", "tokenizers", "sentencex", "numpy", "torch", "transformers"} & sys.modules.keys()))
+print(*sorted({"sentencepiece", "tokenizers", "sentencex", "PIL", "numpy", "torch", "transformers"}
+              & sys.modules.keys()))
 """
 DISCOVER = """
 import sys
@@ -29,7 +30,7 @@ print(*sorted(name for name in sys.modules if name in ("server.codecs.text", "se
 """
 SERVE_ALL = """
 import sys
-import server.codecs.translation.m2m100, server.codecs.text, server.codecs.passthrough
+import server.codecs.translation.m2m100, server.codecs.text, server.codecs.passthrough, server.codecs.images.codec
 print(*sorted({"numpy", "torch", "transformers"} & sys.modules.keys()))
 """
 
@@ -51,7 +52,7 @@ def test_an_unknown_codec_is_a_clear_error() -> None:
 
 
 def test_every_card_may_name_these() -> None:
-    assert set(CODECS) == {"m2m100", "text", "passthrough"}
+    assert set(CODECS) == {"m2m100", "text", "passthrough", "image"}
 
 
 def test_a_front_end_of_custom_models_loads_no_tokenizer() -> None:
@@ -66,7 +67,7 @@ def test_discovery_loads_no_codec() -> None:
     assert loaded_by(DISCOVER) == ""
 
 
-@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.parametrize("name", sorted(CODECS.keys() - {"image"}))
 def test_a_codec_of_texts_says_so_when_it_is_given_bytes(name: str) -> None:
     files = {**tokenizer_files(), "tokenizer.json": tokenizer_json()}
     codec = make_codec(translation_card(codec=name), files)
