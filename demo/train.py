@@ -1,4 +1,4 @@
-"""One command trains both demo models from source and measures them: python -m demo.train."""
+"""One command trains the demo models from source and measures them: python -m demo.train."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from pathlib import Path
 
 import torch
 
-from demo import classification_trainer, translation_trainer
+from demo import classification_trainer, image_classification_trainer, translation_trainer
 from demo.classification_evaluation import evaluate_classification
+from demo.image_classification_evaluation import evaluate_image_classification
 from demo.messages import SEED, template_messages
 from demo.phrasebook import LANGUAGES, meanings, read_slots, read_templates, split_meanings
 from demo.translation_evaluation import evaluate_translation
@@ -31,17 +32,22 @@ DESCRIPTIONS = {
         "Demo model: a tiny BERT that calls short English customer messages positive, negative or neutral. It knows "
         "the words of its templates; irony, mixed feelings and other languages are beyond it."
     ),
+    "image_classification": (
+        "Demo model: a tiny ResNet that names the shape and the colour of one drawn figure on a plain ground: circle, "
+        "cross, ring, square, star or triangle; blue, green, purple, red or yellow. It knows nothing else."
+    ),
 }
 # What a batcher announces. It was trained on sentences: a text of more tokens than this is cut into them.
 SERVED: dict[str, dict[str, object]] = {
     "translation": {"languages": list(LANGUAGES), "max_cost": 64},
     "classification": {},
+    "image_classification": {},
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m demo.train", description=__doc__)
-    parser.add_argument("--only", choices=tuple(DESCRIPTIONS), help="train one model (default: both)")
+    parser.add_argument("--only", choices=tuple(DESCRIPTIONS), help="train one model (default: all)")
     parser.add_argument("--out", type=Path, default=FOLDER, help="where the models go (default: beside this file)")
     parser.add_argument("--seed", type=int, default=SEED, help=f"of weights and order (default: {SEED})")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="default: up to 2")
@@ -50,7 +56,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     for name in (arguments.only,) if arguments.only else DESCRIPTIONS:
         started = time.monotonic()
-        figures = _translation(arguments) if name == "translation" else _classification(arguments)
+        figures = TRAINED[name](arguments)
         figures["training_seconds"] = round(time.monotonic() - started)
         _record(arguments.out / "evaluation.json", name, figures)
         _say(f"{name} {json.dumps(figures, ensure_ascii=False)}")
@@ -75,6 +81,21 @@ def _classification(arguments: argparse.Namespace) -> dict[str, object]:
         classification_trainer.train_classification(training, folder, recipe, _say)
         _describe(folder, "classification")
     return evaluate_classification(arguments.out / "classification")
+
+
+def _image_classification(arguments: argparse.Namespace) -> dict[str, object]:
+    with _replacing(arguments.out / "image_classification") as folder:
+        recipe = image_classification_trainer.Recipe(seed=arguments.seed)
+        image_classification_trainer.train_image_classification(folder, recipe, _say)
+        _describe(folder, "image_classification")
+    return evaluate_image_classification(arguments.out / "image_classification")
+
+
+TRAINED = {
+    "translation": _translation,
+    "classification": _classification,
+    "image_classification": _image_classification,
+}
 
 
 @contextmanager

@@ -99,11 +99,12 @@ def up(
 
     \b
     SPEC names what to serve:
-      translation:WHERE      an M2M100 checkpoint, WHERE a directory or a hub name
-      classification:WHERE   a sequence classifier
-      embedding:WHERE        a sentence encoder
-      synthetic:10ms+0.5ms   no model: sleeps, and answers with the text reversed
-      MODULE:CLASS           a class of yours with a method `forward`
+      translation:WHERE           an M2M100 checkpoint, WHERE a directory or a hub name
+      classification:WHERE        a sequence classifier
+      embedding:WHERE             a sentence encoder
+      image-classification:WHERE  a classifier of pictures
+      synthetic:10ms+0.5ms        no model: sleeps, and answers with the text reversed
+      MODULE:CLASS                a class of yours with a method `forward`
 
     \b
     The broker is the one that JITNEY_REDIS_URL names, else a private one that goes with us.

@@ -49,7 +49,7 @@ def _are_options(value: Any) -> bool:
 
 FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "task": (lambda value: _is_text(value) and bool(value.strip()), "a word"),
-    "codec": (lambda value: isinstance(value, str) and value in CODECS, "m2m100, text or passthrough"),
+    "codec": (lambda value: isinstance(value, str) and value in CODECS, "m2m100, text, image or passthrough"),
     "revision": (_is_text, "a text"),
     "max_cost": (_is_cost, f"a whole number of tokens, 1 to {MAX_COST}"),
     "labels": (_are_texts, "a list of texts"),
@@ -76,6 +76,14 @@ def _check_m2m100(about: About, where: str) -> None:
     check_pieces(_file(about, "sentencepiece.bpe.model", where), words, where)
 
 
+def _check_image(about: About, where: str) -> None:
+    recipe = about.options.get("image")
+    if not isinstance(recipe, Mapping) or not {"height", "width", "steps"} <= recipe.keys():
+        raise ModelSpecError(f"{where}: codec image needs options image: height, width and the steps to them")
+    if not about.labels:
+        raise ModelSpecError(f"{where}: a classifier needs labels")
+
+
 def _file(about: About, name: str, where: str) -> bytes:
     if name not in about.files:
         raise ModelSpecError(f"{where}: codec {about.codec} needs {name} among its files")
@@ -94,5 +102,6 @@ def _nothing(about: About, where: str) -> None:
 CODECS: Mapping[str, Callable[[About, str], None]] = {
     "text": _check_text,
     "m2m100": _check_m2m100,
+    "image": _check_image,
     "passthrough": _nothing,
 }

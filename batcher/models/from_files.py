@@ -8,11 +8,12 @@ from batcher.models.files.integrity import check_files
 from batcher.models.files.notes import check_notes
 from batcher.models.files.tokenizer_files import check_tokenizer
 from batcher.models.files.weights import Weights, find_weights
+from batcher.models.images.recipe import recipe_of
 from batcher.models.settings import ModelSettings
 
 
 def load_from_files(kind: str, where: str, revision: str | None, settings: ModelSettings) -> Model:
-    """A classification, embedding or translation model. Raises `ModelSpecError`."""
+    """A model of one of the kinds that are made from files. Raises `ModelSpecError`."""
     weights = find_weights(where, revision, offline=settings.offline)
     try:
         _check(kind, weights)
@@ -30,7 +31,9 @@ def _check(kind: str, weights: Weights) -> None:
     """What shows before the weights are read, and before torch arrives."""
     check_files(weights.files())
     check_notes(weights)
-    if kind != "translation":  # which reads its own, after it has looked whether the family is served
+    if kind == "image-classification":
+        recipe_of(weights)
+    elif kind != "translation":  # which reads its own, after it has looked whether the family is served
         check_tokenizer(weights)
 
 
@@ -43,6 +46,10 @@ def _made(kind: str, weights: Weights, settings: ModelSettings) -> Model:
         from batcher.models.encoders.embedding import Embedding
 
         return Embedding(weights, settings)
+    if kind == "image-classification":
+        from batcher.models.images.classification import ImageClassification
+
+        return ImageClassification(weights, settings)
     if settings.engine == "reference":
         from batcher.models.translation.reference.model import ReferenceTranslation
 

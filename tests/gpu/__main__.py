@@ -47,6 +47,7 @@ PARTS: Mapping[str, Part] = {
     "demo": Part(where="answers:run", most=120.0),
     "parity": Part(where="parity:run", most=120.0),
     "encoders": Part(where="encoders:run", most=90.0),
+    "pictures": Part(where="pictures:run", most=60.0),
     "waits": Part(where="waits:run", most=60.0),
     "sticky": Part(where="processes:sticky", most=90.0),
     "kill": Part(where="processes:kill", most=90.0),

@@ -40,7 +40,7 @@ def test_a_part_tells_its_figures_as_json_and_in_a_table(tmp_path: Path, capsys:
     assert "| card | memory bandwidth | ok | GB/s" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("part", ["parity", "encoders", "speed"])
+@pytest.mark.parametrize("part", ["parity", "encoders", "pictures", "speed"])
 def test_a_part_holds_on_the_cpu(tmp_path: Path, part: str) -> None:
     setup = Setup(device="cpu", is_tiny=True, directory=tmp_path, until=time.monotonic() + 50.0)
 

@@ -27,7 +27,8 @@ library = pytest.importorskip("sentence_transformers")
 
 @pytest.fixture(autouse=True)
 def nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batcher.models.encoders.encoder.advise", lambda *_: None)  # a third of a second for each model
+    # A third of a second for each model.
+    monkeypatch.setattr("batcher.models.encoders.encoder.advise_network", lambda *_: None)
 
 
 def load(directory: Path, **settings: Any) -> LoadedModel:

@@ -19,7 +19,7 @@ from batcher.models.errors import ModelSpecError
 from batcher.models.files.network import load_network
 from batcher.models.files.tokenizer import load_tokenizer, tokenizer_json, tokenizer_options
 from batcher.models.files.weights import Weights
-from batcher.models.layers.dtype_advice import advise
+from batcher.models.layers.dtype_advice import advise_network
 from batcher.models.layers.tensors import check_ids, memory_errors
 from batcher.models.settings import ModelSettings
 
@@ -105,10 +105,7 @@ def _computing(network: Any, dtype: str) -> Unpadded | Padded:
     """Without padding where this is known to compute the same; the way of transformers elsewhere."""
     if network.device.type != "cpu":
         return Padded(network, dtype)
-    linears = [part.weight for part in network.modules() if isinstance(part, nn.Linear)]
-    if linears:
-        hidden, width = max(linears, key=torch.Tensor.numel).shape  # its widest layer, which takes most of its time
-        advise(width, hidden, dtype)
+    advise_network(network, dtype)
     return Unpadded(network, dtype) if is_supported(network.config) else Padded(network, dtype)
 
 

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import nn
 
 from batcher.models.encoders.families import has_padding, is_paddable
 from batcher.models.files.network import is_classifier
-from batcher.models.layers.int8 import pack_int8
+from batcher.models.layers.int8 import replace_linear
 from batcher.models.layers.tensors import pad
 
 NO_TOKEN = -1  # a network that looks for padding among the ids finds none
@@ -33,7 +32,7 @@ class Padded:
         if not has_padding(network.config):
             config.pad_token_id = NO_TOKEN
         if dtype == "int8":
-            _replace_linear(network)
+            replace_linear(network)
 
     def states(self, rows: Sequence[array[int]]) -> list[torch.Tensor]:
         """For each row of ids its last hidden states [tokens, width]."""
@@ -63,22 +62,3 @@ class Padded:
         for number, row in enumerate(rows):
             of_length.setdefault(len(row), []).append(number)
         return list(of_length.values())
-
-
-class _Int8(nn.Module):
-    """In the place of an nn.Linear."""
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        self._compute = pack_int8(linear.weight.detach(), None if linear.bias is None else linear.bias.detach())
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self._compute(x)
-
-
-def _replace_linear(network: nn.Module) -> None:
-    for name, part in network.named_children():
-        if type(part) is nn.Linear:  # not what is made from it: that has reasons of its own, and reads its weights
-            setattr(network, name, _Int8(part))
-        else:
-            _replace_linear(part)

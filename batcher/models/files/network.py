@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,8 @@ from batcher.models.layers.tensors import DTYPES
 from batcher.models.layers.threads import threads
 from batcher.models.settings import ModelSettings
 
+CLASSIFIER = re.compile("For(Sequence|Image)Classification")  # in the name of a class of transformers
+
 
 def load_network(network_class: Any, weights: Weights, settings: ModelSettings, **config: Any) -> Any:
     """The network on its device, ready to compute; `config` instead of what its config.json says.
@@ -30,6 +33,8 @@ def load_network(network_class: Any, weights: Weights, settings: ModelSettings, 
     if device.type == "cuda":
         # cuDNN's attention plans for every shape that it meets, and each batch here has another.
         torch.backends.cuda.enable_cudnn_sdp(False)
+        # Convolutions would round fp32 to ten bits otherwise, as products do not.
+        torch.backends.cudnn.allow_tf32 = False
     with _quiet():
         try:
             network, report = network_class.from_pretrained(
@@ -63,8 +68,8 @@ def _moved(network: Any, device: torch.device, weights: Weights) -> Any:
 
 
 def is_classifier(network: Any) -> bool:
-    """Whether it is an encoder with a head that gives scores."""
-    return type(network).__name__.endswith("ForSequenceClassification")
+    """Whether it has a head that gives scores."""
+    return CLASSIFIER.search(type(network).__name__) is not None
 
 
 def device_of(name: str) -> torch.device:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 import torch
+from torch import nn
 
 from batcher.models.layers.linear import Linear, pack
 
@@ -19,6 +20,14 @@ MEASURABLE = 1.1  # times as fast as fp32: less is within the noise
 WORTHWHILE = 1.3  # times as fast: less is not worth other answers
 
 log = structlog.get_logger(__name__)
+
+
+def advise_network(network: nn.Module, dtype: str) -> None:
+    """`advise` by its widest layer, which takes most of its time; nothing for a network without one."""
+    linears = [part.weight for part in network.modules() if isinstance(part, nn.Linear)]
+    if linears:
+        hidden, width = max(linears, key=torch.Tensor.numel).shape
+        advise(width, hidden, dtype)
 
 
 def advise(width: int, hidden: int, dtype: str, make: LayerFactory = pack) -> None:

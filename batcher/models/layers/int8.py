@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 
 # Without VNNI the processor adds two products of a byte each in 16 bits: 2 · 255 · 63 fit, 2 · 255 · 127 do not.
 WIDE, NARROW = 127, 63
@@ -55,3 +56,23 @@ def _quantized(weight: torch.Tensor) -> tuple[Any, torch.Tensor]:
         zeros = torch.zeros(len(weight), dtype=torch.long)
         quantized = torch._make_per_channel_quantized_tensor(whole, scales.double(), zeros, 0)
     return torch.ops.quantized.linear_prepack(quantized, None), whole.sum(dim=1) * scales
+
+
+class _Int8(nn.Module):
+    """In the place of an nn.Linear."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self._compute = pack_int8(linear.weight.detach(), None if linear.bias is None else linear.bias.detach())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._compute(x)
+
+
+def replace_linear(network: nn.Module) -> None:
+    """Every nn.Linear of a network, by one that computes in int8."""
+    for name, part in network.named_children():
+        if type(part) is nn.Linear:  # not what is made from it: that has reasons of its own, and reads its weights
+            setattr(network, name, _Int8(part))
+        else:
+            replace_linear(part)

@@ -51,6 +51,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("translation:facebook/m2m100_418M", "translation", "facebook/m2m100_418M", "m2m100_418m"),
         ("classification:./models/Star Rating/", "classification", "./models/Star Rating/", "star-rating"),
         ("embedding:/models/e5,name=e5-small", "embedding", "/models/e5", "e5-small"),
+        ("image-classification:microsoft/resnet-50", "image-classification", "microsoft/resnet-50", "resnet-50"),
         ("my_models.shout:Shout", "custom", "my_models.shout:Shout", "shout"),
     ],
 )

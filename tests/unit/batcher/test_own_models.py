@@ -80,6 +80,7 @@ def test_whatever_takes_the_inputs_is_a_forward(forward: Callable[..., Any]) -> 
     check_members(with_members(forward=forward, cost=None, warm_up=None), "own:Model")
 
 
+RECIPE = {"height": 2, "width": 2, "steps": []}
 TOKENIZER = b'{"version": "1.0"}'
 
 
@@ -91,7 +92,7 @@ TOKENIZER = b'{"version": "1.0"}'
         (About, "its about is a type"),
         (About(task=""), "about.task must be a word"),
         (About(task=3), "about.task must be a word"),
-        (About(codec="json"), "about.codec must be m2m100, text or passthrough"),
+        (About(codec="json"), "about.codec must be m2m100, text, image or passthrough"),
         (About(max_cost=0), "about.max_cost must be a whole number of tokens"),
         (About(max_cost=2.5), "about.max_cost must be a whole number of tokens"),
         (About(labels="abc"), "about.labels must be a list of texts"),
@@ -104,6 +105,8 @@ TOKENIZER = b'{"version": "1.0"}'
         (About(description="\ud83d"), "about.description must be a text"),
         (About(codec="text"), "codec text needs tokenizer.json among its files"),
         (About(codec="text", files={"tokenizer.json": TOKENIZER}), "its tokenizer.json cannot be used"),
+        (About(codec="image", labels=["x"]), "codec image needs options image"),
+        (About(codec="image", options={"image": RECIPE}), "a classifier needs labels"),
         (About(codec="m2m100"), "codec m2m100 needs options language_ids"),
         (
             About(codec="m2m100", languages=["en"], options={"language_ids": {"en": 9}}, files={"vocab.json": b"{}"}),
