@@ -48,7 +48,9 @@ class Inference:
                 require_json(headers, scope["headers"])
                 body = await read_body(headers, receive, settings.max_body_bytes, held)
                 deadline.listen()
-                work = Work(settings.max_queue_jobs, settings.max_queue_tokens, deadline.ends_at, self._front_end.clock)
+                work = Work(
+                    settings.max_queue_jobs, settings.max_queue_tokens, deadline.ends_at, self._front_end.clock
+                )
                 incoming = Incoming(self._front_end, scope, body)
                 if len(body) <= INLINE:
                     call, records = self._prepare(incoming, work)
