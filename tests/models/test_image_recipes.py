@@ -22,7 +22,7 @@ from server.codecs.images.steps import Steps
 from server.codecs.work import MAX_PIXELS
 from tests.unit.server.codecs.images.pictures import file_of, noise
 
-EDGES = [(1, 1), (1, 40), (40, 1), (223, 224), (225, 223), (256, 256), (384, 385), (31, 300)]
+EDGES = [(1, 1), (1, 9), (9, 1), (223, 224), (225, 223), (256, 256), (384, 385), (31, 300)]
 SMALL = {"crop_size": {"height": 33, "width": 40}, "do_center_crop": True}
 # The classes' own settings are one configuration each; these are what else a file may say.
 FURTHER = [
@@ -35,7 +35,7 @@ FURTHER = [
     ("ViTImageProcessor", {"size": 20, "do_normalize": False, "rescale_factor": 1 / 127.5}),
     ("CLIPImageProcessor", {"size": 40, "crop_size": 64}),
     ("CLIPImageProcessor", {"size": {"shortest_edge": 40, "longest_edge": 60}, **SMALL}),
-    ("CLIPImageProcessor", {"size": {"max_height": 60, "max_width": 50}, **SMALL}),
+    ("CLIPImageProcessor", {"size": {"max_height": 60, "max_width": 350}, **SMALL}),
     ("ConvNextImageProcessor", {"size": {"shortest_edge": 64}}),
     ("ConvNextImageProcessor", {"size": 64, "crop_pct": 0.95, **SMALL}),
 ]
@@ -44,11 +44,12 @@ IDS = [f"{name.removesuffix('ImageProcessor')} {number}" for number, (name, _) i
 
 
 def sizes(count: int) -> Iterator[tuple[int, int]]:
-    """Of width and height: awkward ones, then any, small more often than large."""
+    """Of width and height: awkward ones, then any up to four times as long as short, small more often than large."""
     random = Random(11)
     yield from EDGES
     for _ in range(count - len(EDGES)):
-        yield int(2 ** random.uniform(2, 9)), int(2 ** random.uniform(2, 9))
+        width = 2 ** random.uniform(3, 8.5)
+        yield int(width), int(width * 2 ** random.uniform(-2, 2))
 
 
 def oracle(name: str, config: dict[str, Any]) -> Any:
