@@ -95,9 +95,9 @@ $(TORCH): constraints.txt $(MADE)
 	@touch $@
 
 $(SERVE): $(SOURCES) $(TORCH)
-	$(INSTALL) -e '.[server,images,batcher,embedded]'
+	$(INSTALL) -e '.[server,images,clustering,batcher,embedded]'
 	@touch $@
 
 $(DEV): $(SOURCES) $(TORCH)
-	$(INSTALL) -e '.[server,images,batcher,embedded,bench,test,schema,dev]'
+	$(INSTALL) -e '.[server,images,clustering,batcher,embedded,bench,test,schema,dev]'
 	@touch $@ $(SERVE)

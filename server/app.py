@@ -20,7 +20,8 @@ from server.api.docs import docs, openapi
 from server.api.inference import Inference
 from server.api.models import model_list
 from server.api.ops import livez, readyz
-from server.dialects import native
+from server.clustering.endpoint import Clustering
+from server.dialects import clustering, native, sentences
 from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem
 from server.front_end import FrontEnd
 from server.http.context import RequestMiddleware, identity, route_of
@@ -28,6 +29,7 @@ from server.http.context import RequestMiddleware, identity, route_of
 log = structlog.get_logger("server")
 
 DIALECTS = (native.ROUTES,)
+DIALECTS_OF_CLUSTERS = (clustering.ROUTES, sentences.ROUTES)
 ENDPOINTS = (model_list, livez, readyz, docs, openapi)
 
 
@@ -49,12 +51,13 @@ def create_app(front_end: FrontEnd) -> Starlette:
         return response
 
     inferences = [
-        Route(path, Inference(front_end, dialect), methods=["POST"])
-        for routes in DIALECTS
+        Route(path, endpoint(front_end, dialect), methods=["POST"])
+        for endpoint, dialects in ((Inference, DIALECTS), (Clustering, DIALECTS_OF_CLUSTERS))
+        for routes in dialects
         for path, dialect in routes.items()
     ]
     app = Starlette(
-        routes=[*inferences, *(endpoint(front_end) for endpoint in ENDPOINTS)],
+        routes=[*inferences, *(made(front_end) for made in ENDPOINTS)],
         middleware=[Middleware(RequestMiddleware, front_end=front_end)],
         exception_handlers={Problem: refuse, HTTPException: refuse},
         lifespan=lifespan,

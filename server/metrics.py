@@ -55,6 +55,10 @@ class Metrics:
     failed_records: dict[Labels, int] = field(default_factory=_counts)  # model, code
     unknown_tokens: dict[Labels, int] = field(default_factory=_counts)  # model
     truncated_records: dict[Labels, int] = field(default_factory=_counts)  # model
+    groupings: dict[Labels, Histogram] = field(default_factory=_histograms)  # model
+    grouped_records: dict[Labels, int] = field(default_factory=_counts)  # model
+    groups: dict[Labels, int] = field(default_factory=_counts)  # model
+    low_thresholds: dict[Labels, int] = field(default_factory=_counts)  # model
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request is over."""
@@ -71,3 +75,12 @@ class Metrics:
         self.stages[model, "window"].observe(stages.window)
         self.stages[model, "compute"].observe(stages.compute)
         self.stages[model, "return"].observe(stages.back)
+
+    def grouped(self, model: str, records: int, groups: int | None, seconds: float) -> None:
+        """So many records were grouped; None: they were not, for their threshold is too low."""
+        self.groupings[(model,)].observe(seconds)
+        if groups is None:
+            self.low_thresholds[(model,)] += 1
+        else:
+            self.grouped_records[(model,)] += records
+            self.groups[(model,)] += groups

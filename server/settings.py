@@ -11,10 +11,13 @@ from server.http.bytes_in_hand import most_large
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 PORTS = ("port", "metrics_port")
+BODIES = ("max_body_bytes", "max_cluster_bytes")
 ABOVE_ZERO = (
     "max_body_bytes",
     "max_bytes_in_hand",
     "max_records",
+    "max_cluster_records",
+    "max_cluster_bytes",
     "default_timeout",
     "max_timeout",
     "max_queue_jobs",
@@ -35,6 +38,8 @@ class ServerSettings:
         64 << 20, "bytes of requests that one process holds at once, those still arriving too; beyond it 503"
     )
     max_records: int = setting(256, "most records in one request; more is 413")
+    max_cluster_records: int = setting(10_000, "most records in one request for clusters; more is 413")
+    max_cluster_bytes: int = setting(4 << 20, "largest body of a request for clusters, bytes; larger is 413")
     default_timeout: float = setting(60.0, "seconds a request may take when it does not say (X-Request-Timeout)")
     max_timeout: float = setting(600.0, "longest X-Request-Timeout a client may ask for, seconds")
     max_queue_jobs: int = setting(10_000, "jobs that may wait in one lane of one model; beyond it 429")
@@ -52,8 +57,9 @@ class ServerSettings:
         found = [f"{flag_name(name)} is a port, 0 to 65535" for name in PORTS if not 0 <= getattr(self, name) <= 65535]
         found += [f"{flag_name(name)} must be above 0" for name in ABOVE_ZERO if not getattr(self, name) > 0]
         found += [f"--host {complaint}" for complaint in [host_complaint(self.host)] if complaint]
-        if self.max_body_bytes > most_large(self.max_bytes_in_hand):
-            found.append("--max-bytes-in-hand must be larger than --max-body-bytes by a seventh or more")
+        for name in BODIES:
+            if getattr(self, name) > most_large(self.max_bytes_in_hand):
+                found.append(f"--max-bytes-in-hand must be larger than {flag_name(name)} by a seventh or more")
         if self.drain_seconds < 0:
             found.append("--drain-seconds must not be below 0")
         if self.default_timeout > self.max_timeout:

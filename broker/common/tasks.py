@@ -8,6 +8,7 @@ from typing import Any
 
 LANGUAGES = ("fromLang", "toLang")  # fields of a payload
 BOX = "Life is like a box of chocolates."
+THRESHOLD = 0.5  # the similarity at which two texts are alike, for an embedding model whose makers say no other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

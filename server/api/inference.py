@@ -29,6 +29,8 @@ log = structlog.get_logger("server")
 WRITTEN_AT_ONCE = 65_536  # bytes that a connection buffers before it says that the client is slow
 JOBS_SHOWN = 16  # ids of failed jobs in one line of the log
 
+Made = tuple[Sequence[Row | Problem], bytes | Problem]  # each record's fields or problem, and the reply
+
 
 class Inference:
     """The ASGI endpoint of one route of a dialect."""
@@ -36,6 +38,8 @@ class Inference:
     def __init__(self, front_end: FrontEnd, dialect: Dialect) -> None:
         self._front_end = front_end
         self._dialect = dialect
+        self._max_body_bytes = front_end.settings.max_body_bytes
+        self._max_records = front_end.settings.max_records
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         settings, context = self._front_end.settings, scope["context"]
@@ -46,7 +50,7 @@ class Inference:
             with self._front_end.deadlines.over(receive, context.started, seconds) as deadline:
                 lane = lane_of(headers)
                 require_json(headers, scope["headers"])
-                body = await read_body(headers, receive, settings.max_body_bytes, held)
+                body = await read_body(headers, receive, self._max_body_bytes, held)
                 deadline.listen()
                 work = Work(
                     settings.max_queue_jobs, settings.max_queue_tokens, deadline.ends_at, self._front_end.clock
@@ -60,7 +64,7 @@ class Inference:
                 del body, incoming  # its texts are kept
                 held.add(work.made_bytes)
                 spent = await self._compute(call, records, deadline.ends_at, lane, scope, work)
-                reply = await self._answered(call, records, scope, work)
+                reply = await self._answered(call, records, scope, work, held)
             await self._reply(send, reply, spent, held)
 
     def _prepare(self, incoming: Incoming, work: Work) -> tuple[Call, list[Record]]:
@@ -73,7 +77,7 @@ class Inference:
 
     def _check(self, call: Call) -> None:
         """Raises `Problem` for what no record could be computed with."""
-        limit = self._front_end.settings.max_records
+        limit = self._max_records
         if len(call.inputs) > limit:
             raise Problem(FailureCode.TOO_LARGE, f"A request may have at most {limit} records.", limit=limit)
         if call.warnings and self._front_end.settings.strict:
@@ -100,28 +104,33 @@ class Inference:
         self._front_end.metrics.computed(call.served.card.name, spent)
         return spent
 
-    async def _answered(self, call: Call, records: Sequence[Record], scope: Scope, work: Work) -> bytes:
+    async def _answered(self, call: Call, records: Sequence[Record], scope: Scope, work: Work, held: Held) -> bytes:
         """The reply. Raises the first record's `Problem` when every record has one, or the dialect's choice of them."""
-        size = sum([weight(record.outputs.values()) for record in records])
-        if size <= INLINE:
-            answers, reply = self._decode(call, records)
-        else:
-            answers, reply = await self._front_end.pool.run(partial(self._decode, call, records), size, work)
+        answers, reply = await self._made(call, records, work, held)
         self._count(call, records, answers, scope)
         if isinstance(reply, Problem):
             raise reply
         return reply
 
-    def _decode(self, call: Call, records: Sequence[Record]) -> tuple[list[Row | Problem], bytes | Problem]:
-        """Each record's fields or problem, and the reply that they make. Large outputs come here in a thread."""
+    async def _made(self, call: Call, records: Sequence[Record], work: Work, held: Held) -> Made:
+        """Each record's fields or problem, and the reply that they make: in a thread where outputs are large."""
+        size = sum([weight(record.outputs.values()) for record in records])
+        if size <= INLINE:
+            return self._decode(call, records)
+        return await self._front_end.pool.run(partial(self._decode, call, records), size, work)
+
+    def _decode(self, call: Call, records: Sequence[Record]) -> Made:
         answers = [record.problem or decode(record.codec, record.plan, record.in_order()) for record in records]
+        return answers, self._written(call, answers)
+
+    def _written(self, call: Call, answers: Sequence[Row | Problem]) -> bytes | Problem:
         problem = answers[0] if answers else None
         if isinstance(problem, Problem) and all([isinstance(answer, Problem) for answer in answers]):
-            return answers, problem
+            return problem
         try:
-            return answers, self._dialect.write(call, answers)
+            return self._dialect.write(call, answers)
         except Problem as unwritable:
-            return answers, unwritable
+            return unwritable
 
     def _count(self, call: Call, records: Sequence[Record], answers: Sequence[Row | Problem], scope: Scope) -> None:
         metrics, model = self._front_end.metrics, call.served.card.name

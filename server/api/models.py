@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from broker.common.tasks import EMBEDDING
 from server.api.schema import service
+from server.clustering.contract import default_threshold
 from server.fleet.directory import Listed
 from server.front_end import FrontEnd
 
@@ -38,4 +41,5 @@ def _entry(listed: Listed, default: str | None) -> service.ModelEntry:
         languages=list(card.languages),
         labels=list(card.labels),
         description=card.description,
+        threshold=default_threshold(card) if card.task == EMBEDDING.name else UNSET,
     )

@@ -12,7 +12,7 @@ import msgspec
 from broker.common.tasks import LANGUAGES, task_of
 from broker.messages import Lane, ModelCard
 from broker.settings import NAME
-from server.api.operations import CALL, OF_TASK, OPERATIONS, Operation
+from server.api.operations import CALL, CLUSTERING, OF_TASK, OPERATIONS, Operation
 from server.api.schema.service import ProblemDocument
 from server.errors import ASKS_TO_COME_BACK, ENDS_THE_CONNECTION, KINDS, LONGEST_RETRY, SHORTEST_RETRY
 from server.http.body import SHORTEST_LIMIT
@@ -60,10 +60,10 @@ def document(version: str, settings: ServerSettings, live: Live) -> Json:
 def _bound(schemas: Json, settings: ServerSettings, live: Live) -> None:
     """What this front end takes at most, and what its models know."""
     schemas["Record"]["properties"]["text"]["maxLength"] = settings.max_body_bytes
-    for one in (*OF_TASK.values(), CALL):
+    for one in (*OF_TASK.values(), CALL, CLUSTERING):
         assert one.body is not None
         fields = schemas[one.body.__name__.replace("Request", "Payload")]["properties"]
-        fields["records"]["maxItems"] = settings.max_records
+        fields["records"]["maxItems"] = getattr(settings, one.most_records)
         fields["model"]["examples"] = [card.name for card in live.of(one.task)]
         if task_of(one.task).has_languages and (languages := live.languages(one.task)):
             for name in LANGUAGES:
@@ -93,6 +93,8 @@ def _operation(one: Operation, body: Json, languages: Sequence[str], settings: S
         "responses": _responses(one),
     }
     if one.body is not None:
+        if body.get("type") == "array":
+            body |= {"maxItems": getattr(settings, one.most_records)}
         content = {"schema": body} | ({"example": one.example(languages)} if one.example else {})
         found["requestBody"] = {"required": True, "content": {"application/json": content}}
     return found
@@ -170,5 +172,9 @@ def _titles(status: int) -> str:
     return "; ".join(f"{kind.title} ({code})" for code, kind in KINDS.items() if kind.status == status)
 
 
-def _ref(kind: type[Any] | None) -> Json:
-    return {} if kind is None else {"$ref": REF.format(name=kind.__name__)}
+def _ref(kind: Any) -> Json:
+    """The schema of a type, which for one of ours is where it stands."""
+    if kind is None:
+        return {}
+    (found,), _ = msgspec.json.schema_components([kind], ref_template=REF)
+    return dict(found)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.api.schema import service
+from broker.common.tasks import EMBEDDING
+from server.api.schema import clustering, service
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, TaskBodies
 from server.errors import KINDS
 
@@ -23,11 +24,12 @@ class Operation:
     method: str
     path: str
     summary: str
-    reply: type[Any] | None = None  # None: no type of ours
+    reply: Any = None  # a type; None: none of ours
     media_type: str = JSON
     task: str = ""  # of the models that answer here; empty: of any
-    body: type[Any] | None = None
+    body: Any = None  # a type
     example: Callable[[Sequence[str]], Any] | None = None  # of a body, in some of these languages
+    most_records: str = "max_records"  # the setting that bounds a body
     problems: Sequence[int] = ALWAYS
     unwell: str = ""  # what a 503 with the same document as a 200 means
 
@@ -48,9 +50,34 @@ def _inference(bodies: TaskBodies) -> Operation:
 OF_TASK: Mapping[str, Operation] = {task: _inference(bodies) for task, bodies in BODIES_OF_TASK.items()}
 CALL = _inference(BODIES_OF_ANY)
 
+CLUSTERING = Operation(
+    method="post",
+    path="/clustering",
+    summary="Put texts into clusters that mean alike",
+    task=EMBEDDING.name,
+    body=clustering.ClusteringRequest,
+    example=lambda languages: clustering.EXAMPLE,
+    reply=clustering.ClusteringReply,
+    most_records="max_cluster_records",
+    problems=INFERENCE_PROBLEMS,
+)
+SENTENCES = Operation(
+    method="post",
+    path="/cluster",
+    summary="The same for a bare list of sentences",
+    task=EMBEDDING.name,
+    body=clustering.Sentences,
+    example=lambda languages: clustering.TITLES,
+    reply=clustering.Clusters,
+    most_records="max_cluster_records",
+    problems=INFERENCE_PROBLEMS,
+)
+
 OPERATIONS: Sequence[Operation] = (
     *OF_TASK.values(),
     CALL,
+    CLUSTERING,
+    SENTENCES,
     Operation(
         method="get",
         path="/v1/models",

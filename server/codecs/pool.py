@@ -1,4 +1,4 @@
-"""A bounded pool of threads for codec work that would block the event loop; it ends early when a client has gone."""
+"""A bounded pool of threads for work that would block the event loop; it ends early when a client has gone."""
 
 from __future__ import annotations
 
@@ -24,18 +24,26 @@ Made = TypeVar("Made")
 
 
 class CodecPool:
-    """Large work and work of middle size, each with its own threads and queue."""
+    """Large work and work of middle size, each with its own threads and queue; and one thread for what takes a core for
+    seconds."""
 
     def __init__(self) -> None:
         self._middle = _Line(ThreadPoolExecutor(THREADS, "codec"))
         self._large = _Line(ThreadPoolExecutor(THREADS, "large codec"), gives_back=True)
+        self._alone = _Line(ThreadPoolExecutor(1, "alone"), gives_back=True)
 
     async def run(self, do: Callable[[], Made], size: int, work: Work) -> Made:
         """What `do` returns or raises, from a thread. Cancelled, it also stops `work`, so the thread ends soon.
 
         Raises `Problem` (overloaded) at once where the queue is full.
         """
-        line = self._large if size > LARGE else self._middle
+        return await self._run(self._large if size > LARGE else self._middle, do, work)
+
+    async def run_alone(self, do: Callable[[], Made], work: Work) -> Made:
+        """The same, one after another: each waits for its turn, and takes nothing from the other lines."""
+        return await self._run(self._alone, do, work)
+
+    async def _run(self, line: _Line, do: Callable[[], Made], work: Work) -> Made:
         try:
             return await line.run(do)
         except asyncio.CancelledError:
@@ -53,7 +61,7 @@ class CodecPool:
 
     def close(self) -> None:
         """Nothing more is begun."""
-        for line in (self._middle, self._large):
+        for line in (self._middle, self._large, self._alone):
             line.threads.shutdown(wait=False, cancel_futures=True)
 
 

@@ -24,7 +24,7 @@ class Native:
     """How every address of ours replies and refuses."""
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
-        rows = [_row(record_id, answer) for record_id, answer in zip(call.memo, answers, strict=True)]
+        rows = [row(record_id, answer) for record_id, answer in zip(call.memo, answers, strict=True)]
         reply: Row = {"result": rows}
         return to_json(reply | {"warnings": call.warnings} if call.warnings else reply)
 
@@ -70,7 +70,8 @@ def _call(served: Served, payload: TextPayload, options: Mapping[str, Any], warn
     return Call(served, payload.inputs(), options, warnings, memo=payload.ids())
 
 
-def _row(record_id: Id, answer: Row | Problem) -> Row:
+def row(record_id: Id, answer: Row | Problem) -> Row:
+    """An answer beside the id of its record, or its error."""
     if isinstance(answer, Problem):
         return {"id": record_id, "error": {"code": answer.code, "message": answer.detail}}
     return {"id": record_id} | answer | {"id": record_id}  # first to read, and no model's own field replaces it

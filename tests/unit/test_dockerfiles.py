@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+LEFT_OUT = {"numpy"}  # 73 MB that only clustering needs: docs/clustering.md says how an image gets it
 HEAVY = {"torch", "transformers", "safetensors"}
 BOTH = pytest.mark.parametrize("name", ["Dockerfile.api", "Dockerfile.gpu"])
 
@@ -76,7 +77,7 @@ def test_it_installs_what_its_code_imports(name):
     needed = {dist for source in copied(name) if (ROOT / source).is_dir() for dist in imported(source)}
     asked = {dist for extra in extras(name) for dist in requirements(extra)}
 
-    assert needed <= asked
+    assert needed <= asked | LEFT_OUT
 
 
 def test_the_front_end_installs_no_torch():

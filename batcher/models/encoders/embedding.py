@@ -17,6 +17,7 @@ from batcher.models.errors import ModelSpecError
 from batcher.models.files.weights import Weights
 from batcher.models.layers.tensors import memory_errors, vectors
 from batcher.models.settings import ModelSettings
+from broker.common.tasks import THRESHOLD
 
 # Of an encoder-decoder sentence-transformers takes the encoder; so do we where the library has a class for it.
 ENCODERS = {"t5": T5EncoderModel, "mt5": MT5EncoderModel, "umt5": UMT5EncoderModel}
@@ -36,7 +37,11 @@ class Embedding:
         self.about = self._encoder.about(
             task="embedding",
             revision=weights.revision("embedding", settings.dtype, settings.normalize, settings.long_text),
-            options=self._prompts(recipe) | {"is_unit": self._steps.is_unit},
+            options={
+                **self._prompts(recipe),
+                "is_unit": self._steps.is_unit,
+                "threshold": float(weights.notes.get("threshold", THRESHOLD)),  # at which two texts are alike
+            },
         )
 
     def cost(self, input: Input) -> int:

@@ -21,10 +21,15 @@ def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) and one for one in value)
 
 
+def _is_similarity(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
+
+
 FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "description": (_is_text, "a text"),
     "languages": (_is_texts, 'a list of codes, as ["en", "fr"]'),
     "max_cost": (_is_length, "a whole number of tokens, 1 or more"),
+    "threshold": (_is_similarity, "a similarity, above 0 and at most 1"),
 }
 
 

@@ -28,7 +28,7 @@ class Weights:
 
     directory: Path
     fingerprint: str  # of everything in it that can change an answer
-    notes: Mapping[str, Any] = field(default_factory=dict)  # its jitney.json: description, languages, max_cost
+    notes: Mapping[str, Any] = field(default_factory=dict)  # its jitney.json; `notes.py` knows its fields
 
     def files(self) -> Iterator[Path]:
         """Those that count."""

@@ -33,6 +33,10 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
     languages: list[str]
     labels: list[str]
     description: str
+    threshold: Annotated[
+        float | msgspec.UnsetType,
+        Meta(description="of an embedding model: from which similarity on clusters have texts alike, unless told"),
+    ] = msgspec.UNSET
 
 
 class ModelList(Struct, frozen=True):
@@ -61,6 +65,9 @@ class ProblemDocument(Struct, frozen=True, kw_only=True):
     code: str
     request_id: str
     limit: Annotated[int | msgspec.UnsetType, Meta(description="with too_large: how much there may be")] = msgspec.UNSET
+    threshold: Annotated[
+        float | msgspec.UnsetType, Meta(description="with a threshold for clusters that is too low: one that would do")
+    ] = msgspec.UNSET
     prompts: Annotated[
         list[str] | msgspec.UnsetType, Meta(description="with an unknown promptName: those that the model has")
     ] = msgspec.UNSET

@@ -1,0 +1,1 @@
+"""Which texts mean alike: groups of records, made of the vectors that an embedding model gives them."""
