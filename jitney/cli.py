@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -88,6 +89,9 @@ def up(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show what goes well, too: a line for each batch.")
     ] = False,
+    reloads: Annotated[
+        bool, typer.Option("--reload", help="Start again what a change of files concerns, and nothing else.")
+    ] = False,
 ) -> None:
     """Serve models on this machine: a broker, a batcher a model, and front ends. Ctrl-C ends it all.
 
@@ -95,7 +99,7 @@ def up(
     jitney up
     jitney up --model translation:demo/translation --model classification:demo/classification
     jitney up --model m2m=translation:facebook/m2m100_418M --front-ends 2
-    jitney up --model my_models:Shout --port 8000
+    jitney up --model my_models:Shout --port 8000 --reload
 
     \b
     SPEC names what to serve:
@@ -109,6 +113,8 @@ def up(
     \b
     The broker is the one that JITNEY_REDIS_URL names, else a private one that goes with us.
     Any other JITNEY_... variable reaches the processes that it concerns.
+    With --reload a model of yours is started again when its module changes, or what that imports from
+    beside it; front ends when Jitney's own do. No other model is loaded again for that.
     What dies is started again, sooner or later; what can never start is said, and the others go on.
     It ends with 0 after Ctrl-C, with 1 when the port or the broker cannot be had, with 2 when
     something was asked for that cannot be: at once if nothing is left to serve, else after Ctrl-C.
@@ -116,7 +122,28 @@ def up(
     from jitney.up.command import run_up
 
     never_fail()
-    raise typer.Exit(run_up(model or [], front_ends=front_ends, host=host, port=port, is_verbose=verbose))
+    how = {"is_verbose": verbose, "reloads": reloads}
+    raise typer.Exit(run_up(model or [], front_ends=front_ends, host=host, port=port, **how))
+
+
+@app.command("new-model", short_help="Write a model of your own to begin with.")
+def new_model(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the module, as in word_count.")],
+    directory: Annotated[Path, typer.Option(metavar="DIRECTORY", help="Where to write it.")] = Path(),
+) -> None:
+    """Write a model of your own to begin with: ten lines, and a test. Then the commands for both are shown.
+
+    \b
+    jitney new-model word_count
+    python -m pytest test_word_count.py
+    jitney up --model word_count:WordCount --reload
+
+    It ends with 1 where one of the files exists, and writes none; with 2 for what cannot be a module's name,
+    or is one of an installed module.
+    """
+    from jitney.new_model import run_new_model
+
+    raise typer.Exit(run_new_model(name, directory))
 
 
 @app.command(short_help="Show what the broker holds.")

@@ -19,6 +19,7 @@ from jitney.up.screen import plain
 UNAVAILABLE, USAGE = 1, 2
 ERROR_PREFIX = "python -m "  # begins the line in which our processes say why they end; crashes have a traceback
 LAST_LINES = 6
+LOADING_GRACE = 2.0  # seconds that a process which is not ready yet has to end, when its files have changed
 LONGEST_LINE = 1 << 16  # bytes; a longer one is passed on in pieces
 
 
@@ -56,16 +57,21 @@ class Child:
         relay: Callable[[str], None],
         delay: RestartDelay | None = None,
         grace: float = 30.0,
+        is_watched: bool = False,
     ) -> None:
         self.spec = spec
         self.ready = False  # set by the supervisor; a child that was ready once is never given up
         self.starts = 0
+        self.trouble = ""  # why it cannot start, while it waits for a change of its files
+        self._is_watched = is_watched  # somebody calls `restart` when its files change
         self._was_ready = False
         self._say = say
         self._relay = relay
         self._delay = delay or RestartDelay()
         self._grace = grace  # seconds between SIGTERM and SIGKILL
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        self._asked = asyncio.Event()  # to end the process that runs, or not to wait any longer with the next
+        self._answered = False  # the process that ended last had been ready
         self._process: asyncio.subprocess.Process | None = None
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
 
@@ -80,28 +86,51 @@ class Child:
 
     async def run(self) -> None:
         """Keep it running until `stop` or `kill`. Raises `GaveUp` for one that never will."""
-        while not self._stopping.is_set():
+        while not self._stopping:
+            self._asked.clear()
             started = time.monotonic()
             code = await self._run_once()
-            if self._stopping.is_set():
-                return
-            if self._can_never_start(code):
+            if self._asked.is_set():
+                self._delay.deaths = 0
+            elif self._needs_change(code):
+                await self._wait_for_change(code)
+            elif self._can_never_start(code):
                 raise GaveUp(f"{self.spec.title} cannot start: {reason(self._last_lines)}", code)
-            await self._pause(code, self._delay.after(time.monotonic() - started))
+            else:
+                await self._pause(code, self._delay.after(time.monotonic() - started))
+
+    def _needs_change(self, code: int) -> bool:
+        """It ended before it was ready, for what its files say; and we shall hear when they change."""
+        is_no_model = code == USAGE and self.spec.role is Role.BATCHER  # others have been called wrong
+        is_crash = code == UNAVAILABLE and not self._says_why()
+        return self._is_watched and not self._answered and (is_no_model or is_crash)
 
     def _can_never_start(self, code: int) -> bool:
         """It was never ready, and says itself that something has to be changed first. A crash or a kill may not happen
         again; but without the private broker nothing can start."""
-        says_why = code == UNAVAILABLE and bool(self._last_lines) and self._last_lines[-1].startswith(ERROR_PREFIX)
+        says_why = code == UNAVAILABLE and self._says_why()
         return not self._was_ready and (code == USAGE or says_why or self.spec.role is Role.BROKER)
+
+    def _says_why(self) -> bool:
+        """A port or a broker cannot be had. A crash says something else last."""
+        return bool(self._last_lines) and self._last_lines[-1].startswith(ERROR_PREFIX)
 
     def stop(self) -> None:
         """End it: SIGTERM now, SIGKILL after its grace. `run` returns when it is gone."""
-        self._stopping.set()
+        self._stopping = True
+        self._asked.set()
+
+    def restart(self) -> None:
+        """Start it again, now: one that runs is asked to end first, as by `stop`."""
+        self.trouble = ""
+        self._asked.set()
 
     def kill(self) -> None:
         """End it and whatever it started, now."""
-        self._stopping.set()
+        self.stop()
+        self._kill()
+
+    def _kill(self) -> None:
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError):  # it ended in this very moment
                 os.killpg(self.pid, signal.SIGKILL)
@@ -121,7 +150,7 @@ class Child:
             try:
                 return await self._follow(process)
             finally:
-                self.ready = False
+                self._answered, self.ready = self.ready, False
 
     def _environ(self) -> dict[str, str]:
         metrics = {"JITNEY_METRICS_PORT": str(self.spec.metrics_port)}
@@ -141,12 +170,14 @@ class Child:
                 self.kill()
 
     async def _end_when_asked(self, process: asyncio.subprocess.Process) -> None:
-        await self._stopping.wait()
+        await self._asked.wait()
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
-        await asyncio.sleep(self._grace)
-        self._say(f"{self.spec.title} did not end within {self._grace:g} s: killed")
-        self.kill()
+        # While it loads it holds nothing, and may not hear us: a change need not wait for that.
+        grace = self._grace if self.ready or self._stopping else min(self._grace, LOADING_GRACE)
+        await asyncio.sleep(grace)
+        self._say(f"{self.spec.title} did not end within {grace:g} s: killed")
+        self._kill()
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -174,7 +205,14 @@ class Child:
             self._say(f"    its last lines: {plain(line)}")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause):
-                await self._stopping.wait()
+                await self._asked.wait()
+
+    async def _wait_for_change(self, code: int) -> None:
+        said = reason(self._last_lines) or how_it_ended(code)
+        why = said if code == USAGE else said.splitlines()[-1]  # of a traceback
+        self.trouble = f"{self.spec.title} cannot start: {why}"
+        self._say(f"{self.trouble}; it waits for a change")
+        await self._asked.wait()
 
 
 def reason(lines: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from jitney import __version__
 from jitney.up.child import UNAVAILABLE, USAGE, GaveUp
 from jitney.up.plan import ChildSpec, ModelSpec, UsageError, broker_child, children, default_models, read_models
 from jitney.up.probe import Probe
+from jitney.up.reload import Watch, watches_of
 from jitney.up.screen import Screen
 from jitney.up.supervisor import Supervisor
 
@@ -26,12 +27,14 @@ class PortTaken(Exception):
     """We cannot listen on this port; the message says what to do."""
 
 
-def run_up(texts: Sequence[str], *, front_ends: int, host: str, port: int, is_verbose: bool = False) -> int:
+def run_up(
+    texts: Sequence[str], *, front_ends: int, host: str, port: int, is_verbose: bool = False, reloads: bool = False
+) -> int:
     """Serve until Ctrl-C or SIGTERM. The exit code: 0 clean, 1 no port or no broker, 2 something that was asked for
     cannot be, 130 killed."""
     screen = Screen()
     try:
-        return _serve(screen, texts, front_ends, host, port, is_verbose)
+        return _serve(screen, texts, front_ends, host, port, is_verbose, reloads)
     except UsageError as error:
         screen.complain(str(error))
         return USAGE
@@ -45,14 +48,21 @@ def run_up(texts: Sequence[str], *, front_ends: int, host: str, port: int, is_ve
         return CLEAN
 
 
-def _serve(screen: Screen, texts: Sequence[str], front_ends: int, host: str, port: int, is_verbose: bool) -> int:
+def _serve(
+    screen: Screen, texts: Sequence[str], front_ends: int, host: str, port: int, is_verbose: bool, reloads: bool
+) -> int:
     screen.say(f"jitney {__version__}")
     models = read_models(texts) or _default_models(screen)
     port = take_port(host, port)
     with _broker(screen) as (redis_url, table):
-        table += children(models, front_ends, host, port, redis_url, distinct(free_port), is_verbose=is_verbose)
+        how = {"is_verbose": is_verbose, "reloads": reloads}
+        table += children(models, front_ends, host, port, redis_url, distinct(free_port), **how)
         screen.say(f"starting {', '.join(spec.title for spec in table)}")
-        code = asyncio.run(_supervise(table, Probe(host, port, redis_url), screen))
+        watches = watches_of(table, Path.cwd()) if reloads else []
+        if watches:
+            watched = (f"{watch.count} for {', '.join(sorted(watch.titles))}" for watch in watches if watch.titles)
+            screen.say(f"files that are watched: {'; '.join(watched)}")
+        code = asyncio.run(_supervise(table, Probe(host, port, redis_url), screen, watches))
     screen.say("ended" if code != KILLED else "killed")
     return code
 
@@ -71,8 +81,8 @@ def _broker(screen: Screen) -> Iterator[tuple[str, list[ChildSpec]]]:
         yield socket_url(directory), [broker_child(command(binary, directory), directory)]
 
 
-async def _supervise(table: Sequence[ChildSpec], probe: Probe, screen: Screen) -> int:
-    supervisor = Supervisor(table, probe, screen)
+async def _supervise(table: Sequence[ChildSpec], probe: Probe, screen: Screen, watches: Sequence[Watch]) -> int:
+    supervisor = Supervisor(table, probe, screen, watches)
     if not await supervisor.run():
         return KILLED
     return USAGE if supervisor.given_up else CLEAN

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from broker.common.tasks import TASKS
+
 NAMED = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)=(?P<spec>.+)")  # a '=' after a ':' belongs to the spec
 DEMO = (("translation", "demo/translation"), ("classification", "demo/classification"))
 PYTHON = (sys.executable, "-m")
 SYNTHETIC = "synthetic:10ms+0.5ms"
+KINDS = frozenset({"synthetic", *TASKS})  # what a spec begins with that names no module
 
 
 class UsageError(Exception):
@@ -34,6 +37,13 @@ class ModelSpec:
     name: str
     spec: str
 
+    @property
+    def module(self) -> str:
+        """Of an own model, `module:Class`; "" for any other."""
+        kind, _, where = self.spec.partition(",")[0].strip().partition(":")
+        is_own = kind not in KINDS and where.isidentifier() and all(part.isidentifier() for part in kind.split("."))
+        return kind if is_own else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
@@ -46,6 +56,7 @@ class ChildSpec:
     fallback: Mapping[str, str] = field(default_factory=dict)  # where ours says nothing
     metrics_port: int = 0
     model: str = ""  # the name that a batcher serves
+    module: str = ""  # where its class is, for a model of one's own
     directory: Path | None = None  # goes with it when we die hard
 
 
@@ -99,20 +110,25 @@ def children(
     free_port: Callable[[], int],
     *,
     is_verbose: bool = False,
+    reloads: bool = False,
 ) -> list[ChildSpec]:
     """The table of processes: batchers, then front ends that share one port."""
     # By environment, not by flag: a URL may hold a password, and everybody may read a process's arguments.
     environ = {"JITNEY_REDIS_URL": redis_url, **({"JITNEY_LOG_LEVEL": "info"} if is_verbose else {})}
     quiet = {"JITNEY_LOG_LEVEL": "warning"}  # a line for each batch is for whoever asks
+    # Python takes a compiled file for current when time, in whole seconds, and size are the source's: two quick saves
+    # of a letter each would be one.
+    uncompiled = {"PYTHONDONTWRITEBYTECODE": "1"} if reloads else {}
     batchers = [
         ChildSpec(
             title=title,
             role=Role.BATCHER,
             command=(*PYTHON, "batcher", "--model", model.spec, "--name", model.name),
             environ=environ,
-            fallback=quiet,
+            fallback={**quiet, **(uncompiled if model.module else {})},
             metrics_port=free_port(),
             model=model.name,
+            module=model.module,
         )
         for title, model in zip(_titles(models), models, strict=True)
     ]

@@ -12,6 +12,7 @@ from jitney.up.child import Child, GaveUp
 from jitney.up.greeting import greeting
 from jitney.up.plan import ChildSpec, Role
 from jitney.up.probe import Probe
+from jitney.up.reload import Reloader, Watch
 from jitney.up.screen import Screen
 
 QUICK, SLOW = 0.05, 1.0  # seconds between checks: while something is not ready, and after
@@ -22,9 +23,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Supervisor:
     """Starts what the table says, watches it, and ends it in order."""
 
-    def __init__(self, table: Sequence[ChildSpec], probe: Probe, screen: Screen) -> None:
+    def __init__(self, table: Sequence[ChildSpec], probe: Probe, screen: Screen, watches: Sequence[Watch] = ()) -> None:
         self._probe = probe
         self._screen = screen
+        self._watches = watches
         self._children = [self._child(spec) for spec in table]
         self._broker_ready = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -35,22 +37,26 @@ class Supervisor:
     def _child(self, spec: ChildSpec) -> Child:
         # Nobody needs the banner and the kernel advice of a private broker; its last lines are shown when it dies.
         relay = _ignore if spec.role is Role.BROKER else partial(self._screen.relay, spec.title)
-        return Child(spec, say=self._screen.say, relay=relay)
+        is_watched = any(spec.title in watch.titles for watch in self._watches)
+        return Child(spec, say=self._screen.say, relay=relay, is_watched=is_watched)
 
     async def run(self) -> bool:
         """Serve until asked to end; False if it took two askings. Raises `GaveUp` where nothing is left to serve."""
         self._listen_to_signals()
         running = {child: asyncio.create_task(self._run(child)) for child in self._children}
-        watching = asyncio.create_task(self._watch())
+        watching = [asyncio.create_task(self._watch())]
+        if self._watches:
+            reloader = Reloader(self._watches, self._children, self._screen.say)
+            watching.append(asyncio.create_task(reloader.run()))
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             # A child's task ends by itself only when it gave up, and watching only by a bug of ours.
-            await asyncio.wait([stopping, watching, *running.values()], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([stopping, *watching, *running.values()], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            stopping.cancel()
-            watching.cancel()
+            for task in (stopping, *watching):
+                task.cancel()
             await self._end(running)
-        for task in (*running.values(), watching):
+        for task in (*running.values(), *watching):
             if task.done() and not task.cancelled():
                 task.result()
         return not self._killed
@@ -119,7 +125,8 @@ class Supervisor:
                 self._screen.say(f"{child.spec.title} ready")
         if all(child.ready for child in self._children if child.spec.role is Role.BROKER):
             self._broker_ready.set()
-        return [child.spec.title for child in self._children if not (child.ready or child in self.given_up)]
+        idle = [child for child in self._children if child.trouble or child in self.given_up]
+        return [child.spec.title for child in self._children if not (child.ready or child in idle)]
 
     async def _greet(self) -> None:
         live = {model["name"]: model for model in await self._probe.live_models()}
@@ -129,8 +136,9 @@ class Supervisor:
         is_private = any(child.spec.role is Role.BROKER for child in self._children)
         broker = self._probe.redis_url if is_private else ""  # another's URL may hold a password
         self._screen.show(greeting(self._probe.url, ours, metrics, broker))
-        for error in self.given_up.values():
-            self._screen.complain(f"not served: {error}")
+        troubles = [child.trouble for child in self._children if child.trouble]
+        for reason in [*map(str, self.given_up.values()), *troubles]:
+            self._screen.complain(f"not served: {reason}")
 
 
 def _ignore(line: str) -> None:

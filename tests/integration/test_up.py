@@ -4,72 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import signal
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import redis
 
 from broker.embedded import embedded_server
-from tests.integration.processes import ROOT, Reply, clean_environ, request
-
-READY = "end      Ctrl-C"  # the greeting's last line
-LIMIT = 30.0  # seconds
-
-
-@dataclass(slots=True, kw_only=True)
-class Up:
-    """A running `jitney up`."""
-
-    popen: subprocess.Popen[bytes]
-    output: Path
-
-    def said(self) -> str:
-        return self.output.read_text(errors="replace")
-
-    def until(self, holds: Callable[[], bool], what: str) -> None:
-        give_up = time.monotonic() + LIMIT
-        while not holds():
-            assert time.monotonic() < give_up, f"waited in vain until {what}:\n{self.said()}"
-            time.sleep(0.05)
-
-    def says(self, word: str, times: int = 1) -> None:
-        """Wait for it."""
-        self.until(lambda: self.said().count(word) >= times, f"it says {word!r}")
-
-    def call_as_shown(self) -> Reply:
-        """What the line to paste would do."""
-        line = next(line for line in self.said().splitlines() if "curl -s" in line)
-        words = shlex.split(line[line.index("curl") :])
-        address, header, body = urlsplit(words[2]), words[4], words[-1]
-        name, _, value = header.partition(": ")
-        return request("POST", address.port or 0, address.path, body.encode(), {name: value}, timeout=LIMIT)
-
-    def children(self) -> dict[int, str]:
-        """Process id → command line, guards included."""
-        wanted = ["ps", "-A", "-ww", "-o", "pid=", "-o", "ppid=", "-o", "args="]
-        rows = subprocess.run(wanted, capture_output=True, text=True, check=True).stdout
-        split = (row.split(None, 2) for row in rows.splitlines())
-        return {int(pid): command for pid, parent, command in split if int(parent) == self.popen.pid}
-
-    def child(self, word: str) -> int:
-        """The one whose command line holds this word."""
-        return next(pid for pid, command in self.children().items() if word in command)
-
-    def ends(self) -> int:
-        """Its exit code."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return self.popen.wait(LIMIT)
-        raise AssertionError(f"it did not end:\n{self.said()}")
-
+from tests.integration.up import READY, Up, running_up
 
 Start = Callable[..., Up]
 
@@ -80,20 +25,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     with contextlib.ExitStack() as cleanup:
 
         def run(*arguments: str, **environ: str) -> Up:
-            output = tmp_path / "said"
-            with output.open("wb") as sink:
-                popen = subprocess.Popen(
-                    [sys.executable, "-m", "jitney", "up", "--port", "0", *arguments],
-                    env=clean_environ() | environ,
-                    cwd=ROOT,
-                    stdin=subprocess.DEVNULL,
-                    stdout=sink,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            cleanup.callback(popen.wait)
-            cleanup.callback(popen.kill)
-            return Up(popen=popen, output=output)
+            return cleanup.enter_context(running_up(*arguments, output=tmp_path / "said", **environ))
 
         yield run
 

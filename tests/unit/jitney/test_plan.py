@@ -28,6 +28,30 @@ def test_a_model_is_called_after_the_last_word_of_its_spec(spec: str, name: str)
     assert own_name(spec) == name
 
 
+@pytest.mark.parametrize(
+    ("spec", "module"),
+    [
+        ("my_models:Shout", "my_models"),
+        ("pkg.my_models:Shout,dtype=bf16", "pkg.my_models"),
+        ("translation:facebook/m2m100_418M", ""),
+        ("classification:demo", ""),
+        ("image-classification:demo", ""),
+        ("synthetic:10ms+0.5ms", ""),
+    ],
+)
+def test_the_module_of_an_own_model_is_known(spec: str, module: str) -> None:
+    assert ModelSpec(name="it", spec=spec).module == module
+
+
+def test_a_model_that_is_reloaded_is_not_taken_from_a_compiled_file() -> None:
+    ports = iter(range(1, 9))
+    models = read_models(["my_models:Shout", "synthetic:1ms+0ms"])
+
+    table = children(models, 1, "127.0.0.1", 9527, "redis://h", lambda: next(ports), reloads=True)
+
+    assert ["PYTHONDONTWRITEBYTECODE" in spec.fallback for spec in table] == [True, False, False]
+
+
 def test_a_name_before_the_spec_wins() -> None:
     models = read_models(["m2m=translation:facebook/m2m100_418M"])
 
