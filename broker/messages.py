@@ -145,7 +145,7 @@ class ModelCard:
 
     name: str  # lower-case letters, digits, '.', '_', '-'
     task: str  # translation | classification | embedding | any word of a custom model
-    codec: str  # which codec of the front ends encodes for it: m2m100 | text | image | passthrough
+    codec: str  # which codec of the front ends encodes for it: m2m100 | nllb | text | image | passthrough
     revision: str  # hash of weights, tokenizer and settings that change answers
     max_cost: int = 1024  # tokens: the longest job the model takes; front ends split or refuse longer ones
     labels: Sequence[str] = ()

@@ -103,7 +103,7 @@ def up(
 
     \b
     SPEC names what to serve:
-      translation:WHERE           an M2M100 checkpoint, WHERE a directory or a hub name
+      translation:WHERE           an M2M100 or NLLB-200 checkpoint, WHERE a directory or a hub name
       classification:WHERE        a sequence classifier
       embedding:WHERE             a sentence encoder
       image-classification:WHERE  a classifier of pictures

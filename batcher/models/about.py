@@ -49,7 +49,7 @@ def _are_options(value: Any) -> bool:
 
 FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "task": (lambda value: _is_text(value) and bool(value.strip()), "a word"),
-    "codec": (lambda value: isinstance(value, str) and value in CODECS, "m2m100, text, image or passthrough"),
+    "codec": (lambda value: isinstance(value, str) and value in CODECS, "m2m100, nllb, text, image or passthrough"),
     "revision": (_is_text, "a text"),
     "max_cost": (_is_cost, f"a whole number of tokens, 1 to {MAX_COST}"),
     "labels": (_are_texts, "a list of texts"),
@@ -67,11 +67,25 @@ def _check_text(about: About, where: str) -> None:
         raise ModelSpecError(f"{where}: a classifier needs labels")
 
 
-def _check_m2m100(about: About, where: str) -> None:
+def _check_languages(about: About, where: str) -> None:
     ids = about.options.get("language_ids")
     if not isinstance(ids, Mapping) or not ids or not set(about.languages) <= set(ids):
-        raise ModelSpecError(f"{where}: codec m2m100 needs options language_ids, an id for each of its languages")
+        raise ModelSpecError(
+            f"{where}: codec {about.codec} needs options language_ids, an id for each of its languages"
+        )
     _check_room(about, FRAME, where)
+
+
+def _check_nllb(about: About, where: str) -> None:
+    if "tokenizer.json" not in about.files:
+        _check_m2m100(about, where)
+        return
+    _check_languages(about, where)
+    read_tokenizer(_file(about, "tokenizer.json", where), where)
+
+
+def _check_m2m100(about: About, where: str) -> None:
+    _check_languages(about, where)
     words = read_vocabulary(_file(about, "vocab.json", where), where)
     check_pieces(_file(about, "sentencepiece.bpe.model", where), words, where)
 
@@ -103,5 +117,6 @@ CODECS: Mapping[str, Callable[[About, str], None]] = {
     "text": _check_text,
     "m2m100": _check_m2m100,
     "image": _check_image,
+    "nllb": _check_nllb,
     "passthrough": _nothing,
 }

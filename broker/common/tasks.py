@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LANGUAGES = ("fromLang", "toLang")  # fields of a payload
+NLLB = {"en": "eng_Latn", "ja": "jpn_Jpan"}  # the examples' languages, by the codes that NLLB has for them
 BOX = "Life is like a box of chocolates."
 THRESHOLD = 0.5  # the similarity at which two texts are alike, for an embedding model whose makers say no other
 
@@ -28,9 +29,14 @@ class Task:
     def payload(self, languages: Sequence[str] = ()) -> dict[str, Any]:
         """The example, in `languages`, those of a model, where that does not have the example's own."""
         options = dict(self.options)
-        if languages and self.has_languages and not {options[name] for name in LANGUAGES} <= {*languages}:
-            options |= zip(LANGUAGES, (languages[0], languages[-1]), strict=True)
+        if languages and self.has_languages:
+            options |= zip(LANGUAGES, self._pair(languages), strict=True)
         return options | {"records": [{"id": "123", "text": self.text}]}
+
+    def _pair(self, languages: Sequence[str]) -> tuple[str, str]:
+        source, target = (self.options[name] for name in LANGUAGES)
+        pairs = ((source, target), (NLLB.get(source, ""), NLLB.get(target, "")))
+        return next((pair for pair in pairs if {*pair} <= {*languages}), (languages[0], languages[-1]))
 
 
 TRANSLATION = Task(

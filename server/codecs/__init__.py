@@ -13,6 +13,7 @@ from server.codecs.not_installed import NotInstalled
 # By name and not by class: a front end that serves only custom models never loads a tokenizer library.
 CODECS = {
     "m2m100": "server.codecs.translation.m2m100:M2M100Codec",
+    "nllb": "server.codecs.translation.nllb:NllbCodec",
     "text": "server.codecs.text:TextCodec",
     "passthrough": "server.codecs.passthrough:PassthroughCodec",
     "image": "server.codecs.images.codec:ImageCodec",

@@ -124,9 +124,13 @@ TRANSLATION: list[tuple[str, Break, str]] = [
     (
         "NLLB by its tokenizer",
         rewrite("tokenizer_config.json", lambda t: {"tokenizer_class": "NllbTokenizer"}),
-        "is NLLB,",
+        "do not fit its 172 embeddings",
     ),
-    ("NLLB by its name", rewrite("config.json", lambda c: c | {"_name_or_path": "facebook/nllb-200-600M"}), "is NLLB,"),
+    (
+        "NLLB by its name",
+        rewrite("config.json", lambda c: c | {"_name_or_path": "facebook/nllb-200-600M"}),
+        "is NLLB by its name",
+    ),
     (
         "SMaLL-100",
         rewrite("tokenizer_config.json", lambda t: {"tokenizer_class": "SMALL100Tokenizer"}),

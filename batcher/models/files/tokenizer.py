@@ -13,14 +13,16 @@ from batcher.models.files.weights import Weights
 from broker.common.panics import CONTROL
 
 
-def load_tokenizer(weights: Weights, options: Mapping[str, Any], *, lower_case: bool = False) -> Any:
-    """Raises `ModelSpecError` where front ends could not do what it does.
+def load_tokenizer(
+    weights: Weights, options: Mapping[str, Any], *, lower_case: bool = False, made_of: Any = AutoTokenizer
+) -> Any:
+    """`made_of`: the class that reads it. Raises `ModelSpecError` where front ends could not do what it does.
 
     Not the tokenizer.json of the directory: what tokenizer_config.json says beside it counts as well, and which of the
     two wins is for transformers to say.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(weights.directory, local_files_only=True, **options)
+        tokenizer = made_of.from_pretrained(weights.directory, local_files_only=True, **options)
     except CONTROL:
         raise
     except BaseException as error:  # broken files raise all kinds of things, Rust's panics too

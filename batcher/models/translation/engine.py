@@ -111,7 +111,7 @@ class InFlightEngine:
         except InvalidInput as error:
             self._fail(job, ComputeFailure.of(error), tokens=0)
             return None
-        may_cycle = not self._guard or is_cyclic(input.source[1:-1])
+        may_cycle = not self._guard or is_cyclic(input.pieces)
         decoding = self._decoding
         return Sequence(job=job, input=input, beams=decoding.beams, no_repeat=decoding.no_repeat, may_cycle=may_cycle)
 
@@ -176,7 +176,7 @@ class InFlightEngine:
         if pieces is None:
             self._fail(sequence.job, OVERFLOWN, tokens=sequence.tokens)
             return
-        is_bad = self._guard and is_degenerate(sequence.input.source, pieces)
+        is_bad = self._guard and is_degenerate(sequence.input.pieces, pieces)
         if is_bad and sequence.search_again(**SECOND_SEARCH):
             log.info("searched again", job=sequence.job.id, tokens=sequence.tokens)
             self._scheduler.put_back([sequence])

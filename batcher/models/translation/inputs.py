@@ -16,7 +16,8 @@ PROMPT_TOKENS = 2  # tokens of a sequence before the answer: the start, and the 
 class TranslationInput:
     """A text to translate."""
 
-    source: array[int]  # language, pieces, end
+    source: array[int]  # language, pieces, end; or pieces, end, language, as some checkpoints were trained
+    pieces: array[int]  # of the source alone
     target: int  # the id of the language
     limit: int  # tokens of the answer, start and language included
 
@@ -38,7 +39,10 @@ class InputReader:
         target = input.get("target")
         if not isinstance(target, int) or target not in self.languages:
             raise InvalidInput("the target is not a language of this model")
-        return TranslationInput(source=source, target=target, limit=self._limit(input.get("max_new_tokens")))
+        pieces = source[:-2] if source[-1] in self.languages else source[1:-1]
+        return TranslationInput(
+            source=source, pieces=pieces, target=target, limit=self._limit(input.get("max_new_tokens"))
+        )
 
     def _limit(self, asked: object) -> int:
         if asked is None:

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from server.api.schema.envelope import Id, RecordError, TextPayload, Warnings
 
-Language = Annotated[str, Meta(description="language code, such as en, ja, zh", examples=["en"])]
+Language = Annotated[str, Meta(description="language code, such as en, ja, zh-Hant, or zho_Hant", examples=["en"])]
 
 
 class TranslationPayload(TextPayload, frozen=True, kw_only=True, rename="camel"):

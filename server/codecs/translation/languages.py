@@ -2,7 +2,8 @@
 
 A tag is read as BCP 47 has it: language, script, region. A region is dropped where the model does not tell regions
 apart, and a script that is the model's own. What would be lost without a word is refused: another script, a variant, a
-private use. Regions in which a language is written in another script say so as if they had spelt it out.
+private use. Regions in which a language is written in another script say so as if they had spelt it out. Codes of
+FLORES-200, `zho_Hans`, are tags like others, whether a caller says them or a model.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.codecs.errors import CodecError
-from server.codecs.translation.writing_systems import CODES, ELSEWHERE, NAMES, NUMBERS, SCRIPTS
+from server.codecs.translation.flores import BY_REGION, SHORT, USUAL_SCRIPTS, WRITTEN_ELSEWHERE
+from server.codecs.translation.writing_systems import NAMES, NUMBERS, SCRIPTS
 
 SHOWN = 40  # characters of a name that a message repeats
 LONGEST = 64  # characters; no tag of a living language is nearly as long
@@ -29,19 +31,38 @@ class Tag:
     @property
     def code(self) -> str:
         """The language by its usual code: `deu` and `ger` are `de`."""
-        return CODES.get(self.language, self.language)
+        return SHORT.get(self.language, self.language)
 
     @property
     def written(self) -> str:
         """The script that it asks for, in so many words or by its region; "" where it leaves that to the model."""
-        return self.script or ELSEWHERE.get((self.code, self.region), "")
+        return self.script or WRITTEN_ELSEWHERE.get((self.code, self.region), "")
 
 
 def by_tag(codes: Iterable[str]) -> dict[str, str]:
     """The codes a model speaks, by the way `resolve` looks them up."""
     known = list(codes)
-    usual = {CODES.get(_normal(code), _normal(code)): code for code in known}
+    usual = {key: code for code in known for key in _usual_names(_normal(code))}
     return {**usual, **{_normal(code): code for code in known}, **{code: code for code in known}}
+
+
+def short_language(code: str) -> str:
+    """The usual code of the language behind a model's own: `zh` of `zho_Hant`."""
+    tag = read_tag(_normal(code))
+    return code if tag is None else tag.code
+
+
+def _usual_names(code: str) -> Iterator[str]:
+    """Of a model's code in lower case: its language as people write it, alone where its script is the usual one."""
+    yield SHORT.get(code, code)
+    tag = read_tag(code)
+    if tag is None or not tag.script or tag.region:
+        return
+    yield f"{tag.code}-{tag.script}"
+    if tag.script in SCRIPTS.get(tag.code, (USUAL_SCRIPTS.get(tag.code, tag.script),)):
+        yield tag.code
+        if tag.code in BY_REGION:
+            yield BY_REGION[tag.code]
 
 
 def resolve(name: Any, offered: Mapping[str, str], field: str) -> str:
@@ -75,7 +96,7 @@ def read_tag(tag: str) -> Tag | None:
     if rest and not _is_locale(rest):
         return None
     asked = Tag(language=inner or language, script=script, region=region)
-    is_astray = inner and asked.code in SCRIPTS and asked.code != CODES.get(language, language)  # en-cmn
+    is_astray = inner and asked.code in SCRIPTS and asked.code != SHORT.get(language, language)  # en-cmn
     return None if is_astray else asked
 
 

@@ -7,15 +7,15 @@ times slower. Ids and texts are the same (a test compares them).
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from broker.messages import ModelCard, Value
 from server.codecs.checks import file_of, text_of
 from server.codecs.contract import Input, Piece, Plan
 from server.codecs.errors import CodecError
-from server.codecs.translation.languages import by_tag, resolve
+from server.codecs.translation.draft import FRAME, Draft, Line
+from server.codecs.translation.languages import by_tag, resolve, short_language
 from server.codecs.translation.readable import LETTER, has_letters, is_plain, only_read, surrounded, unread, visible
 from server.codecs.translation.segments import clause_stops, divide, joint, lines, lines_to_read, stretches, word_stops
 from server.codecs.translation.sentences import sentences
@@ -24,13 +24,31 @@ from server.codecs.work import UNBOUNDED, Work
 
 READ_AT_ONCE = 4096  # characters at least: a text that is mostly blank has fewer tokens than its length says
 LOOKED_THROUGH = 1 << 16  # characters of a line for ends of sentences, before the deadline is looked at again
-FRAME = 2  # ids around a text's own: the source language before it, the end after it
 # So many times as many pieces a translation may have: of the demo's sentences, in all pairs of its languages, that have
 # ten pieces or more, one in a hundred grows to twice as many and none to more than 2.5. Short ones grow more, long ones
 # less, and a piece that is nearly as long as allowed is long.
 GROWTH = 2.5
 MARKS = ("degenerate", "truncated")  # of an answer that is not as it should be
 FEWEST = 16  # pieces of a source, however short its answers must be: less has no sense to translate
+
+
+class Words(Protocol):
+    """A vocabulary: text ⇄ ids. Thread-safe."""
+
+    longest: int  # characters of a word
+    reads: Callable[[str], bool]  # whether there is an id for a character
+
+    def ids(self, text: str) -> list[int]:
+        """The text's ids; what the vocabulary lacks becomes <unk>. Specials and languages in it are only text."""
+        ...
+
+    def unread(self, text: str) -> int:
+        """How many characters of the text are in words that have no id."""
+        ...
+
+    def text(self, ids: Iterable[int]) -> str:
+        """The text of these ids; specials, languages and ids out of the vocabulary are silent."""
+        ...
 
 
 class M2M100Codec:
@@ -51,13 +69,12 @@ class M2M100Codec:
         if card.max_cost <= FRAME:
             raise ValueError(f"model {card.name}: max_cost {card.max_cost} leaves no room for a text")
         self._offered = by_tag(codes)
+        self._short = {code: short_language(code) for code in codes}  # as rules for sentences call it
         self._eos = int(card.options.get("eos", 2))
         self._unk = int(card.options.get("unk", 3))
         self._room = _room(card)
         self._splits = card.options.get("split", "sentence") != "budget"
-        self._vocabulary = Vocabulary(
-            file_of(card, files, "sentencepiece.bpe.model"), file_of(card, files, "vocab.json"), unk=self._unk
-        )
+        self._vocabulary = self._read_vocabulary(card, files)
         # A longer text has more tokens than fit, and is not read whole.
         self._longest = max(READ_AT_ONCE, self._room * self._vocabulary.longest)
 
@@ -72,9 +89,9 @@ class M2M100Codec:
         if source == target or not text or text.isspace():
             return Plan(memo=(text,))
         work.require(jobs=lines_to_read(work.jobs_left, text))
-        draft = _Draft(joint(source, target))
+        draft = Draft(joint(self._short[source], self._short[target]))
         for line, gap in lines(text):
-            draft.add(self._read(line, source, work), line, gap)
+            draft.add(self._read(line, self._short[source], work), line, gap)
         pieces = [self._piece(ids, source, target) for ids in draft.pieces]
         return Plan(pieces=pieces, memo=draft.gaps(), unknown=draft.unread)
 
@@ -91,12 +108,16 @@ class M2M100Codec:
             marks["unread"] = plan.unknown
         return {"text": first + "".join(translated), **marks}
 
+    def _read_vocabulary(self, card: ModelCard, files: Mapping[str, bytes]) -> Words:
+        pieces, vocab = file_of(card, files, "sentencepiece.bpe.model"), file_of(card, files, "vocab.json")
+        return Vocabulary(pieces, vocab, unk=self._unk)
+
     def _pair(self, options: Mapping[str, Any]) -> tuple[str, str]:
         source = resolve(options.get("fromLang"), self._offered, "fromLang")
         return source, resolve(options.get("toLang"), self._offered, "toLang")
 
-    def _read(self, text: str, source: str, work: Work) -> _Line:
-        line = _Line(work)
+    def _read(self, text: str, source: str, work: Work) -> Line:
+        line = Line(work)
         if not LETTER.search(text):  # a table of numbers, rows of dashes: as it is
             line.unread = unread(visible(text), self._vocabulary.reads)
             line.keep(text)
@@ -118,7 +139,7 @@ class M2M100Codec:
             for sentence in sentences(stretch, source):
                 yield from stretches(sentence, self._longest, source)
 
-    def _read_sentence(self, text: str, line: _Line) -> None:
+    def _read_sentence(self, text: str, line: Line) -> None:
         """Its pieces, and what stands around them. What cannot be read is left out, unless nothing else is left."""
         reads = self._vocabulary.reads
         if not LETTER.search(text):
@@ -138,7 +159,7 @@ class M2M100Codec:
         self._divide(only_read(found.core, reads), line)
         line.keep(found.after)
 
-    def _divide(self, text: str, line: _Line) -> None:
+    def _divide(self, text: str, line: Line) -> None:
         for part in divide(text, self._fits, [clause_stops(text), word_stops(text)]):
             words = part.strip()
             if not words:
@@ -165,8 +186,11 @@ class M2M100Codec:
         return ids if len(ids) <= self._room else None
 
     def _piece(self, ids: list[int], source: str, target: str) -> Piece:
-        framed = array("i", [self._language_ids[source], *ids, self._eos])
+        framed = self._framed(ids, self._language_ids[source])
         return Piece(input={"source": framed, "target": self._language_ids[target]}, cost=len(framed))
+
+    def _framed(self, ids: list[int], language: int) -> array[int]:
+        return array("i", [language, *ids, self._eos])
 
 
 def _room(card: ModelCard) -> int:
@@ -174,58 +198,6 @@ def _room(card: ModelCard) -> int:
     answer = card.options.get("longest_answer")
     most = card.max_cost - FRAME
     return most if answer is None else min(most, max(FEWEST, int(int(answer) / GROWTH)))
-
-
-@dataclass(slots=True)
-class _Line:
-    """A line as it is read: pieces, as their ids, and the text between them."""
-
-    work: Work
-    parts: list[list[int] | str] = field(default_factory=list)
-    unread: int = 0  # characters
-
-    def keep(self, text: str) -> None:
-        if text:
-            self.parts.append(text)
-
-    def add(self, ids: list[int]) -> None:
-        self.work.spend(1, len(ids) + FRAME)
-        self.parts.append(ids)
-
-
-class _Draft:
-    """The pieces of a text in order, and the gaps before, between and after them."""
-
-    def __init__(self, joint: Mapping[str, str]) -> None:
-        self.pieces: list[list[int]] = []
-        self.unread = 0
-        self._joint = joint
-        self._gaps: list[str] = []
-        self._kept: list[str] = []
-
-    def add(self, line: _Line, text: str, gap: str) -> None:
-        """What a line came to; the line as it was, where nothing of it is translated."""
-        self.unread += line.unread
-        if not any(isinstance(part, list) for part in line.parts):
-            self._kept += (text, gap)
-            return
-        joint: Mapping[str, str] = {}  # before the first piece everything stays
-        for part in line.parts:
-            if isinstance(part, str):
-                self._kept.append(part)
-                continue
-            between = self._flush()
-            self._gaps.append(joint.get(between, between))
-            self.pieces.append(part)
-            joint = self._joint
-        self._kept.append(gap)
-
-    def gaps(self) -> tuple[str, ...]:
-        return (*self._gaps, self._flush())
-
-    def _flush(self) -> str:
-        text, self._kept = "".join(self._kept), []
-        return text
 
 
 def _answer(output: Value) -> tuple[Sequence[int], frozenset[str]]:

@@ -24,7 +24,8 @@ from server.codecs.translation.abbreviations import (
 SPACED = ".!?…‼⁇⁈⁉‽⸮"  # end a sentence before whitespace, or before a symbol
 OWN = "。｡．！？।॥؟۔።፧፨။។៕։༎߹꘎꘏꣎꣏꩝꩞꩟꯫"  # end one wherever they stand
 # Stops of one language only: Armenian, Amharic and Hindi are typed on keyboards that lack their own.
-ALSO = {"el": "[;\u037e]", "hy": ":", "am": "፡፡|::", **dict.fromkeys(("hi", "mr", "ne", "bn", "pa", "or"), r"\|")}
+INDIC = ("hi", "mr", "ne", "bn", "pa", "or", "as", "awa", "bho", "hne", "mag", "mai", "mni", "sa", "ks")
+ALSO = {"el": "[;\u037e]", "hy": ":", "am": "፡፡|::", "ti": "፡፡|::", **dict.fromkeys(INDIC, r"\|")}
 # Pictographs that stand between sentences, in place of a stop: "Good morning 😀 Thank you".
 PICTOGRAPHS = "\u2022\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 PICTURED = re.compile(f"[{PICTOGRAPHS}]")

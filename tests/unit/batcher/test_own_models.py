@@ -92,7 +92,7 @@ TOKENIZER = b'{"version": "1.0"}'
         (About, "its about is a type"),
         (About(task=""), "about.task must be a word"),
         (About(task=3), "about.task must be a word"),
-        (About(codec="json"), "about.codec must be m2m100, text, image or passthrough"),
+        (About(codec="json"), "about.codec must be m2m100, nllb, text, image or passthrough"),
         (About(max_cost=0), "about.max_cost must be a whole number of tokens"),
         (About(max_cost=2.5), "about.max_cost must be a whole number of tokens"),
         (About(labels="abc"), "about.labels must be a list of texts"),
@@ -108,6 +108,12 @@ TOKENIZER = b'{"version": "1.0"}'
         (About(codec="image", labels=["x"]), "codec image needs options image"),
         (About(codec="image", options={"image": RECIPE}), "a classifier needs labels"),
         (About(codec="m2m100"), "codec m2m100 needs options language_ids"),
+        (About(codec="nllb"), "codec nllb needs options language_ids"),
+        (
+            About(codec="nllb", options={"language_ids": {"x": 9}}, files={"tokenizer.json": b"{}"}),
+            "its tokenizer.json cannot be used",
+        ),
+        (About(codec="nllb", options={"language_ids": {"x": 9}}), "codec nllb needs vocab.json among its files"),
         (
             About(codec="m2m100", languages=["en"], options={"language_ids": {"en": 9}}, files={"vocab.json": b"{}"}),
             "vocab.json is no object",

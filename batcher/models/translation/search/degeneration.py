@@ -21,11 +21,8 @@ def is_cyclic(tokens: Sequence[int]) -> bool:
 
 
 def is_degenerate(source: Sequence[int], answer: Sequence[int]) -> bool:
-    """Whether the pieces of an answer say nothing, or the same for ever, although the source does not.
-
-    The source is framed, [language, pieces…, end]; the answer may be unfinished, but has begun.
-    """
-    pieces = source[1:-1]
+    """Whether an answer says nothing, or the same for ever, although its source does not; both are pieces alone, and
+    the answer may be unfinished, but has begun."""
     if not answer:
-        return len(pieces) > 0
-    return is_cyclic(answer) and not is_cyclic(pieces)
+        return len(source) > 0
+    return is_cyclic(answer) and not is_cyclic(source)

@@ -20,7 +20,9 @@ def row(*source: int, **more: Any) -> dict[str, Any]:
 
 
 def test_an_order_is_the_source_the_language_and_a_limit() -> None:
-    assert READER.read(row(90, 5, 2)) == TranslationInput(source=array("i", [90, 5, 2]), target=91, limit=20)
+    assert READER.read(row(90, 5, 2)) == TranslationInput(
+        source=array("i", [90, 5, 2]), pieces=array("i", [5]), target=91, limit=20
+    )
 
 
 @pytest.mark.parametrize(("asked", "limit"), [(None, 20), (2, 3), (18, 19), (19, 20), (20, 20), (10**9, 20)])

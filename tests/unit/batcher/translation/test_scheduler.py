@@ -18,7 +18,7 @@ def sequences(*tokens: int, first: int = 0) -> list[Sequence]:
     return [
         Sequence(
             job=Job(id=str(first + place), front_end="f", input=None),
-            input=TranslationInput(source=array("i", [5] * count), target=64, limit=9),
+            input=TranslationInput(source=array("i", [5] * count), pieces=array("i"), target=64, limit=9),
             beams=1,
         )
         for place, count in enumerate(tokens)

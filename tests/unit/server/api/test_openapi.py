@@ -129,6 +129,14 @@ def test_the_example_is_in_languages_that_the_model_has():
     assert (content["example"]["payload"]["fromLang"], content["example"]["payload"]["toLang"]) == ("en", "fr")
 
 
+def test_the_example_is_in_the_languages_of_its_text_by_the_codes_that_the_model_has():
+    live = Live([card("nllb", task="translation", languages=["ace_Arab", "eng_Latn", "jpn_Jpan", "zul_Latn"])])
+
+    payload = told(live)["paths"]["/models/nllb"]["post"]["requestBody"]["content"]["application/json"]["example"]
+
+    assert (payload["payload"]["fromLang"], payload["payload"]["toLang"]) == ("eng_Latn", "jpn_Jpan")
+
+
 def test_every_example_is_a_body_of_its_address():
     document = told()
 

@@ -92,7 +92,8 @@ def test_a_line_falls_into_sentences(language: str, text: str) -> None:
 
 
 def test_a_typed_bar_is_a_danda() -> None:
-    assert list(sentences("नमस्ते| ठीक है | हाँ", "hi")) == ["नमस्ते| ", "ठीक है | ", "हाँ"]
+    for language in ("hi", "mai", "sa"):
+        assert list(sentences("नमस्ते| ठीक है | हाँ", language)) == ["नमस्ते| ", "ठीक है | ", "हाँ"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
