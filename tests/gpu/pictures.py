@@ -1,4 +1,4 @@
-"""Image classifiers on the card beside the CPU: a network of each kind with random weights."""
+"""Image classifiers on the card beside the CPU: the demo model, and a network of each kind with random weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import load_model, parse_spec
-from tests.gpu.parts import DTYPES, Check, Setup
+from tests.gpu.parts import DEMO, DTYPES, Check, Setup
 from tests.models.tiny_images import picture_classifier
 
 FAMILIES = ("resnet", "vit", "convnext", "swin", "mobilenet_v2")
@@ -19,6 +19,7 @@ SCORES = {"fp32": 1e-4, "bf16": 0.1, "fp16": 0.02}  # how far a score may be fro
 
 def run(setup: Setup) -> Iterator[Check]:
     """Each in every dtype, with pictures that are noise and with plain ones."""
+    yield from _compared(setup, "demo", DEMO / "image_classification")
     for family in FAMILIES[:2] if setup.is_tiny else FAMILIES:
         yield from _compared(setup, family, picture_classifier(setup.directory / family, family))
 

@@ -23,6 +23,7 @@ from broker.messages import Job
 from tests.models import tiny
 from tests.models.tiny_images import FAMILIES, SIDE, crops, picture_classifier, pictures, processor_of
 
+DEMO = Path(__file__).parents[2] / "demo" / "image_classification"
 BYTES = SIDE * SIDE * 3
 
 
@@ -52,6 +53,15 @@ def test_a_batch_scores_each_picture_as_transformers_does_alone(tmp_path: Path, 
 
     assert torch.stack(expected).std(dim=0).max() > 0.01  # pictures differ, or anything would do
     assert [list(got) for got in scores] == [pytest.approx(one.tolist(), abs=1e-5) for one in expected]
+
+
+def test_the_demo_model_scores_as_transformers_does() -> None:
+    some = [*pictures(4, seed=1), Image.open(DEMO / "red_circle.png")]
+
+    scores = load(DEMO).forward(crops(DEMO, some))
+
+    expected = [pytest.approx(logits_alone(DEMO, one).softmax(-1).tolist(), abs=1e-5) for one in some]
+    assert [list(got) for got in scores] == expected
 
 
 def test_a_network_with_a_teacher_scores_by_both_heads(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +14,10 @@ import pytest
 from demo.messages import handwritten_messages, template_messages
 from demo.phrasebook import LANGUAGES, Meaning, Split, meanings, read_slots, read_templates, split_meanings
 from demo.phrasebook.reading import PhrasebookError
+from demo.pictures import COLOURS, LABELS, Drawing, drawings, picture
 
 DEMO = Path(__file__).parents[2] / "demo"
-MODELS = ("translation", "classification")
+MODELS = ("translation", "classification", "image_classification")
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +93,35 @@ def test_a_message_has_one_label_and_is_on_one_side() -> None:
     assert {m.text for m in training}.isdisjoint(m.text for m in (*held_out, *handwritten_messages()))
 
 
+def test_sizes_and_places_of_held_out_pictures_are_never_trained() -> None:
+    trained, held_out = (list(drawings(3000, seed=1, held_out=side)) for side in (False, True))
+
+    assert {one.radius for one in trained}.isdisjoint(one.radius for one in held_out)
+    assert {one.place for one in trained}.isdisjoint(one.place for one in held_out)
+    assert {one.label for one in trained} == {one.label for one in held_out} == {*LABELS}
+
+
+@pytest.mark.parametrize("label", [label for label in LABELS if not label.endswith("ring")])
+def test_a_picture_has_the_colour_of_its_label_where_its_figure_is(label: str) -> None:
+    drawing = Drawing(label=label, radius=20, place=(32, 32))
+    drawn = picture(drawing, random.Random(1))
+
+    seen = drawn.getpixel((drawn.width // 2, drawn.height // 2))
+
+    assert label.split()[0] == min(COLOURS, key=lambda name: math.dist(COLOURS[name], seen))
+
+
 def test_the_committed_models_stay_small() -> None:
     sizes = [path.stat().st_size for name in MODELS for path in (DEMO / name).rglob("*") if path.is_file()]
 
     assert 1_000_000 < sum(sizes) <= 12_000_000
+
+
+def test_the_image_classifier_is_at_most_a_megabyte_with_its_picture() -> None:
+    files = {path.name: path.stat().st_size for path in (DEMO / "image_classification").iterdir()}
+
+    assert "red_circle.png" in files
+    assert sum(files.values()) <= 1_000_000
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -118,3 +146,4 @@ def test_the_recorded_figures_reach_their_aim() -> None:
     assert figures["translation"]["exact_match"] >= 0.95
     assert figures["translation"]["original_calls"] is True
     assert figures["classification"]["held_out_accuracy"] >= 0.95
+    assert figures["image_classification"]["held_out_accuracy"] >= 0.97

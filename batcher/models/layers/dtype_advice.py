@@ -23,9 +23,10 @@ log = structlog.get_logger(__name__)
 
 
 def advise_network(network: nn.Module, dtype: str) -> None:
-    """`advise` by its widest layer, which takes most of its time; nothing for a network without one."""
+    """`advise` by its widest layer, which takes most of its time; nothing where most weights are convolutions."""
     linears = [part.weight for part in network.modules() if isinstance(part, nn.Linear)]
-    if linears:
+    convolutions = [part.weight for part in network.modules() if isinstance(part, nn.Conv2d)]
+    if sum(map(torch.Tensor.numel, linears)) > sum(map(torch.Tensor.numel, convolutions)):
         hidden, width = max(linears, key=torch.Tensor.numel).shape
         advise(width, hidden, dtype)
 
