@@ -60,15 +60,15 @@ class FrontEndBroker(Protocol):
 
         Verdicts come in the order of the requests, for as many as a trip carries (`broker.trips`), one at least; the
         others were not brought, and are asked for with the next sequence. The same sequence again returns the same
-        verdicts and queues nothing. Bounds hold for each lane: an empty one takes any number of tokens, but never more
-        jobs than its bound. A request without time left is refused as expired. One with more than `most_ahead` jobs
-        before it is refused as contended, and the verdict says how many they are: those in batches under way, those of
-        its lane, and for an interactive request the bulk that rides along (a seventh at most), for a bulk one the
-        interactive jobs; while `room` of these wait, seven for each bulk job up to it and in it. The same holds for
-        `most_tokens_ahead` and `room_tokens`. With no job before it it is always admitted: a card that is free takes it
-        at once. A batcher is woken for a lane's first job, and whenever `batch` jobs or `batch_tokens` tokens more
-        wait. The request's lane wins over the job's. Raises `BrokerFull` when the broker's memory is spent; nothing was
-        queued then.
+        verdicts and queues nothing. Bounds hold for each lane: an empty one takes any number of tokens and bytes, but
+        never more jobs than its bound. A request without time left is refused as expired. One with more than
+        `most_ahead` jobs before it is refused as contended, and the verdict says how many they are: those in batches
+        under way, those of its lane, and for an interactive request the bulk that rides along (a seventh at most), for
+        a bulk one the interactive jobs; while `room` of these wait, seven for each bulk job up to it and in it. The
+        same holds for `most_tokens_ahead` and `room_tokens`. With no job before it it is always admitted: a card that
+        is free takes it at once. A batcher is woken for a lane's first job, and whenever `batch` jobs or `batch_tokens`
+        tokens more wait. The request's lane wins over the job's. Raises `BrokerFull` when the broker's memory is spent;
+        nothing was queued then. A single request may be refused for that as well: of what it brings a part had no room.
         """
         ...
 
@@ -121,12 +121,13 @@ class BatcherBroker(Protocol):
         When the head of the bulk lane has waited for `bulk_after` seconds, an eighth of the batch (of its jobs and its
         tokens, but one job at least) is claimed for bulk before interactive jobs fill the rest: bulk never starves.
         `wait` blocks up to so many seconds for the wake token first, in the same trip; 0.0 does not block. If that
-        lease exists already its jobs are returned: asking again claims nothing more, and extends the lease a few times
-        only. A claim is bounded in bytes as well; a job that is larger travels alone. Expired and cancelled jobs are
-        dropped on the way. `staged` jobs have not started: a crash sends them back to the head untouched. `suspects`
-        says whether suspects go first this time; otherwise they go only when nothing else waits, and never `staged`.
-        Suspects with one attempt run together, those with two or more alone. The token budget is a sum of costs; a job
-        larger than it travels alone. One call does bounded work, so it may return nothing though jobs are left.
+        lease exists already its jobs are returned, but for large ones whose end was told meanwhile: asking again claims
+        nothing more, and extends the lease a few times only. A claim is bounded in bytes as well (`broker.trips`); a
+        job that is larger travels alone. Expired and cancelled jobs are dropped on the way. `staged` jobs have not
+        started: a crash sends them back to the head untouched. `suspects` says whether suspects go first this time;
+        otherwise they go only when nothing else waits, and never `staged`. Suspects with one attempt run together,
+        those with two or more alone. The token budget is a sum of costs; a job larger than it travels alone. One call
+        does bounded work, so it may return nothing though jobs are left.
         """
         ...
 

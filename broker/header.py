@@ -32,7 +32,8 @@ NUMBERS = ("attempts", "cost", "admitted", "deadline")
 TEMPLATE = "".join(f"%0{width}d" if name in NUMBERS else f"%-{width}.{width}s" for name, width in WIDTHS.items())
 
 VERSION = str(PROTOCOL)
-KIND = "s"  # somebody waits for its outcome: the only kind that there is. Any other is another version's
+KIND = "s"  # somebody waits for its outcome, and its body stands behind the header
+BY_REFERENCE = "r"  # the same, but the body lies apart. Any other kind is another version's
 MAX_ATTEMPTS = int("9" * WIDTHS["attempts"])
 MAX_COST = int("9" * WIDTHS["cost"])
 

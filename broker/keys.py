@@ -12,7 +12,7 @@ from dataclasses import dataclass
 # Raise it with any change of what travels or is kept that a process of the version before would misread: keys, and what
 # stands in them (tests/unit/broker/test_golden_bytes.py, tests/contract/redis/test_at_rest.py). Arguments of scripts
 # may change: each process brings its own. A digit: headers of jobs and the rules of docs/acl have room for one.
-PROTOCOL = 2
+PROTOCOL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,14 @@ class Keys:
     def tokens(self, model: str, lane: str) -> str:
         """String: the tokens of the jobs in that queue. Only scripts touch it."""
         return f"{self.prefix}tokens:{model}:{lane}"
+
+    def lane_bytes(self, model: str, lane: str) -> str:
+        """String: their bytes, with bodies that lie apart. Only scripts touch it."""
+        return f"{self.prefix}bytes:{model}:{lane}"
+
+    def body(self, job: str) -> str:
+        """String: the body of a large job, by its id. TTL."""
+        return f"{self.prefix}body:{job}"
 
     def suspects(self, model: str) -> str:
         """List: jobs whose batch crashed after it had started."""

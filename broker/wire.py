@@ -12,7 +12,7 @@ import msgpack
 from broker.body import pack, unpack
 from broker.errors import WireError
 from broker.fields import is_count, is_text
-from broker.header import FIELDS, KIND, MAX_ATTEMPTS, MAX_COST, PLACES, TEMPLATE, VERSION, WIDTHS
+from broker.header import BY_REFERENCE, FIELDS, KIND, MAX_ATTEMPTS, MAX_COST, PLACES, TEMPLATE, VERSION, WIDTHS
 from broker.header import SIZE as HEADER
 from broker.keys import PROTOCOL
 from broker.messages import NO_META, Failure, FailureCode, Job, Lane, Outcome, Result, Timing
@@ -20,6 +20,9 @@ from broker.messages import NO_META, Failure, FailureCode, Job, Lane, Outcome, R
 LANES = {Lane.INTERACTIVE: "i", Lane.BULK: "b"}
 LANE_OF = {letter.encode(): lane for lane, letter in LANES.items()}
 OURS = VERSION.encode(), KIND.encode()
+KIND_AT = PLACES["kind"]
+OURS_APART = VERSION.encode(), BY_REFERENCE.encode()
+LARGE = HEADER + (1 << 14)  # bytes of a job; the body of a larger one lies apart, so that no script copies it
 DIGITS = slice(PLACES["attempts"].start, PLACES["deadline"].stop)
 ONLY_INPUT = b"\x81\xa5input"  # msgpack: a map of one entry, and its name
 
@@ -47,16 +50,33 @@ def _body_of(job: Job) -> bytes:
     return ONLY_INPUT + pack(job.input)
 
 
-def decode_job(data: bytes) -> Job:
-    """The job in these bytes. Raises `WireError` for anything else: also for a job of another version or kind."""
+def without_body(data: bytes) -> bytes:
+    """What waits in place of a job whose body lies apart: its header, and how many bytes it has with its body."""
+    return b"%b%b%b%010d" % (data[: KIND_AT.start], OURS_APART[1], data[KIND_AT.stop : HEADER], len(data))
+
+
+def lies_apart(data: bytes) -> bool:
+    """Whether the body of this job does."""
+    return data[KIND_AT] == OURS_APART[1]
+
+
+def size_with_body(data: bytes) -> int:
+    """Bytes, as scripts count them; zero where a job does not say."""
+    digits = data[HEADER:]
+    return len(data) if not lies_apart(data) else int(digits) if digits.isdigit() else 0
+
+
+def decode_job(data: bytes, body: bytes | None = None) -> Job:
+    """The job in these bytes, with its `body` where that lies apart. Raises `WireError` for anything else: also for a
+    job of another version or kind."""
     # Digits and nothing else, as scripts read them: int() takes signs, blanks and underscores too.
     if len(data) <= HEADER or not data[DIGITS].isdigit():
         raise WireError
     version, kind, lane, attempts, cost, admitted, deadline, front_end, id = FIELDS.unpack_from(data)
-    if (version, kind) != OURS:
+    if (version, kind) != (OURS if body is None else OURS_APART):
         raise WireError
     try:
-        body = unpack(data[HEADER:])
+        content = unpack(data[HEADER:] if body is None else body)
         return Job(
             lane=LANE_OF[lane],
             attempts=int(attempts),
@@ -65,8 +85,8 @@ def decode_job(data: bytes) -> Job:
             deadline=int(deadline) / 1000,
             front_end=front_end.decode("ascii").rstrip(),
             id=id.decode("ascii").rstrip(),
-            input=body["input"],
-            meta=_texts(body["meta"]) if "meta" in body else NO_META,
+            input=content["input"],
+            meta=_texts(content["meta"]) if "meta" in content else NO_META,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise WireError from error

@@ -38,6 +38,7 @@ def connector(broker: BrokerSettings, server: ServerSettings, front_end: str) ->
             front_end,
             max_queue_jobs=server.max_queue_jobs,
             max_queue_tokens=server.max_queue_tokens,
+            max_queue_bytes=server.max_queue_bytes,
         )
         try:
             await made.check()

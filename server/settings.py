@@ -22,6 +22,7 @@ ABOVE_ZERO = (
     "max_timeout",
     "max_queue_jobs",
     "max_queue_tokens",
+    "max_queue_bytes",
 )
 
 
@@ -44,6 +45,7 @@ class ServerSettings:
     max_timeout: float = setting(600.0, "longest X-Request-Timeout a client may ask for, seconds")
     max_queue_jobs: int = setting(10_000, "jobs that may wait in one lane of one model; beyond it 429")
     max_queue_tokens: int = setting(5_000_000, "tokens that may wait in one lane of one model; beyond it 429")
+    max_queue_bytes: int = setting(256 << 20, "bytes of jobs that may wait in one lane of one model; beyond it 429")
     drain_seconds: float = setting(5.0, "seconds between SIGTERM and closing the port: unready, but still answering")
     default_models: str = setting(
         "", "which model answers for a task when a request names none: task=name, …; else the one that was there first"

@@ -19,6 +19,7 @@ from broker.errors import WireError
 from broker.header import STAMP, number, text
 from broker.messages import Lane, Limits, ModelCard
 from broker.registry import BEFORE, decode_card, decode_limits, decode_presence, limits_entry, unknown_limits
+from broker.wire import lies_apart
 
 
 def _pairs(flat: Sequence[Any]) -> dict[Any, Any]:
@@ -89,10 +90,10 @@ def _seen_batchers(batchers: Mapping[bytes, bytes], now: float) -> tuple[list[Ba
 
 def _model(row: Sequence[Any], now: float, cards: Mapping[str, ModelCard], live: Sequence[str]) -> ModelOverview:
     key = row[0].decode("utf-8", "replace")
-    suspects, dead, batches, looked_into, jobs, staged, expiry = row[7:]
+    suspects, dead, batches, looked_into, jobs, staged, expiry = row[9:]
     return ModelOverview(
         key=key,
-        lanes=[_lane(Lane.INTERACTIVE, row[1:4], now), _lane(Lane.BULK, row[4:7], now)],
+        lanes=[_lane(Lane.INTERACTIVE, row[1:5], now), _lane(Lane.BULK, row[5:9], now)],
         suspects=suspects,
         dead=dead,
         leases=LeaseOverview(
@@ -108,9 +109,9 @@ def _model(row: Sequence[Any], now: float, cards: Mapping[str, ModelCard], live:
 
 
 def _lane(lane: Lane, row: Sequence[int], now: float) -> LaneOverview:
-    jobs, tokens, oldest = row
+    jobs, tokens, held, oldest = row
     age = max(0.0, now - oldest / 1000) if oldest else 0.0
-    return LaneOverview(lane=lane, jobs=jobs, tokens=tokens, oldest_age=age)
+    return LaneOverview(lane=lane, jobs=jobs, tokens=tokens, bytes=held, oldest_age=age)
 
 
 def letters(rows: Mapping[str, Sequence[Any]]) -> Letters:
@@ -134,4 +135,5 @@ def _letter(model: str, header: bytes, size: int) -> Letter:
         admitted=number(header, "admitted") / 1000,
         deadline=number(header, "deadline") / 1000,
         size=size,
+        lies_apart=lies_apart(header),
     )

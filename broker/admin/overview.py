@@ -15,6 +15,7 @@ class LaneOverview:
     lane: Lane
     jobs: int = 0
     tokens: int = 0
+    bytes: int = 0
     oldest_age: float = 0.0  # seconds
 
 
@@ -83,7 +84,8 @@ class Letter:
     admitted: float  # seconds, the broker's clock
     deadline: float
     cost: int  # tokens
-    size: int  # bytes
+    size: int  # bytes, with its body
+    lies_apart: bool = False  # its body does, and is kept no longer than its deadline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ READ_SCRIPTS = ("eval_ro", "evalsha_ro")
 SCRIPTS = ("eval", "evalsha", *READ_SCRIPTS)
 RUN = "eval evalsha"
 READ = " ".join(READ_SCRIPTS)  # `jitney doctor` asks so for everybody's rights
-MANY_KEYS = ("del", "exists")  # another word would be another key
+MANY_KEYS = ("del", "exists", "mget", "unlink")  # another word would be another key
 TWO_KEYS = ("rename",)
 WHOLE = ("cards", "batchers", "defaults", "epoch")  # keys without an end of their own
 CONNECTION = "ping info time"  # AUTH and HELLO are open to everybody
@@ -49,7 +49,9 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "": f"client|setname {CONNECTION}",
         "admit:": f"get set {RUN}",
         "q:": f"llen rpush pttl pexpire {RUN}",
-        "tokens:": f"get incrby del pttl pexpire {RUN}",
+        "tokens:": f"mget incrby del pttl pexpire {RUN}",
+        "bytes:": f"mget incrby del pttl pexpire {RUN}",
+        "body:": "set exists unlink",
         "wake:": f"llen rpush del pexpire {RUN}",
         "held:": "hmget",
         "reply:": "ltrim lrange",
@@ -65,6 +67,8 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "": f"client|setname {CONNECTION} multi exec",
         "q:": f"llen lindex lrange ltrim lpush exists pttl pexpire {RUN}",
         "tokens:": f"get incrby decrby del pttl pexpire {RUN}",
+        "bytes:": f"incrby decrby del pttl pexpire {RUN}",
+        "body:": "mget unlink",
         "suspect:": f"llen lrange ltrim lpush rpush pttl pexpire {RUN}",
         "wake:": f"blpop lpop llen rpush del pexpire {RUN}",
         "leases:": f"zadd zrem zscore zcard zrangebyscore pttl pexpire {RUN}",
@@ -84,6 +88,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "": f"{CONNECTION} scan",
         "q:": "llen lindex",
         "tokens:": "get",
+        "bytes:": "get",
         "suspect:": "llen",
         "leases:": "zcard zrange",
         "lease:": "hlen hexists",

@@ -50,9 +50,10 @@ class MemoryBatcher:
             await self.wait(wait)
         now = self._store.now()
         queue = self._queue
-        if self._store.claimed(batch, queue).jobs:
-            queue.leases[batch].extend_for_asking(now + self._lease)
-            queue.leases[batch].closed_by = "again"
+        known = queue.leases.get(batch)
+        if known and known.jobs:
+            known.extend_for_asking(now + self._lease)
+            known.closed_by = "again"
         else:
             claiming = Claiming(limits, partial(queue.is_live, now=now), now - bulk_after)
             claiming.run(queue, suspects_first=suspects, staged=staged)
@@ -106,6 +107,7 @@ class MemoryBatcher:
         for batch, ended in outcomes.items():
             for outcome in ended:
                 if outcome.job_id in self._addresses[batch]:
+                    self._store.bodies.discard(outcome.job_id)
                     frames[self._addresses[batch][outcome.job_id]].append(outcome)
         for front_end, frame in frames.items():
             self._store.publish(front_end, frame)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from broker.contract import BULK_SHARE
 from broker.memory.store import Queue
 from broker.messages import Job, Lane, Limits
-from broker.trips import TRIP_BYTES
+from broker.trips import CLAIM_BYTES
 from broker.wire import encode_job
 
 
@@ -22,7 +22,7 @@ class Claiming:
     bulk_since: float  # the head of the bulk lane has waited long enough when it was admitted by then
     jobs: list[Job] = field(default_factory=list)
     closed_by: str = "empty"
-    bytes: int = 0  # of the jobs, as they travel
+    bytes: int = 0  # of the jobs, with their bodies
 
     def run(self, queue: Queue, *, suspects_first: bool, staged: bool) -> None:
         if suspects_first and not staged:
@@ -50,7 +50,7 @@ class Claiming:
             self.closed_by = self._bound_of(waiting[0]) if not fitted else "size" if is_full else "empty"
 
     def _bound_of(self, job: Job) -> str:
-        return "tokens" if self._bytes_with(job) <= TRIP_BYTES else "bytes"
+        return "tokens" if self._bytes_with(job) <= CLAIM_BYTES else "bytes"
 
     def _take(self, waiting: deque[Job], fits: Callable[[Job], bool], most: int) -> bool:
         """Live jobs from the head while they fit; the first always does, the dead are dropped on the way. False when
@@ -65,11 +65,11 @@ class Claiming:
         return True
 
     def _fits(self, job: Job) -> bool:
-        return self._tokens_with(job) <= self.limits.max_batch_tokens and self._bytes_with(job) <= TRIP_BYTES
+        return self._tokens_with(job) <= self.limits.max_batch_tokens and self._bytes_with(job) <= CLAIM_BYTES
 
     def _fits_share(self, job: Job) -> bool:
         tokens, size = BULK_SHARE * self._tokens_with(job), BULK_SHARE * self._bytes_with(job)
-        return tokens <= self.limits.max_batch_tokens and size <= TRIP_BYTES
+        return tokens <= self.limits.max_batch_tokens and size <= CLAIM_BYTES
 
     def _bytes_with(self, job: Job) -> int:
         return self.bytes + len(encode_job(job))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from broker.contract import CHUNK, Frames
-from broker.memory.store import MemoryStore, Queue, cost_of
+from broker.memory.store import MemoryStore, Queue, bytes_of, cost_of
 from broker.messages import AdmitRequest, Cancel, FailureCode, Fleet, Job, Verdict
 from broker.trips import how_many
 from broker.wire import decode_frame, decode_job, encode_job
@@ -24,11 +24,13 @@ class MemoryFrontEnd:
         *,
         max_queue_jobs: int = 10_000,
         max_queue_tokens: int = 10_000_000,
+        max_queue_bytes: int = 1 << 28,
     ) -> None:
         self._store = store
         self._id = front_end
         self._max_jobs = max_queue_jobs
         self._max_tokens = max_queue_tokens
+        self._max_bytes = max_queue_bytes
 
     async def admit(
         self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Cancel]
@@ -59,12 +61,15 @@ class MemoryFrontEnd:
         if not lane or _fills_a_batch(queue, request):
             queue.wake.push()
         lane.extend(_stamped(job, request, now) for job in request.jobs)
+        self._store.bodies |= {job.id for job in request.jobs}
         return Verdict(waiting=len(lane))
 
     def _has_room(self, waiting: Sequence[Job], jobs: Sequence[Job]) -> bool:
-        """An empty lane takes any number of tokens: the largest request must have its chance."""
-        tokens = sum(job.cost for job in (*waiting, *jobs))
-        return len(waiting) + len(jobs) <= self._max_jobs and (not waiting or tokens <= self._max_tokens)
+        """An empty lane takes any number of tokens and bytes: the largest request must have its chance."""
+        if len(waiting) + len(jobs) > self._max_jobs:
+            return False
+        both = (*waiting, *jobs)
+        return not waiting or (cost_of(both) <= self._max_tokens and bytes_of(both) <= self._max_bytes)
 
     async def receive(self, handled: int, wait: float) -> Frames:
         self._store.now()

@@ -29,7 +29,7 @@ from broker.messages import (
     Result,
     Verdict,
 )
-from broker.wire import POISON_MESSAGE, encode_failures, encode_results
+from broker.wire import LARGE, POISON_MESSAGE, encode_failures, encode_job, encode_results
 
 
 class Token:
@@ -143,6 +143,16 @@ def cost_of(jobs: Iterable[Job]) -> int:
     return sum(job.cost for job in jobs)
 
 
+def bytes_of(jobs: Iterable[Job]) -> int:
+    """As they travel, with their bodies."""
+    return sum(len(encode_job(job)) for job in jobs)
+
+
+def _is_large(job: Job) -> bool:
+    """Its body lies apart."""
+    return len(encode_job(job)) > LARGE
+
+
 def _ahead_of(lane: Lane, count: int, room: int, waiting: Mapping[Lane, int], held: int) -> int:
     interactive, bulk = waiting[Lane.INTERACTIVE], waiting[Lane.BULK]
     rest = BULK_SHARE - 1  # seven parts of a batch are for interactive jobs, one for bulk
@@ -174,6 +184,7 @@ class MemoryStore:
     def lose_everything(self) -> None:
         """The broker came back empty."""
         self.queues: defaultdict[str, Queue] = defaultdict(Queue)
+        self.bodies: set[str] = set()  # ids of the large jobs whose end nobody has told
         self.replies: defaultdict[str, deque[bytes]] = defaultdict(deque)
         self.bells: defaultdict[str, Token] = defaultdict(Token)
         self.admissions: dict[str, tuple[int, Sequence[Verdict]]] = {}
@@ -204,8 +215,11 @@ class MemoryStore:
         self.bells[front_end].push()
 
     def claimed(self, batch: str, queue: Queue) -> Claim:
-        """What a lease holds, or nothing."""
+        """What a lease holds, or nothing. A large job whose end was told leaves it: its body is gone."""
         lease = queue.leases.get(batch) or Lease({}, 0.0, False, "empty")
+        lease.take_out([job.id for job in lease.jobs.values() if job.id not in self.bodies and _is_large(job)])
+        if not lease.jobs:
+            queue.leases.pop(batch, None)
         return Claim(
             batch=batch,
             jobs=list(lease.jobs.values()),

@@ -2,43 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from broker.header import SIZE
 from broker.keys import Keys
-from broker.messages import AdmitRequest, Cancel, FailureCode, Lane, Verdict
+from broker.messages import AdmitRequest, Cancel, FailureCode, Verdict
 from broker.trips import how_many
-from broker.wire import LANES, encode_job
+from broker.wire import LANES, LARGE, encode_job, without_body
 
-REFUSALS = {"0": None, "1": FailureCode.CONTENDED, "3": FailureCode.EXPIRED, "4": FailureCode.BROKER_UNAVAILABLE}
-Encoded = tuple[AdmitRequest, list[bytes]]  # a request, and its jobs as they travel
+REFUSALS = {
+    "0": None,
+    "1": FailureCode.CONTENDED,
+    "3": FailureCode.EXPIRED,
+    "4": FailureCode.BROKER_UNAVAILABLE,
+    "5": FailureCode.BROKER_FULL,
+}
 
 
-def carried_at_once(requests: Sequence[AdmitRequest]) -> Sequence[Encoded]:
+@dataclass(slots=True)
+class Carried:
+    """A request as it travels."""
+
+    request: AdmitRequest
+    jobs: list[bytes]
+    bodies: Mapping[str, bytes] = field(default_factory=dict)  # by job id: those that lie apart
+    size: int = 0  # bytes
+
+
+def _packed(request: AdmitRequest) -> Carried:
+    jobs = [encode_job(job) for job in request.jobs]
+    size = sum(map(len, jobs))
+    if size <= LARGE:
+        return Carried(request, jobs, size=size)
+    bodies = {one.id: data[SIZE:] for one, data in zip(request.jobs, jobs, strict=True) if len(data) > LARGE}
+    return Carried(request, [without_body(data) if len(data) > LARGE else data for data in jobs], bodies, size)
+
+
+def carried_at_once(requests: Sequence[AdmitRequest]) -> Sequence[Carried]:
     """As many of these as one trip carries; no more are encoded than it takes to know."""
-    encoded: list[Encoded] = []
+    packed: list[Carried] = []
 
     def sizes() -> Iterator[int]:
         for request in requests:
-            encoded.append((request, [encode_job(job) for job in request.jobs]))
-            yield sum(map(len, encoded[-1][1]))
+            packed.append(_packed(request))
+            yield packed[-1].size
 
-    return encoded[: how_many(sizes())]
+    return packed[: how_many(sizes())]
 
 
 def admission(
-    keys: Keys, front_end: str, first: Sequence[int], requests: Sequence[Encoded]
+    keys: Keys, front_end: str, first: Sequence[int], carried: Sequence[Carried]
 ) -> tuple[list[str], list[Any]]:
-    """Keys and arguments of ADMIT. `first`: its sequence number, and the most jobs and tokens that a lane may hold."""
-    models = list(dict.fromkeys(request.model for request, _ in requests))
+    """Keys and arguments of ADMIT. `first`: its sequence number, and the most jobs, tokens and bytes that a lane may
+    hold."""
+    models = list(dict.fromkeys(one.request.model for one in carried))
     names = [keys.admit(front_end)]
     for model in models:
-        names += [of(model, lane) for of in (keys.queue, keys.tokens) for lane in (Lane.INTERACTIVE, Lane.BULK)]
+        names += [of(model, lane) for of in (keys.queue, keys.tokens, keys.lane_bytes) for lane in LANES]
         names.append(keys.wake(model))
-    args: list[Any] = [*first, len(models), *map(keys.held, models)]
-    for request, jobs in requests:
-        args.append(_words(request, models.index(request.model), len(jobs)))
-        args += jobs
+    args: list[Any] = [*first, keys.body(""), len(models), *map(keys.held, models)]
+    for one in carried:
+        args.append(_words(one.request, models.index(one.request.model), len(one.jobs)))
+        args += one.jobs
     return names, args
 
 

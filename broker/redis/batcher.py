@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis.asyncio
@@ -15,15 +16,16 @@ from broker.header import number, text
 from broker.keys import Keys
 from broker.messages import Claim, DeadLetter, Depth, Failure, Finish, Job, Lane, Limits
 from broker.redis import scripts
+from broker.redis.bodies import fetch
+from broker.redis.claimed import ClaimedBatches
 from broker.redis.connection import check, make_client, translated
 from broker.redis.finish import Publication
-from broker.trips import TRIP_BYTES
-from broker.wire import decode_job, encode_failures, encode_result
+from broker.trips import CLAIM_BYTES
+from broker.wire import decode_job, encode_failures, lies_apart
 
 FRAME_TTL_MS = int(1000 * FRAME_TTL)
 JOBS_A_CALL = 2_560  # in expired leases, after which RECLAIM takes no further one: ten full batches
 BYTES_A_CALL = 1 << 24  # the same in bytes
-BATCHES_REMEMBERED = 512  # an in-flight engine holds up to 256, of one job each
 CONNECTIONS = 4  # wait, drain, finish and reclaim may be away at once
 
 log = structlog.get_logger("broker")
@@ -42,10 +44,7 @@ class RedisBatcher:
 
     def __init__(self, client: redis.asyncio.Redis, keys: Keys, model: str, lease: float) -> None:
         self._client, self._keys, self._model, self._lease = client, keys, model, lease
-        # Batch → job id → the front end that waits for it. By batch, because a job whose lease was lost may be claimed
-        # here again: the end of its first run must not make its second one forget where the result goes.
-        self._addresses: dict[str, dict[str, str]] = {}
-        self._told: dict[str, set[str]] = {}  # batch → jobs of a FINISH under way whose results were brought
+        self._claimed = ClaimedBatches()
 
     async def check(self) -> None:
         """Raise `BrokerUnfit` for a server that would lose jobs."""
@@ -89,7 +88,7 @@ class RedisBatcher:
     ) -> Claim:
         model = self._model
         keys = [*self._lists(), self._keys.leases(model), self._keys.lease(batch), self._keys.cancel(model)]
-        keys.append(self._keys.held(model))
+        keys += [self._keys.held(model), *self._bytes()]
         args = [
             batch,
             int(self._lease * 1000),
@@ -98,15 +97,18 @@ class RedisBatcher:
             int(staged),
             int(suspects),
             int(bulk_after * 1000),
-            TRIP_BYTES,
+            CLAIM_BYTES,
         ]
         woken = [("BLPOP", self._keys.wake(self._model), wait)] if wait > 0.0 else []
         answer = await scripts.DRAIN.run_after(self._client, woken, keys, args)
         now, left, suspects_left, closed_by, *found = answer
+        apart = [data for data in found if lies_apart(data)]
         if found:
-            self._forget_old_batches()
-            self._addresses[batch] = {text(data, "id"): text(data, "front_end") for data in found}
-        jobs, spoiled = _decoded(found)
+            self._claimed.remember(batch, found, apart)
+        bodies = await self._bodies(batch, apart, now) if apart else {}
+        if len(bodies) < len(apart):
+            found = await self._without_gone(batch, found, bodies)
+        jobs, spoiled = _decoded(found, bodies)
         return Claim(
             batch=batch,
             jobs=jobs,
@@ -117,48 +119,34 @@ class RedisBatcher:
             closed_by=closed_by.decode("ascii"),
         )
 
+    async def _bodies(self, batch: str, jobs: Sequence[bytes], now: int) -> Mapping[str, bytes]:
+        """Those that are still there. `now`: when it was claimed, ms on the broker's clock."""
+        began, leases = time.monotonic(), self._keys.leases(self._model)
+
+        def renewal() -> Sequence[Any]:  # XX: a lease that was lost stays lost
+            passed = time.monotonic() - began
+            return "ZADD", leases, "XX", "GT", now + int(1000 * (passed + self._lease)), batch
+
+        return await fetch(self._client, self._keys, jobs, renewal)
+
+    async def _without_gone(self, batch: str, jobs: Sequence[bytes], bodies: Mapping[str, bytes]) -> list[bytes]:
+        """A job whose body is gone has expired or was cancelled: it leaves the lease."""
+        kept = [data for data in jobs if not lies_apart(data) or text(data, "id") in bodies]
+        gone = [text(data, "id") for data in jobs if data not in kept]
+        log.info("jobs dropped", batch=batch, jobs=len(gone), reason="their bodies are gone: expired or cancelled")
+        await self._finish(Publication(ids={batch: gone}, done=[] if kept else [batch]), None)
+        self._claimed.drop(batch, gone)
+        return kept
+
     async def finish(self, ended: Sequence[Finish], *, starts: str | None) -> None:
-        for publication in self._publications(ended):
+        for publication in self._claimed.publications(ended):
             try:
                 await self._finish(publication, starts)
             except BrokerFull:
                 await self._finish_when_full(publication, starts)
-            self._note_told(publication)
+            self._claimed.note_told(publication)
             starts = None
-        for one in ended:
-            self._told.pop(one.batch, None)
-            if one.done:
-                self._addresses.pop(one.batch, None)
-
-    def _forget_old_batches(self) -> None:
-        # A batch that was abandoned after a failure never finishes; of those that live there are half as many at most.
-        while len(self._addresses) >= BATCHES_REMEMBERED:
-            oldest = next(iter(self._addresses))
-            del self._addresses[oldest]
-            self._told.pop(oldest, None)
-
-    def _publications(self, ended: Sequence[Finish]) -> Iterator[Publication]:
-        """What ended, a trip at a time; the last one takes the leases of the batches that are done."""
-        publication = Publication()
-        for one in ended:
-            told = self._told.get(one.batch, ())
-            for result in one.results:
-                if result.job_id in told:  # by a trip before one that failed
-                    continue
-                address = self._addresses.get(one.batch, {}).get(result.job_id)
-                if address is None:
-                    log.error("result dropped", job=result.job_id, reason="nobody is known to wait for it")
-                row = encode_result(result) if address else b""
-                if not publication.has_room_for(row):
-                    yield publication
-                    publication = Publication()
-                publication.add(one.batch, result.job_id, address, row)
-        publication.done = [one.batch for one in ended if one.done]
-        yield publication
-
-    def _note_told(self, publication: Publication) -> None:
-        for batch, ids in publication.ids.items():
-            self._told.setdefault(batch, set()).update(ids)
+        self._claimed.end(ended)
 
     # Result bodies do not pass through Lua: MULTI costs the server a tenth of it.
     async def _finish(self, publication: Publication, starts: str | None) -> None:
@@ -173,6 +161,8 @@ class RedisBatcher:
                     pipe.delete(bell)
                     pipe.rpush(bell, b"1")
                     pipe.pexpire(bell, FRAME_TTL_MS)
+                if publication.apart:
+                    pipe.unlink(*map(self._keys.body, publication.apart))
                 try:
                     await pipe.execute()
                 except NoScriptError:  # all else is done
@@ -185,6 +175,12 @@ class RedisBatcher:
                 keys += [self._keys.reply(address), self._keys.bell(address)]
                 args.append(frame)
         await scripts.FINISH.run(self._client, keys, args)
+        await self._remove_bodies(publication.apart)
+
+    async def _remove_bodies(self, jobs: Sequence[str]) -> None:
+        if jobs:
+            with translated():
+                await self._client.unlink(*map(self._keys.body, jobs))
 
     def _leaving(self, publication: Publication, starts: str | None) -> tuple[list[str], list[Any]]:
         """What FINISH takes out of which leases."""
@@ -201,16 +197,14 @@ class RedisBatcher:
     async def fail(self, batch: str, failures: Sequence[Failure]) -> None:
         keys = [self._keys.leases(self._model), self._keys.lease(batch), self._keys.held(self._model)]
         args: list[Any] = [batch]
-        addresses = self._addresses.get(batch, {})
         for failure in failures:
-            address = addresses.get(failure.job_id, "")
+            address = self._claimed.address(batch, failure.job_id) or ""
             keys += [self._keys.reply(address), self._keys.bell(address)]
             args += [failure.job_id, encode_failures([failure])]
-        await scripts.FAIL.run(self._client, keys, args)
-        for failure in failures:
-            addresses.pop(failure.job_id, None)
-        if not addresses:
-            self._addresses.pop(batch, None)
+        published = await scripts.FAIL.run(self._client, keys, args)
+        # Of those alone: where the lease is lost, others are to compute them.
+        await self._remove_bodies(self._claimed.apart(batch, [id.decode("ascii", "replace") for id in published]))
+        self._claimed.drop(batch, [failure.job_id for failure in failures])
 
     async def start(self, batch: str) -> None:
         with translated():
@@ -218,13 +212,13 @@ class RedisBatcher:
 
     async def release(self, batch: str) -> None:
         keys = [*self._lists(), self._keys.leases(self._model), self._keys.lease(batch), self._keys.held(self._model)]
-        await scripts.RELEASE.run(self._client, keys, [batch])
-        self._addresses.pop(batch, None)
+        await scripts.RELEASE.run(self._client, [*keys, *self._bytes()], [batch])
+        self._claimed.forget(batch)
 
     async def reclaim(self) -> Sequence[DeadLetter]:
         model = self._model
         keys = [*self._lists(), self._keys.leases(model), self._keys.dead(model), self._keys.cards, self._keys.batchers]
-        keys += [self._keys.cancel(model), self._keys.held(model)]
+        keys += [self._keys.cancel(model), self._keys.held(model), *self._bytes()]
         args = [self._keys.prefix, POISON_AFTER, DEAD_KEPT, int(1000 * PRUNED_AFTER), JOBS_A_CALL, BYTES_A_CALL]
         args.append(int(2000 * self._lease))
         dead = await scripts.RECLAIM.run(self._client, keys, args)
@@ -236,13 +230,17 @@ class RedisBatcher:
         queues = [of(model, lane) for of in (self._keys.queue, self._keys.tokens) for lane in lanes]
         return [*queues, self._keys.suspects(model), self._keys.wake(model)]
 
+    def _bytes(self) -> list[str]:
+        """The two with which they end."""
+        return [self._keys.lane_bytes(self._model, lane) for lane in (Lane.INTERACTIVE, Lane.BULK)]
 
-def _decoded(found: Sequence[bytes]) -> tuple[list[Job], list[str]]:
+
+def _decoded(found: Sequence[bytes], bodies: Mapping[str, bytes]) -> tuple[list[Job], list[str]]:
     """The jobs, and the ids of those that are not one."""
     jobs, spoiled = [], []
     for data in found:
         try:
-            jobs.append(decode_job(data))
+            jobs.append(decode_job(data, bodies.get(text(data, "id")) if bodies else None))
         except WireError:
             spoiled.append(text(data, "id"))
             log.error("job unreadable", job=spoiled[-1], version=text(data, "version"), kind=text(data, "kind"))

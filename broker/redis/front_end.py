@@ -20,7 +20,8 @@ from broker.header import STAMP
 from broker.keys import Keys
 from broker.messages import AdmitRequest, Announcement, Cancel, FailureCode, Fleet, Outcome, Presence, Verdict
 from broker.redis import scripts
-from broker.redis.admission import admission, cancellation, carried_at_once, verdicts_in
+from broker.redis.admission import Carried, admission, cancellation, carried_at_once, verdicts_in
+from broker.redis.bodies import StoredBodies
 from broker.redis.connection import check, make_client, translated
 from broker.registry import decode_card, decode_presence
 from broker.settings import NAME
@@ -41,11 +42,13 @@ async def connect_front_end(
     *,
     max_queue_jobs: int = 10_000,
     max_queue_tokens: int = 10_000_000,
+    max_queue_bytes: int = 1 << 28,
     presence_ttl: float = PRESENCE_TTL,
 ) -> RedisFrontEnd:
     """One connection for one of a front end's tasks. It connects on first use; `check` raises what it finds."""
     client = make_client(url, name=f"jitney-front-end-{front_end}", socket_timeout=SOCKET_TIMEOUT)
-    return RedisFrontEnd(client, Keys(namespace), front_end, max_queue_jobs, max_queue_tokens, presence_ttl)
+    bounds = (max_queue_jobs, max_queue_tokens, max_queue_bytes)
+    return RedisFrontEnd(client, Keys(namespace), front_end, bounds, presence_ttl)
 
 
 class RedisFrontEnd:
@@ -56,12 +59,12 @@ class RedisFrontEnd:
         client: redis.asyncio.Redis,
         keys: Keys,
         front_end: str,
-        max_queue_jobs: int,
-        max_queue_tokens: int,
+        bounds: tuple[int, int, int],
         presence_ttl: float,
     ) -> None:
         self._client, self._keys, self._front_end = client, keys, front_end
-        self._bounds = (max_queue_jobs, max_queue_tokens)
+        self._bounds = bounds  # of a lane: the most jobs, tokens, bytes
+        self._bodies = StoredBodies(client, keys)
         self._presence_ttl = presence_ttl
         self._frames_at_once = FRAMES_AT_ONCE[0]
         self._no_queue, self._no_frame, self._no_row = (ThrottledLog(log.error) for _ in range(3))
@@ -81,17 +84,37 @@ class RedisFrontEnd:
         if not requests:
             if marks:
                 await scripts.CANCEL.run(self._client, *marks)
+                await self._bodies.cancel(cancelled)
             return []
         before = [scripts.CANCEL.in_full(*marks)] if marks else []
         carried = carried_at_once(requests)
-        keys, args = admission(self._keys, self._front_end, (sequence, *self._bounds), carried)
-        answer = await scripts.ADMIT.run_after(self._client, before, keys, args)
+        large = [one for one in carried if one.bodies]
+        answer = await (self._admit_large if large else self._admit)(sequence, carried, before)
         verdicts = verdicts_in(answer)
-        for (request, _), verdict in zip(carried, verdicts, strict=True):
+        for one, verdict in zip(carried, verdicts, strict=True):
             if verdict.refusal is FailureCode.BROKER_UNAVAILABLE:
-                key = self._keys.queue(request.model, request.lane)
+                key = self._keys.queue(one.request.model, one.request.lane)
                 self._no_queue("queue unreadable", key=key, remedy="it is no list: delete the key")
+        if large:
+            pairs = zip(carried, verdicts, strict=True)
+            await self._bodies.take_back(one for one, verdict in pairs if verdict.refusal is not None)
+        await self._bodies.cancel(cancelled)
         return verdicts
+
+    async def _admit(self, sequence: int, carried: Sequence[Carried], before: Sequence[Sequence[Any]]) -> bytes:
+        keys, args = admission(self._keys, self._front_end, (sequence, *self._bounds), carried)
+        answer: bytes = await scripts.ADMIT.run_after(self._client, before, keys, args)
+        return answer
+
+    async def _admit_large(self, sequence: int, carried: Sequence[Carried], before: Sequence[Sequence[Any]]) -> bytes:
+        """Bodies go first, so that no job waits without its own."""
+        if await self._bodies.were_taken(sequence, self._keys.admit(self._front_end)):
+            return await self._admit(sequence, carried, before)
+        try:
+            return await self._admit(sequence, carried, [*before, *self._bodies.store(carried)])
+        except BrokerFull:
+            await self._bodies.take_back(carried)
+            raise
 
     async def receive(self, handled: int, wait: float) -> Frames:
         reply, bell = self._keys.reply(self._front_end), self._keys.bell(self._front_end)

@@ -12,7 +12,7 @@ import redis.asyncio
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError
 
 from broker.contract import BULK_SHARE, FRAME_TTL, MOST_ASKED
-from broker.header import PLACES, SIZE, STAMP
+from broker.header import BY_REFERENCE, PLACES, SIZE, STAMP
 from broker.keys import PROTOCOL
 from broker.messages import RECORD, REQUEST
 from broker.redis.connection import translated
@@ -24,7 +24,7 @@ def _shared() -> str:
     """What scripts must know as Python does, as Lua: see common.lua."""
     known: dict[str, Any] = {"PROTOCOL": f"'{PROTOCOL}'", "HEADER": SIZE, "STAMP": STAMP}
     known |= {"FRAME_TTL": int(1000 * FRAME_TTL), "MOST_ASKED": MOST_ASKED, "BULK_SHARE": BULK_SHARE}
-    known |= {"REQUEST": REQUEST, "RECORD": RECORD}
+    known |= {"REQUEST": REQUEST, "RECORD": RECORD, "BY_REFERENCE": ord(BY_REFERENCE)}
     for name, place in PLACES.items():  # Lua counts from 1
         known |= {name.upper(): place.start + 1, f"{name.upper()}_END": place.stop}
     return f"local {', '.join(known)} = {', '.join(map(str, known.values()))}"

@@ -3,17 +3,19 @@
 -- Refused by the server itself when memory is spent: that is the one script which must not run then.
 --
 -- KEYS[1]   admit:<front end>   string: '<sequence> <verdicts>'. TTL
--- KEYS[2…]  five for each model: q interactive (list), q bulk (list), their tokens (strings), wake (list)
+-- KEYS[2…]  seven for each model: q interactive (list), q bulk (list), their tokens, their bytes (strings), wake (list)
 -- ARGV[1]   sequence
--- ARGV[2]   the most jobs a lane may hold      ARGV[3]  the most tokens
--- ARGV[4]   number of models
--- ARGV[5…]  for each model the key held:⟨m⟩ (hash). It is only read; among KEYS it would take the right to write
+-- ARGV[2]   the most jobs a lane may hold      ARGV[3]  the most tokens      ARGV[4]  the most bytes
+-- ARGV[5]   what keys of bodies begin with
+-- ARGV[6]   number of models
+-- ARGV[7…]  for each model the key held:⟨m⟩ (hash). It is only read; among KEYS it would take the right to write
 -- then      for each request: words in one text, then its jobs. The words: index of its model from 0, lane (i|b), ms to its
 --           deadline, the most jobs that may be before it ('' for any number), jobs in a full batch of all batchers, jobs
 --           that wake one whenever as many more wait (0: none do), the same three in tokens, number of jobs
 -- Returns   the verdicts, joined by commas: '0:<jobs in the lane>' admitted, '1:<jobs in the lane>' the lane is full,
 --           '2:<jobs before it>' too late by then, '2:<jobs before it>:<tokens before it>' by its tokens, '3:<jobs in the
---           lane>' expired, '4:0' its queue is no list
+--           lane>' expired, '4:0' its queue is no list, '5:<jobs in the lane>' a body that it refers to is not there: the
+--           server had no memory for it
 
 local sequence = ARGV[1]
 local remembered = redis.pcall('GET', KEYS[1])
@@ -21,7 +23,7 @@ if type(remembered) == 'string' and remembered:sub(1, #sequence + 1) == sequence
   return remembered:sub(#sequence + 2)
 end
 
-local max_jobs, max_tokens = tonumber(ARGV[2]), tonumber(ARGV[3])
+local max_jobs, max_tokens, max_bytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = now_ms()
 local verdicts = {}
 
@@ -42,13 +44,14 @@ end
 local known = {}
 local function state_of(model)
   if known[model] then return known[model] end
-  local base, state = 2 + 5 * model, {jobs = {}, tokens = {}}
+  local base, state = 2 + 7 * model, {jobs = {}, tokens = {}, bytes = {}}
+  local counts = redis.call('MGET', unpack(KEYS, base + 2, base + 5))
   for lane = 1, 2 do
     local jobs = redis.pcall('LLEN', KEYS[base + lane - 1])
     state.jobs[lane] = type(jobs) == 'number' and jobs
-    state.tokens[lane] = tonumber(redis.pcall('GET', KEYS[base + lane + 1])) or 0
+    state.tokens[lane], state.bytes[lane] = tonumber(counts[lane]) or 0, tonumber(counts[lane + 2]) or 0
   end
-  local held = redis.pcall('HMGET', ARGV[5 + model], '#jobs', '#tokens')
+  local held = redis.pcall('HMGET', ARGV[7 + model], '#jobs', '#tokens')
   state.held_jobs = math.max(0, tonumber(held[1]) or 0)
   state.held_tokens = math.max(0, tonumber(held[2]) or 0)
   known[model] = state
@@ -73,19 +76,34 @@ local function fills(waiting, more, batch)
   return batch > 0 and math.floor((before + more) / batch) > math.floor(before / batch)
 end
 
-local at = 5 + ARGV[4]
+-- Front ends store large bodies in the same trip, before this script; a server whose memory is spent may have refused one.
+local function are_there(bodies)
+  for at = 1, #bodies, 1000 do
+    local last = math.min(at + 999, #bodies)
+    if redis.call('EXISTS', unpack(bodies, at, last)) < last - at + 1 then return false end
+  end
+  return true
+end
+
+local at = 7 + ARGV[6]
 while at <= #ARGV do
   local model, letter, ms, most_jobs, room_jobs, batch_jobs, most_tokens, room_tokens, batch_tokens, jobs =
     ARGV[at]:match('^(%d+) (%l) (%d+) (%-?%d*) (%d+) (%d+) (%-?%d*) (%d+) (%d+) (%d+)$')
-  local base, lane, state = 2 + 5 * model, letter == 'b' and 2 or 1, state_of(tonumber(model))
+  local base, lane, state = 2 + 7 * model, letter == 'b' and 2 or 1, state_of(tonumber(model))
   local left, count, first = tonumber(ms), tonumber(jobs), at + 1
   most_jobs, room_jobs, batch_jobs = tonumber(most_jobs), tonumber(room_jobs), tonumber(batch_jobs)
   most_tokens, room_tokens, batch_tokens = tonumber(most_tokens), tonumber(room_tokens), tonumber(batch_tokens)
-  local queue, counter = KEYS[base + lane - 1], KEYS[base + lane + 1]
-  local tokens = 0
-  for i = first, first + count - 1 do tokens = tokens + cost_of(ARGV[i]) end
+  local keys = {queue = KEYS[base + lane - 1], tokens = KEYS[base + lane + 1], bytes = KEYS[base + lane + 3]}
+  local tokens, bytes, bodies = 0, 0, {}
+  for i = first, first + count - 1 do
+    local job = ARGV[i]
+    tokens, bytes = tokens + cost_of(job), bytes + bytes_of(job)
+    if lies_apart(job) then bodies[#bodies + 1] = ARGV[5] .. id_of(job) end
+  end
 
-  local waiting, waiting_tokens = state.jobs[lane], state.tokens[lane]
+  local waiting, waiting_tokens, waiting_bytes = state.jobs[lane], state.tokens[lane], state.bytes[lane]
+  local has_room = count <= max_jobs and (waiting == 0 or waiting and waiting + count <= max_jobs
+    and waiting_tokens + tokens <= max_tokens and waiting_bytes + bytes <= max_bytes)
   local jobs_ahead = ahead_of(state.jobs, lane, count, room_jobs, state.held_jobs)
   local tokens_ahead = ahead_of(state.tokens, lane, tokens, room_tokens, state.held_tokens)
   local is_late = most_jobs and jobs_ahead > math.max(0, most_jobs)
@@ -94,21 +112,23 @@ while at <= #ARGV do
     verdicts[#verdicts + 1] = '4:0'
   elseif left <= 0 then
     verdicts[#verdicts + 1] = '3:' .. waiting
-  elseif waiting > 0 and (waiting + count > max_jobs or waiting_tokens + tokens > max_tokens) or count > max_jobs then
+  elseif not has_room then
     verdicts[#verdicts + 1] = '1:' .. waiting
   elseif is_late then
     verdicts[#verdicts + 1] = '2:' .. jobs_ahead
   elseif is_late_by_tokens then
     verdicts[#verdicts + 1] = '2:' .. jobs_ahead .. ':' .. tokens_ahead
+  elseif not are_there(bodies) then
+    verdicts[#verdicts + 1] = '5:' .. waiting
   else
-    push(queue, letter, first, count, now + left)
-    count_tokens(counter, tokens)
-    keep(queue, left + MARGIN)
-    keep(counter, left + MARGIN)
+    push(keys.queue, letter, first, count, now + left)
+    count_in(keys, tokens, bytes, left + MARGIN)
+    keep_lane(keys, left + MARGIN)
     if waiting == 0 or fills(state.jobs, count, batch_jobs) or fills(state.tokens, tokens, batch_tokens) then
-      wake(KEYS[base + 4])
+      wake(KEYS[base + 6])
     end
-    state.jobs[lane], state.tokens[lane] = waiting + count, waiting_tokens + tokens
+    state.jobs[lane] = waiting + count
+    state.tokens[lane], state.bytes[lane] = waiting_tokens + tokens, waiting_bytes + bytes
     verdicts[#verdicts + 1] = '0:' .. (waiting + count)
   end
   at = first + count

@@ -1,7 +1,8 @@
 -- Shared by every script: broker/redis/scripts.py puts it behind each one's first line, and before it what Python's tables
 -- say: of each field of a job's header (broker/header.py) the places of its first and last byte, so COST and COST_END; and
--- PROTOCOL, HEADER (bytes before the body), STAMP, FRAME_TTL, MOST_ASKED, BULK_SHARE, REQUEST, RECORD.
--- A job is that header and a body that no script opens.
+-- PROTOCOL, HEADER (bytes before the body), STAMP, FRAME_TTL, MOST_ASKED, BULK_SHARE, REQUEST, RECORD, BY_REFERENCE (the
+-- byte of a job's kind that says that its body lies apart).
+-- A job is that header and a body that no script opens, or in its place the digits of how many bytes the two have together.
 local MARGIN = 60000              -- ms that a key outlives the last deadline in it
 local ID_WIDTH = ID_END - ID + 1  -- characters of a job id
 local WIDTHS = {REQUEST, RECORD}  -- digits of a job id that name its request, and its record in that
@@ -21,6 +22,8 @@ local function admitted_of(job) return number_in(job:sub(ADMITTED, ADMITTED_END)
 local function deadline_of(job) return number_in(job:sub(DEADLINE, DEADLINE_END)) end
 local function front_end_of(job) return (job:sub(FRONT_END, FRONT_END_END):gsub(' ', '')) end
 local function id_of(job) return job:sub(ID, ID_END) end
+local function lies_apart(job) return job:byte(KIND) == BY_REFERENCE end
+local function bytes_of(job) return lies_apart(job) and number_in(job:sub(HEADER + 1)) or #job end
 local function with_attempts(job, attempts) return job:sub(1, ATTEMPTS - 1) .. attempts .. job:sub(ATTEMPTS_END + 1) end
 
 -- A time in ms as it stands in headers and in front of entries of the registry.
@@ -44,9 +47,25 @@ local function touch(...)
   for _, list in ipairs({...}) do named('LLEN', list) end
 end
 
--- Counts tokens; a counter that is no number begins anew.
-local function count_tokens(counter, by)
-  if type(redis.pcall('INCRBY', counter, by)) == 'table' then redis.call('DEL', counter) end
+-- Counts what a lane holds; a counter that is no number begins anew. `ms`: how long one that begins here lives at least.
+local function count(counter, by, ms)
+  local sum = redis.pcall('INCRBY', counter, by)
+  if type(sum) == 'table' then
+    redis.call('DEL', counter)
+  elseif sum == by then
+    keep(counter, ms)
+  end
+end
+
+-- A lane is {queue = …, tokens = …, bytes = …}: the keys of its jobs and of its two counters, which live as long.
+local function count_in(lane, tokens, bytes, ms)
+  count(lane.tokens, tokens, ms)
+  count(lane.bytes, bytes, ms)
+end
+
+local function keep_lane(lane, ms)
+  if redis.call('PTTL', lane.queue) >= ms - 1000 then return end  -- a second less, so that not every call prolongs it
+  for _, key in pairs(lane) do redis.call('PEXPIRE', key, ms) end
 end
 
 -- At most one token, so that a busy hour leaves no heap of them behind.
@@ -136,16 +155,14 @@ local function cancelled_among(marks, ids)
   return cancelled
 end
 
--- Puts jobs at the head of their lanes, order kept; `lanes` maps 'i' and 'b' to {queue, counter}.
+-- Puts jobs at the head of their lanes, order kept; `lanes` has these under 'i' and 'b'.
 local function to_head(jobs, lanes, now)
   for at = #jobs, 1, -1 do
     local job = jobs[at]
-    local lane = lanes[lane_of(job)] or lanes.i
+    local lane, left = lanes[lane_of(job)] or lanes.i, math.max(deadline_of(job) - now, 0) + MARGIN
     redis.call('LPUSH', lane.queue, job)
-    count_tokens(lane.counter, cost_of(job))
-    local left = math.max(deadline_of(job) - now, 0) + MARGIN
-    keep(lane.queue, left)
-    keep(lane.counter, left)
+    count_in(lane, cost_of(job), bytes_of(job), left)
+    keep_lane(lane, left)
   end
 end
 

@@ -7,9 +7,10 @@
 -- KEYS[8] lease:<batch> (hash: job id → job; 'order' → ids as claimed, and behind them how often it was asked for again,
 --         a digit; 'staged' while the batch has not started)
 -- KEYS[9] cancel:⟨m⟩ (zset: see CANCEL)   KEYS[10] held:⟨m⟩ (hash)
+-- KEYS[11] KEYS[12] the bytes of the two lanes (strings)
 -- ARGV[1] batch   ARGV[2] lease in ms   ARGV[3] most jobs   ARGV[4] most tokens
 -- ARGV[5] 1 = staged   ARGV[6] 1 = suspects first   ARGV[7] ms that the head of the bulk lane is passed over
--- ARGV[8] most bytes of the jobs; a larger one travels alone
+-- ARGV[8] most bytes of the jobs, with those bodies that lie apart; a larger one travels alone
 -- Returns {now, jobs still waiting, suspects among them, why the claim ended, job, job, …}
 
 local SLICE, SMALL = 16, 65536  -- jobs, bytes
@@ -37,7 +38,7 @@ local function claim(job)
   local id = id_of(job)
   seen[id] = true
   jobs[#jobs + 1], ids[#ids + 1] = job, id
-  tokens, bytes = tokens + cost_of(job), bytes + #job
+  tokens, bytes = tokens + cost_of(job), bytes + bytes_of(job)
 end
 
 -- Jobs are looked at a few at a time, until they are seen to be small: not megabytes for one that fits.
@@ -47,10 +48,10 @@ local function is_small(head)
   return size < SMALL
 end
 
--- Takes from the head of a list while `fits` says so; returns the tokens that left the list. `most` bounds the claim,
+-- Takes from the head of a list while `fits` says so; returns the tokens and bytes that left it. `most` bounds the claim,
 -- `looks` the work: a heap of dead jobs must not hold the server up.
 local function take(list, fits, most, looks)
-  local gone, at_once = 0, SLICE
+  local gone, gone_bytes, at_once = 0, 0, SLICE
   while #jobs < most and looked < looks do
     local head = redis.call('LRANGE', list, 0, math.min(most - #jobs, at_once) - 1)
     if #head == 0 then break end
@@ -62,25 +63,26 @@ local function take(list, fits, most, looks)
         claim(job)
       end
       used = used + 1
-      gone = gone + cost_of(job)
+      gone, gone_bytes = gone + cost_of(job), gone_bytes + bytes_of(job)
     end
     looked = looked + used
     if used > 0 then redis.call('LTRIM', list, used, -1) end
     if stop then break end
   end
-  return gone
+  return gone, gone_bytes
 end
 
 local function fits_tokens(job)
   if #jobs == 0 then return true end
   if tokens + cost_of(job) > max_tokens then closed_by = 'tokens' end
-  if bytes + #job > max_bytes then closed_by = 'bytes' end
+  if bytes + bytes_of(job) > max_bytes then closed_by = 'bytes' end
   return closed_by == 'empty'
 end
 
 -- Its first job always fits: one that is larger than an eighth would wait for ever.
 local function fits_share(job)
-  return #jobs == 0 or tokens + cost_of(job) <= max_tokens / BULK_SHARE and bytes + #job <= max_bytes / BULK_SHARE
+  if #jobs == 0 then return true end
+  return tokens + cost_of(job) <= max_tokens / BULK_SHARE and bytes + bytes_of(job) <= max_bytes / BULK_SHARE
 end
 
 -- Jobs of a crashed batch run once more together; from the second crash on, each alone.
@@ -94,10 +96,15 @@ local function take_suspects()
   if #jobs > 0 then closed_by = 'suspects' end
 end
 
-local function take_lane(queue, counter, fits, most, looks)
-  local gone = take(queue, fits, most, looks)
-  if gone > 0 then count_tokens(counter, -gone) end
-  if redis.call('EXISTS', queue) == 0 then redis.call('DEL', counter) end
+local INTERACTIVE = {queue = KEYS[1], tokens = KEYS[3], bytes = KEYS[11]}
+local BULK = {queue = KEYS[2], tokens = KEYS[4], bytes = KEYS[12]}
+local function take_lane(lane, fits, most, looks)
+  local gone, gone_bytes = take(lane.queue, fits, most, looks)
+  if redis.call('EXISTS', lane.queue) == 0 then
+    redis.call('DEL', lane.tokens, lane.bytes)
+  elseif gone_bytes > 0 then
+    count_in(lane, -gone, -gone_bytes, MARGIN)
+  end
 end
 
 local function bulk_has_waited()
@@ -108,10 +115,10 @@ end
 -- Bulk that has waited takes its eighth first, looking at no more than would leave interactive jobs their looks.
 local function take_lanes()
   if bulk_has_waited() then
-    take_lane(KEYS[2], KEYS[4], fits_share, math.max(1, math.floor(max_jobs / BULK_SHARE)), max_jobs)
+    take_lane(BULK, fits_share, math.max(1, math.floor(max_jobs / BULK_SHARE)), max_jobs)
   end
-  take_lane(KEYS[1], KEYS[3], fits_tokens, max_jobs, 4 * max_jobs)
-  if closed_by == 'empty' then take_lane(KEYS[2], KEYS[4], fits_tokens, max_jobs, 4 * max_jobs) end
+  take_lane(INTERACTIVE, fits_tokens, max_jobs, 4 * max_jobs)
+  if closed_by == 'empty' then take_lane(BULK, fits_tokens, max_jobs, 4 * max_jobs) end
 end
 
 local function write_lease()

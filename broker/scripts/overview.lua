@@ -4,11 +4,12 @@
 -- KEYS[1] epoch (string)
 -- ARGV[1] what every key begins with   ARGV[2] leases looked into for each model   ARGV[3] most models
 -- ARGV[4…] ⟨m⟩ that were found by SCAN; those that are announced stand before them
--- Reads cards, batchers, defaults, limits (hashes); of each ⟨m⟩ q, suspect, dead (lists), tokens (strings), leases (zset);
--- of each of its leases looked into lease:<batch> (hash)
+-- Reads cards, batchers, defaults, limits (hashes); of each ⟨m⟩ q, suspect, dead (lists), tokens and bytes (strings), leases
+-- (zset); of each of its leases looked into lease:<batch> (hash)
 -- Returns {now, epoch, cards, batchers, models there are, keys of a wrong type, {{name, live limits}, …}, row, row, …}, which
---           broker/admin/decoding.py reads. A row of a model: ⟨m⟩; for each lane jobs, tokens, ms when the oldest was
---           admitted; suspects, dead letters, leases, leases looked into, their jobs, how many are staged, ms of the first expiry
+--           broker/admin/decoding.py reads. A row of a model: ⟨m⟩; for each lane jobs, tokens, bytes, ms when the oldest
+--           was admitted; suspects, dead letters, leases, leases looked into, their jobs, how many are staged, ms of the first
+--           expiry
 
 local prefix = ARGV[1]
 
@@ -30,10 +31,13 @@ local function number(...) return tonumber(ask(...) or -1) or 0 end
 local function lane(model, name)
   local queue = prefix .. 'q:' .. model .. ':' .. name
   local head = ask('LINDEX', queue, 0)
-  local counter = prefix .. 'tokens:' .. model .. ':' .. name
-  local tokens = ask('GET', counter)
-  if tokens and not tonumber(tokens) then note(counter) end
-  return number('LLEN', queue), tonumber(tokens or 0) or -1, head and admitted_of(head) or 0
+  local function counted(what)
+    local counter = prefix .. what .. model .. ':' .. name
+    local count = ask('GET', counter)
+    if count and not tonumber(count) then note(counter) end
+    return tonumber(count or 0) or -1
+  end
+  return number('LLEN', queue), counted('tokens:'), counted('bytes:'), head and admitted_of(head) or 0
 end
 
 local function leases_of(model)

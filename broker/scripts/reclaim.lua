@@ -4,7 +4,7 @@
 -- KEYS[1] q interactive (list)   KEYS[2] q bulk (list)   KEYS[3] KEYS[4] their tokens (strings)
 -- KEYS[5] suspect (list)   KEYS[6] wake (list)   KEYS[7] leases (zset)   KEYS[8] dead (list)
 -- KEYS[9] cards (hash)     KEYS[10] batchers (hash)   KEYS[11] cancel:⟨m⟩ (zset: see CANCEL)
--- KEYS[12] held:⟨m⟩ (hash)
+-- KEYS[12] held:⟨m⟩ (hash)   KEYS[13] KEYS[14] the bytes of the two lanes (strings)
 -- ARGV[1] what every key begins with   ARGV[2] attempts that make a dead letter   ARGV[3] dead letters kept
 -- ARGV[4] ms of silence after which a batcher is pruned   ARGV[5] jobs after which a call takes no further lease
 -- ARGV[6] the same in bytes   ARGV[7] ms after which jobs in leases know that they are cancelled
@@ -39,7 +39,8 @@ local function fresh_to_head()
   end)
   local jobs = {}
   for i, entry in ipairs(fresh) do jobs[i] = entry.job end
-  to_head(jobs, {i = {queue = KEYS[1], counter = KEYS[3]}, b = {queue = KEYS[2], counter = KEYS[4]}}, now)
+  local interactive = {queue = KEYS[1], tokens = KEYS[3], bytes = KEYS[13]}
+  to_head(jobs, {i = interactive, b = {queue = KEYS[2], tokens = KEYS[4], bytes = KEYS[14]}}, now)
 end
 
 local function push_back(jobs)

@@ -75,7 +75,8 @@ def _lines(found: Letters) -> list[str]:
 
 def _row(letter: Letter) -> list[str]:
     times = [_clock(letter.admitted), _clock(letter.deadline)]
-    return [letter.model, letter.job_id, str(letter.attempts), *times, str(letter.cost), size(letter.size)]
+    held = size(letter.size) + (", apart" if letter.lies_apart else "")
+    return [letter.model, letter.job_id, str(letter.attempts), *times, str(letter.cost), held]
 
 
 def _clock(moment: float) -> str:

@@ -18,7 +18,7 @@ from jitney.admin.tables import NONE, count, printable, seconds, size, table
 
 NO_MODEL = "No batcher has announced a model here. Start one: python -m batcher --model SPEC"
 NOTED = 8  # alerts that are shown; serious ones come first
-QUEUES = ("MODEL", "LANE", "JOBS", "TOKENS", "OLDEST")
+QUEUES = ("MODEL", "LANE", "JOBS", "TOKENS", "BYTES", "OLDEST")
 CLAIMED = ("MODEL", "LIVE", "LEASES", "JOBS", "STAGED", "EXPIRY", "SUSPECTS", "DEAD")
 SLOS = ("HOST", "BATCHER", "MODEL", "SLO P99", "MEASURED", "BATCH NOW", "AT MOST")
 BATCHERS = ("HOST", "BATCHER", "MODEL", "BATCH OF n TAKES", "ROOM", "BEAT", "JITNEY", "PROTOCOL")
@@ -74,7 +74,8 @@ def _queues(model: ModelOverview) -> list[list[str]]:
     rows = []
     for at, lane in enumerate(model.lanes):
         oldest = seconds(lane.oldest_age) if lane.jobs > 0 else NONE
-        rows.append([model.key if at == 0 else "", lane.lane.value, count(lane.jobs), count(lane.tokens), oldest])
+        held = size(lane.bytes) if lane.bytes >= 0 else count(lane.bytes)
+        rows.append([model.key if at == 0 else "", lane.lane.value, count(lane.jobs), count(lane.tokens), held, oldest])
     return rows
 
 
@@ -147,7 +148,12 @@ def _model_facts(model: ModelOverview) -> dict[str, Any]:
         "task": model.card.task if model.card else None,
         "batchers": model.batchers,
         "lanes": {
-            lane.lane.value: {"jobs": lane.jobs, "tokens": lane.tokens, "oldest_age": lane.oldest_age}
+            lane.lane.value: {
+                "jobs": lane.jobs,
+                "tokens": lane.tokens,
+                "bytes": lane.bytes,
+                "oldest_age": lane.oldest_age,
+            }
             for lane in model.lanes
         },
         "suspects": model.suspects,

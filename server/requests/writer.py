@@ -112,6 +112,9 @@ class Writer:
 
     def _refuse(self, admission: Admission, verdict: Verdict) -> None:
         request = admission.request
+        if verdict.refusal is FailureCode.BROKER_FULL:
+            self._refuse_as_full([admission])
+            return
         admission.refuse(refusal(request, verdict, request.deadline - self._clock()))
 
     def _refuse_as_full(self, admissions: Sequence[Admission]) -> None:

@@ -16,6 +16,7 @@ from tests.contract.worlds import LIMITS, SHORT, MemoryWorld, RedisWorld, World,
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
 STEPS = 60
+LARGE = b"x" * 20_000
 ACTIONS = ["admit"] * 5 + ["drain"] * 5 + ["finish"] * 3 + ["fail", "start", "release", "cancel", "crash", "again"]
 
 
@@ -47,12 +48,18 @@ class History:
         return list(first.values())
 
     async def admit(self, step: str) -> None:
-        jobs = [job(id=f"{self.dice.getrandbits(128):032x}", cost=self.dice.randint(1, 60)) for _ in range(self._few())]
-        front_end = await self.world.front_end(max_queue_jobs=20, max_queue_tokens=500)
+        jobs = [self._job() for _ in range(self._few())]
+        bounds = {"max_queue_jobs": 20, "max_queue_tokens": 500, "max_queue_bytes": 4 * len(LARGE)}
+        front_end = await self.world.front_end(**bounds)
         bound = {"most_ahead": self.dice.choice([None, -1, 3, 12, 30]), "room": self.dice.randint(0, 4)}
         asked = request(*jobs, lane=self.dice.choice(list(Lane)), time_left=1_000.0, **bound)
         self.said += await front_end.admit(int(step) + 1, [asked], {})
         self.jobs += jobs
+
+    def _job(self) -> Job:
+        """One in four is so large that its body lies apart."""
+        input = LARGE if self.dice.random() < 0.25 else [7]
+        return job(id=f"{self.dice.getrandbits(128):032x}", cost=self.dice.randint(1, 60), input=input)
 
     async def drain(self, step: str) -> None:
         limits = replace(LIMITS, max_batch_size=self.dice.randint(1, 24), max_batch_tokens=self.dice.randint(30, 300))

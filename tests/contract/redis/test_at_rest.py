@@ -49,13 +49,13 @@ TIME = b"T" * 13
 
 
 def waiting(id: str) -> bytes:
-    return b"2si00000001" + 2 * TIME + b"f" * 16 + id.encode() + b"\x81\xa5input\x91\x07"
+    return b"3si00000001" + 2 * TIME + b"f" * 16 + id.encode() + b"\x81\xa5input\x91\x07"
 
 
 KEPT = {
     f"admit:{FRONT_END}": b"2 0:1",
     f"bell:{FRONT_END}": [b"1"],
-    f"reply:{FRONT_END}": [b"2F\x91\x83\xa2id\xd9 " + THREE.encode() + b"\xa4code\xabmodel_error\xa7message\xa2no"],
+    f"reply:{FRONT_END}": [b"3F\x91\x83\xa2id\xd9 " + THREE.encode() + b"\xa4code\xabmodel_error\xa7message\xa2no"],
     f"artifact:{'a' * 64}": b"file",
     "defaults": {b"translation": b"toy"},
     "cancel:toy@r1": [FOUR[:RECORD].encode()],

@@ -13,11 +13,13 @@ from tests.contract.worlds import FRONT_END, LIMITS, MODEL, SHORT, RedisWorld, c
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
 LASTING = {"cards", "batchers", "epoch", f"dead:{MODEL}", "limits:toy"}  # these need no end
 NAME = "⟨name⟩"
+LARGE = b"x" * 20_000
 
 
 def table(keys: Keys) -> list[re.Pattern[str]]:
     """Every entry of the keys table, as a pattern."""
-    rows = [keys.queue(MODEL, lane) for lane in Lane] + [keys.tokens(MODEL, lane) for lane in Lane]
+    rows = [of(MODEL, lane) for of in (keys.queue, keys.tokens, keys.lane_bytes) for lane in Lane]
+    rows += [keys.body(NAME)]
     rows += [keys.suspects(MODEL), keys.wake(MODEL), keys.leases(MODEL), keys.lease(NAME), keys.held(MODEL)]
     rows += [keys.dead(MODEL), keys.reply(NAME), keys.bell(NAME)]
     rows += [keys.admit(NAME), keys.cancel(NAME), keys.limits("toy")]
@@ -46,18 +48,18 @@ async def live_through_everything(world: RedisWorld) -> Census:
     heart.announce(card(), {"a" * 64: b"file"})
     world.set_limits("toy", Limits())
     await front_end.look()
-    good, bad, cancelled, poison = [job() for _ in range(4)]
-    await world.admit(good, bad, cancelled)
+    good, bad, cancelled, poison, large = *[job() for _ in range(4)], job(input=LARGE)
+    await world.admit(good, bad, cancelled, large)
     await world.admit(job(), lane=Lane.BULK, time_left=SHORT)
     await world.cancel(cancelled)
     census.take()
 
     await batcher.drain("done", LIMITS, staged=False, suspects=True)
-    heart.beat(presence(), {"done": [good.id, bad.id]})
+    heart.beat(presence(), {"done": [good.id, bad.id, large.id]})
     census.take()
     await batcher.fail("done", [Failure(job_id=bad.id, code=FailureCode.MODEL_ERROR, message="no")])
     census.take()
-    await batcher.finish([Finish(batch="done", results=results(good), done=True)], starts=None)
+    await batcher.finish([Finish(batch="done", results=results(good, large), done=True)], starts=None)
     census.take()
 
     await world.admit(poison)
@@ -68,7 +70,7 @@ async def live_through_everything(world: RedisWorld) -> Census:
         census.take()
     await batcher.drain("empty", LIMITS, staged=False, suspects=True)
     frames = await front_end.receive(0, 0.0)
-    assert set(ids(frames.outcomes)) == {good.id, bad.id, poison.id}
+    assert set(ids(frames.outcomes)) == {good.id, bad.id, poison.id, large.id}
     await front_end.receive(frames.count, 0.0)
     census.take()
     return census
@@ -85,10 +87,10 @@ async def test_every_key_is_in_the_table(world: RedisWorld) -> None:
 async def test_after_everything_is_answered_no_job_stays_anywhere(world: RedisWorld) -> None:
     await live_through_everything(world)
 
-    held = {"q:", "suspect:", "leases:", "lease:", "reply:"}
+    held = {"q:", "suspect:", "leases:", "lease:", "reply:", "body:"}
     suffixes = [name.removeprefix(world.keys.prefix) for name in world.names()]
     assert [name for name in suffixes if any(name.startswith(one) for one in held)] == []
-    counters = [world.server.get(name) for name in world.names() if ":tokens:" in name]
+    counters = [world.server.get(name) for name in world.names() if ":tokens:" in name or ":bytes:" in name]
     assert all(int(count or 0) == 0 for count in counters)
 
 
@@ -104,7 +106,10 @@ async def test_while_jobs_wait_their_keys_have_an_end_beyond_the_deadline(world:
     await batcher.drain("1", LIMITS, staged=True, suspects=False)
     await world.admit(job(), time_left=300.0)
 
-    names = [of(MODEL, Lane.INTERACTIVE) for of in (keys.queue, keys.tokens)] + [keys.lease("1"), keys.leases(MODEL)]
+    names = [of(MODEL, Lane.INTERACTIVE) for of in (keys.queue, keys.tokens, keys.lane_bytes)] + [
+        keys.lease("1"),
+        keys.leases(MODEL),
+    ]
     assert all(world.server.pttl(name) > 300_000 for name in names)
 
 

@@ -8,12 +8,13 @@ import pytest
 
 from broker.errors import BrokerUnavailable
 from broker.messages import Failure, FailureCode, Finish, Job, Result
-from broker.trips import FRAME_BYTES, TRIP_BYTES, cut, how_many
+from broker.trips import CLAIM_BYTES, FRAME_BYTES, TRIP_BYTES, cut, how_many
 from tests.contract.worlds import LIMITS, MODEL, SHORT, RedisWorld, World, ids, job, request
 
 pytestmark = pytest.mark.anyio
 LARGE = b"x" * 500_000  # eight of them fit in a trip
 HUGE = b"x" * (TRIP_BYTES + 1)
+A_QUARTER = b"x" * 4_000_000  # four of them fit in a claim
 
 
 def outputs(jobs: list[Job], output: bytes = LARGE) -> list[Result]:
@@ -21,19 +22,19 @@ def outputs(jobs: list[Job], output: bytes = LARGE) -> list[Result]:
 
 
 async def test_a_claim_is_bounded_in_bytes(world: World) -> None:
-    jobs = [job(input=LARGE) for _ in range(12)]
+    jobs = [job(input=A_QUARTER) for _ in range(6)]
     batcher = await world.batcher()
     await world.admit(*jobs)
 
     first = await batcher.drain("1", LIMITS, staged=False, suspects=False)
     second = await batcher.drain("2", LIMITS, staged=False, suspects=False)
 
-    assert (ids(first), first.closed_by, first.left) == (ids(jobs[:8]), "bytes", 4)
-    assert (ids(second), second.closed_by) == (ids(jobs[8:]), "empty")
+    assert (ids(first), first.closed_by, first.left) == (ids(jobs[:4]), "bytes", 2)
+    assert (ids(second), second.closed_by) == (ids(jobs[4:]), "empty")
 
 
-async def test_a_job_larger_than_a_trip_travels_alone(world: World) -> None:
-    jobs = [job(), job(input=HUGE), job()]
+async def test_a_job_larger_than_a_claim_travels_alone(world: World) -> None:
+    jobs = [job(), job(input=b"x" * (CLAIM_BYTES + 1)), job()]
     batcher = await world.batcher()
     await world.admit(*jobs)
 
@@ -43,16 +44,16 @@ async def test_a_job_larger_than_a_trip_travels_alone(world: World) -> None:
 
 
 async def test_the_bytes_of_suspects_are_bounded_too(world: World) -> None:
-    jobs = [job(input=LARGE) for _ in range(8)]
+    jobs = [job(input=A_QUARTER) for _ in range(4)]
     batcher = await world.batcher()
-    await world.admit(*jobs, job(input=LARGE))
+    await world.admit(*jobs, job(input=A_QUARTER))
     await world.crash("1")
-    await world.admit(job(input=LARGE))
+    await world.admit(job(input=A_QUARTER))
     await world.crash("2", suspects=False)
 
     claim = await batcher.drain("3", LIMITS, staged=False, suspects=True)
 
-    assert (len(claim.jobs), claim.suspects) == (8, 2)
+    assert (len(claim.jobs), claim.suspects) == (4, 2)
 
 
 async def test_small_jobs_behind_large_ones_are_claimed_in_order(world: World) -> None:

@@ -17,7 +17,7 @@ from tests.waiting import until
 KEYS = Keys(NAMESPACE)
 # What may stay for ever: the registry, what operators set or have to look at, and the epoch.
 FIXED = ("cards", "batchers", "defaults", "epoch", "dead:", "limits:")
-WORK = ("q:", "tokens:", "suspect:", "lease:", "leases:", "held:")  # keys that hold, or count, jobs
+WORK = ("q:", "tokens:", "bytes:", "body:", "suspect:", "lease:", "leases:", "held:")  # keys that hold, or count, jobs
 REFUSALS = frozenset({429, 503})  # "come back later": what an outage or overload may cost
 ALIVE_WITHIN = 1.0  # seconds for a fresh request, once things have settled
 
@@ -70,7 +70,7 @@ def leftovers(client: redis.Redis, prefix: str = KEYS.prefix) -> list[str]:
 
 def _is_idle(client: redis.Redis, key: bytes, name: str) -> bool:
     """A count of zero holds nothing; a key may also have gone since it was listed."""
-    return client.get(key) in (b"0", None) if name.startswith("tokens:") else not client.exists(key)
+    return client.get(key) in (b"0", None) if name.startswith(("tokens:", "bytes:")) else not client.exists(key)
 
 
 def _assert_alive(stack: Stack) -> None:

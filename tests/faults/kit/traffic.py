@@ -55,15 +55,15 @@ class Call:
 class Sender:
     """Sends one request at a time or many, and keeps their fates in `calls`."""
 
-    def __init__(self, *, headers: Mapping[str, str], path: str, patience: float) -> None:
+    def __init__(self, *, headers: Mapping[str, str], path: str, patience: float, padding: int = 0) -> None:
         self.calls: list[Call] = []
         self._extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self._path, self._patience = path, patience
+        self._path, self._patience, self._padding = path, patience, "x" * padding
         self._clients: dict[str, HttpClient] = {}
 
     async def send(self, url: str, text: str = "") -> None:
         """One request to the front end at `url`."""
-        text = text or f"nonce {next(_numbers)}"
+        text = text or f"nonce {next(_numbers)}{self._padding}"
         client = self._clients.setdefault(url, HttpClient(url))
         sent = time.monotonic()
         status, body, head, model = HUNG, b"", b"", b""
@@ -99,9 +99,10 @@ def ask(
     path: str = PATH,
     headers: Mapping[str, str] | None = None,
     patience: float = PATIENCE,
+    padding: int = 0,
 ) -> list[Call]:
     """`count` requests (or one for each of `texts`) at once, dealt out to the front ends in turn; their fates."""
-    sender = Sender(headers=headers or {}, path=path, patience=patience)
+    sender = Sender(headers=headers or {}, path=path, patience=patience, padding=padding)
     wanted = list(texts) or [""] * count
 
     async def all_of_them() -> None:
@@ -120,14 +121,16 @@ def traffic(
     path: str = PATH,
     headers: Mapping[str, str] | None = None,
     patience: float = PATIENCE,
+    padding: int = 0,
 ) -> Iterator[list[Call]]:
     """`rate` requests a second, evenly spaced and whatever becomes of them, from the block's start to its end.
 
-    `urls` are dealt out in turn; a function is asked before each request (`Balancer.ready`), and while it names none
-    nothing is sent. The list that is yielded grows as fates are met; it is whole after the block.
+    `padding`: characters that every text is longer. `urls` are dealt out in turn; a function is asked before each
+    request (`Balancer.ready`), and while it names none nothing is sent. The list that is yielded grows as fates are
+    met; it is whole after the block.
     """
     chosen = urls if callable(urls) else lambda: urls
-    sender = Sender(headers=headers or {}, path=path, patience=patience)
+    sender = Sender(headers=headers or {}, path=path, patience=patience, padding=padding)
     stopping = threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(_send_all(sender, chosen, rate, stopping)), name="traffic")
     thread.start()

@@ -42,7 +42,7 @@ class BatcherRules(Stage):
         hand, lease = self._owner(batch), self.model.leases.get(batch)
         if lease is None and len(hand.claims) < REMEMBERED:
             self._drain(hand, batch, within, staged=staged, suspects=False)
-        elif lease is not None and lease.jobs:
+        elif lease is not None and self._has_bodies(batch):
             claim = self._run(hand.broker.drain(batch, within, staged=staged, suspects=True))
             assert ([job.id for job in claim.jobs], claim.closed_by) == (lease.jobs, "again")
             self._renew(lease)
@@ -135,7 +135,7 @@ class BatcherRules(Stage):
     def finish_twice(self, batch: str) -> None:
         """The answer was lost."""
         hand = self._owner(batch)
-        if self.model.held(batch):
+        if self._has_bodies(batch):
             self._run(hand.echo.drain(batch, Limits(), staged=False, suspects=False))
             again = list(self.model.held(batch))
             self._finish(hand.broker, batch, hand.claims.pop(batch), done=True, starts=None)
@@ -162,6 +162,16 @@ class BatcherRules(Stage):
         self._run(self._owner(batch).broker.release(batch))
         self.model.release(batch)
         self._owner(batch).claims.pop(batch, None)
+
+    def _has_bodies(self, batch: str) -> bool:
+        """Whether it holds jobs that can be claimed again; those whose bodies are gone are let go when it is asked."""
+        held = self.model.held(batch)
+        gone = self.model.without_body(held, self._census().bodies)
+        if not held or len(gone) == len(held):
+            return False
+        self.model.leases[batch].jobs = [id for id in held if id not in gone]
+        self.model.dropped |= {*gone}
+        return True
 
     def _admitted(self) -> dict[str, float]:
         census = self._census()

@@ -8,13 +8,16 @@ from typing import Any
 
 import redis
 
+from broker.body import pack
+from broker.header import text
 from broker.keys import Keys
 from broker.messages import Job, Lane, Outcome, Result
-from broker.wire import decode_frame, decode_job
+from broker.wire import decode_frame, decode_job, lies_apart
 
 MODEL = "toy@r1"
 LISTS = ("q:", "suspect:", "dead:", "reply:", "bell:", "wake:")
 FIXED = ("cards", "batchers", "epoch", "dead:", "limits:")  # these need no end
+GONE = pack({"input": None})  # in place of a body that is not there any more
 NO_END = -1  # what PTTL says of a key that stays for ever
 
 Seen = tuple[str, int]  # a job: its id and its attempts
@@ -38,6 +41,8 @@ class Census:
     expiries: Mapping[str, float]  # batch → seconds
     under_way: Mapping[str, int]  # batch → jobs that it is said to hold; and their sum
     tokens: Mapping[Lane, int | None]  # None: no counter
+    bytes: Mapping[Lane, int | None]
+    bodies: frozenset[str]  # of jobs whose bodies lie apart: those that are there
     wake_tokens: int
     frames: Mapping[str, Sequence[Sequence[Fate]]]  # by front end
     ends: Mapping[str, int] = field(repr=False)  # key → ms it still lives
@@ -47,6 +52,7 @@ class Census:
         return {
             **{str(lane): _seen(jobs) for lane, jobs in self.lanes.items()},
             **{f"tokens of {lane}": count for lane, count in self.tokens.items()},
+            **{f"bytes of {lane}": count for lane, count in self.bytes.items()},
             "suspects": _seen(self.suspects),
             "dead": _seen(self.dead),
             "leases": {batch: (batch in self.staged, _seen(jobs)) for batch, jobs in self.leases.items()},
@@ -70,10 +76,11 @@ class Census:
         """Keys that would be gone before the last deadline of the jobs they hold, or count."""
         keys, needed = Keys(""), dict[str, Sequence[Job]]()
         for lane, jobs in self.lanes.items():
-            needed |= {one(MODEL, lane): jobs for one in (keys.queue, keys.tokens)}
+            needed |= {one(MODEL, lane): jobs for one in (keys.queue, keys.tokens, keys.lane_bytes)}
         needed[keys.suspects(MODEL)] = self.suspects
         needed |= {keys.lease(batch): jobs for batch, jobs in self.leases.items()}
         needed[keys.leases(MODEL)] = needed[keys.held(MODEL)] = [job for jobs in self.leases.values() for job in jobs]
+        needed |= {keys.body(job.id): [job] for jobs in [*needed.values()] for job in jobs if job.id in self.bodies}
         short = {key.removeprefix(keys.prefix): jobs for key, jobs in needed.items()}
         return [key for key, jobs in short.items() if jobs and self.ends.get(key, 0) / 1000 < self._longest(jobs)]
 
@@ -117,31 +124,37 @@ def _read(pipe: Any, key: str, name: str) -> None:
 def _census(values: Mapping[str, Any], ends: Mapping[str, int], now: float) -> Census:
     leases = {name.removeprefix("lease:"): value for name, value in values.items() if name.startswith("lease:")}
     frames = {name.removeprefix("reply:"): value for name, value in values.items() if name.startswith("reply:")}
-    counts = {lane: values.get(f"tokens:{MODEL}:{lane}") for lane in Lane}
+    bodies = {name.removeprefix("body:"): value for name, value in values.items() if name.startswith("body:")}
     return Census(
         now=now,
-        lanes={lane: _jobs(values.get(f"q:{MODEL}:{lane}", ())) for lane in Lane},
-        suspects=_jobs(values.get(f"suspect:{MODEL}", ())),
-        dead=_jobs(values.get(f"dead:{MODEL}", ())),
-        leases={batch: _leased(entry) for batch, entry in leases.items()},
+        lanes={lane: _jobs(values.get(f"q:{MODEL}:{lane}", ()), bodies) for lane in Lane},
+        suspects=_jobs(values.get(f"suspect:{MODEL}", ()), bodies),
+        dead=_jobs(values.get(f"dead:{MODEL}", ()), bodies),
+        leases={batch: _leased(entry, bodies) for batch, entry in leases.items()},
         staged=frozenset(batch for batch, entry in leases.items() if b"staged" in entry),
         expiries={batch.decode(): score / 1000 for batch, score in values.get(f"leases:{MODEL}", ())},
         under_way={batch.decode(): int(entry.split()[0]) for batch, entry in values.get(f"held:{MODEL}", {}).items()},
-        tokens={lane: None if count is None else int(count) for lane, count in counts.items()},
+        tokens={lane: _number(values.get(f"tokens:{MODEL}:{lane}")) for lane in Lane},
+        bytes={lane: _number(values.get(f"bytes:{MODEL}:{lane}")) for lane in Lane},
+        bodies=frozenset(bodies),
         wake_tokens=len(values.get(f"wake:{MODEL}", ())),
         frames={name: [list(map(fate, decode_frame(frame))) for frame in found] for name, found in frames.items()},
         ends=ends,
     )
 
 
-def _jobs(found: Sequence[bytes]) -> list[Job]:
-    return [decode_job(data) for data in found]
+def _number(count: bytes | None) -> int | None:
+    return None if count is None else int(count)
 
 
-def _leased(entry: Mapping[bytes, bytes]) -> list[Job]:
+def _jobs(found: Sequence[bytes], bodies: Mapping[str, bytes]) -> list[Job]:
+    return [decode_job(data, bodies.get(text(data, "id"), GONE) if lies_apart(data) else None) for data in found]
+
+
+def _leased(entry: Mapping[bytes, bytes], bodies: Mapping[str, bytes]) -> list[Job]:
     """The jobs of a lease, in the order in which they were claimed; fields it should not have are not overlooked."""
     order = entry.get(b"order", b"")
     ids = [order[at : at + 32] for at in range(0, len(order) // 32 * 32, 32)]
     strangers = entry.keys() - {b"order", b"staged", *ids}
     assert not strangers, f"a lease holds {strangers}"
-    return _jobs([entry[one] for one in ids if one in entry])
+    return _jobs([entry[one] for one in ids if one in entry], bodies)

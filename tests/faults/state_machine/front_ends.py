@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from broker.messages import RECORD, AdmitRequest, Cancel, FailureCode, Job, Lane, Verdict, job_id_of
+from broker.wire import encode_job
 from tests.faults.state_machine.census import MODEL, Fate, fate
-from tests.faults.state_machine.stage import MAX_JOBS, MAX_TOKENS, Life, Stage
+from tests.faults.state_machine.stage import MAX_BYTES, MAX_JOBS, MAX_TOKENS, Life, Stage
 
+LARGE = b"x" * 20_000  # its body lies apart
 MOMENT = 0.001  # seconds: a deadline that is over when the admission has been answered
 slots = st.integers(0, 1)
 picks = st.integers(0, 30)
@@ -20,9 +22,10 @@ picks = st.integers(0, 30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A request that has no jobs yet, only their costs."""
+    """A request that has no jobs yet, only their costs and whether they are large."""
 
     lane: Lane
+    are_large: bool
     costs: Sequence[int]
     time_left: float
     most_ahead: int | None
@@ -31,6 +34,7 @@ class Wish:
 wishes = st.builds(
     Wish,
     lane=st.sampled_from(Lane),
+    are_large=st.sampled_from([False, False, True]),
     costs=st.lists(st.integers(1, 12), min_size=1, max_size=5),
     time_left=st.sampled_from([60.0, 600.0, 60.0, 600.0, MOMENT, 0.0]),
     most_ahead=st.sampled_from([None, None, 0, 5]),
@@ -106,10 +110,8 @@ class FrontEndRules(Stage):
         self.lives[slot] = self._life()
 
     def _request(self, life: Life, wish: Wish) -> AdmitRequest:
-        jobs = [
-            Job(id=job_id_of(f"{self._next():016x}", 0, 0), front_end=life.id, input=[7], cost=cost, lane=wish.lane)
-            for cost in wish.costs
-        ]
+        common = {"front_end": life.id, "input": LARGE if wish.are_large else [7], "lane": wish.lane}
+        jobs = [Job(id=job_id_of(f"{self._next():016x}", 0, 0), cost=cost, **common) for cost in wish.costs]
         how = {"time_left": wish.time_left, "lane": wish.lane, "most_ahead": wish.most_ahead}
         return AdmitRequest(model=MODEL, jobs=jobs, room=2, **how)
 
@@ -125,4 +127,6 @@ class FrontEndRules(Stage):
     def _is_full(self, request: AdmitRequest) -> bool:
         waiting = self.model.lanes[request.lane]
         tokens = sum(self.model.jobs[id].cost for id in waiting) + sum(job.cost for job in request.jobs)
-        return bool(waiting) and (len(waiting) + len(request.jobs) > MAX_JOBS or tokens > MAX_TOKENS)
+        held = self.model.bytes_of(waiting) + sum(len(encode_job(job)) for job in request.jobs)
+        jobs = len(waiting) + len(request.jobs)
+        return bool(waiting) and (jobs > MAX_JOBS or tokens > MAX_TOKENS or held > MAX_BYTES)

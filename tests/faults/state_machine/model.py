@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from broker.messages import Claim, FailureCode, Job, Lane, Limits
+from broker.wire import LARGE, encode_job
 from tests.faults.state_machine.census import Census, Fate
 
 MAX_ATTEMPTS = 3
@@ -51,6 +52,7 @@ class BrokerModel:
         return {
             **{str(lane): self._seen(ids) for lane, ids in self.lanes.items()},
             **{f"tokens of {lane}": self._tokens(ids) if ids else None for lane, ids in self.lanes.items()},
+            **{f"bytes of {lane}": self.bytes_of(ids) if ids else None for lane, ids in self.lanes.items()},
             "suspects": self._seen(self.suspects),
             "dead": self._seen(self.dead),
             "leases": {batch: (lease.staged, self._seen(lease.jobs)) for batch, lease in self.leases.items()},
@@ -62,6 +64,16 @@ class BrokerModel:
         """Admitted jobs that are in no place and have no end."""
         places = [*self.lanes.values(), self.suspects, self.dead, *(lease.jobs for lease in self.leases.values())]
         return self.jobs.keys() - self.answered - self.dropped - {id for place in places for id in place}
+
+    def bytes_of(self, ids: Sequence[str]) -> int:
+        """With their bodies."""
+        return sum(len(encode_job(self.jobs[id])) for id in ids)
+
+    def without_body(self, ids: Sequence[str], bodies: Collection[str]) -> list[str]:
+        """Those of these whose bodies lay apart and are gone: of each somebody has said the end, or nobody waits."""
+        gone = [id for id in ids if len(encode_job(self.jobs[id])) > LARGE and id not in bodies]
+        assert set(gone) <= self.unwanted | self.answered, f"the bodies of {gone} are gone, and somebody waits"
+        return gone
 
     # The steps
 
@@ -78,19 +90,21 @@ class BrokerModel:
         lanes = {lane: self._gone(ids, [job.id for job in census.lanes[lane]]) for lane, ids in self.lanes.items()}
         blamed = self._gone(self.suspects, [job.id for job in census.suspects])
         ids, gone = [job.id for job in claim.jobs], [*lanes[Lane.INTERACTIVE], *lanes[Lane.BULK], *blamed]
-        wanted = [id for id in gone if id not in self.unwanted]
+        bodiless = self.without_body(gone, census.bodies)
+        wanted = [id for id in gone if id not in self.unwanted and id not in bodiless]
         assert sorted(ids) == sorted(wanted), f"claimed {ids}; the lists gave {wanted}"
         assert [job.attempts for job in claim.jobs] == [self.attempts[id] for id in ids]
         self._assert_fits(ids, limits)
         self._assert_fair(ids, staged=staged)
-        if not ids:
+        if not ids and not bodiless:
             self._assert_nothing_to_do(gone, limits, staged=staged)
-        if suspects and not staged and any(id not in self.unwanted for id in self.suspects[: limits.max_batch_size]):
+        first = self.suspects[: limits.max_batch_size]
+        if suspects and not staged and not bodiless and any(id not in self.unwanted for id in first):
             assert set(ids) <= set(self.suspects), "suspects were to go first"
         is_tired = len(gone) >= LOOKS * limits.max_batch_size
         if not aged and not is_tired and set(ids) & set(lanes[Lane.BULK]):
             assert not census.lanes[Lane.INTERACTIVE], "bulk fills only what interactive leaves"
-        self.dropped |= set(gone) & self.unwanted
+        self.dropped |= set(gone) & (self.unwanted | {*bodiless})
         self.lanes = {lane: ids[len(lanes[lane]) :] for lane, ids in self.lanes.items()}
         self.suspects = self.suspects[len(blamed) :]
         if ids:

@@ -24,7 +24,7 @@ from broker.redis import (
 from tests.faults.state_machine.census import MODEL, Census, take
 from tests.faults.state_machine.model import BrokerModel
 
-MAX_JOBS, MAX_TOKENS = 12, 60  # of a lane
+MAX_JOBS, MAX_TOKENS, MAX_BYTES = 12, 60, 100_000  # of a lane
 LONG = 60.0  # seconds: a lease that only the machine ends
 
 
@@ -74,7 +74,7 @@ class Stage(RuleBasedStateMachine):
 
     def _life(self) -> Life:
         id = f"{self._next():016x}"
-        bounds = {"max_queue_jobs": MAX_JOBS, "max_queue_tokens": MAX_TOKENS}
+        bounds = {"max_queue_jobs": MAX_JOBS, "max_queue_tokens": MAX_TOKENS, "max_queue_bytes": MAX_BYTES}
         broker = self._run(connect_front_end(self.url, self.namespace, id, **bounds))
         self.opened.append(broker)
         return Life(id=id, broker=broker)
@@ -92,6 +92,7 @@ class Stage(RuleBasedStateMachine):
         held = census.held()
         assert len(held) == len(set(held)), "a job is in two places"
         assert self.model.lost() == set()
+        self.model.without_body(held, census.bodies)
         assert all(job.attempts < 3 for jobs in [*census.lanes.values(), census.suspects] for job in jobs)
         assert census.miscounted() == {}
         assert census.wake_tokens <= 1

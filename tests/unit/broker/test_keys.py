@@ -13,8 +13,8 @@ MODEL = "m2m100@r1"
 
 def every_key(keys: Keys) -> list[str]:
     by_model = [keys.suspects, keys.wake, keys.leases, keys.dead]
-    by_name = [keys.lease, keys.reply, keys.bell, keys.admit, keys.cancel, keys.limits, keys.artifact]
-    lanes = [of(MODEL, lane) for of in (keys.queue, keys.tokens) for lane in Lane]
+    by_name = [keys.lease, keys.body, keys.reply, keys.bell, keys.admit, keys.cancel, keys.limits, keys.artifact]
+    lanes = [of(MODEL, lane) for of in (keys.queue, keys.tokens, keys.lane_bytes) for lane in Lane]
     return [*lanes, *(of(MODEL) for of in (*by_model, *by_name)), keys.cards, keys.batchers, keys.epoch]
 
 

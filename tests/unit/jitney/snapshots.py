@@ -18,8 +18,8 @@ def facts(**more: Any) -> Facts:
 
 def model(key: str = "toy@r1", *, jobs: int = 0, bulk: int = 0, batchers: int = 1, **more: Any) -> ModelOverview:
     lanes = [
-        LaneOverview(lane=Lane.INTERACTIVE, jobs=jobs, tokens=10 * jobs, oldest_age=1.5),
-        LaneOverview(lane=Lane.BULK, jobs=bulk, tokens=10 * bulk, oldest_age=300.0),
+        LaneOverview(lane=Lane.INTERACTIVE, jobs=jobs, tokens=10 * jobs, bytes=100 * jobs, oldest_age=1.5),
+        LaneOverview(lane=Lane.BULK, jobs=bulk, tokens=10 * bulk, bytes=100 * bulk, oldest_age=300.0),
     ]
     name, _, revision = key.partition("@")
     card = ModelCard(name=name, task="translation", codec="text", revision=revision)

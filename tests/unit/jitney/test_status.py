@@ -26,8 +26,8 @@ def row(lines: list[str], *words: str) -> str:
 def test_each_lane_of_a_model_has_a_row() -> None:
     lines = status_lines(snapshot(model(jobs=12, bulk=3), batchers=[batcher()]), None)
 
-    assert row(lines, "interactive").split() == ["toy@r1", "interactive", "12", "120", "1.5", "s"]
-    assert row(lines, "bulk").split() == ["bulk", "3", "30", "5", "min"]
+    assert row(lines, "interactive").split() == ["toy@r1", "interactive", "12", "120", "1.2", "KiB", "1.5", "s"]
+    assert row(lines, "bulk").split() == ["bulk", "3", "30", "300", "B", "5", "min"]
 
 
 def test_an_empty_lane_has_no_oldest_job() -> None:
@@ -166,7 +166,7 @@ def test_programs_get_the_same_as_people() -> None:
     told = json.loads(json.dumps(status_facts(snapshot(model(jobs=1, leases=leases, dead=4), batchers=[batcher()]))))
 
     [seen], [who] = told["models"], told["batchers"]
-    assert seen["lanes"]["interactive"] == {"jobs": 1, "tokens": 10, "oldest_age": 1.5}
+    assert seen["lanes"]["interactive"] == {"jobs": 1, "tokens": 10, "bytes": 100, "oldest_age": 1.5}
     assert seen["leases"] == {"batches": 1, "jobs": 2, "staged": 0, "soonest_expiry": 0.5}
     assert (seen["dead"], who["speed"], told["broker"]["kind"]) == (4, {"fixed": 0.012, "per_job": 0.0005}, "valkey")
 

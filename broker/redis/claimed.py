@@ -1,0 +1,95 @@
+"""What a batcher remembers of the batches that it has claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from broker.header import text
+from broker.messages import Finish
+from broker.redis.finish import Publication
+from broker.wire import encode_result
+
+MOST = 512  # batches: an in-flight engine holds up to 256, of one job each
+log = structlog.get_logger("broker")
+
+
+@dataclass(slots=True)
+class ClaimedBatch:
+    """One of them."""
+
+    addresses: dict[str, str]  # job id → the front end that waits for it
+    apart: Collection[str] = ()  # jobs whose bodies lie apart
+    told: set[str] = field(default_factory=set)  # jobs of a FINISH under way whose results were brought
+
+
+class ClaimedBatches:
+    """By batch, because a job whose lease was lost may be claimed here again: the end of its first run must not make
+    its second one forget where the result goes."""
+
+    def __init__(self) -> None:
+        self._batches: dict[str, ClaimedBatch] = {}
+
+    def remember(self, batch: str, jobs: Sequence[bytes], apart: Sequence[bytes]) -> None:
+        """It holds these, and the bodies of those lie apart. A batch that was abandoned after a failure never finishes,
+        so the oldest go."""
+        while len(self._batches) >= MOST:
+            del self._batches[next(iter(self._batches))]
+        addresses = {text(data, "id"): text(data, "front_end") for data in jobs}
+        self._batches[batch] = ClaimedBatch(addresses, {text(data, "id") for data in apart})
+
+    def address(self, batch: str, job: str) -> str | None:
+        """Who waits for it; None where nobody is known to."""
+        known = self._batches.get(batch)
+        return known.addresses.get(job) if known else None
+
+    def apart(self, batch: str, jobs: Iterable[str]) -> list[str]:
+        """Those of these jobs whose bodies lie apart."""
+        known = self._batches.get(batch)
+        return [job for job in jobs if job in known.apart] if known and known.apart else []
+
+    def drop(self, batch: str, jobs: Iterable[str]) -> None:
+        """These have ended otherwise; a batch goes with its last job."""
+        if known := self._batches.get(batch):
+            for job in jobs:
+                known.addresses.pop(job, None)
+            if not known.addresses:
+                del self._batches[batch]
+
+    def forget(self, batch: str) -> None:
+        self._batches.pop(batch, None)
+
+    def publications(self, ended: Sequence[Finish]) -> Iterator[Publication]:
+        """What ended, a trip at a time; the last one takes the leases of the batches that are done."""
+        publication = Publication()
+        for one in ended:
+            known = self._batches.get(one.batch) or ClaimedBatch({})
+            for result in one.results:
+                if result.job_id in known.told:  # by a trip before one that failed
+                    continue
+                address = known.addresses.get(result.job_id)
+                if address is None:
+                    log.error("result dropped", job=result.job_id, reason="nobody is known to wait for it")
+                row = encode_result(result) if address else b""
+                if not publication.has_room_for(row):
+                    yield publication
+                    publication = Publication()
+                publication.add(one.batch, result.job_id, address, row, lies_apart=result.job_id in known.apart)
+        publication.done = [one.batch for one in ended if one.done]
+        yield publication
+
+    def note_told(self, publication: Publication) -> None:
+        """Its results were brought."""
+        for batch, ids in publication.ids.items():
+            if known := self._batches.get(batch):
+                known.told.update(ids)
+
+    def end(self, ended: Sequence[Finish]) -> None:
+        """All of these were told."""
+        for one in ended:
+            if one.done:
+                self.forget(one.batch)
+            elif known := self._batches.get(one.batch):
+                known.told.clear()
