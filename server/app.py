@@ -21,14 +21,14 @@ from server.api.inference import Inference
 from server.api.models import model_list
 from server.api.ops import livez, readyz
 from server.clustering.endpoint import Clustering
-from server.dialects import clustering, native, sentences
+from server.dialects import clustering, huggingface, native, sentences
 from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem
 from server.front_end import FrontEnd
 from server.http.context import RequestMiddleware, identity, route_of
 
 log = structlog.get_logger("server")
 
-DIALECTS = (native.ROUTES,)
+DIALECTS = (native.ROUTES, huggingface.ROUTES)
 DIALECTS_OF_CLUSTERS = (clustering.ROUTES, sentences.ROUTES)
 ENDPOINTS = (model_list, livez, readyz, docs, openapi)
 

@@ -11,13 +11,13 @@ from server.http.bytes_in_hand import most_large
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 PORTS = ("port", "metrics_port")
-BODIES = ("max_body_bytes", "max_cluster_bytes")
+BODIES = ("max_body_bytes", "max_image_body_bytes", "max_cluster_bytes")
 ABOVE_ZERO = (
-    "max_body_bytes",
+    *BODIES,
+    "max_pixels",
     "max_bytes_in_hand",
     "max_records",
     "max_cluster_records",
-    "max_cluster_bytes",
     "default_timeout",
     "max_timeout",
     "max_queue_jobs",
@@ -35,6 +35,12 @@ class ServerSettings:
     reuse_port: bool = setting(False, "share the port with other front ends of this machine (SO_REUSEPORT)")
     metrics_port: int = setting(9528, "port of /metrics, one per process; 0 switches it off")
     max_body_bytes: int = setting(1 << 20, "largest request body, bytes; larger is 413")
+    max_image_body_bytes: int = setting(
+        8 << 20, "largest body of a request with pictures, bytes; larger is 413. In base64 a picture is a third larger"
+    )
+    max_pixels: int = setting(
+        25_000_000, "most pixels of a picture, width × height; more is refused by its header, before it is decoded"
+    )
     max_bytes_in_hand: int = setting(
         64 << 20, "bytes of requests that one process holds at once, those still arriving too; beyond it 503"
     )

@@ -10,6 +10,10 @@ LANGUAGES = ("fromLang", "toLang")  # fields of a payload
 NLLB = {"en": "eng_Latn", "ja": "jpn_Jpan"}  # the examples' languages, by the codes that NLLB has for them
 BOX = "Life is like a box of chocolates."
 THRESHOLD = 0.5  # the similarity at which two texts are alike, for an embedding model whose makers say no other
+RED_CIRCLE = (  # a PNG of 32 × 32 pixels
+    "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgAQMAAABJtOi3AAAABlBMVEX////cHh7/Hx2WAAAASElEQVR42nXNsQ2AMBAEweGFoAwohVLoBEqjFJdB"
+    "gGyCJ8QbnDbao8tcsNzCPqE1MXAGRLCljaxpf/NQ0ipXZLk1HDXz31GHFx5EDnu4Web/AAAAAElFTkSuQmCC"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,19 +23,25 @@ class Task:
     name: str  # as a card has it
     path: str
     summary: str
-    text: str  # of the example
+    text: str = ""  # of the example
+    image: str = ""  # of the example, base64, where records are pictures
     options: Mapping[str, Any] = field(default_factory=dict)  # of the example: the payload's fields besides its records
 
     @property
     def has_languages(self) -> bool:
         return self.options.keys() >= {*LANGUAGES}
 
+    @property
+    def takes_pictures(self) -> bool:
+        return bool(self.image)
+
     def payload(self, languages: Sequence[str] = ()) -> dict[str, Any]:
         """The example, in `languages`, those of a model, where that does not have the example's own."""
         options = dict(self.options)
         if languages and self.has_languages:
             options |= zip(LANGUAGES, self._pair(languages), strict=True)
-        return options | {"records": [{"id": "123", "text": self.text}]}
+        content = {"image": self.image} if self.takes_pictures else {"text": self.text}
+        return options | {"records": [{"id": "123"} | content]}
 
     def _pair(self, languages: Sequence[str]) -> tuple[str, str]:
         source, target = (self.options[name] for name in LANGUAGES)
@@ -55,7 +65,14 @@ EMBEDDING = Task(
     summary="Turn texts into vectors",
     text="A small bus that leaves when it is full.",
 )
-TASKS: Mapping[str, Task] = {one.name: one for one in (TRANSLATION, CLASSIFICATION, EMBEDDING)}
+IMAGE_CLASSIFICATION = Task(
+    name="image-classification",
+    path="/image-classification",
+    summary="Label pictures",
+    image=RED_CIRCLE,
+    options={"topK": 2},
+)
+TASKS: Mapping[str, Task] = {one.name: one for one in (TRANSLATION, CLASSIFICATION, EMBEDDING, IMAGE_CLASSIFICATION)}
 
 # Models of any other task, and all models by their names.
 ANY = Task(

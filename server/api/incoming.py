@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
+from broker.messages import ModelCard
 from server.fleet.directory import Served
 from server.front_end import FrontEnd
+from server.http.body import is_json
+
+LOOKED_AT = 64  # bytes at the beginning of a body of no named type
 
 
 class Incoming:
@@ -15,16 +20,33 @@ class Incoming:
 
     __slots__ = ("_front_end", "_scope", "body")
 
-    def __init__(self, front_end: FrontEnd, scope: Scope, body: bytes) -> None:
+    def __init__(self, front_end: FrontEnd, scope: Scope) -> None:
         self._front_end = front_end
         self._scope = scope
-        self.body = body
+        self.body = b""  # until it is read
 
     @property
     def path_params(self) -> Mapping[str, str]:
         """What stands in the address for the names in its template."""
         found: Mapping[str, str] = self._scope["path_params"]
         return found
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """What stands in the address behind the question mark; of a name that comes twice the last."""
+        return dict(parse_qsl(self._scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
+
+    @property
+    def is_json(self) -> bool:
+        """By the content type; where none is named, by how the body begins: no picture begins as JSON does."""
+        kind = self._scope["context"].headers.get(b"content-type")
+        return self.body[:LOOKED_AT].lstrip()[:1] == b"{" if kind is None else is_json(kind)
+
+    def card_named(self, name: str) -> ModelCard:
+        """The card of the model of this name as it was last seen. Raises `Problem` where nobody has seen one."""
+        directory = self._front_end.directory
+        listed = directory.listed.get(name)
+        return listed.card if listed is not None else directory.named(name, self._front_end.clock()).card
 
     def model_of(self, task: str, name: str | None = None) -> Served:
         """The model of this name, or the default of the task. Raises `Problem` where there is none of that task."""

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from broker.messages import FailureCode, Lane
 from server.api.incoming import Incoming
+from server.codecs.contract import Codec, Input, Plan
 from server.codecs.encoding import INLINE, decode, encode_all, weight
 from server.codecs.errors import CodecError
 from server.codecs.work import Work
@@ -18,7 +19,7 @@ from server.dialects.contract import Call, Dialect, Row
 from server.errors import Problem, problem_of
 from server.fleet.directory import Served
 from server.front_end import FrontEnd
-from server.http.body import lane_of, read_body, require_json, time_limit
+from server.http.body import lane_of, read_body, require_json, require_json_or_picture, time_limit
 from server.http.bytes_in_hand import Held
 from server.http.context import identity
 from server.http.timing import Stages, stages
@@ -49,31 +50,39 @@ class Inference:
         with self._front_end.bytes_in_hand.hold() as held:
             with self._front_end.deadlines.over(receive, context.started, seconds) as deadline:
                 lane = lane_of(headers)
-                require_json(headers, scope["headers"])
-                body = await read_body(headers, receive, self._max_body_bytes, held)
+                incoming = Incoming(self._front_end, scope)
+                has_pictures = self._dialect.takes_pictures(incoming)
+                (require_json_or_picture if has_pictures else require_json)(headers, scope["headers"])
+                limit = settings.max_image_body_bytes if has_pictures else self._max_body_bytes
+                incoming.body = await read_body(headers, receive, limit, held)
                 deadline.listen()
-                work = Work(
-                    settings.max_queue_jobs, settings.max_queue_tokens, deadline.ends_at, self._front_end.clock
-                )
-                incoming = Incoming(self._front_end, scope, body)
-                if len(body) <= INLINE:
-                    call, records = self._prepare(incoming, work)
-                else:
-                    pool = self._front_end.pool
-                    call, records = await pool.run(partial(self._prepare, incoming, work), len(body), work)
-                del body, incoming  # its texts are kept
+                work = self._work(deadline.ends_at)
+                call, records = await self._prepared(incoming, work, has_pictures=has_pictures)
+                del incoming  # with the body; its texts or pictures are kept
                 held.add(work.made_bytes)
                 spent = await self._compute(call, records, deadline.ends_at, lane, scope, work)
                 reply = await self._answered(call, records, scope, work, held)
             await self._reply(send, reply, spent, held)
 
+    def _work(self, deadline: float) -> Work:
+        settings = self._front_end.settings
+        bounds = (settings.max_queue_jobs, settings.max_queue_tokens)
+        return Work(*bounds, deadline, self._front_end.clock, settings.max_pixels)
+
+    async def _prepared(self, incoming: Incoming, work: Work, *, has_pictures: bool) -> tuple[Call, list[Record]]:
+        size = len(incoming.body)
+        if size <= INLINE and not has_pictures:
+            return self._prepare(incoming, work)
+        prepare = partial(self._prepare, incoming, work)
+        return await self._front_end.pool.run(prepare, size, work, has_pictures=has_pictures)
+
     def _prepare(self, incoming: Incoming, work: Work) -> tuple[Call, list[Record]]:
-        """What is asked, with a plan for each input. A large body comes here in a thread."""
+        """What is asked, with a plan for each input. A large body and pictures come here in a thread."""
         call = self._dialect.read(incoming)
         self._check(call)
         codec = call.served.codec
         plans = encode_all(codec, call.inputs, call.options, work)
-        return call, [Record(input, codec, plan) for input, plan in zip(call.inputs, plans, strict=True)]
+        return call, [_record(input, codec, plan) for input, plan in zip(call.inputs, plans, strict=True)]
 
     def _check(self, call: Call) -> None:
         """Raises `Problem` for what no record could be computed with."""
@@ -155,6 +164,10 @@ class Inference:
             await send({"type": "http.response.body", "body": body, "more_body": True})
             body = b""  # the next send waits until the client has read most of it, and it is in hand until then
         await send({"type": "http.response.body", "body": body})
+
+
+def _record(input: Input | Problem, codec: Codec, plan: Plan | Problem) -> Record:
+    return Record(b"" if isinstance(input, Problem) else input, codec, plan)  # what has no job is never encoded again
 
 
 def _who_answered(call: Call, records: Sequence[Record], last: Served) -> bytes:

@@ -12,15 +12,18 @@ import msgspec
 from broker.common.tasks import LANGUAGES, task_of
 from broker.messages import Lane, ModelCard
 from broker.settings import NAME
-from server.api.operations import CALL, CLUSTERING, OF_TASK, OPERATIONS, Operation
+from server.api.operations import CALL, CLUSTERING, JSON, OF_TASK, OPERATIONS, Operation
 from server.api.schema.service import ProblemDocument
+from server.api.tasks import bodies_of
 from server.errors import ASKS_TO_COME_BACK, ENDS_THE_CONNECTION, KINDS, LONGEST_RETRY, SHORTEST_RETRY
 from server.http.body import SHORTEST_LIMIT
 from server.settings import ServerSettings
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
-PROBLEM = {"application/problem+json": {"schema": {"$ref": REF.format(name="ProblemDocument")}}}
+PROBLEMS = {ProblemDocument: "application/problem+json"}  # the content type of each kind, JSON for the others
+PICTURES = ("image/*", "application/octet-stream")  # content types of a body that is a picture itself
+PICTURE_FIELDS = (("PictureRecord", "image"), ("HuggingFaceRequest", "inputs"))  # that hold one in base64
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,14 @@ class Live:
 
 def document(version: str, settings: ServerSettings, live: Live) -> Json:
     """OpenAPI 3.1, its schemas in the dialect of JSON Schema 2020-12."""
-    types = [kind for one in OPERATIONS for kind in (one.body, one.reply) if kind is not None]
-    _, schemas = msgspec.json.schema_components([*types, ProblemDocument], ref_template=REF)
+    types = [kind for one in OPERATIONS for kind in (one.body, one.reply, one.problem) if kind is not None]
+    _, schemas = msgspec.json.schema_components(types, ref_template=REF)
     _bound(schemas, settings, live)
     paths: Json = {}
     for one in OPERATIONS:
         paths.setdefault(one.path, {})[one.method] = _operation(one, _ref(one.body), live.languages(one.task), settings)
     for card in live.cards:  # a model's own address, for there the body has the fields of its task and its languages
-        like = OF_TASK.get(card.task, CALL)
+        like = OF_TASK.get(bodies_of(card).task.name, CALL)
         one = replace(like, path=f"/models/{card.name}", summary=f"{like.summary}, by the model {card.name}")
         paths[one.path] = {one.method: _operation(one, _own_body(schemas, like, card), card.languages, settings)}
     return {
@@ -60,6 +63,8 @@ def document(version: str, settings: ServerSettings, live: Live) -> Json:
 def _bound(schemas: Json, settings: ServerSettings, live: Live) -> None:
     """What this front end takes at most, and what its models know."""
     schemas["Record"]["properties"]["text"]["maxLength"] = settings.max_body_bytes
+    for kind, field in PICTURE_FIELDS:
+        schemas[kind]["properties"][field]["maxLength"] = settings.max_image_body_bytes
     for one in (*OF_TASK.values(), CALL, CLUSTERING):
         assert one.body is not None
         fields = schemas[one.body.__name__.replace("Request", "Payload")]["properties"]
@@ -96,7 +101,8 @@ def _operation(one: Operation, body: Json, languages: Sequence[str], settings: S
         if body.get("type") == "array":
             body |= {"maxItems": getattr(settings, one.most_records)}
         content = {"schema": body} | ({"example": one.example(languages)} if one.example else {})
-        found["requestBody"] = {"required": True, "content": {"application/json": content}}
+        pictures: Json = {} if one.address is None else {kind: {"schema": {}} for kind in PICTURES}
+        found["requestBody"] = {"required": True, "content": {JSON: content} | pictures}
     return found
 
 
@@ -105,12 +111,23 @@ def _parameters(one: Operation, settings: ServerSettings) -> list[Json]:
     if "{name}" in one.path:
         named = {"type": "string", "pattern": f"^{NAME}$"}
         found.append({"name": "name", "in": "path", "required": True, "schema": named})
+    if one.address is not None:
+        found += _behind_question_mark(one.address)
     if one.body is not None:
         found += [
             {"name": name, "in": "header", "description": description, "schema": kind}
             for name, description, kind in _client_headers(settings)
         ]
     return found
+
+
+def _behind_question_mark(address: type[Any]) -> list[Json]:
+    _, schemas = msgspec.json.schema_components([address])
+    fields = schemas[address.__name__]["properties"]
+    return [
+        {"name": name, "in": "query", "description": schema.pop("description"), "schema": schema}
+        for name, schema in fields.items()
+    ]
 
 
 def _client_headers(settings: ServerSettings) -> Sequence[tuple[str, str, Json]]:
@@ -139,8 +156,9 @@ def _responses(one: Operation) -> Json:
     content = {one.media_type: {"schema": _ref(one.reply)}}
     ok: Json = {"description": "The answer", "headers": _headers(one, 200), "content": content}
     unwell = {"503": {"description": one.unwell, "headers": _headers(one, 200), "content": content}}
+    told = {PROBLEMS.get(one.problem, JSON): {"schema": _ref(one.problem)}}
     problems = {
-        str(status): {"description": _titles(status), "headers": _headers(one, status), "content": PROBLEM}
+        str(status): {"description": _titles(status), "headers": _headers(one, status), "content": told}
         for status in one.problems
     }
     return {"200": ok} | (unwell if one.unwell else {}) | problems

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.common.tasks import EMBEDDING
-from server.api.schema import clustering, service
+from broker.common.tasks import EMBEDDING, IMAGE_CLASSIFICATION
+from server.api.schema import clustering, huggingface, service
+from server.api.schema.classification import Scored
+from server.api.schema.pictures import Address
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, TaskBodies
 from server.errors import KINDS
 
@@ -28,9 +30,11 @@ class Operation:
     media_type: str = JSON
     task: str = ""  # of the models that answer here; empty: of any
     body: Any = None  # a type
+    address: type[Any] | None = None  # where a body may be a picture as well: what then stands behind the '?'
     example: Callable[[Sequence[str]], Any] | None = None  # of a body, in some of these languages
     most_records: str = "max_records"  # the setting that bounds a body
     problems: Sequence[int] = ALWAYS
+    problem: type[Any] = service.ProblemDocument
     unwell: str = ""  # what a 503 with the same document as a 200 means
 
 
@@ -42,6 +46,7 @@ def _inference(bodies: TaskBodies) -> Operation:
         task=bodies.task.name,
         body=bodies.request,
         example=lambda languages: {"payload": bodies.task.payload(languages)},
+        address=Address if bodies.task.takes_pictures else None,
         reply=bodies.reply,
         problems=INFERENCE_PROBLEMS,
     )
@@ -49,6 +54,18 @@ def _inference(bodies: TaskBodies) -> Operation:
 
 OF_TASK: Mapping[str, Operation] = {task: _inference(bodies) for task, bodies in BODIES_OF_TASK.items()}
 CALL = _inference(BODIES_OF_ANY)
+HUGGING_FACE = Operation(
+    method="post",
+    path="/huggingface/image-classification",
+    summary="Label a picture, as huggingface_hub's InferenceClient asks for it",
+    task=IMAGE_CLASSIFICATION.name,
+    body=huggingface.HuggingFaceRequest,
+    example=lambda languages: {"inputs": IMAGE_CLASSIFICATION.image, "parameters": {"top_k": 2}},
+    address=huggingface.Address,
+    reply=list[Scored],
+    problems=INFERENCE_PROBLEMS,
+    problem=huggingface.HuggingFaceProblem,
+)
 
 CLUSTERING = Operation(
     method="post",
@@ -76,6 +93,7 @@ SENTENCES = Operation(
 OPERATIONS: Sequence[Operation] = (
     *OF_TASK.values(),
     CALL,
+    HUGGING_FACE,
     CLUSTERING,
     SENTENCES,
     Operation(

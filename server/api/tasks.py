@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from broker.common.tasks import ANY, CLASSIFICATION, EMBEDDING, TRANSLATION, Task
-from server.api.schema import classification, custom, embedding, translation
+from broker.common.tasks import ANY, CLASSIFICATION, EMBEDDING, IMAGE_CLASSIFICATION, TRANSLATION, Task
+from broker.messages import ModelCard
+from server.api.schema import classification, custom, embedding, pictures, translation
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,13 @@ BODIES_OF_TASK: Mapping[str, TaskBodies] = {
         TaskBodies(TRANSLATION, translation.TranslationRequest, translation.TranslationReply),
         TaskBodies(CLASSIFICATION, classification.ClassificationRequest, classification.ClassificationReply),
         TaskBodies(EMBEDDING, embedding.EmbeddingRequest, embedding.EmbeddingReply),
+        TaskBodies(IMAGE_CLASSIFICATION, pictures.ImageClassificationRequest, classification.ClassificationReply),
     )
 }
 BODIES_OF_ANY = TaskBodies(ANY, custom.AnyRequest, custom.AnyReply)
+
+
+def bodies_of(card: ModelCard) -> TaskBodies:
+    """Those of this model: a codec of pictures reads pictures, whatever a custom model calls its task."""
+    task = IMAGE_CLASSIFICATION.name if card.codec == "image" else card.task
+    return BODIES_OF_TASK.get(task, BODIES_OF_ANY)

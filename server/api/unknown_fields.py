@@ -12,7 +12,7 @@ MOST = 8  # warnings in a reply
 SHOWN = 40  # characters of a field's name that a warning repeats
 ALIKE = 0.7  # of 1: how much two names have in common where one is taken for the other
 MOST_COLONS = 10_000  # in a body that is searched: there are as many fields at most, and each is looked at
-TOP, PAYLOAD, RECORD = "the body", "the payload", "a record"
+TOP, PAYLOAD, RECORD, ADDRESS = "the body", "the payload", "a record", "the address"
 
 Names = Mapping[str, Iterable[str]]  # the known fields by place
 _object = msgspec.json.Decoder(dict[str, Raw])
@@ -32,7 +32,7 @@ def warnings(body: bytes, known: Names, *, takes_options: bool) -> list[str]:
             found[place, name] = None
             if len(found) > MOST:
                 break
-    sentences = [_sentence(place, name, known) for place, name in list(found)[:MOST]]
+    sentences = [sentence(place, name, known) for place, name in list(found)[:MOST]]
     return sentences + ["There are more unknown fields."] * (len(found) > MOST)
 
 
@@ -48,7 +48,8 @@ def _fields(body: bytes) -> Iterator[tuple[str, str]]:
         return
 
 
-def _sentence(place: str, name: str, known: Names) -> str:
+def sentence(place: str, name: str, known: Names) -> str:
+    """The warning of this field."""
     said = f"{name[:SHOWN]!a} in {place} is not known and is not read"
     if meant := _closest(name, known[place]):
         return f"{said}: probably {meant!r} is meant."

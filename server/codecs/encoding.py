@@ -26,7 +26,9 @@ INLINE = 8192
 FLAT = frozenset((array, str, bytes))  # nearly every output is one of these
 
 
-def encode_all(codec: Codec, inputs: Iterable[Input], options: Mapping[str, Any], work: Work) -> list[Plan | Problem]:
+def encode_all(
+    codec: Codec, inputs: Iterable[Input | Problem], options: Mapping[str, Any], work: Work
+) -> list[Plan | Problem]:
     """A plan for each input, or why there is none. Raises `Problem` for what ends the whole request."""
     try:
         return [encode(codec, input, options, work) for input in inputs]
@@ -36,8 +38,10 @@ def encode_all(codec: Codec, inputs: Iterable[Input], options: Mapping[str, Any]
         raise Problem(FailureCode.EXPIRED, "The time for this request was over before it could be queued.") from error
 
 
-def encode(codec: Codec, input: Input, options: Mapping[str, Any], work: Work) -> Plan | Problem:
+def encode(codec: Codec, input: Input | Problem, options: Mapping[str, Any], work: Work) -> Plan | Problem:
     """The plan for one input, or why there is none. Raises what `work` raises."""
+    if isinstance(input, Problem):
+        return input
     try:
         return codec.encode(input, options, work)
     except (RequestTooLarge, Abandoned, *CONTROL):

@@ -24,20 +24,26 @@ Made = TypeVar("Made")
 
 
 class CodecPool:
-    """Large work and work of middle size, each with its own threads and queue; and one thread for what takes a core for
-    seconds."""
+    """Large work, work of middle size, and pictures, each with its own threads and queue; and one thread for what takes
+    a core for seconds.
+
+    How long a picture takes is not said by the size of its body: 10 KB may be `--max-pixels`. `THREADS` at most are
+    decoded at once, so they take `THREADS` × `--max-pixels` × 16 bytes at most (a WebP; measured, see docs/images.md).
+    """
 
     def __init__(self) -> None:
         self._middle = _Line(ThreadPoolExecutor(THREADS, "codec"))
         self._large = _Line(ThreadPoolExecutor(THREADS, "large codec"), gives_back=True)
+        self._pictures = _Line(ThreadPoolExecutor(THREADS, "picture codec"))
         self._alone = _Line(ThreadPoolExecutor(1, "alone"), gives_back=True)
 
-    async def run(self, do: Callable[[], Made], size: int, work: Work) -> Made:
+    async def run(self, do: Callable[[], Made], size: int, work: Work, *, has_pictures: bool = False) -> Made:
         """What `do` returns or raises, from a thread. Cancelled, it also stops `work`, so the thread ends soon.
 
         Raises `Problem` (overloaded) at once where the queue is full.
         """
-        return await self._run(self._large if size > LARGE else self._middle, do, work)
+        line = self._pictures if has_pictures else self._large if size > LARGE else self._middle
+        return await self._run(line, do, work)
 
     async def run_alone(self, do: Callable[[], Made], work: Work) -> Made:
         """The same, one after another: each waits for its turn, and takes nothing from the other lines."""
@@ -53,15 +59,16 @@ class CodecPool:
     async def encode(
         self, codec: Codec, inputs: Sequence[Input], options: Mapping[str, Any], work: Work
     ) -> list[Plan | Problem]:
-        """`encode_all`, in a thread where these inputs are large."""
-        size = sum(map(len, inputs))
-        if size <= INLINE:
+        """`encode_all`, in a thread where these inputs are large, or pictures."""
+        size, has_pictures = sum(map(len, inputs)), any([isinstance(input, bytes) for input in inputs])
+        if size <= INLINE and not has_pictures:
             return encode_all(codec, inputs, options, work)
-        return await self.run(partial(encode_all, codec, inputs, options, work), size, work)
+        encode = partial(encode_all, codec, inputs, options, work)
+        return await self.run(encode, size, work, has_pictures=has_pictures)
 
     def close(self) -> None:
         """Nothing more is begun."""
-        for line in (self._middle, self._large, self._alone):
+        for line in (self._middle, self._large, self._pictures, self._alone):
             line.threads.shutdown(wait=False, cancel_futures=True)
 
 

@@ -19,7 +19,7 @@ class Call:
     """A body that has been read: which model is asked for what."""
 
     served: Served
-    inputs: Sequence[Input]
+    inputs: Sequence[Input | Problem]  # a problem: this record cannot be read, and the others can
     options: Mapping[str, Any]  # what the codec reads, by the names that it knows: fromLang, toLang, topK, …
     warnings: Sequence[str] = ()  # what of the body was not understood, and did no harm; with --strict it is refused
     memo: Any = None  # whatever `write` needs besides the answers
@@ -27,6 +27,12 @@ class Call:
 
 class Dialect(Protocol):
     """One address of an API. It keeps nothing: threads call it, for many requests at once."""
+
+    def takes_pictures(self, incoming: Incoming) -> bool:
+        """Whether a body here is a picture, or holds some. Asked before it is read: `image/*` is then taken as well as
+        JSON, the bound is another, and nothing is decoded on the event loop, however small. Raises what `read` does.
+        """
+        ...
 
     def read(self, incoming: Incoming) -> Call:
         """What is asked for. Raises `Problem` (malformed …), also those of choosing a model."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from broker.common.tasks import ANY
+from broker.common.tasks import ANY, Task, task_of
 from server.api.bodies import BodyReader
 from server.api.incoming import Incoming
 from server.api.options import further_fields
-from server.api.schema.envelope import Id, TextPayload
-from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK
+from server.api.schema.envelope import Id
+from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, bodies_of
 from server.dialects.contract import Call, Dialect, Row
+from server.dialects.pictures import read_pictures
 from server.errors import Problem, Refusal, refusal
 from server.fleet.directory import Served
 from server.json import to_json
@@ -22,6 +23,9 @@ CUSTOM: BodyReader[Any] = BodyReader(BODIES_OF_ANY.request, takes_options=True)
 
 class Native:
     """How every address of ours replies and refuses."""
+
+    def takes_pictures(self, incoming: Incoming) -> bool:
+        return False
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         rows = [row(record_id, answer) for record_id, answer in zip(call.memo, answers, strict=True)]
@@ -36,24 +40,29 @@ class OfTask(Native):
     """A task's own address: the payload may choose a model, otherwise the default of the task answers."""
 
     def __init__(self, task: str) -> None:
-        self._task = task
+        self._task = task_of(task)
         self._reader = READERS[task]
 
+    def takes_pictures(self, incoming: Incoming) -> bool:
+        return self._task.takes_pictures
+
     def read(self, incoming: Incoming) -> Call:
-        asked, warnings = self._reader.read(incoming.body)
-        payload = asked.payload
-        return _call(incoming.model_of(self._task, payload.model), payload, payload.options(), warnings)
+        payload, warnings = _payload(incoming, self._reader, self._task)
+        return _call(incoming.model_of(self._task.name, payload.model), payload, payload.options(), warnings)
 
 
 class ByName(Native):
     """A model's own address. The body is that of the model's task; the codec of any other task gets every further field
     of the payload as an option."""
 
+    def takes_pictures(self, incoming: Incoming) -> bool:
+        return bodies_of(incoming.card_named(incoming.path_params["name"])).task.takes_pictures
+
     def read(self, incoming: Incoming) -> Call:
         served = incoming.model_named(incoming.path_params["name"])
-        reader = READERS.get(served.card.task, CUSTOM)
-        asked, warnings = reader.read(incoming.body)
-        payload = asked.payload
+        task = bodies_of(served.card).task
+        reader = READERS.get(task.name, CUSTOM)
+        payload, warnings = _payload(incoming, reader, task)
         if payload.model not in (None, served.card.name):
             warnings = [*warnings, f"'model' in the payload is not read here: the address names {served.card.name!r}."]
         options = payload.options() if reader is not CUSTOM else further_fields(incoming.body)
@@ -66,7 +75,15 @@ ROUTES: Mapping[str, Dialect] = {
 }
 
 
-def _call(served: Served, payload: TextPayload, options: Mapping[str, Any], warnings: Sequence[str]) -> Call:
+def _payload(incoming: Incoming, reader: BodyReader[Any], task: Task) -> tuple[Any, Sequence[str]]:
+    """What is asked, and warnings of what is not known. Raises `Problem` (malformed)."""
+    if task.takes_pictures:
+        return read_pictures(incoming, reader)
+    asked, warnings = reader.read(incoming.body)
+    return asked.payload, warnings
+
+
+def _call(served: Served, payload: Any, options: Mapping[str, Any], warnings: Sequence[str]) -> Call:
     return Call(served, payload.inputs(), options, warnings, memo=payload.ids())
 
 

@@ -15,6 +15,8 @@ from jitney.up.greeting import curl_line, curl_lines, greeting
 from jitney.up.probe import Probe
 from jitney.up.screen import plain
 
+IMAGES = "image-classification"
+
 
 @pytest.mark.parametrize(
     ("model", "path", "payload"),
@@ -33,6 +35,7 @@ from jitney.up.screen import plain
         ),
         pytest.param({"name": "c", "task": "classification"}, "/classification", {"topK": 2}, id="a classification"),
         pytest.param({"name": "e", "task": "embedding"}, "/embedding", {}, id="an embedding"),
+        pytest.param({"name": "p", "task": IMAGES}, f"/{IMAGES}", {"topK": 2}, id="a classification of pictures"),
         pytest.param({"name": "shout", "task": "shouting"}, "/models/shout", {}, id="any other by its name"),
     ],
 )

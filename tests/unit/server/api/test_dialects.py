@@ -1,4 +1,4 @@
-"""The seam of the dialects: another API over the same core is a class of three methods and a route."""
+"""The seam of the dialects: another API over the same core is a class of four methods and a route."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ pytestmark = pytest.mark.anyio
 
 class Plain:
     """Another API: `{"q": [...], "from": …}` → a bare list; one failure fails the whole; errors are `{"error": …}`."""
+
+    def takes_pictures(self, incoming: Incoming) -> bool:
+        return False
 
     def read(self, incoming: Incoming) -> Call:
         try:

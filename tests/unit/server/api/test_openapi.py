@@ -21,6 +21,7 @@ LIVE = Live(
         card("m2m", task="translation", languages=["en", "ja"]),
         card("small", task="translation", languages=["en", "fr"]),
         card("toy", task="classification"),
+        card("photo", task="image-classification", codec="image"),
         card("own"),
     ]
 )
@@ -66,7 +67,7 @@ def test_health_may_be_a_503_of_the_same_shape(path):
     assert responses["503"]["content"] == responses["200"]["content"]
 
 
-@pytest.mark.parametrize("path", ["/translation", "/classification", "/embedding", "/models/{name}", "/models/own"])
+@pytest.mark.parametrize("path", [*(of.task.path for of in BODIES_OF_TASK.values()), "/models/{name}", "/models/own"])
 def test_every_status_of_an_inference_is_named_with_its_codes(path):
     responses = told()["paths"][path]["post"]["responses"]
 
@@ -106,6 +107,31 @@ def test_a_client_may_send_these_headers_within_these_bounds():
 def test_the_bounds_of_a_body_are_those_of_the_settings():
     assert fields("TranslationPayload", max_records=7)["records"]["maxItems"] == 7
     assert fields("Record", max_body_bytes=99)["text"]["maxLength"] == 99
+
+
+def test_pictures_have_bounds_of_their_own():
+    assert fields("PictureRecord", max_image_body_bytes=99)["image"]["maxLength"] == 99
+    assert fields("ImageClassificationPayload", max_records=7)["records"]["maxItems"] == 7
+
+
+@pytest.mark.parametrize("path", ["/image-classification", "/models/photo", "/huggingface/image-classification"])
+def test_where_pictures_are_taken_a_body_may_be_one(path):
+    bodies = told()["paths"][path]["post"]["requestBody"]["content"]
+
+    assert bodies.keys() == {"application/json", "image/*", "application/octet-stream"}
+
+
+def test_what_the_address_says_beside_a_picture_is_told():
+    assert {"topK", "model"} <= parameters("/image-classification").keys()
+    assert "model" in parameters("/huggingface/image-classification")
+    assert "topK" not in parameters("/classification")
+
+
+def test_a_dialect_has_errors_and_replies_of_its_own():
+    responses = told()["paths"]["/huggingface/image-classification"]["post"]["responses"]
+
+    assert responses["422"]["content"].keys() == {"application/json"}
+    assert responses["200"]["content"]["application/json"]["schema"]["type"] == "array"
 
 
 def test_languages_are_those_of_the_models_that_live():

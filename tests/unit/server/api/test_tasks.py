@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+
 import pytest
 
-from broker.common.tasks import ANY, TASKS, TRANSLATION, task_of
+from broker.common.tasks import ANY, IMAGE_CLASSIFICATION, TASKS, TRANSLATION, task_of
 from server.api.tasks import BODIES_OF_TASK
 from server.dialects import native
 
@@ -32,6 +34,13 @@ def test_the_example_is_in_languages_that_the_model_has(languages: list[str], pa
 
     assert (payload["fromLang"], payload["toLang"]) == pair
     assert payload["records"] == [{"id": "123", "text": TRANSLATION.text}]
+
+
+def test_the_example_of_a_task_of_pictures_has_one() -> None:
+    (record,) = IMAGE_CLASSIFICATION.payload()["records"]
+
+    assert record["id"] == "123"
+    assert b64decode(record["image"], validate=True).startswith(b"\x89PNG")
 
 
 def test_an_example_is_nobody_else_s() -> None:

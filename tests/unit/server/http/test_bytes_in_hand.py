@@ -146,5 +146,8 @@ def test_nothing_is_taken_where_there_is_no_room():
 
 
 def test_room_for_less_than_one_body_is_refused_at_the_start():
-    assert ServerSettings(max_bytes_in_hand=1 << 20).complaints()
-    assert not ServerSettings(max_bytes_in_hand=2 << 20, max_cluster_bytes=1 << 20).complaints()
+    texts = {"max_cluster_bytes": 1, "max_image_body_bytes": 1}
+    assert ServerSettings(max_bytes_in_hand=1 << 20, **texts).complaints()
+    assert not ServerSettings(max_bytes_in_hand=2 << 20, **texts).complaints()
+    assert ServerSettings(max_bytes_in_hand=8 << 20, max_cluster_bytes=1).complaints()
+    assert not ServerSettings(max_bytes_in_hand=10 << 20, max_cluster_bytes=1).complaints()
