@@ -11,7 +11,7 @@ import pytest
 from docs.settings import PAGE, page
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = {"counting.py"}  # which the reader writes
+EXAMPLES = {"counting.py", "colours.py"}  # which the reader writes
 FOLDERS = ("jitney", "server", "broker", "batcher", "demo", "benchmarks", "tests", "docs")
 DECISIONS = ROOT / "docs" / "decisions"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("k8s/**/*.md")])
