@@ -12,7 +12,7 @@ from pathlib import Path
 from jitney.up.changes import Changes
 from jitney.up.child import Child
 from jitney.up.plan import ChildSpec, Role
-from jitney.up.sources import Module, Packages, Sources, local_roots, own_packages
+from jitney.up.sources import NO_PYTHON, Module, Packages, Sources, local_roots, own_packages
 
 # We look, rather than let a library tell us of file events: there are some hundred files at most, a look takes
 # milliseconds, and it works on shared and mounted directories too, where events do not arrive.
@@ -77,9 +77,9 @@ def fault_of(path: Path) -> str:
     try:
         ast.parse(path.read_bytes())
     except SyntaxError as error:
-        return f", line {error.lineno}: {error.msg}"
-    except (ValueError, RecursionError) as error:
-        return f": {error}"
+        return f"{f', line {error.lineno}' if error.lineno else ''}: {error.msg}"
+    except NO_PYTHON as error:
+        return f": {error}" if isinstance(error, ValueError) else ": nested too deeply"
     return ""
 
 

@@ -17,6 +17,7 @@ OURS = frozenset({"jitney", "server", "broker", "batcher"})
 MOST_FILES = 500  # of a module with all that it imports
 LARGEST = 1 << 20  # bytes; a larger file is watched, but not read
 SUFFIXES = (".py", ".lua", ".html")
+NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)  # the last two for what is nested too deeply
 INSTALLED = {"site-packages", "dist-packages"}
 
 
@@ -97,7 +98,7 @@ class Module:
         try:
             package = ".".join(path.relative_to(root).parent.parts)
             names = frozenset(imports(path.read_bytes() if path.stat().st_size < LARGEST else b"", package))
-        except (SyntaxError, ValueError, RecursionError, OSError):  # in the middle of a change: what it imported before
+        except (*NO_PYTHON, OSError):  # in the middle of a change: what it imported before
             names = known[1] if known else frozenset()
         self._imports[path] = stamp, names
         return names

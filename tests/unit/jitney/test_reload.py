@@ -61,7 +61,9 @@ async def test_of_many_files_one_is_named_and_the_others_counted(tmp_path: Path,
     [
         (b"class Mine:\n    def (", "mine.py, line 2: "),
         (b"X = '\xff'", "mine.py, line 1: "),
-        (b"X = 1\0", "mine.py"),
+        (b"X = 1\0", "mine.py: source code"),
+        (b"# coding: nonsense", "mine.py: unknown encoding"),
+        (b"-" * 200_000 + b"1", "mine.py: nested too deeply"),
         (b"\n", "mine.py is empty"),
     ],
 )
