@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,9 @@ from PIL import ExifTags, Image
 from server.codecs.errors import CodecError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # by content, whatever a client calls it
-MOST_SCANS = 500  # of a JPEG, each of which passes over all pixels; usual are 1 and 10
-SCAN = b"\xff\xda"
+PASSES = 16  # over as many pixels as a picture may have: each scan of a JPEG is one over its own, of some bytes only
+MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")  # those that more follows
+SCAN, END = 0xDA, 0xD9
 TO_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -43,8 +45,8 @@ def read_picture(data: bytes, max_pixels: int) -> Image.Image:
     width, height = image.size
     if width * height > max_pixels:
         raise _too_large(max_pixels, f"{width} × {height}")
-    if image.format in ("JPEG", "MPO") and data.count(SCAN) > MOST_SCANS:
-        raise CodecError(f"picture is a JPEG of more than {MOST_SCANS} scans")
+    if image.format in ("JPEG", "MPO") and _scans(data) * width * height > PASSES * max_pixels:
+        raise CodecError("picture is a JPEG in more scans than are read of one of its size", code="too_large")
     with _told_plainly("picture is broken, or its end is missing"):
         image.load()
         turn = _turn(image)
@@ -59,6 +61,16 @@ def _opened(data: bytes, max_pixels: int) -> Image.Image:
             return Image.open(BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError:
         raise _too_large(max_pixels, "far more") from None
+
+
+def _scans(data: bytes) -> int:
+    """How often a JPEG passes over its pixels: once, or some ten times where it is progressive. A bomb of another kind
+    passes thousands of times, with forty bytes for each."""
+    found, at = 0, 2
+    while (marker := MARKER.search(data, at)) and marker[1][0] != END:
+        found += marker[1][0] == SCAN
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return found
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from server.codecs.errors import CodecError
-from server.codecs.images.reading import MOST_SCANS, SCAN, read_picture, silence_pillow
+from server.codecs.images.reading import read_picture, silence_pillow
 from server.codecs.work import MAX_PIXELS
 from tests.unit.server.codecs.images.pictures import file_of, noise, smooth
 
@@ -89,10 +89,32 @@ def test_more_pixels_than_pillow_would_read_unasked_are_read_where_a_setting_all
     assert read(file_of(smooth(10, 20)), 200).size == (10, 20)
 
 
-def test_a_jpeg_that_passes_over_its_pixels_again_and_again_is_refused() -> None:
-    data = file_of(smooth(10, 20), "JPEG")
+def again(data: bytes, times: int) -> bytes:
+    """A progressive JPEG that passes over its pixels once more, and once more."""
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * times + data[-2:]
 
-    assert code_of(data.replace(SCAN, SCAN * (MOST_SCANS + 1), 1)) == "invalid_input"
+
+def test_a_jpeg_that_passes_over_its_pixels_again_and_again_is_refused() -> None:
+    data = file_of(smooth(10, 20), "JPEG", progressive=True)  # ten times
+
+    assert read(again(data, 6), 200).size == (10, 20)
+    assert code_of(again(data, 7), 200) == "too_large"
+
+
+def test_a_small_jpeg_may_pass_over_its_pixels_more_often() -> None:
+    data = file_of(smooth(10, 20), "JPEG", progressive=True)
+
+    assert read(again(data, 300)).size == (10, 20)
+
+
+@pytest.mark.parametrize("notes", [b"\xff\xda" * 100, b"\xff\xd9"], ids=["scans", "an end"])
+def test_what_only_looks_like_a_scan_or_an_end_is_none(notes: bytes) -> None:
+    noted = file_of(smooth(10, 20), "JPEG", comment=notes)
+    scanned = file_of(smooth(10, 20), "JPEG", progressive=True, comment=notes)
+
+    assert read(noted + b"\xff\xda" * 100, 200).size == (10, 20)
+    assert code_of(again(scanned, 7), 200) == "too_large"
 
 
 @pytest.mark.parametrize(
