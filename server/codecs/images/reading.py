@@ -82,8 +82,6 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 
 
 def _in_rgb(image: Image.Image) -> Image.Image:
-    # Said only to be dropped, and with a warning.
-    image.info.pop("transparency", None)
     if image.mode.startswith("I"):
         image = image.point(lambda value: value * (1 / 256)).convert("L")
     return image if image.mode == "RGB" else image.convert("RGB")
