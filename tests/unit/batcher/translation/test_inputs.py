@@ -25,6 +25,11 @@ def test_an_order_is_the_source_the_language_and_a_limit() -> None:
     )
 
 
+@pytest.mark.parametrize("source", [(90, 5, 6, 2), (5, 6, 2, 90)], ids=["language first", "language last"])
+def test_the_pieces_of_a_source_are_what_its_language_and_its_end_leave(source: tuple[int, ...]) -> None:
+    assert list(READER.read(row(*source)).pieces) == [5, 6]
+
+
 @pytest.mark.parametrize(("asked", "limit"), [(None, 20), (2, 3), (18, 19), (19, 20), (20, 20), (10**9, 20)])
 def test_a_limit_counts_the_language_and_is_at_most_the_checkpoint_s(asked: int | None, limit: int) -> None:
     assert READER.read(row(90, 2, max_new_tokens=asked)).limit == limit
