@@ -105,7 +105,9 @@ def up(
     SPEC names what to serve:
       translation:WHERE           an M2M100 or NLLB-200 checkpoint, WHERE a directory or a hub name
       classification:WHERE        a sequence classifier
+      zero-shot:WHERE             an NLI classifier: labels come with the request
       embedding:WHERE             a sentence encoder
+      rerank:WHERE                a cross-encoder: how well texts answer a query
       image-classification:WHERE  a classifier of pictures
       synthetic:10ms+0.5ms        no model: sleeps, and answers with the text reversed
       MODULE:CLASS                a class of yours with a method `forward`

@@ -49,7 +49,10 @@ def _are_options(value: Any) -> bool:
 
 FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "task": (lambda value: _is_text(value) and bool(value.strip()), "a word"),
-    "codec": (lambda value: isinstance(value, str) and value in CODECS, "m2m100, nllb, text, image or passthrough"),
+    "codec": (
+        lambda value: isinstance(value, str) and value in CODECS,
+        "m2m100, nllb, text, image, rerank, zero-shot or passthrough",
+    ),
     "revision": (_is_text, "a text"),
     "max_cost": (_is_cost, f"a whole number of tokens, 1 to {MAX_COST}"),
     "labels": (_are_texts, "a list of texts"),
@@ -62,7 +65,7 @@ FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 def _check_text(about: About, where: str) -> None:
     tokenizer = read_tokenizer(_file(about, "tokenizer.json", where), where)
-    _check_room(about, tokenizer.num_special_tokens_to_add(False), where)
+    _check_room(about, tokenizer.num_special_tokens_to_add(about.codec != "text"), where)
     if about.task == "classification" and not about.labels:
         raise ModelSpecError(f"{where}: a classifier needs labels")
 
@@ -115,6 +118,8 @@ def _nothing(about: About, where: str) -> None:
 
 CODECS: Mapping[str, Callable[[About, str], None]] = {
     "text": _check_text,
+    "rerank": _check_text,
+    "zero-shot": _check_text,
     "m2m100": _check_m2m100,
     "image": _check_image,
     "nllb": _check_nllb,

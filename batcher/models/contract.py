@@ -23,7 +23,7 @@ class About:
     """What a model says of itself; its card is made from this. A model without one is served as text in, text out."""
 
     task: str = "custom"
-    codec: str = "passthrough"  # m2m100 | nllb | text | image | passthrough
+    codec: str = "passthrough"  # m2m100 | nllb | text | image | rerank | zero-shot | passthrough
     revision: str = ""  # of the weights; "" lets the batcher derive one from the spec
     max_cost: int = 1024  # tokens: the longest input it takes
     labels: Sequence[str] = ()

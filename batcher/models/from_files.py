@@ -50,6 +50,10 @@ def _made(kind: str, weights: Weights, settings: ModelSettings) -> Model:
         from batcher.models.images.classification import ImageClassification
 
         return ImageClassification(weights, settings)
+    if kind in ("rerank", "zero-shot"):
+        from batcher.models.encoders.pairs import Rerank, ZeroShot
+
+        return (Rerank if kind == "rerank" else ZeroShot)(weights, settings)
     if settings.engine == "reference":
         from batcher.models.translation.reference.model import ReferenceTranslation
 

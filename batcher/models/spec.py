@@ -19,13 +19,14 @@ from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings, with_options
 from batcher.models.synthetic import PassTime, Synthetic
 
-FROM_FILES = ("classification", "embedding", "image-classification", "translation")
+FROM_FILES = ("classification", "embedding", "image-classification", "rerank", "translation", "zero-shot")
 KINDS = ("synthetic", *FROM_FILES)
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 NAME = re.compile(r"[a-z0-9._-]+")
 HELP = (
-    "a model is synthetic:10ms+0.5ms, classification:WHERE, embedding:WHERE, image-classification:WHERE, "
-    "translation:WHERE (WHERE is a directory or a hub name, as in translation:facebook/m2m100_418M), or module:Class; "
+    "a model is synthetic:10ms+0.5ms, classification:WHERE, embedding:WHERE, image-classification:WHERE, rerank:WHERE, "
+    "translation:WHERE, zero-shot:WHERE (WHERE is a directory or a hub name, as in "
+    "translation:facebook/m2m100_418M), or module:Class; "
     "options follow, as in ,dtype=bf16"
 )
 OPTIONS = {

@@ -24,6 +24,7 @@ class Task:
     path: str
     summary: str
     text: str = ""  # of the example
+    others: Sequence[str] = ()  # texts of the example's further records
     image: str = ""  # of the example, base64, where records are pictures
     options: Mapping[str, Any] = field(default_factory=dict)  # of the example: the payload's fields besides its records
 
@@ -40,8 +41,10 @@ class Task:
         options = dict(self.options)
         if languages and self.has_languages:
             options |= zip(LANGUAGES, self._pair(languages), strict=True)
-        content = {"image": self.image} if self.takes_pictures else {"text": self.text}
-        return options | {"records": [{"id": "123"} | content]}
+        if self.takes_pictures:
+            return options | {"records": [{"id": "123", "image": self.image}]}
+        texts = enumerate((self.text, *self.others), start=123)
+        return options | {"records": [{"id": str(number), "text": text} for number, text in texts]}
 
     def _pair(self, languages: Sequence[str]) -> tuple[str, str]:
         source, target = (self.options[name] for name in LANGUAGES)
@@ -72,7 +75,24 @@ IMAGE_CLASSIFICATION = Task(
     image=RED_CIRCLE,
     options={"topK": 2},
 )
-TASKS: Mapping[str, Task] = {one.name: one for one in (TRANSLATION, CLASSIFICATION, EMBEDDING, IMAGE_CLASSIFICATION)}
+RERANK = Task(
+    name="rerank",
+    path="/rerank",
+    summary="Order texts by how well they answer a query",
+    text=BOX,
+    others=("The bus leaves when it is full.",),
+    options={"query": "When does the bus leave?", "topK": 2},
+)
+ZERO_SHOT = Task(
+    name="zero-shot",
+    path=CLASSIFICATION.path,  # with labels, which make the difference
+    summary="Label texts with labels that the request names",
+    text="What a lovely day at the beach!",
+    options={"labels": ["travel", "cooking", "politics"], "topK": 3},
+)
+TASKS: Mapping[str, Task] = {
+    one.name: one for one in (TRANSLATION, CLASSIFICATION, EMBEDDING, IMAGE_CLASSIFICATION, RERANK, ZERO_SHOT)
+}
 
 # Models of any other task, and all models by their names.
 ANY = Task(

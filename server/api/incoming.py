@@ -52,6 +52,11 @@ class Incoming:
         """The model of this name, or the default of the task. Raises `Problem` where there is none of that task."""
         return self._chosen(self._front_end.directory.for_task(task, name, self._front_end.clock()))
 
+    def task_of(self, name: str) -> str:
+        """The task of the model of this name; empty where none is known."""
+        listed = self._front_end.directory.listed.get(name)
+        return "" if listed is None else listed.card.task
+
     def model_named(self, name: str) -> Served:
         """The model of this name, whatever its task. Raises `Problem` where there is none."""
         return self._chosen(self._front_end.directory.named(name, self._front_end.clock()))

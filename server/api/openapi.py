@@ -69,7 +69,8 @@ def _bound(schemas: Json, settings: ServerSettings, live: Live) -> None:
         assert one.body is not None
         fields = schemas[one.body.__name__.replace("Request", "Payload")]["properties"]
         fields["records"]["maxItems"] = getattr(settings, one.most_records)
-        fields["model"]["examples"] = [card.name for card in live.of(one.task)]
+        tasks = [task for task, other in OF_TASK.items() if other.body is one.body] or [one.task]
+        fields["model"]["examples"] = [card.name for card in live.cards if card.task in tasks]
         if task_of(one.task).has_languages and (languages := live.languages(one.task)):
             for name in LANGUAGES:
                 fields[name] |= {"enum": languages, "examples": languages[:1]}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.common.tasks import EMBEDDING, IMAGE_CLASSIFICATION
+from broker.common.tasks import EMBEDDING, IMAGE_CLASSIFICATION, ZERO_SHOT
 from server.api.schema import clustering, huggingface, service
 from server.api.schema.classification import Scored
 from server.api.schema.pictures import Address
@@ -91,7 +91,7 @@ SENTENCES = Operation(
 )
 
 OPERATIONS: Sequence[Operation] = (
-    *OF_TASK.values(),
+    *(one for task, one in OF_TASK.items() if task != ZERO_SHOT.name),  # which has its address and body of another
     CALL,
     HUGGING_FACE,
     CLUSTERING,

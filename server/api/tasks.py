@@ -6,9 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from broker.common.tasks import ANY, CLASSIFICATION, EMBEDDING, IMAGE_CLASSIFICATION, TRANSLATION, Task
+from broker.common.tasks import (
+    ANY,
+    CLASSIFICATION,
+    EMBEDDING,
+    IMAGE_CLASSIFICATION,
+    RERANK,
+    TRANSLATION,
+    ZERO_SHOT,
+    Task,
+)
 from broker.messages import ModelCard
-from server.api.schema import classification, custom, embedding, pictures, translation
+from server.api.schema import classification, custom, embedding, pictures, rerank, translation
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,8 @@ BODIES_OF_TASK: Mapping[str, TaskBodies] = {
         TaskBodies(CLASSIFICATION, classification.ClassificationRequest, classification.ClassificationReply),
         TaskBodies(EMBEDDING, embedding.EmbeddingRequest, embedding.EmbeddingReply),
         TaskBodies(IMAGE_CLASSIFICATION, pictures.ImageClassificationRequest, classification.ClassificationReply),
+        TaskBodies(RERANK, rerank.RerankRequest, rerank.RerankReply),
+        TaskBodies(ZERO_SHOT, classification.ClassificationRequest, classification.ClassificationReply),
     )
 }
 BODIES_OF_ANY = TaskBodies(ANY, custom.AnyRequest, custom.AnyReply)

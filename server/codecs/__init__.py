@@ -15,6 +15,8 @@ CODECS = {
     "m2m100": "server.codecs.translation.m2m100:M2M100Codec",
     "nllb": "server.codecs.translation.nllb:NllbCodec",
     "text": "server.codecs.text:TextCodec",
+    "rerank": "server.codecs.pairs.rerank:RerankCodec",
+    "zero-shot": "server.codecs.pairs.zero_shot:ZeroShotCodec",
     "passthrough": "server.codecs.passthrough:PassthroughCodec",
     "image": "server.codecs.images.codec:ImageCodec",
 }

@@ -7,22 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from broker.common.tasks import CLASSIFICATION, EMBEDDING
 from broker.messages import ModelCard, Value
-from server.codecs.checks import file_of, text_of
+from server.codecs.checks import text_of
 from server.codecs.contract import Input, Piece, Plan
 from server.codecs.errors import CodecError
 from server.codecs.passthrough import fields
 from server.codecs.ranking import numbers, ranked, top_of
+from server.codecs.tokenizer import STRETCH, load_tokenizer
 from server.codecs.translation.segments import clause_stops, divide, sentence_stops, stretches, word_stops
 from server.codecs.vectors import mean, unit
 from server.codecs.work import UNBOUNDED, Work
 
-STRETCH = 16_384  # characters that are read at once
 CHARACTERS = 16  # and for each token of the budget: more than a token has on average, so that budgets are used well
 SURELY = 2.0  # budgets beyond which a part is too long, to judge by the one it was cut from
+OF_ZERO_SHOT = ("labels", "template", "multiLabel")  # options of the models whose labels come with the request
 LANGUAGE = "en"  # of the sentence rules: these tasks name none, and the marks of other scripts are among them
 
 
@@ -45,8 +44,7 @@ class TextCodec:
     """
 
     def __init__(self, card: ModelCard, files: Mapping[str, bytes]) -> None:
-        self._tokenizer = _load(file_of(card, files, "tokenizer.json"))
-        self._tokenizer.encode_special_tokens = bool(card.options.get("split_special_tokens", False))
+        self._tokenizer = load_tokenizer(card, files)
         self._specials = self._tokenizer.num_special_tokens_to_add(False)
         self._task, self._labels, self._max_cost = card.task, tuple(card.labels), card.max_cost
         self._truncates = card.options.get("long_text") == "truncate"
@@ -60,9 +58,13 @@ class TextCodec:
             raise ValueError(f"model {card.name}: max_cost {card.max_cost} leaves no room for a text")
 
     def check(self, options: Mapping[str, Any]) -> None:
-        """Raises `CodecError` for a `topK` that is not a positive integer, and for a prompt that the model has not."""
+        """Raises `CodecError` for a `topK` that is not a positive integer, for a prompt that the model has not, and for
+        labels, which a classifier has of its own."""
         top_of(options)
         self._prompt(options)
+        if self._task == CLASSIFICATION.name and (meant := next(filter(options.__contains__, OF_ZERO_SHOT), None)):
+            said = f"this model has labels of its own, so it reads no {meant}: leave it out, or name a zero-shot model"
+            raise CodecError(said)
 
     def encode(self, input: Input, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
         """Raises `CodecError` for a text without any words, and for one too long for a task that cannot be averaged."""
@@ -173,14 +175,3 @@ class TextCodec:
 
 def _piece(ids: array[int], prompt: Prompt) -> Piece:
     return Piece(input={"ids": ids, "prompt": prompt.uncounted} if prompt.uncounted else ids, cost=len(ids))
-
-
-def _load(data: bytes) -> Tokenizer:
-    try:
-        tokenizer: Tokenizer = Tokenizer.from_str(data.decode())
-    except Exception as error:  # the library raises nothing narrower
-        raise ValueError("tokenizer.json cannot be read") from error
-    # A file may carry the lengths of a training run. The card says the length, and the batcher pads.
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer

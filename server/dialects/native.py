@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from broker.common.tasks import ANY, Task, task_of
+from broker.common.tasks import ANY, CLASSIFICATION, RERANK, ZERO_SHOT, Task, task_of
 from server.api.bodies import BodyReader
 from server.api.incoming import Incoming
 from server.api.options import further_fields
 from server.api.schema.envelope import Id
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, bodies_of
+from server.dialects.best_first import best_first
 from server.dialects.contract import Call, Dialect, Row
 from server.dialects.pictures import read_pictures
 from server.errors import Problem, Refusal, refusal
@@ -29,6 +30,8 @@ class Native:
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         rows = [row(record_id, answer) for record_id, answer in zip(call.memo, answers, strict=True)]
+        if call.served.card.task == RERANK.name:
+            rows = best_first(rows, call.options.get("topK"))
         reply: Row = {"result": rows}
         return to_json(reply | {"warnings": call.warnings} if call.warnings else reply)
 
@@ -48,7 +51,22 @@ class OfTask(Native):
 
     def read(self, incoming: Incoming) -> Call:
         payload, warnings = _payload(incoming, self._reader, self._task)
-        return _call(incoming.model_of(self._task.name, payload.model), payload, payload.options(), warnings)
+        served = incoming.model_of(self._asked(incoming, payload), payload.model)
+        return _call(served, payload, payload.options(), warnings)
+
+    def _asked(self, incoming: Incoming, payload: Any) -> str:
+        """The task of the models that may answer."""
+        return self._task.name
+
+
+class OfClassification(OfTask):
+    """Two tasks at one address: a payload that names labels is for a zero-shot model, one without for a classifier. A
+    model that the payload names gets it in either case, and says what it misses."""
+
+    def _asked(self, incoming: Incoming, payload: Any) -> str:
+        task = self._task.name if payload.labels is None else ZERO_SHOT.name
+        named = incoming.task_of(payload.model) if payload.model is not None else task
+        return named if named in (CLASSIFICATION.name, ZERO_SHOT.name) else task
 
 
 class ByName(Native):
@@ -71,6 +89,7 @@ class ByName(Native):
 
 ROUTES: Mapping[str, Dialect] = {
     **{of.task.path: OfTask(task) for task, of in BODIES_OF_TASK.items()},
+    CLASSIFICATION.path: OfClassification(CLASSIFICATION.name),
     ANY.path: ByName(),
 }
 

@@ -88,15 +88,18 @@ class Bert:
             for number in range(config.num_hidden_layers)
         ]
 
-    def __call__(self, rows: Sequence[array[int]]) -> list[torch.Tensor]:
-        """For each row of ids, none empty, its last hidden states [tokens, width]."""
+    def __call__(self, rows: Sequence[array[int]], seconds: Sequence[int] | None = None) -> list[torch.Tensor]:
+        """For each row of ids, none empty, its last hidden states [tokens, width]. `seconds`: from where on
+        the tokens of each are of type 1; None where all are of type 0."""
         states: dict[int, torch.Tensor] = {}
         for numbers in fill([len(row) for row in rows], max_tokens=CHUNK):
-            states |= zip(numbers, self._states(PackedSequences([rows[number] for number in numbers])), strict=True)
+            texts = PackedSequences([rows[number] for number in numbers])
+            begin = None if seconds is None else [seconds[number] for number in numbers]
+            states |= zip(numbers, self._states(texts, begin), strict=True)
         return [states[number] for number in range(len(rows))]
 
-    def _states(self, texts: PackedSequences) -> Sequence[torch.Tensor]:
-        x = self._embed(texts)
+    def _states(self, texts: PackedSequences, seconds: Sequence[int] | None) -> Sequence[torch.Tensor]:
+        x = self._embed(texts, seconds)
         for layer in self._layers:
             x = layer(x, texts)
         return torch.split(x, texts.lengths)
@@ -106,14 +109,19 @@ class _Embedding:
     def __init__(self, loader: LayerLoader, config: Any, epsilon: float) -> None:
         self._words = loader.weight("word_embeddings")
         self._positions = loader.weight("position_embeddings")
+        self._longest = len(self._positions)
         if loader.has("token_type_embeddings"):
-            # A text alone is of type 0 throughout: what is added to every token may be added here once.
-            self._positions = self._positions + loader.weight("token_type_embeddings")[0]
+            # A table for each type, one after another: to a text alone, which is of type 0, its types cost nothing.
+            types = loader.weight("token_type_embeddings")
+            self._positions = torch.cat([self._positions + row for row in types])
         self._norm = loader.norm("LayerNorm", epsilon)
         self._padding: int | None = config.pad_token_id if config.model_type in COUNT_FROM_PADDING else None
 
-    def __call__(self, texts: PackedSequences) -> torch.Tensor:
-        return self._norm(self._words[texts.ids] + self._positions[self._position_ids(texts)])
+    def __call__(self, texts: PackedSequences, seconds: Sequence[int] | None) -> torch.Tensor:
+        at = self._position_ids(texts)
+        if seconds is not None:
+            at = at + self._longest * texts.types(seconds)
+        return self._norm(self._words[texts.ids] + self._positions[at])
 
     def _position_ids(self, texts: PackedSequences) -> torch.Tensor:
         if self._padding is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from batcher.models.encoders.bert import is_supported
 from batcher.models.encoders.families import check_family
 from batcher.models.encoders.padded import Padded
 from batcher.models.encoders.recipe import Recipe
+from batcher.models.encoders.rows import ids_of, second_of
 from batcher.models.encoders.unpadded import Unpadded
 from batcher.models.errors import ModelSpecError
 from batcher.models.files.network import load_network
@@ -32,8 +34,8 @@ PLAIN = Recipe(steps=())
 class Encoder:
     """Inputs are array("i") with the special tokens that the tokenizer's own post-processor adds.
 
-    The front end encodes; nothing but ids arrives here. Token type ids are left to the network: for a single text they
-    are the zeros that it fills in.
+    The front end encodes; nothing but ids arrives here, and of a pair of texts where the second begins. Token type ids
+    are left to the network for a single text: they are the zeros that it fills in.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Encoder:
         self.longest = _longest(network, weights, self._tokenizer, recipe, settings)
         self._weights, self._settings = weights, settings
         self._vocabulary = int(self.config.get_text_config().vocab_size)
+        self.has_types = "token_type_ids" in self._tokenizer.model_input_names and _takes_types(network)
         self._network = _computing(network, settings.dtype)
         self.pads = self._network.pads
 
@@ -56,6 +59,23 @@ class Encoder:
     def logits(self, inputs: Sequence[Input]) -> torch.Tensor:
         """[inputs, labels] in fp32, where the network has a classifier. Raises `InvalidInput`."""
         return self._network.logits(self._rows(inputs)).float()
+
+    def pair_logits(self, inputs: Sequence[Input]) -> torch.Tensor:
+        """`logits`, for inputs that may be pairs of texts."""
+        rows = self._rows([ids_of(input) for input in inputs])
+        seconds = [second_of(*pair) for pair in zip(inputs, rows, strict=True)] if self.has_types else None
+        return self._network.logits(rows, seconds).float()
+
+    def pair_types(self) -> Sequence[int]:
+        """The token types of a pair of short texts, none where the tokenizer gives none.
+
+        Raises `ModelSpecError` where front ends could not make it of tokenizer.json as transformers does.
+        """
+        said = self._tokenizer("a", "a")
+        types: Sequence[int] = said.get("token_type_ids", ())
+        if self._tokenizer.backend_tokenizer.encode("a", "a").ids != said["input_ids"] or list(types) != sorted(types):
+            raise ModelSpecError(f"{self._weights.directory} has a tokenizer whose pairs tokenizer.json cannot make")
+        return types
 
     def _rows(self, inputs: Sequence[Input]) -> list[array[int]]:
         return [check_ids(ids, vocabulary=self._vocabulary, longest=self.longest) for ids in inputs]
@@ -82,11 +102,17 @@ class Encoder:
         return len(ids) - (1 if ids and ids[-1] in self._tokenizer.all_special_ids else 0)
 
     def about(
-        self, *, task: str, revision: str, labels: Sequence[str] = (), options: Mapping[str, Any] | None = None
+        self,
+        *,
+        task: str,
+        revision: str,
+        codec: str = "text",
+        labels: Sequence[str] = (),
+        options: Mapping[str, Any] | None = None,
     ) -> About:
         return About(
             task=task,
-            codec="text",
+            codec=codec,
             revision=revision,
             max_cost=self.longest,
             labels=labels,
@@ -107,6 +133,10 @@ def _computing(network: Any, dtype: str) -> Unpadded | Padded:
         return Padded(network, dtype)
     advise_network(network, dtype)
     return Unpadded(network, dtype) if is_supported(network.config) else Padded(network, dtype)
+
+
+def _takes_types(network: Any) -> bool:
+    return "token_type_ids" in inspect.signature(network.forward).parameters
 
 
 def _tokenizer(weights: Weights, recipe: Recipe) -> Any:

@@ -29,7 +29,7 @@ REFUSED = {
     "perceiver": "which reads bytes, and is not served here",
     "reformer": "whose attention is random, so it is not served here",
     "tapas": "which reads tables, and is not served here",
-    "xlnet": "whose texts need token types, so it is not served here: only ids travel",
+    "xlnet": "whose texts need token types even where they stand alone, so it is not served here",
 }
 WITH_DECODER = (AutoModel, AutoModelForSequenceClassification)  # these load the decoder as well
 

@@ -30,6 +30,11 @@ class PackedSequences:
         """[tokens], int64: 0, 1, 2, … in each text."""
         return torch.cat([torch.arange(length).repeat(count) for length, count in self._runs])
 
+    def types(self, seconds: Sequence[int]) -> torch.Tensor:
+        """[tokens]: 1 from where the second text of each pair begins, else 0."""
+        begins = torch.repeat_interleave(torch.tensor(seconds), torch.tensor(self.lengths))
+        return (self.positions() >= begins).long()
+
     def count(self, marks: torch.Tensor) -> torch.Tensor:
         """[tokens]: how many of the `marks` [tokens], 0 or 1, a text has up to each token, that one included."""
         return torch.cat([part.cumsum(0) for part in torch.split(marks, self.lengths)])

@@ -42,18 +42,23 @@ class Padded:
             placed |= {number: states[: len(rows[number])] for number, states in zip(numbers, hidden, strict=True)}
         return [placed[number] for number in range(len(rows))]
 
-    def logits(self, rows: Sequence[array[int]]) -> torch.Tensor:
+    def logits(self, rows: Sequence[array[int]], seconds: Sequence[int] | None = None) -> torch.Tensor:
         """[rows, labels]."""
         placed: dict[int, torch.Tensor] = {}
-        for numbers, output in self._computed(rows):
+        for numbers, output in self._computed(rows, seconds):
             placed |= dict(zip(numbers, output.logits, strict=True))
         return torch.stack([placed[number] for number in range(len(rows))])
 
-    def _computed(self, rows: Sequence[array[int]]) -> Iterator[tuple[Sequence[int], Any]]:
+    def _computed(
+        self, rows: Sequence[array[int]], seconds: Sequence[int] | None = None
+    ) -> Iterator[tuple[Sequence[int], Any]]:
         """Pairs (numbers of rows, what the network gives for them)."""
         for numbers in self._batches(rows):
             ids, mask = pad([rows[number] for number in numbers], self._fill, self._network.device)
-            yield numbers, self._network(input_ids=ids, attention_mask=mask)
+            types = {}
+            if seconds is not None:
+                types["token_type_ids"] = _types([seconds[number] for number in numbers], mask)
+            yield numbers, self._network(input_ids=ids, attention_mask=mask, **types)
 
     def _batches(self, rows: Sequence[array[int]]) -> Sequence[Sequence[int]]:
         if self.pads:
@@ -62,3 +67,9 @@ class Padded:
         for number, row in enumerate(rows):
             of_length.setdefault(len(row), []).append(number)
         return list(of_length.values())
+
+
+def _types(seconds: Sequence[int], mask: torch.Tensor) -> torch.Tensor:
+    """1 from where the second text begins, 0 before and in the padding."""
+    columns = torch.arange(mask.shape[1], device=mask.device)
+    return (columns >= torch.tensor(seconds, device=mask.device).unsqueeze(1)).long() * mask

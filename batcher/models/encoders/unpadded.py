@@ -24,10 +24,10 @@ class Unpadded:
         """For each row of ids its last hidden states [tokens, width]."""
         return self._bert(rows)
 
-    def logits(self, rows: Sequence[array[int]]) -> torch.Tensor:
+    def logits(self, rows: Sequence[array[int]], seconds: Sequence[int] | None = None) -> torch.Tensor:
         """[rows, labels]; every classifier of the family reads the first token."""
         assert self._head is not None
-        return self._head(torch.stack([states[0] for states in self._bert(rows)]))
+        return self._head(torch.stack([states[0] for states in self._bert(rows, seconds)]))
 
 
 def _head(network: Any) -> Callable[[torch.Tensor], torch.Tensor]:

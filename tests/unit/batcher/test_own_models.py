@@ -92,7 +92,7 @@ TOKENIZER = b'{"version": "1.0"}'
         (About, "its about is a type"),
         (About(task=""), "about.task must be a word"),
         (About(task=3), "about.task must be a word"),
-        (About(codec="json"), "about.codec must be m2m100, nllb, text, image or passthrough"),
+        (About(codec="json"), "about.codec must be m2m100, nllb, text, image, rerank, zero-shot or passthrough"),
         (About(max_cost=0), "about.max_cost must be a whole number of tokens"),
         (About(max_cost=2.5), "about.max_cost must be a whole number of tokens"),
         (About(labels="abc"), "about.labels must be a list of texts"),

@@ -36,6 +36,18 @@ IMAGES = "image-classification"
         pytest.param({"name": "c", "task": "classification"}, "/classification", {"topK": 2}, id="a classification"),
         pytest.param({"name": "e", "task": "embedding"}, "/embedding", {}, id="an embedding"),
         pytest.param({"name": "p", "task": IMAGES}, f"/{IMAGES}", {"topK": 2}, id="a classification of pictures"),
+        pytest.param(
+            {"name": "r", "task": "rerank"},
+            "/rerank",
+            {"query": "When does the bus leave?", "topK": 2},
+            id="a query and texts",
+        ),
+        pytest.param(
+            {"name": "z", "task": "zero-shot"},
+            "/classification",
+            {"labels": ["travel", "cooking", "politics"], "topK": 3},
+            id="labels of the request",
+        ),
         pytest.param({"name": "shout", "task": "shouting"}, "/models/shout", {}, id="any other by its name"),
     ],
 )

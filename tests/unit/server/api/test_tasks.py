@@ -6,7 +6,7 @@ from base64 import b64decode
 
 import pytest
 
-from broker.common.tasks import ANY, IMAGE_CLASSIFICATION, TASKS, TRANSLATION, task_of
+from broker.common.tasks import ANY, IMAGE_CLASSIFICATION, RERANK, TASKS, TRANSLATION, task_of
 from server.api.tasks import BODIES_OF_TASK
 from server.dialects import native
 
@@ -41,6 +41,10 @@ def test_the_example_of_a_task_of_pictures_has_one() -> None:
 
     assert record["id"] == "123"
     assert b64decode(record["image"], validate=True).startswith(b"\x89PNG")
+
+
+def test_an_example_may_have_several_records() -> None:
+    assert [record["id"] for record in RERANK.payload()["records"]] == ["123", "124"]
 
 
 def test_an_example_is_nobody_else_s() -> None:

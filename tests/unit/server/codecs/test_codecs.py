@@ -52,7 +52,7 @@ def test_an_unknown_codec_is_a_clear_error() -> None:
 
 
 def test_every_card_may_name_these() -> None:
-    assert set(CODECS) == {"m2m100", "nllb", "text", "passthrough", "image"}
+    assert set(CODECS) == {"m2m100", "nllb", "text", "rerank", "zero-shot", "passthrough", "image"}
 
 
 def test_a_front_end_of_custom_models_loads_no_tokenizer() -> None:

@@ -12,7 +12,8 @@ from broker.messages import ModelCard
 from server.codecs.contract import Codec
 from server.codecs.errors import Abandoned, RequestTooLarge
 from server.codecs.passthrough import PassthroughCodec
-from server.codecs.text import STRETCH, TextCodec
+from server.codecs.text import TextCodec
+from server.codecs.tokenizer import STRETCH
 from server.codecs.translation.m2m100 import M2M100Codec
 from server.codecs.translation.sentences import sentences
 from server.codecs.work import Work

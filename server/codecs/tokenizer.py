@@ -1,0 +1,48 @@
+"""A card's tokenizer: a text's ids without special tokens, read no further than is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tokenizers import Tokenizer
+
+from broker.messages import ModelCard
+from server.codecs.checks import file_of
+from server.codecs.work import Work
+
+STRETCH = 16_384  # characters that are read at once
+
+
+def load_tokenizer(card: ModelCard, files: Mapping[str, bytes]) -> Tokenizer:
+    """Made of the card's tokenizer.json, without padding or truncation. Raises `ValueError`."""
+    data = file_of(card, files, "tokenizer.json")
+    try:
+        tokenizer: Tokenizer = Tokenizer.from_str(data.decode())
+    except Exception as error:  # the library raises nothing narrower
+        raise ValueError("tokenizer.json cannot be read") from error
+    # A file may carry the lengths of a training run. The card says the length, and the batcher pads.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = bool(card.options.get("split_special_tokens", False))
+    return tokenizer
+
+
+def plain_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The ids of a text, without special tokens."""
+    # Of the tokenizer's ways this one lets other threads run meanwhile, and keeps no offsets.
+    ids: list[int] = tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids
+    return ids
+
+
+def first_ids(tokenizer: Tokenizer, text: str, most: int, side: str, work: Work) -> list[int]:
+    """The ids of a text; of one with more than twice as many as `most`, that many at least of those at its beginning,
+    or at its end where it is cut on the left."""
+    size = STRETCH
+    while True:
+        work.check()
+        part = text[-size:] if side == "left" else text[:size]
+        ids = plain_ids(tokenizer, part)
+        # Twice as many as are kept: then where this part was cut shows in none of those.
+        if len(part) == len(text) or len(ids) > 2 * most:
+            return ids
+        size *= 4
