@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from transformers import AutoModelForImageClassification, DeiTConfig, DeiTForImageClassificationWithTeacher
+from transformers import (
+    AutoModelForImageClassification,
+    DeiTConfig,
+    DeiTForImageClassificationWithTeacher,
+    pipeline,
+)
 
 from batcher.engines.batch import BatchEngine
 from batcher.models.contract import InvalidInput, OutOfMemory
@@ -19,12 +24,15 @@ from batcher.models.files.weights import find_weights
 from batcher.models.images.recipe import recipe_of
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
+from batcher.serving.card import make_card
 from broker.messages import Job
+from server.codecs import make_codec
 from tests.models import tiny
 from tests.models.tiny_images import FAMILIES, SIDE, crops, picture_classifier, pictures, processor_of
 
 DEMO = Path(__file__).parents[2] / "demo" / "image_classification"
 BYTES = SIDE * SIDE * 3
+ORIENTATION = 0x0112  # of EXIF: how to turn the picture upright
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +70,34 @@ def test_the_demo_model_scores_as_transformers_does() -> None:
 
     expected = [pytest.approx(logits_alone(DEMO, one).softmax(-1).tolist(), abs=1e-5) for one in some]
     assert [list(got) for got in scores] == expected
+
+
+@pytest.mark.parametrize("family", ["demo", *FAMILIES])
+def test_a_file_gets_from_codec_and_model_what_the_pipeline_of_transformers_says(tmp_path: Path, family: str) -> None:
+    directory = DEMO if family == "demo" else picture_classifier(tmp_path, family)
+    file = tmp_path / "turned.jpg"
+    upright = Image.Exif()
+    upright[ORIENTATION] = 6
+    pictures(1, seed=7)[0].save(file, exif=upright)
+    model = load(directory)
+    codec = make_codec(make_card("tiny", model.about), {})
+
+    plan = codec.encode(file.read_bytes(), {"topK": 3})
+    answer = codec.decode(plan, model.forward([piece.input for piece in plan.pieces]))
+
+    best = pipeline("image-classification", model=str(directory), dtype=torch.float32)(str(file), top_k=3)
+    assert [found["label"] for found in answer["labels"]] == [one["label"] for one in best]
+    assert [found["score"] for found in answer["labels"]] == pytest.approx([one["score"] for one in best], abs=1e-5)
+
+
+def test_a_picture_need_not_be_square(tmp_path: Path) -> None:
+    directory = picture_classifier(tmp_path, "mobilenet_v1")
+    rewritten(directory, "preprocessor_config.json", crop_size={"height": 32, "width": 24})
+    (picture,) = pictures(1)
+
+    (scores,) = load(directory).forward(crops(directory, [picture]))
+
+    assert list(scores) == pytest.approx(logits_alone(directory, picture).softmax(-1).tolist(), abs=1e-5)
 
 
 def test_a_network_with_a_teacher_scores_by_both_heads(tmp_path: Path) -> None:
@@ -160,6 +196,7 @@ def test_smaller_numbers_score_nearly_the_same(tmp_path: Path, family: str, dtyp
 
     full, small = load(directory).forward(rows), load(directory, dtype=dtype).forward(rows)
 
+    assert small != full
     assert [list(row) for row in small] == [pytest.approx(list(row), abs=0.1) for row in full]
 
 
