@@ -134,6 +134,12 @@ def test_a_dialect_has_errors_and_replies_of_its_own():
     assert responses["200"]["content"]["application/json"]["schema"]["type"] == "array"
 
 
+def test_requests_for_clusters_have_bounds_of_their_own():
+    assert fields("ClusteringPayload", max_cluster_records=7)["records"]["maxItems"] == 7
+    sentences = told(max_cluster_records=7)["paths"]["/cluster"]["post"]["requestBody"]["content"]["application/json"]
+    assert sentences["schema"] == {"type": "array", "items": {"type": "string"}, "maxItems": 7}
+
+
 def test_languages_are_those_of_the_models_that_live():
     assert fields("TranslationPayload")["toLang"]["enum"] == ["en", "fr", "ja"]
     assert "enum" not in told(Live())["components"]["schemas"]["TranslationPayload"]["properties"]["toLang"]

@@ -6,7 +6,7 @@ import pytest
 
 from broker.messages import Lane
 from tests.unit.server.clustering.angles import angles, payload
-from tests.unit.server.stand_in import ScriptedBroker, announced, card, running, told
+from tests.unit.server.stand_in import ScriptedBroker, announced, answered, card, running, told
 
 pytestmark = pytest.mark.anyio
 
@@ -212,3 +212,20 @@ async def test_a_model_may_be_named():
 async def test_without_an_embedding_model_it_is_503():
     async with running() as jitney:
         assert told(await jitney.client.post("/clustering", json=payload(0))) == (503, "no_batcher")
+
+
+async def test_vectors_of_two_revisions_are_not_compared():
+    broker = ScriptedBroker(answers=False)
+    async with angles(broker) as jitney, jitney.asked("0", "10", path="/clustering") as asking:
+        broker.publish(answered(broker.jobs[0]))
+        await jitney.until(lambda: jitney.front_end.pending.waiting[0].left == 1)
+        broker.answers = True
+        compass = card("compass", task="embedding")
+        newer = card("compass", task="embedding", revision="r2")
+        broker.announcements = [announced(newer, since=2.0), announced(compass, batchers=0)]
+        await jitney.look()
+
+        answer = await asking
+
+        assert told(answer) == (503, "no_batcher")
+        assert "two revisions" in answer.json()["detail"] and "retry-after" in answer.headers

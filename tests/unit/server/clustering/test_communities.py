@@ -119,6 +119,14 @@ def test_texts_that_are_the_same_are_together_at_a_threshold_of_1():
     assert [len(group.members) for group in communities(noisy, 1.0)] == [4, 4, 4]
 
 
+def test_the_centre_comes_first_also_before_one_that_is_as_good_as_the_same():
+    at = np.radians([0.0, 3.0, 62.0])
+
+    (group,) = communities(directions(np.stack([np.cos(at), np.sin(at)], axis=1)), 0.5)
+
+    assert (group.members, group.similarities) == ([1, 0, 2], [1.0, 1.0, 0.52])
+
+
 def test_a_vector_of_zeros_is_like_nothing():
     groups = communities(directions([[1, 0], [0, 0], [1, 0], [0, 0]]), 0.01)
 

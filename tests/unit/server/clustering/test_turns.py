@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from server.clustering import communities
 from server.clustering.contract import ThresholdTooLow
@@ -100,6 +102,33 @@ async def test_who_leaves_while_waiting_is_never_grouped(gate: Gate) -> None:
 
         second.cancel()
         await asyncio.gather(second, return_exceptions=True)
+        gate.open()
+
+        assert (await first).status_code == 200
+        assert gate.begun == [2]
+
+
+async def test_who_hangs_up_while_waiting_is_never_grouped(gate: Gate) -> None:
+    async with angles() as jitney:
+        first = ask(jitney, 2)
+        await until(lambda: gate.begun)
+        may_leave, body = asyncio.Event(), json.dumps(payload(0, 1, 2)).encode()
+        messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Message:
+            if messages:
+                return messages.pop()
+            await may_leave.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            raise AssertionError("nobody is there to be answered")
+
+        scope = {"type": "http", "method": "POST", "path": "/clustering", "headers": [], "root_path": ""}
+        second = asyncio.create_task(jitney.app(scope, receive, send))
+        await everything_embedded(jitney, 5)
+        may_leave.set()
+        await second
         gate.open()
 
         assert (await first).status_code == 200
