@@ -37,7 +37,8 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: $(SERVE) ## Run the whole of Jitney here with the demo models, on port 9527 (ARGS="--front-ends 2" adds flags)
-	@exec $(BIN)/jitney up --model translation:demo/translation --model classification:demo/classification $(ARGS)
+	@exec $(BIN)/jitney up --model translation:demo/translation --model classification:demo/classification \
+		--model image-classification:demo/image_classification $(ARGS)
 
 test: $(DEV) ## Run the tests but those of faults (TESTS=tests/unit runs some of them)
 	@$(QUIET) $(BIN)/python -m pytest -n 3 $(TOGETHER) $(TESTS) $(ARGS)

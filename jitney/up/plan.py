@@ -12,7 +12,11 @@ from pathlib import Path
 from broker.common.tasks import TASKS
 
 NAMED = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)=(?P<spec>.+)")  # a '=' after a ':' belongs to the spec
-DEMO = (("translation", "demo/translation"), ("classification", "demo/classification"))
+DEMO = (
+    ("translation", "demo/translation"),
+    ("classification", "demo/classification"),
+    ("image-classification", "demo/image_classification"),
+)
 PYTHON = (sys.executable, "-m")
 SYNTHETIC = "synthetic:10ms+0.5ms"
 KINDS = frozenset({"synthetic", *TASKS})  # what a spec begins with that names no module

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from tests.integration.processes import ROOT
 from tests.integration.stack import Stack, stack
 
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CURL = re.compile(r"curl -s http://[^/]+(/image-\S+) -H 'Content-Type: (\S+)' --data-binary @(\S+)\n(.+)")
 CHOCOLATES = "Life is like a box of chocolates."
 CHOCOLATES_JA = "人生はチョコレートの箱のようなものだ。"
 
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[Stack]:
-    with stack(models=["translation:demo/translation", "classification:demo/classification"]) as made:
+    models = ["translation:demo/translation", "classification:demo/classification"]
+    with stack(models=[*models, "image-classification:demo/image_classification"]) as made:
         yield made
 
 
@@ -71,6 +77,15 @@ def test_an_unknown_language_names_those_that_there_are(system: Stack) -> None:
 
     assert (reply.status, reply.json()["code"]) == (422, "unknown_language")
     assert set(reply.json()["languages"]) == {"en", "ja", "fr", "de", "es", "zh"}
+
+
+def test_the_picture_of_the_readme_is_answered_as_it_says(system: Stack) -> None:
+    ((path, content_type, file, said),) = CURL.findall(README)
+
+    reply = system.post(path, (ROOT / file).read_bytes(), {"Content-Type": content_type})
+
+    ((row,), (expected,)) = reply.json()["result"], json.loads(said)["result"]
+    assert row == {**expected, "score": pytest.approx(expected["score"], abs=1e-4)}
 
 
 def test_a_classification_gives_a_label_and_a_score(system: Stack) -> None:

@@ -24,8 +24,8 @@ SEED = os.environ.get("JITNEY_TEST_SEED", "8")
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[Stack]:
-    embedder = "tests.integration.toy_embedders:Zebra"
-    models = ["translation:demo/translation", "classification:demo/classification", embedder, "synthetic:1ms+0.1ms"]
+    models = ["translation:demo/translation", "classification:demo/classification", "synthetic:1ms+0.1ms"]
+    models += ["image-classification:demo/image_classification", "tests.integration.toy_embedders:Zebra"]
     with stack(models=models) as made:
         yield made
 
