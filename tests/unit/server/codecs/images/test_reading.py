@@ -43,6 +43,12 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
+def bmp(width: int, height: int, bits: int, compression: int) -> bytes:
+    """Without a pixel."""
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, 0, 0, 0, 2, 0) + bytes(8)
+    return b"BM" + struct.pack("<IHHI", 14 + len(header), 0, 0, 14 + len(header)) + header
+
+
 def webp(width: int, height: int) -> bytes:
     """A header that promises so many pixels, and none of them."""
     canvas = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
@@ -53,7 +59,7 @@ def webp(width: int, height: int) -> bytes:
 BOMBS = {
     "PNG": png(60_000, 60_000, 8, 2, b""),
     "PNG that Pillow would only warn of": png(10_000, 10_000, 8, 2, b""),
-    "BMP": b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0, 0, 0, 0, 0),
+    "BMP": bmp(60_000, 60_000, 24, 0),
     "GIF": b"GIF89a" + struct.pack("<HH", 60_000, 60_000) + bytes(3) + b"\x2c" + bytes(4) + b"\x60\xea\x60\xea\x00\x02",
     "WebP": webp(16_000, 16_000),
     "JPEG": file_of(smooth(8, 8), "JPEG").replace(b"\x08\x00\x08\x00\x08\x03", b"\x08\xea\x60\xea\x60\x03"),
@@ -144,6 +150,12 @@ def test_sixteen_bits_of_grey_become_their_upper_eight(value: int, read_as: int)
 )
 def test_what_is_no_whole_picture_is_invalid_input(data: bytes) -> None:
     assert code_of(data) == "invalid_input"
+
+
+@pytest.mark.parametrize(("bits", "compression"), [(8, 1), (4, 2)])
+def test_a_bmp_that_would_hold_up_all_other_threads_is_refused(bits: int, compression: int) -> None:
+    with pytest.raises(CodecError, match="BMP with run lengths"):
+        read(bmp(5, 5, bits, compression) + bytes(2))
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
