@@ -130,6 +130,21 @@ def test_it_is_recognised_by_its_files(tmp_path: Path, change: Any, pieces_only:
     assert load(directory).about.codec == "nllb"
 
 
+@pytest.mark.parametrize("pieces_only", [False, True])
+def test_the_hub_s_older_files_say_the_same(tmp_path: Path, pieces_only: bool) -> None:
+    directory = nllb_files.checkpoint(tmp_path, pieces_only=pieces_only)
+    plain = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
+    added = {str(words()[word]): {"content": word, **plain} for word in (*nllb_files.SPECIALS, *CODES, "<mask>")}
+    told = {"added_tokens_decoder": added, "additional_special_tokens": CODES, "tokenizer_class": "NllbTokenizer"}
+    more = {"clean_up_tokenization_spaces": True, "sp_model_kwargs": {}, "src_lang": None, "tokenizer_file": None}
+    (directory / "tokenizer_config.json").write_text(json.dumps(told | more))
+
+    about = load(directory).about
+
+    assert about.options["language_ids"] == {code: words()[code] for code in CODES}
+    assert "legacy_behaviour" not in about.options
+
+
 def test_an_m2m100_directory_that_is_called_nllb_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelSpecError, match="is NLLB by its name, and its tokenizer is none of NLLB's"):
         load(tiny.translation(tmp_path / "my-nllb-200"))
