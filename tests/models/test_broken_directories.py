@@ -16,6 +16,7 @@ from batcher.models.settings import ModelSettings
 from batcher.models.spec import load_model, parse_spec
 from benchmarks.lib.pieces_model import pieces_model
 from tests.models import tiny
+from tests.models.tiny_images import picture_classifier
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 1935792071\n"
 Break = Callable[[Path], object]
@@ -166,6 +167,21 @@ ENCODER: list[tuple[str, Break, str]] = [
     ("a config of wrong types", rewrite("config.json", lambda c: c | {"num_hidden_layers": "2"}), "num_hidden_layers"),
     ("a family nobody knows", rewrite("config.json", lambda c: c | {"model_type": "xyz"}), ""),
 ]
+PREPROCESSING = "preprocessor_config.json"
+PICTURES: list[tuple[str, Break, str]] = [
+    ("weights that are a pointer", replaced("model.safetensors", POINTER), "Git LFS pointer"),
+    ("cut weights", cut("model.safetensors", 0.6), "bytes and should have"),
+    ("no preprocessing", without(PREPROCESSING), "holds no preprocessor_config.json"),
+    ("broken preprocessing", cut(PREPROCESSING, 0.5), "preprocessor_config.json is not JSON"),
+    ("preprocessing that says nothing", replaced(PREPROCESSING, "{}"), "names no image_processor_type"),
+    ("a processor nobody knows", rewrite(PREPROCESSING, lambda p: p | {"image_processor_type": "Xyz"}), "asks for Xyz"),
+    ("pictures of another size", rewrite(PREPROCESSING, lambda p: p | {"size": 48}), "cannot compute a picture"),
+    ("a family of texts", rewrite("config.json", lambda c: c | {"model_type": "bert"}), "classifies no pictures"),
+    ("a family nobody knows", rewrite("config.json", lambda c: c | {"model_type": "xyz"}), "classifies no pictures"),
+    ("a config of wrong types", rewrite("config.json", lambda c: c | {"num_hidden_layers": "2"}), "num_hidden_layers"),
+    ("labels without numbers", rewrite("config.json", lambda c: c | {"id2label": {"a": "b"}}), "id2label whose keys"),
+    ("fewer labels than scores", rewrite("config.json", lambda c: c | {"id2label": {"0": "a"}}), "cannot be loaded"),
+]
 
 
 def complaint(kind: str, directory: Path, **settings: Any) -> str:
@@ -181,6 +197,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "translation": tiny.translation(made / "t"),
         "classification": tiny.classifier(made / "c"),
         "embedding": tiny.encoder(made / "e"),
+        "image-classification": picture_classifier(made / "i"),
     }
 
 
@@ -192,6 +209,7 @@ def copy_of(directory: Path, where: Path) -> Path:
 
 
 CASES = [
+    *(pytest.param("image-classification", *case[1:], id=f"image-classification: {case[0]}") for case in PICTURES),
     *(pytest.param("translation", *case[1:], id=f"translation: {case[0]}") for case in TRANSLATION),
     *(
         pytest.param(kind, *case[1:], id=f"{kind}: {case[0]}")

@@ -13,9 +13,12 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
 
+from batcher.models.settings import ModelSettings
+from batcher.models.spec import load_model, parse_spec
 from tests.models import tiny
 from tests.models.fake_card import FakeCard, MixedDevices, fake_card
 from tests.models.in_flight import engine_of, jobs_of, load, mixed_rows, outputs, reference, run_all
+from tests.models.tiny_images import crops, picture_classifier, pictures
 
 CARD = "cuda:0"
 GREEDY = {"tolist in batcher/models/translation/search/greedy.py:step": 1}
@@ -105,6 +108,24 @@ def test_encoders_say_on_a_card_what_they_say_on_the_cpu(tmp_path: Path, family:
 
     assert torch.allclose(found, expected, atol=1e-4)
     assert waits == ENCODERS
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+@pytest.mark.parametrize("family", ["vit", "swin", "resnet"])
+def test_pictures_get_on_a_card_what_they_get_on_the_cpu_and_are_waited_for_once(
+    tmp_path: Path, family: str, dtype: str
+) -> None:
+    spec = parse_spec(f"image-classification:{picture_classifier(tmp_path, family)},name=tiny,dtype={dtype}")
+    rows = crops(tmp_path, pictures(4))
+    expected = numbers(load_model(spec, ModelSettings(device="cpu")).forward(rows))
+
+    with fake_card() as card:
+        model = load_model(spec, ModelSettings(device=CARD))
+        waits = waited(card, lambda: model.forward(rows))
+        found = numbers(model.forward(rows))
+
+    assert torch.allclose(found, expected, atol=1e-4)
+    assert waits == {"download in batcher/models/layers/tensors.py:vectors": 1}
 
 
 def test_a_card_that_is_pretended_refuses_tensors_of_both_devices(card: FakeCard) -> None:
