@@ -98,7 +98,8 @@ class RedisFrontEnd:
         if large:
             pairs = zip(carried, verdicts, strict=True)
             await self._bodies.take_back(one for one, verdict in pairs if verdict.refusal is not None)
-        await self._bodies.cancel(cancelled)
+        if cancelled:
+            await self._bodies.cancel(cancelled)
         return verdicts
 
     async def _admit(self, sequence: int, carried: Sequence[Carried], before: Sequence[Sequence[Any]]) -> bytes:

@@ -44,12 +44,14 @@ end
 local known = {}
 local function state_of(model)
   if known[model] then return known[model] end
-  local base, state = 2 + 7 * model, {jobs = {}, tokens = {}, bytes = {}}
+  local base, state = 2 + 7 * model, {jobs = {}, tokens = {}, bytes = {}, lanes = {}}
   local counts = redis.call('MGET', unpack(KEYS, base + 2, base + 5))
   for lane = 1, 2 do
     local jobs = redis.pcall('LLEN', KEYS[base + lane - 1])
     state.jobs[lane] = type(jobs) == 'number' and jobs
     state.tokens[lane], state.bytes[lane] = tonumber(counts[lane]) or 0, tonumber(counts[lane + 2]) or 0
+    local keys = {queue = KEYS[base + lane - 1], tokens = KEYS[base + lane + 1], bytes = KEYS[base + lane + 3]}
+    state.lanes[lane] = {keys = keys, tokens = 0, bytes = 0, ms = 0}  -- what this call has queued
   end
   local held = redis.pcall('HMGET', ARGV[7 + model], '#jobs', '#tokens')
   state.held_jobs = math.max(0, tonumber(held[1]) or 0)
@@ -77,7 +79,11 @@ local function fills(waiting, more, batch)
 end
 
 -- Front ends store large bodies in the same trip, before this script; a server whose memory is spent may have refused one.
-local function are_there(bodies)
+local function are_there(first, count)
+  local bodies = {}
+  for i = first, first + count - 1 do
+    if lies_apart(ARGV[i]) then bodies[#bodies + 1] = ARGV[5] .. id_of(ARGV[i]) end
+  end
   for at = 1, #bodies, 1000 do
     local last = math.min(at + 999, #bodies)
     if redis.call('EXISTS', unpack(bodies, at, last)) < last - at + 1 then return false end
@@ -93,12 +99,10 @@ while at <= #ARGV do
   local left, count, first = tonumber(ms), tonumber(jobs), at + 1
   most_jobs, room_jobs, batch_jobs = tonumber(most_jobs), tonumber(room_jobs), tonumber(batch_jobs)
   most_tokens, room_tokens, batch_tokens = tonumber(most_tokens), tonumber(room_tokens), tonumber(batch_tokens)
-  local keys = {queue = KEYS[base + lane - 1], tokens = KEYS[base + lane + 1], bytes = KEYS[base + lane + 3]}
-  local tokens, bytes, bodies = 0, 0, {}
+  local tokens, bytes, refers = 0, 0, false
   for i = first, first + count - 1 do
     local job = ARGV[i]
-    tokens, bytes = tokens + cost_of(job), bytes + bytes_of(job)
-    if lies_apart(job) then bodies[#bodies + 1] = ARGV[5] .. id_of(job) end
+    tokens, bytes, refers = tokens + cost_of(job), bytes + bytes_of(job), refers or lies_apart(job)
   end
 
   local waiting, waiting_tokens, waiting_bytes = state.jobs[lane], state.tokens[lane], state.bytes[lane]
@@ -118,12 +122,13 @@ while at <= #ARGV do
     verdicts[#verdicts + 1] = '2:' .. jobs_ahead
   elseif is_late_by_tokens then
     verdicts[#verdicts + 1] = '2:' .. jobs_ahead .. ':' .. tokens_ahead
-  elseif not are_there(bodies) then
+  elseif refers and not are_there(first, count) then
     verdicts[#verdicts + 1] = '5:' .. waiting
   else
-    push(keys.queue, letter, first, count, now + left)
-    count_in(keys, tokens, bytes, left + MARGIN)
-    keep_lane(keys, left + MARGIN)
+    local queued = state.lanes[lane]
+    push(queued.keys.queue, letter, first, count, now + left)
+    queued.tokens, queued.bytes = queued.tokens + tokens, queued.bytes + bytes
+    queued.ms = math.max(queued.ms, left + MARGIN)
     if waiting == 0 or fills(state.jobs, count, batch_jobs) or fills(state.tokens, tokens, batch_tokens) then
       wake(KEYS[base + 6])
     end
@@ -134,6 +139,13 @@ while at <= #ARGV do
   at = first + count
 end
 
+for _, state in pairs(known) do
+  for _, queued in ipairs(state.lanes) do
+    if queued.ms > 0 then
+      grow(queued.keys, queued.tokens, queued.bytes, queued.ms)
+    end
+  end
+end
 local answer = table.concat(verdicts, ',')
 redis.call('SET', KEYS[1], sequence .. ' ' .. answer, 'PX', MARGIN)
 return answer

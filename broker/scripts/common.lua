@@ -23,7 +23,7 @@ local function deadline_of(job) return number_in(job:sub(DEADLINE, DEADLINE_END)
 local function front_end_of(job) return (job:sub(FRONT_END, FRONT_END_END):gsub(' ', '')) end
 local function id_of(job) return job:sub(ID, ID_END) end
 local function lies_apart(job) return job:byte(KIND) == BY_REFERENCE end
-local function bytes_of(job) return lies_apart(job) and number_in(job:sub(HEADER + 1)) or #job end
+local function bytes_of(job) return job:byte(KIND) == BY_REFERENCE and number_in(job:sub(HEADER + 1)) or #job end
 local function with_attempts(job, attempts) return job:sub(1, ATTEMPTS - 1) .. attempts .. job:sub(ATTEMPTS_END + 1) end
 
 -- A time in ms as it stands in headers and in front of entries of the registry.
@@ -57,15 +57,19 @@ local function count(counter, by, ms)
   end
 end
 
--- A lane is {queue = …, tokens = …, bytes = …}: the keys of its jobs and of its two counters, which live as long.
-local function count_in(lane, tokens, bytes, ms)
-  count(lane.tokens, tokens, ms)
-  count(lane.bytes, bytes, ms)
-end
-
-local function keep_lane(lane, ms)
-  if redis.call('PTTL', lane.queue) >= ms - 1000 then return end  -- a second less, so that not every call prolongs it
-  for _, key in pairs(lane) do redis.call('PEXPIRE', key, ms) end
+-- A lane is {queue = …, tokens = …, bytes = …}: the keys of its jobs and of its two counters. These jobs have come, and are
+-- kept for `ms` (a second less, so that not every call prolongs them).
+local function grow(lane, tokens, bytes, ms)
+  if redis.call('PTTL', lane.queue) >= ms - 1000 then
+    count(lane.tokens, tokens, ms)
+    count(lane.bytes, bytes, ms)
+    return
+  end
+  redis.call('PEXPIRE', lane.queue, ms)
+  for _, counted in ipairs({{lane.tokens, tokens}, {lane.bytes, bytes}}) do
+    if type(redis.pcall('INCRBY', unpack(counted))) == 'table' then redis.call('DEL', counted[1]) end
+    redis.call('PEXPIRE', counted[1], ms)
+  end
 end
 
 -- At most one token, so that a busy hour leaves no heap of them behind.
@@ -161,8 +165,7 @@ local function to_head(jobs, lanes, now)
     local job = jobs[at]
     local lane, left = lanes[lane_of(job)] or lanes.i, math.max(deadline_of(job) - now, 0) + MARGIN
     redis.call('LPUSH', lane.queue, job)
-    count_in(lane, cost_of(job), bytes_of(job), left)
-    keep_lane(lane, left)
+    grow(lane, cost_of(job), bytes_of(job), left)
   end
 end
 

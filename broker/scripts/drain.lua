@@ -34,11 +34,11 @@ local function is_live(job, is_cancelled)
   return #job >= HEADER and deadline_of(job) > now and not is_cancelled and not seen[id_of(job)]
 end
 
-local function claim(job)
+local function claim(job, cost, size)
   local id = id_of(job)
   seen[id] = true
   jobs[#jobs + 1], ids[#ids + 1] = job, id
-  tokens, bytes = tokens + cost_of(job), bytes + bytes_of(job)
+  tokens, bytes = tokens + cost, bytes + size
 end
 
 -- Jobs are looked at a few at a time, until they are seen to be small: not megabytes for one that fits.
@@ -58,12 +58,13 @@ local function take(list, fits, most, looks)
     at_once = is_small(head) and 4 * at_once or SLICE
     local cancelled, used, stop = cancelled_among(KEYS[9], ids_of(head)), 0, false
     for i, job in ipairs(head) do
+      local cost, size = cost_of(job), bytes_of(job)
       if is_live(job, cancelled[i]) then
-        if not fits(job) then stop = true break end
-        claim(job)
+        if not fits(cost, size, job) then stop = true break end
+        claim(job, cost, size)
       end
       used = used + 1
-      gone, gone_bytes = gone + cost_of(job), gone_bytes + bytes_of(job)
+      gone, gone_bytes = gone + cost, gone_bytes + size
     end
     looked = looked + used
     if used > 0 then redis.call('LTRIM', list, used, -1) end
@@ -72,23 +73,22 @@ local function take(list, fits, most, looks)
   return gone, gone_bytes
 end
 
-local function fits_tokens(job)
+local function fits_tokens(cost, size)
   if #jobs == 0 then return true end
-  if tokens + cost_of(job) > max_tokens then closed_by = 'tokens' end
-  if bytes + bytes_of(job) > max_bytes then closed_by = 'bytes' end
+  if tokens + cost > max_tokens then closed_by = 'tokens' end
+  if bytes + size > max_bytes then closed_by = 'bytes' end
   return closed_by == 'empty'
 end
 
 -- Its first job always fits: one that is larger than an eighth would wait for ever.
-local function fits_share(job)
-  if #jobs == 0 then return true end
-  return tokens + cost_of(job) <= max_tokens / BULK_SHARE and bytes + bytes_of(job) <= max_bytes / BULK_SHARE
+local function fits_share(cost, size)
+  return #jobs == 0 or tokens + cost <= max_tokens / BULK_SHARE and bytes + size <= max_bytes / BULK_SHARE
 end
 
 -- Jobs of a crashed batch run once more together; from the second crash on, each alone.
-local function fits_suspect(job)
+local function fits_suspect(cost, size, job)
   if #jobs == 0 then return true end
-  return attempts_of(jobs[1]) < 2 and attempts_of(job) < 2 and fits_tokens(job)
+  return attempts_of(jobs[1]) < 2 and attempts_of(job) < 2 and fits_tokens(cost, size)
 end
 
 local function take_suspects()
@@ -103,7 +103,8 @@ local function take_lane(lane, fits, most, looks)
   if redis.call('EXISTS', lane.queue) == 0 then
     redis.call('DEL', lane.tokens, lane.bytes)
   elseif gone_bytes > 0 then
-    count_in(lane, -gone, -gone_bytes, MARGIN)
+    count(lane.tokens, -gone, MARGIN)
+    count(lane.bytes, -gone_bytes, MARGIN)
   end
 end
 

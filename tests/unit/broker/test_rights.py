@@ -19,7 +19,7 @@ RUN_BY = {
 }
 READS = {"get", "getrange", "exists", "llen", "lindex", "lrange"}
 READS |= {"hlen", "hexists", "hgetall", "hmget", "zcard", "zrange", "zmscore", "eval_ro", "evalsha_ro"}
-WRITES = {"ltrim", "rpush", "pexpire"}  # and read nothing; so does SET, by itself
+WRITES = {"ltrim", "rpush", "pexpire", "unlink", "exists"}  # and read nothing; so does SET, by itself
 
 
 def code(name: str) -> str:
