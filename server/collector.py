@@ -39,7 +39,7 @@ class FrontEndCollector(Collector):
         yield _counter("requests_rejected", "Requests that ended in a problem", ("reason",), m.rejected)
         yield _counter("records_failed", "Records that ended in an error", ("model", "code"), m.failed_records)
         yield _counter("unknown_tokens", "Characters that no token stands for", ("model",), m.unknown_tokens)
-        yield _counter("records_truncated", "Answers cut by a limit", ("model",), m.truncated_records)
+        yield _counter("records_truncated", "Answers or pairs cut by a limit", ("model",), m.truncated_records)
         yield _histogram("clustering_duration_seconds", "Vectors into groups, its turn come", ("model",), m.groupings)
         yield _counter("clustered_records", "Records that were grouped", ("model",), m.grouped_records)
         yield _counter("clusters", "Groups that were made of them", ("model",), m.groups)

@@ -70,15 +70,23 @@ class Inference:
         return Work(*bounds, deadline, self._front_end.clock, settings.max_pixels)
 
     async def _prepared(self, incoming: Incoming, work: Work, *, has_pictures: bool) -> tuple[Call, list[Record]]:
-        size = len(incoming.body)
-        if size <= INLINE and not has_pictures:
-            return self._prepare(incoming, work)
-        prepare = partial(self._prepare, incoming, work)
-        return await self._front_end.pool.run(prepare, size, work, has_pictures=has_pictures)
+        size, pool = len(incoming.body), self._front_end.pool
+        if size > INLINE or has_pictures:
+            prepare = partial(self._prepare, incoming, work)
+            return await pool.run(prepare, size, work, has_pictures=has_pictures)
+        call = self._dialect.read(incoming)
+        size = call.beside * len(call.inputs)  # a small body may ask for much: a hundred labels, for each of its texts
+        return (
+            self._encode(call, work)
+            if size <= INLINE
+            else await pool.run(partial(self._encode, call, work), size, work)
+        )
 
     def _prepare(self, incoming: Incoming, work: Work) -> tuple[Call, list[Record]]:
         """What is asked, with a plan for each input. A large body and pictures come here in a thread."""
-        call = self._dialect.read(incoming)
+        return self._encode(self._dialect.read(incoming), work)
+
+    def _encode(self, call: Call, work: Work) -> tuple[Call, list[Record]]:
         self._check(call)
         codec = call.served.codec
         plans = encode_all(codec, call.inputs, call.options, work)

@@ -23,6 +23,7 @@ class Call:
     options: Mapping[str, Any]  # what the codec reads, by the names that it knows: fromLang, toLang, topK, …
     warnings: Sequence[str] = ()  # what of the body was not understood, and did no harm; with --strict it is refused
     memo: Any = None  # whatever `write` needs besides the answers
+    beside: int = 0  # characters of what is read beside each input anew: a query, or labels
 
 
 class Dialect(Protocol):

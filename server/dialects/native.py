@@ -103,7 +103,7 @@ def _payload(incoming: Incoming, reader: BodyReader[Any], task: Task) -> tuple[A
 
 
 def _call(served: Served, payload: Any, options: Mapping[str, Any], warnings: Sequence[str]) -> Call:
-    return Call(served, payload.inputs(), options, warnings, memo=payload.ids())
+    return Call(served, payload.inputs(), options, warnings, memo=payload.ids(), beside=payload.beside())
 
 
 def row(record_id: Id, answer: Row | Problem) -> Row:

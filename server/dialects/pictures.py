@@ -42,6 +42,9 @@ class BarePicture:
     def inputs(self) -> Sequence[Input | Problem]:
         return [self.picture]
 
+    def beside(self) -> int:
+        return 0
+
 
 def read_pictures(incoming: Incoming, reader: BodyReader[Any]) -> tuple[Any, Sequence[str]]:
     """The payload, and a warning for each thing that is not known. Raises `Problem` (malformed)."""

@@ -26,6 +26,7 @@ SEED = os.environ.get("JITNEY_TEST_SEED", "8")
 def system() -> Iterator[Stack]:
     models = ["translation:demo/translation", "classification:demo/classification", "synthetic:1ms+0.1ms"]
     models += ["image-classification:demo/image_classification", "tests.integration.toy_embedders:Zebra"]
+    models += ["tests.integration.toy_pairs:Ranker", "tests.integration.toy_pairs:Nli"]
     with stack(models=models) as made:
         yield made
 

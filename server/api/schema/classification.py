@@ -12,6 +12,7 @@ from server.api.schema.envelope import Count, Id, RecordError, TextPayload, Warn
 from server.codecs.pairs.limits import LONGEST_TEMPLATE, MOST_LABELS
 
 TopK = Annotated[Count, Meta(description="how many labels to return, best first")]
+A_LABEL = 32  # characters: a label is a job, which takes about as long to make as so many take to read
 
 
 class ClassificationPayload(TextPayload, frozen=True, kw_only=True, rename="camel"):
@@ -44,6 +45,10 @@ class ClassificationPayload(TextPayload, frozen=True, kw_only=True, rename="came
             if value is not None:
                 options[name] = value
         return options
+
+    def beside(self) -> int:
+        said = len(self.template or "") + A_LABEL
+        return sum(len(label) + said for label in self.labels or ())
 
 
 class ClassificationRequest(Struct, frozen=True):

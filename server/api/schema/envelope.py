@@ -38,6 +38,10 @@ class Payload(Struct, frozen=True, kw_only=True, rename="camel"):
         """The fields that the codec reads, by their names in the envelope."""
         return {}
 
+    def beside(self) -> int:
+        """About how many characters of them are read beside each record anew."""
+        return 0
+
 
 class TextPayload(Payload, frozen=True, kw_only=True, rename="camel"):
     """Texts, each with an id."""

@@ -28,6 +28,9 @@ class RerankPayload(TextPayload, frozen=True, kw_only=True, rename="camel"):
     def options(self) -> Mapping[str, Any]:
         return {"query": self.query} if self.top_k is None else {"query": self.query, "topK": int(self.top_k)}
 
+    def beside(self) -> int:
+        return len(self.query)
+
 
 class RerankRequest(Struct, frozen=True):
     payload: RerankPayload

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from threading import current_thread
+
 import pytest
 
 from server.codecs.pairs.zero_shot import ZeroShotCodec
 from tests.unit.server.codecs.pairs import toys
 from tests.unit.server.codecs.test_text import codec as text_codec
-from tests.unit.server.stand_in import ScriptedBroker, announced, card, running, told
+from tests.unit.server.stand_in import ScriptedBroker, WordCodec, announced, card, running, told
 
 pytestmark = pytest.mark.anyio
 PLAIN, NLI = card("plain", task="classification"), card("nli", task="zero-shot")
@@ -79,6 +81,27 @@ async def test_a_model_of_another_task_is_none_for_labels():
 
         assert told(answer) == (404, "unknown_model")
         assert "'space' is for embedding, not for zero-shot" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "in_a_thread"),
+    [
+        pytest.param(["a"], ["b"], False, id="a label"),
+        pytest.param(["a"] * 40, None, False, id="no labels"),
+        pytest.param(["a"] * 40, [str(number) for number in range(100)], True, id="a hundred for each of forty texts"),
+    ],
+)
+async def test_much_work_of_a_small_body_is_done_in_a_thread(texts, labels, in_a_thread):
+    threads = set()
+
+    class Noting(WordCodec):
+        def check(self, options):
+            threads.add(current_thread())
+
+    async with both(make_codec=Noting) as jitney:
+        await jitney.ask(*texts, path="/classification", **({} if labels is None else {"labels": labels}))
+
+        assert threads.isdisjoint({current_thread()}) == in_a_thread
 
 
 async def test_the_document_names_the_models_of_both_tasks():
