@@ -9,6 +9,7 @@ from broker.settings import flag_name, setting
 from server.fleet.defaults import parse_defaults
 from server.http.bytes_in_hand import most_large
 
+MOST_PIXELS = 178_956_970  # Pillow reads no larger picture
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 PORTS = ("port", "metrics_port")
 BODIES = ("max_body_bytes", "max_image_body_bytes", "max_cluster_bytes")
@@ -68,6 +69,8 @@ class ServerSettings:
         for name in BODIES:
             if getattr(self, name) > most_large(self.max_bytes_in_hand):
                 found.append(f"--max-bytes-in-hand must be larger than {flag_name(name)} by a seventh or more")
+        if self.max_pixels > MOST_PIXELS:
+            found.append(f"--max-pixels must not be above {MOST_PIXELS}")
         if self.drain_seconds < 0:
             found.append("--drain-seconds must not be below 0")
         if self.default_timeout > self.max_timeout:

@@ -66,6 +66,7 @@ def test_default_models_are_read_by_task(text):
         ("JITNEY_PORT", "70000", "error: JITNEY_PORT is a port"),
         ("JITNEY_REUSE_PORT", "maybe", "error: JITNEY_REUSE_PORT: say on or off"),
         ("JITNEY_LOG_LEVEL", "loud", "error: JITNEY_LOG_LEVEL: choose one of"),
+        ("JITNEY_MAX_PIXELS", "178956971", "error: JITNEY_MAX_PIXELS must not be above 178956970"),
         ("JITNEY_DEFAULT_TIMEOUT", "900", "error: JITNEY_DEFAULT_TIMEOUT is above --max-timeout"),
     ],
 )

@@ -15,6 +15,7 @@ from PIL import Image
 from server.codecs.errors import CodecError
 from server.codecs.images.reading import read_picture, silence_pillow
 from server.codecs.work import MAX_PIXELS
+from server.settings import MOST_PIXELS
 from tests.unit.server.codecs.images.pictures import file_of, noise, smooth
 
 
@@ -99,6 +100,10 @@ def again(data: bytes, times: int) -> bytes:
     """A progressive JPEG that passes over its pixels once more, and once more."""
     last = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + last * times + data[-2:]
+
+
+def test_pillow_reads_as_many_pixels_as_the_setting_may_ask_for() -> None:
+    assert MOST_PIXELS == 2 * Image.MAX_IMAGE_PIXELS
 
 
 def test_a_jpeg_that_passes_over_its_pixels_again_and_again_is_refused() -> None:
