@@ -96,7 +96,7 @@ def own_name(spec: str) -> str:
 
 def default_models(here: Path) -> list[ModelSpec]:
     """The demo models where `here` has them, else the one that needs no weights."""
-    found = [ModelSpec(name=name, spec=f"{name}:{path}") for name, path in DEMO if (here / path).is_dir()]
+    found = [read_model(f"{kind}:{path}") for kind, path in DEMO if (here / path).is_dir()]
     return found or [read_model(SYNTHETIC)]
 
 

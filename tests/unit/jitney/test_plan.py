@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from jitney.up.command import PortTaken, distinct, take_port
 from jitney.up.plan import ChildSpec, ModelSpec, Role, UsageError, children, default_models, own_name, read_models
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
@@ -86,6 +89,13 @@ def test_without_a_model_the_demo_models_are_taken_where_they_are(tmp_path: Path
     models = default_models(tmp_path)
 
     assert models == [ModelSpec(name="translation", spec="translation:demo/translation")]
+
+
+def test_the_demo_models_are_called_as_make_serve_calls_them() -> None:
+    asked = re.findall(r"--model (\S+)", (ROOT / "Makefile").read_text("utf-8"))
+
+    assert len(asked) == 3
+    assert default_models(ROOT) == read_models(asked)
 
 
 def test_without_demo_models_the_synthetic_one_is_taken(tmp_path: Path) -> None:
