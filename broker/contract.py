@@ -121,13 +121,13 @@ class BatcherBroker(Protocol):
         When the head of the bulk lane has waited for `bulk_after` seconds, an eighth of the batch (of its jobs and its
         tokens, but one job at least) is claimed for bulk before interactive jobs fill the rest: bulk never starves.
         `wait` blocks up to so many seconds for the wake token first, in the same trip; 0.0 does not block. If that
-        lease exists already its jobs are returned, but for large ones whose end was told meanwhile: asking again claims
-        nothing more, and extends the lease a few times only. A claim is bounded in bytes as well (`broker.trips`); a
-        job that is larger travels alone. Expired and cancelled jobs are dropped on the way. `staged` jobs have not
-        started: a crash sends them back to the head untouched. `suspects` says whether suspects go first this time;
-        otherwise they go only when nothing else waits, and never `staged`. Suspects with one attempt run together,
-        those with two or more alone. The token budget is a sum of costs; a job larger than it travels alone. One call
-        does bounded work, so it may return nothing though jobs are left.
+        lease exists already its jobs are returned, but for large ones that are cancelled, or whose end was told: asking
+        again claims nothing more, and extends the lease a few times only. A claim is bounded in bytes as well
+        (`broker.trips`); a job that is larger travels alone. Expired and cancelled jobs are dropped on the way.
+        `staged` jobs have not started: a crash sends them back to the head untouched. `suspects` says whether suspects
+        go first this time; otherwise they go only when nothing else waits, and never `staged`. Suspects with one
+        attempt run together, those with two or more alone. The token budget is a sum of costs; a job larger than it
+        travels alone. One call does bounded work, so it may return nothing though jobs are left.
         """
         ...
 

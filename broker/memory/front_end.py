@@ -38,6 +38,7 @@ class MemoryFrontEnd:
         now = self._store.now()
         for one in cancelled:
             self._store.queues[one.model].marks[one.ids] = now
+            self._store.bodies = {job for job in self._store.bodies if not job.startswith(one.ids)}
         last, verdicts = self._store.admissions.get(self._id, (None, ()))
         if sequence != last:
             carried = how_many(sum(len(encode_job(job)) for job in request.jobs) for request in requests)

@@ -184,7 +184,7 @@ class MemoryStore:
     def lose_everything(self) -> None:
         """The broker came back empty."""
         self.queues: defaultdict[str, Queue] = defaultdict(Queue)
-        self.bodies: set[str] = set()  # ids of the large jobs whose end nobody has told
+        self.bodies: set[str] = set()  # ids of the jobs whose end nobody has told, and that are not cancelled
         self.replies: defaultdict[str, deque[bytes]] = defaultdict(deque)
         self.bells: defaultdict[str, Token] = defaultdict(Token)
         self.admissions: dict[str, tuple[int, Sequence[Verdict]]] = {}
@@ -215,7 +215,8 @@ class MemoryStore:
         self.bells[front_end].push()
 
     def claimed(self, batch: str, queue: Queue) -> Claim:
-        """What a lease holds, or nothing. A large job whose end was told leaves it: its body is gone."""
+        """What a lease holds, or nothing. A large job that is cancelled, or whose end was told, leaves it: its body is
+        gone."""
         lease = queue.leases.get(batch) or Lease({}, 0.0, False, "empty")
         lease.take_out([job.id for job in lease.jobs.values() if job.id not in self.bodies and _is_large(job)])
         if not lease.jobs:

@@ -76,7 +76,8 @@ class ClaimedBatches:
                 if not publication.has_room_for(row):
                     yield publication
                     publication = Publication()
-                publication.add(one.batch, result.job_id, address, row, lies_apart=result.job_id in known.apart)
+                lies_apart = address is not None and result.job_id in known.apart  # else others may compute it
+                publication.add(one.batch, result.job_id, address, row, lies_apart=lies_apart)
         publication.done = [one.batch for one in ended if one.done]
         yield publication
 

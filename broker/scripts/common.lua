@@ -49,6 +49,7 @@ end
 
 -- Counts what a lane holds; a counter that is no number begins anew. `ms`: how long one that begins here lives at least.
 local function count(counter, by, ms)
+  if by == 0 then return end  -- a negative zero is no number to Redis 7.0, and its counter would begin anew
   local sum = redis.pcall('INCRBY', counter, by)
   if type(sum) == 'table' then
     redis.call('DEL', counter)

@@ -68,7 +68,8 @@ class Writer:
         except Exception:
             await self._deliver_each(broker, admissions, cancelled)
         else:
-            self._full_since = None
+            if all(verdict.refusal is not FailureCode.BROKER_FULL for verdict in verdicts):
+                self._full_since = None
             self._outbox.put_back(admissions[len(verdicts) :])
             for admission, verdict in zip(admissions, verdicts, strict=False):
                 if verdict.refusal is not None:

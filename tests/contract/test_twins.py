@@ -12,11 +12,12 @@ import pytest
 from broker.contract import BatcherBroker
 from broker.messages import Claim, Failure, FailureCode, Finish, Job, Lane, Outcome
 from tests.contract.servers import Server
-from tests.contract.worlds import LIMITS, SHORT, MemoryWorld, RedisWorld, World, ids, job, request, results
+from tests.contract.worlds import LIMITS, SHORT, MemoryWorld, RedisWorld, World, cancel, ids, job, request, results
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
 STEPS = 60
 LARGE = b"x" * 20_000
+BOUNDS = {"max_queue_jobs": 20, "max_queue_tokens": 500, "max_queue_bytes": 4 * len(LARGE)}
 ACTIONS = ["admit"] * 5 + ["drain"] * 5 + ["finish"] * 3 + ["fail", "start", "release", "cancel", "crash", "again"]
 
 
@@ -49,8 +50,7 @@ class History:
 
     async def admit(self, step: str) -> None:
         jobs = [self._job() for _ in range(self._few())]
-        bounds = {"max_queue_jobs": 20, "max_queue_tokens": 500, "max_queue_bytes": 4 * len(LARGE)}
-        front_end = await self.world.front_end(**bounds)
+        front_end = await self.world.front_end(**BOUNDS)
         bound = {"most_ahead": self.dice.choice([None, -1, 3, 12, 30]), "room": self.dice.randint(0, 4)}
         asked = request(*jobs, lane=self.dice.choice(list(Lane)), time_left=1_000.0, **bound)
         self.said += await front_end.admit(int(step) + 1, [asked], {})
@@ -101,7 +101,8 @@ class History:
 
     async def cancel(self, step: str) -> None:
         if self.jobs:
-            await self.world.cancel(self.dice.choice(self.jobs))
+            said = [cancel(self.dice.choice(self.jobs))]
+            await (await self.world.front_end(**BOUNDS)).admit(0, [], said)
 
     async def crash(self, step: str) -> None:
         hasty = self.batchers[1]

@@ -1,18 +1,14 @@
-"""Bodies above 16 KiB: the same promises as for small ones, and lanes that are bounded in bytes."""
+"""Bodies above 16 KiB: the same promises as for small ones."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from broker.messages import Failure, FailureCode, Finish, Job, Lane, Verdict
-from tests.contract.worlds import LIMITS, MODEL, SHORT, World, cancel, ids, job, request, results
+from broker.messages import Failure, FailureCode, Finish, Job
+from tests.contract.worlds import LIMITS, SHORT, World, cancel, ids, job, request, results
 
 pytestmark = pytest.mark.anyio
 SIZE = 100_000
-THREE = 3 * SIZE + 1_000  # bytes: three of them fit
-REFUSED = FailureCode.CONTENDED
 
 
 def large(byte: bytes = b"x", **fields: object) -> Job:
@@ -129,6 +125,32 @@ async def test_a_late_failure_takes_no_body_from_those_who_compute_it_again(worl
     assert inputs((await batcher.drain("2", LIMITS, staged=False, suspects=False)).jobs) == [one.input]
 
 
+async def test_a_late_result_that_reaches_nobody_takes_no_body_either(world: World) -> None:
+    failed, good = large(), large(b"y")
+    slow, batcher = await world.batcher(lease=SHORT), await world.batcher()
+    await world.admit(failed, good)
+    await slow.drain("1", LIMITS, staged=True, suspects=False)
+    await world.pass_time(2 * SHORT)
+    await batcher.reclaim()
+    await slow.fail("1", [Failure(job_id=failed.id, code=FailureCode.MODEL_ERROR, message="no")])
+
+    await slow.finish([Finish(batch="1", results=results(failed, good), done=True)], starts=None)
+
+    assert ids(await world.outcomes()) == [good.id]
+    assert inputs((await batcher.drain("2", LIMITS, staged=False, suspects=False)).jobs) == [failed.input]
+
+
+async def test_a_claim_that_is_asked_for_again_is_without_large_jobs_that_were_cancelled(world: World) -> None:
+    front_end, batcher = await world.front_end(), await world.batcher()
+    gone, wanted = large(), large(b"y")
+    await front_end.admit(1, [request(gone), request(wanted)], [])
+    await batcher.drain("1", LIMITS, staged=False, suspects=False)
+
+    await front_end.admit(2, [], [cancel(gone)])
+
+    assert ids(await batcher.drain("1", LIMITS, staged=False, suspects=False)) == [wanted.id]
+
+
 async def test_the_same_sequence_again_queues_large_bodies_once(world: World) -> None:
     front_end, batcher = await world.front_end(), await world.batcher()
     asked = [request(large(), large(b"y"))]
@@ -151,71 +173,6 @@ async def test_large_jobs_are_brought_again_to_a_broker_that_came_back_empty(wor
     await front_end.admit(2, [request(one)], {})
 
     assert inputs((await batcher.drain("1", LIMITS, staged=False, suspects=False)).jobs) == [one.input]
-
-
-# Bytes of a lane
-
-
-async def test_bytes_are_bounded_like_tokens(world: World) -> None:
-    front_end = await world.front_end(max_queue_bytes=THREE)
-
-    verdicts = await front_end.admit(1, [request(large(), large()), request(large(), large()), request(large())], {})
-
-    assert verdicts == [Verdict(waiting=2), Verdict(refusal=REFUSED, waiting=2), Verdict(waiting=3)]
-
-
-async def test_small_jobs_count_with_their_bytes_too(world: World) -> None:
-    front_end = await world.front_end(max_queue_bytes=2_000)
-    small = [request(job(input=b"x" * 500)) for _ in range(4)]
-
-    verdicts = await front_end.admit(1, small, {})
-
-    assert [verdict.refusal for verdict in verdicts] == [None, None, None, REFUSED]
-
-
-async def test_an_empty_lane_takes_any_number_of_bytes(world: World) -> None:
-    front_end = await world.front_end(max_queue_bytes=1)
-
-    verdicts = await front_end.admit(1, [request(large()), request(large()), request(large(), lane=Lane.BULK)], {})
-
-    assert [verdict.refusal for verdict in verdicts] == [None, REFUSED, None]
-
-
-async def test_claimed_bytes_make_room_again_and_released_ones_take_it(world: World) -> None:
-    front_end, batcher = await world.front_end(max_queue_bytes=THREE), await world.batcher()
-    await front_end.admit(1, [request(large(), large(), large())], {})
-    await batcher.drain("1", replace(LIMITS, max_batch_size=2), staged=True, suspects=False)
-
-    [with_room] = await front_end.admit(2, [request(large())], {})
-    await batcher.release("1")
-    [without] = await front_end.admit(3, [request(job())], {})
-
-    assert (with_room.refusal, without.refusal) == (None, REFUSED)
-
-
-async def test_reclaimed_bytes_take_their_room_again(world: World) -> None:
-    front_end, hasty = await world.front_end(max_queue_bytes=THREE), await world.batcher(lease=SHORT)
-    await front_end.admit(1, [request(large(), large(), large())], {})
-    await hasty.drain("1", replace(LIMITS, max_batch_size=2), staged=True, suspects=False)
-    await world.pass_time(2 * SHORT)
-
-    await hasty.reclaim()
-
-    assert [verdict.refusal for verdict in await front_end.admit(2, [request(large())], {})] == [REFUSED]
-
-
-async def test_expired_and_cancelled_bytes_make_room_when_they_are_passed_over(world: World) -> None:
-    front_end, batcher = await world.front_end(max_queue_bytes=THREE), await world.batcher()
-    expired, cancelled, wanted = large(), large(), large()
-    await front_end.admit(1, [request(expired, time_left=SHORT), request(cancelled), request(wanted)], [])
-    await front_end.admit(2, [], [cancel(cancelled, model=MODEL)])
-    await world.pass_time(2 * SHORT)
-
-    claim = await batcher.drain("1", replace(LIMITS, max_batch_size=1), staged=False, suspects=False)
-
-    verdicts = await front_end.admit(3, [request(large(), large(), large()), request(large())], {})
-    assert ids(claim) == [wanted.id]
-    assert [verdict.refusal for verdict in verdicts] == [None, REFUSED]
 
 
 async def test_a_batch_holds_as_many_large_bodies_as_it_has_room_for_in_bytes(world: World) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
+from broker.messages import FailureCode, Verdict
 from server.requests.writer import BRIEF, PAUSES
 from tests.unit.server.stand_in import ScriptedBroker, running
 
@@ -193,6 +194,17 @@ async def test_the_longer_a_broker_is_full_the_later_one_shall_come_back(clock):
         clock.tick(20.0)
         second = await jitney.ask("b")
 
+        assert (first.headers["retry-after"], second.headers["retry-after"]) == ("1", "10")
+
+
+async def test_a_broker_that_is_full_for_a_single_request_is_full_since_then(clock):
+    broker = ScriptedBroker(verdict=Verdict(refusal=FailureCode.BROKER_FULL))
+    async with running(broker, clock=clock) as jitney:
+        first = await jitney.ask("a")
+        clock.tick(20.0)
+        second = await jitney.ask("b")
+
+        assert (first.status_code, second.status_code) == (503, 503)
         assert (first.headers["retry-after"], second.headers["retry-after"]) == ("1", "10")
 
 
