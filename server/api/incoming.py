@@ -43,7 +43,7 @@ class Incoming:
         return self.body[:LOOKED_AT].lstrip()[:1] == b"{" if kind is None else is_json(kind)
 
     def card_named(self, name: str) -> ModelCard:
-        """The card of the model of this name as it was last seen. Raises `Problem` where nobody has seen one."""
+        """The newest card of the model of this name; it is not chosen by that. Raises `Problem` where there is none."""
         directory = self._front_end.directory
         listed = directory.listed.get(name)
         return listed.card if listed is not None else directory.named(name, self._front_end.clock()).card

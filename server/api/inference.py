@@ -66,8 +66,10 @@ class Inference:
 
     def _work(self, deadline: float) -> Work:
         settings = self._front_end.settings
-        bounds = (settings.max_queue_jobs, settings.max_queue_tokens)
-        return Work(*bounds, deadline, self._front_end.clock, settings.max_pixels)
+        clock, most = self._front_end.clock, min(settings.max_queue_bytes, settings.max_bytes_in_hand)
+        return Work(
+            settings.max_queue_jobs, settings.max_queue_tokens, deadline, clock, settings.max_pixels, max_bytes=most
+        )
 
     async def _prepared(self, incoming: Incoming, work: Work, *, has_pictures: bool) -> tuple[Call, list[Record]]:
         size, pool = len(incoming.body), self._front_end.pool

@@ -23,6 +23,7 @@ class Work:
         "_is_stopped",
         "_jobs",
         "_tokens",
+        "bytes_left",
         "jobs_left",
         "max_pixels",
         "tokens_left",
@@ -35,30 +36,33 @@ class Work:
         deadline: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
         max_pixels: int = MAX_PIXELS,
+        max_bytes: int = BOUNDLESS,
     ) -> None:
         self._jobs = self.jobs_left = jobs
         self._tokens = self.tokens_left = tokens
         self._deadline = deadline  # seconds, by this clock
         self._clock = clock
         self._is_stopped = False
-        self._bytes = 0
+        self._bytes = self.bytes_left = max_bytes  # of inputs that are no tokens, such as prepared pictures
         self.max_pixels = max_pixels  # that any picture of the request may have
 
-    def require(self, jobs: int = 0, tokens: int = 0) -> None:
+    def require(self, jobs: int = 0, tokens: int = 0, size: int = 0) -> None:
         """Raises `RequestTooLarge` where so many more are too many, and takes none. For a lower bound that is known
         before the work: a text makes at least so many pieces, or tokens."""
         if jobs > self.jobs_left:
             raise RequestTooLarge("jobs", self._jobs)
         if tokens > self.tokens_left:
             raise RequestTooLarge("tokens", self._tokens)
+        if size > self.bytes_left:
+            raise RequestTooLarge("bytes", self._bytes)
 
     def spend(self, jobs: int, tokens: int = 0, size: int = 0) -> None:
         """Take so many before they are made; `size` is of their inputs in bytes where that is no matter of tokens.
         Raises `RequestTooLarge`, and what `check` raises."""
-        self.require(jobs, tokens)
+        self.require(jobs, tokens, size)
         self.jobs_left -= jobs
         self.tokens_left -= tokens
-        self._bytes += size
+        self.bytes_left -= size
         self.check()
 
     def check(self) -> None:
@@ -70,11 +74,11 @@ class Work:
     def made_bytes(self) -> int:
         """What has been spent takes about so much memory: texts, ids, and all that stands for a job."""
         made = JOB_BYTES * (self._jobs - self.jobs_left) + TOKEN_BYTES * (self._tokens - self.tokens_left)
-        return made + self._bytes
+        return made + self._bytes - self.bytes_left
 
     def again(self) -> Work:
         """The same bounds, for a request that is encoded anew."""
-        return Work(self._jobs, self._tokens, self._deadline, self._clock, self.max_pixels)
+        return Work(self._jobs, self._tokens, self._deadline, self._clock, self.max_pixels, self._bytes)
 
     def stop(self) -> None:
         """Nobody waits any more."""

@@ -14,6 +14,7 @@ from server.codecs.errors import CodecError
 from server.codecs.work import UNBOUNDED, Work
 from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, WordCodec, announced, card, running
 
+GROWTH = 10  # a prepared picture is larger than its file
 PICTURE = b"PIC\x00\xff\xfe{circle"  # neither text nor JSON
 
 
@@ -32,7 +33,7 @@ class PictureCodec:
         self.threads.append(threading.get_ident())
         if not isinstance(input, bytes) or not input.startswith(b"PIC"):
             raise CodecError("this is no picture")
-        work.spend(1, 1)
+        work.spend(1, 1, GROWTH * len(input))
         return Plan(pieces=[Piece(input=f"{self._revision}:n{len(input)}", cost=1)], memo=options.get("topK"))
 
     def decode(self, plan: Plan, outputs: Sequence[Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from server.dialects.pictures import NOT_READ_HERE
-from tests.unit.server.api.pictures import MODELS, PHOTO, PICTURE, PictureCodec, envelope, with_pictures
+from tests.unit.server.api.pictures import GROWTH, MODELS, PHOTO, PICTURE, PictureCodec, envelope, with_pictures
 from tests.unit.server.stand_in import ScriptedBroker, announced, card, running, told
 
 pytestmark = pytest.mark.anyio
@@ -191,6 +191,17 @@ async def test_bodies_of_pictures_have_a_bound_of_their_own(path):
         assert (bad.json()["limit"], text.json()["limit"]) == (100, 50)
 
 
+@pytest.mark.parametrize("bound", ["max_queue_bytes", "max_bytes_in_hand"])
+async def test_pictures_that_could_never_wait_together_are_413(bound):
+    half = PICTURE.ljust(40_000 // GROWTH)
+    async with with_pictures(**{"max_queue_bytes": 100_000, "max_bytes_in_hand": 200_000, bound: 80_000}) as jitney:
+        good = await jitney.client.post(PATH, json=envelope(half, half))
+        bad = await jitney.client.post(PATH, json=envelope(half, half, PICTURE))
+
+        assert (good.status_code, told(bad)) == (200, (413, "too_large"))
+        assert "80000 bytes" in bad.json()["detail"]
+
+
 @pytest.mark.parametrize("number", ["0", "-1", "1.5", "two", "", "nan", "1e999"])
 @pytest.mark.parametrize("body", [{"content": PICTURE, "headers": BARE}, {"json": envelope(PICTURE)}])
 async def test_a_number_in_the_address_that_is_none_is_400(number: str, body: Any):
@@ -227,6 +238,18 @@ async def test_with_strict_a_misspelt_address_is_refused():
         answer = await jitney.client.post(f"{PATH}?top_k=2", content=PICTURE, headers=BARE)
 
         assert told(answer) == (422, "invalid_input")
+
+
+@BOTH
+async def test_two_revisions_that_live_share_the_pictures(path):
+    newer = announced(card("photo", task=PHOTO.task, codec="image", revision="r2"), since=2.0)
+    async with with_pictures([PHOTO]) as jitney:
+        jitney.broker.announcements.append(newer)
+        await jitney.look()
+
+        answers = [await jitney.client.post(path, content=PICTURE, headers=BARE) for _ in range(4)]
+
+    assert sorted(answer.headers["jitney-model"] for answer in answers) == ["photo@r1"] * 2 + ["photo@r2"] * 2
 
 
 async def test_a_small_picture_is_not_decoded_on_the_loop():

@@ -47,11 +47,32 @@ async def test_cancelled_work_is_stopped(pool):
 async def test_large_work_does_not_hold_up_the_rest(pool):
     may_end = threading.Event()
     large = [asyncio.create_task(pool.run(may_end.wait, LARGE + 1, Work())) for _ in range(THREADS + 1)]
+    await asyncio.sleep(0)  # they begin
 
     assert await pool.run(lambda: "done", LARGE, Work()) == "done"
 
     may_end.set()
     await asyncio.gather(*large)
+
+
+async def test_pictures_hold_up_no_text_and_no_text_holds_up_them(pool):
+    may_end = threading.Event()
+    pictures = [asyncio.create_task(pool.run(may_end.wait, 1, Work(), has_pictures=True)) for _ in range(THREADS)]
+    await asyncio.sleep(0)  # they begin
+
+    assert await pool.run(lambda: "read", 1, Work()) == "read"
+    assert await pool.run(lambda: "read", LARGE + 1, Work()) == "read"
+
+    may_end.set()
+    await asyncio.gather(*pictures)
+    may_end.clear()
+    texts = [asyncio.create_task(pool.run(may_end.wait, size, Work())) for size in (1, 1, LARGE + 1, LARGE + 1)]
+    await asyncio.sleep(0)
+
+    assert await pool.run(lambda: "decoded", 1, Work(), has_pictures=True) == "decoded"
+
+    may_end.set()
+    await asyncio.gather(*texts)
 
 
 async def test_a_long_line_is_refused_and_told_to_come_back(pool):
