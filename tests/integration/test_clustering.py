@@ -26,7 +26,7 @@ def minilm() -> str:
 @pytest.fixture(scope="module")
 def system(minilm: str) -> Iterator[Stack]:
     models = [f"{minilm},name={dtype},dtype={dtype}" for dtype in MODELS]
-    with stack(models=models, default_models="embedding=fp32") as made:
+    with stack(models=models, front_ends=2, default_models="embedding=fp32") as made:
         yield made
 
 
@@ -54,14 +54,18 @@ def assigned(reply: Reply) -> list[tuple[str, int]]:
     return [(row["id"], row["cluster"]) for row in reply.json()["result"]]
 
 
-def test_every_record_has_the_same_cluster_in_any_company_and_dtype(system: Stack) -> None:
+def test_every_record_has_the_same_cluster_in_any_company_and_dtype_from_any_front_end(system: Stack) -> None:
     alone = assigned(system.post("/clustering", body(*TITLES, assign=True)))
     company = [" ".join(TITLES[:length]) for length in range(1, 9)]
 
     with ThreadPoolExecutor(8) as clients:
         noise = [clients.submit(system.post, "/embedding", body(*company, model=model)) for model in MODELS * 6]
-        asked = [body(*TITLES, assign=True, model=model) for model in MODELS * 6]
-        amid = [assigned(reply) for reply in clients.map(lambda one: system.post("/clustering", one), asked)]
+        asked = [
+            clients.submit(front_end.post, "/clustering", body(*TITLES, assign=True, model=model))
+            for front_end in system.front_ends[:2]
+            for model in MODELS * 3
+        ]
+        amid = [assigned(one.result()) for one in asked]
 
     assert [one.result().status for one in noise] == [200] * len(noise)
     assert amid == [alone] * len(amid)
@@ -92,7 +96,8 @@ def test_ten_thousand_records_are_admitted_and_a_threshold_that_is_refused_is_na
 
     refused = house.post("/clustering", {"payload": {"records": records}}, timeout=60.0)
     told = refused.json()["threshold"]
-    reply = house.post("/clustering", {"payload": {"records": records, "threshold": told}}, timeout=60.0)
+    again = {"payload": {"records": records, "threshold": told}}
+    reply = house.post("/clustering", again, {"Jitney-Lane": "bulk"}, timeout=60.0)
 
     assert (refused.status, refused.json()["code"], told) == (422, "invalid_input", 1.0)
     assert reply.status == 200
