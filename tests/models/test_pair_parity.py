@@ -16,6 +16,12 @@ from server.codecs.pairs.zero_shot import ZeroShotCodec
 from tests.models import pair_families
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A third of a second for each model.
+    monkeypatch.setattr("batcher.models.encoders.encoder.advise_network", lambda *_: None)
+
+
 def served(directory: Path, kind: str) -> Any:
     """The codec of a front end that has learnt of this model, and the model."""
     model = load_model(parse_spec(f"{kind}:{directory},name=pairs"), ModelSettings(device="cpu"))

@@ -24,6 +24,12 @@ LABELS = ["bus", "full", "chocolates", "3.5"]
 SIGMOID, IDENTITY = "torch.nn.modules.activation.Sigmoid", "torch.nn.modules.linear.Identity"
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A third of a second for each model.
+    monkeypatch.setattr("batcher.models.encoders.encoder.advise_network", lambda *_: None)
+
+
 @torch.inference_mode()
 def logits_alone(directory: Path, pairs: Sequence[tuple[str, str]]) -> torch.Tensor:
     """Of transformers, one pair at a time."""

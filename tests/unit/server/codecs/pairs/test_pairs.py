@@ -73,6 +73,16 @@ def test_what_is_too_long_is_cut_as_the_library_cuts_it(
             assert [int(place >= at) for place in range(len(ids))] == expected.type_ids
 
 
+def test_of_two_long_texts_the_longer_is_cut_first_however_late_its_words_come() -> None:
+    query, late = "one " * 60, ("two" + " " * 500) * 34 + "three " * 100  # more than a stretch, and at first few words
+    library = toy()
+    library.enable_truncation(12, strategy="longest_first")
+
+    found: Any = joined(pairs(), query, late)
+
+    assert found["ids"].tolist() == library.encode(query, late).ids
+
+
 def test_a_template_that_turns_the_texts_round_is_refused() -> None:
     with pytest.raises(ValueError, match="template for pairs that is not served"):
         read_frame(toy(BACKWARDS))
