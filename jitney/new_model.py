@@ -76,6 +76,8 @@ def check_name(name: str, directory: Path = Path()) -> None:
         raise Refused(
             f"{name!r} cannot be a module's name: begin with a lower-case letter; letters, digits and _ follow"
         )
+    if keyword.iskeyword(class_name(name)):  # None, True, False
+        raise Refused(f"a class cannot be called {class_name(name)}: choose another name")
     if name in KINDS or class_name(name) == "InvalidInput":
         raise Refused(f"{name!r} means something to Jitney already: choose another name")
     if name in sys.stdlib_module_names:

@@ -41,7 +41,7 @@ class Watch:
         self._changes = Changes(seen)
 
     def look(self) -> Change | None:
-        """What is new since the last look. An `OSError` means that it cannot be seen at the moment."""
+        """What is new since the last look."""
         seen = self._sources.look()
         changed = self._changes.see(seen)
         if not changed:

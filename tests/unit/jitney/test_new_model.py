@@ -79,6 +79,8 @@ def test_a_directory_that_is_not_there_is_said(tmp_path: Path) -> None:
         ("pytest", "there is a module 'pytest' already"),
         ("broker", "there is a module 'broker' already"),
         ("translation", "means something to Jitney already"),
+        ("none", "a class cannot be called None"),
+        ("true_", "a class cannot be called True"),
         ("invalid_input", "means something to Jitney already"),
     ],
 )
