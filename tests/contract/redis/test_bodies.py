@@ -13,7 +13,7 @@ from broker.messages import Failure, FailureCode, Finish, Job, Lane, Verdict
 from broker.redis.bodies import MARGIN
 from broker.wire import LARGE, encode_job
 from tests.contract.servers import running
-from tests.contract.worlds import LIMITS, LONG, MODEL, SHORT, RedisWorld, cancel, ids, job, request, results
+from tests.contract.worlds import LIMITS, LONG, MODEL, RedisWorld, cancel, ids, job, request, results
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
 
@@ -121,13 +121,11 @@ async def test_a_job_whose_body_is_gone_is_dropped_like_one_that_expired(world: 
 
 
 async def test_a_batch_of_which_every_body_is_gone_leaves_no_lease(world: RedisWorld) -> None:
-    jobs, batcher = [large(), large()], await world.batcher(lease=SHORT)
+    jobs, batcher = [large(), large()], await world.batcher()
     await world.admit(*jobs)
     world.server.delete(*(world.keys.body(one.id) for one in jobs))
 
     claim = await batcher.drain("1", LIMITS, staged=False, suspects=False)
-    await world.pass_time(2 * SHORT)
-    await batcher.reclaim()
 
     assert (ids(claim), (await batcher.depth()).jobs) == ([], 0)
     assert not world.server.exists(world.keys.lease("1"), world.keys.leases(MODEL), world.keys.held(MODEL))
@@ -209,6 +207,25 @@ async def test_a_server_without_memory_takes_no_large_job_and_keeps_no_body(
 
         assert (ids(claim), left, bodies(full)) == ([before.id], [before.id], [])
         await full.close()
+
+
+async def test_bodies_for_which_there_was_room_go_where_there_is_none_for_the_admission(
+    world: RedisWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front_end = await world.front_end()
+
+    async def full(client: Any, before: Any, keys: Any, args: Any) -> None:
+        for command in before:
+            await client.execute_command(*command)
+        assert len(bodies(world)) == 2
+        raise BrokerFull
+
+    monkeypatch.setattr("broker.redis.scripts.ADMIT.run_after", full)
+
+    with pytest.raises(BrokerFull):
+        await front_end.admit(1, [request(large(), large())], {})
+
+    assert bodies(world) == []
 
 
 async def test_a_body_that_the_server_had_no_room_for_refuses_its_request_alone(

@@ -24,6 +24,7 @@ KEYS: dict[str, Callable[[Keys], str]] = {
     "q": lambda keys: keys.queue(MODEL, Lane.INTERACTIVE),
     "q bulk": lambda keys: keys.queue(MODEL, Lane.BULK),
     "tokens": lambda keys: keys.tokens(MODEL, Lane.INTERACTIVE),
+    "bytes": lambda keys: keys.lane_bytes(MODEL, Lane.INTERACTIVE),
     "suspect": lambda keys: keys.suspects(MODEL),
     "dead": lambda keys: keys.dead(MODEL),
     "leases": lambda keys: keys.leases(MODEL),

@@ -150,6 +150,7 @@ def test_rubbish_in_single_keys_is_overwritten_or_ignored(system: Stack) -> None
     def spoil() -> None:
         system.redis.set(KEYS.admit(mine), b"\xff nonsense", px=60_000)
         system.redis.set(KEYS.tokens(key, Lane.INTERACTIVE), b"many", px=60_000)
+        system.redis.set(KEYS.lane_bytes(key, Lane.INTERACTIVE), b"many", px=60_000)
         system.redis.rpush(KEYS.wake(key), *[b"\xff"] * 1_000)
         system.redis.rpush(KEYS.bell(mine), *[b"\xff"] * 1_000)
         system.redis.hset(KEYS.limits("synthetic"), mapping={"max_batch_size": "many", b"\xff": b"\xff"})
@@ -172,6 +173,7 @@ WRONG_TYPES: dict[str, Callable[[Stack], str]] = {
     "queue": lambda system: KEYS.queue(model(system), Lane.INTERACTIVE),
     "bulk queue": lambda system: KEYS.queue(model(system), Lane.BULK),
     "tokens": lambda system: KEYS.tokens(model(system), Lane.INTERACTIVE),
+    "bytes": lambda system: KEYS.lane_bytes(model(system), Lane.INTERACTIVE),
     "suspects": lambda system: KEYS.suspects(model(system)),
     "wake": lambda system: KEYS.wake(model(system)),
     "leases": lambda system: KEYS.leases(model(system)),

@@ -17,7 +17,7 @@ from tests.waiting import until
 KEYS = Keys(NAMESPACE)
 # What may stay for ever: the registry, what operators set or have to look at, and the epoch.
 FIXED = ("cards", "batchers", "defaults", "epoch", "dead:", "limits:")
-WORK = ("q:", "tokens:", "bytes:", "body:", "suspect:", "lease:", "leases:", "held:")  # keys that hold, or count, jobs
+WORK = ("q:", "tokens:", "bytes:", "suspect:", "lease:", "leases:", "held:")  # keys that hold, or count, jobs
 REFUSALS = frozenset({429, 503})  # "come back later": what an outage or overload may cost
 ALIVE_WITHIN = 1.0  # seconds for a fresh request, once things have settled
 

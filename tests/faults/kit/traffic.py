@@ -25,6 +25,7 @@ from benchmarks.lib.http_client import HttpClient
 from tests.waiting import until
 
 PATH = "/models/synthetic"
+LARGE = 20_000  # characters: the body of such a job lies apart from its header in the broker
 PATIENCE = 30.0  # seconds; a request that has no answer by then hangs
 LOST, HUNG = 0, -1  # in the place of a status: the connection broke; no answer in time
 READY_EVERY = 0.1  # seconds between a balancer's looks at /readyz
@@ -55,15 +56,20 @@ class Call:
 class Sender:
     """Sends one request at a time or many, and keeps their fates in `calls`."""
 
-    def __init__(self, *, headers: Mapping[str, str], path: str, patience: float, padding: int = 0) -> None:
+    def __init__(
+        self, *, headers: Mapping[str, str], path: str, patience: float, padding: int = 0, padded: int = 1
+    ) -> None:
         self.calls: list[Call] = []
         self._extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self._path, self._patience, self._padding = path, patience, "x" * padding
+        self._path, self._patience = path, patience
+        self._padding, self._padded = "x" * padding, padded  # one text in so many is so much longer
         self._clients: dict[str, HttpClient] = {}
 
     async def send(self, url: str, text: str = "") -> None:
         """One request to the front end at `url`."""
-        text = text or f"nonce {next(_numbers)}{self._padding}"
+        if not text:
+            number = next(_numbers)
+            text = f"nonce {number}{self._padding if number % self._padded == 0 else ''}"
         client = self._clients.setdefault(url, HttpClient(url))
         sent = time.monotonic()
         status, body, head, model = HUNG, b"", b"", b""
@@ -121,16 +127,17 @@ def traffic(
     path: str = PATH,
     headers: Mapping[str, str] | None = None,
     patience: float = PATIENCE,
-    padding: int = 0,
+    padding: int = LARGE,
+    padded: int = 8,
 ) -> Iterator[list[Call]]:
     """`rate` requests a second, evenly spaced and whatever becomes of them, from the block's start to its end.
 
-    `padding`: characters that every text is longer. `urls` are dealt out in turn; a function is asked before each
-    request (`Balancer.ready`), and while it names none nothing is sent. The list that is yielded grows as fates are
-    met; it is whole after the block.
+    One text in `padded` is by `padding` characters longer: large bodies travel another way. `urls` are dealt out in
+    turn; a function is asked before each request (`Balancer.ready`), and while it names none nothing is sent. The list
+    that is yielded grows as fates are met; it is whole after the block.
     """
     chosen = urls if callable(urls) else lambda: urls
-    sender = Sender(headers=headers or {}, path=path, patience=patience, padding=padding)
+    sender = Sender(headers=headers or {}, path=path, patience=patience, padding=padding, padded=padded)
     stopping = threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(_send_all(sender, chosen, rate, stopping)), name="traffic")
     thread.start()
