@@ -134,7 +134,7 @@ def test_token_types_are_not_idle(tmp_path: Path) -> None:
     [
         ("config.json", {"sentence_transformers": {"activation_fn": IDENTITY, "version": "4.1.0"}}),
         ("config.json", {"sbert_ce_default_activation_function": IDENTITY}),
-        ("config_sentence_transformers.json", {"activation_fn": IDENTITY}),
+        ("config.json", {"sentence_transformers": {"activation_fn": "torch.nn.Identity"}}),
     ],
 )
 def test_a_checkpoint_may_name_another_activation(tmp_path: Path, file: str, said: dict[str, Any]) -> None:
@@ -149,6 +149,63 @@ def test_an_activation_that_is_not_served_is_refused(tmp_path: Path) -> None:
     )
 
     with pytest.raises(ModelSpecError, match=r"asks for the activation my\.F"):
+        served(directory, "rerank")
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Any:
+    """The class of sentence-transformers, and a directory that it has saved."""
+    cross_encoder = pytest.importorskip("sentence_transformers").CrossEncoder
+    directory = checkpoint(tmp_path / "plain", "bert")
+    cross_encoder(str(directory), device="cpu").save_pretrained(str(tmp_path / "saved"))
+    return cross_encoder, tmp_path / "saved"
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("config_sentence_transformers.json", {}),
+        ("config_sentence_transformers.json", {"activation_fn": IDENTITY}),
+        ("sentence_bert_config.json", {"max_seq_length": 20}),
+    ],
+    ids=str,
+)
+def test_a_directory_of_sentence_transformers_scores_as_its_cross_encoder(
+    library: Any, file: str, said: dict[str, Any]
+) -> None:
+    cross_encoder, directory = library
+    saying(directory, file, said)
+
+    expected = cross_encoder(str(directory), device="cpu").predict(PAIRS, show_progress_bar=False)
+
+    assert reranked(directory) == pytest.approx([float(score) for score in expected], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("file", "said", "why"),
+    [
+        ("config_sentence_transformers.json", {"default_prompt_name": "query"}, "puts a prompt before its texts"),
+        ("sentence_bert_config.json", {"transformer_task": "text-generation"}, "transformer_task text-generation"),
+        ("sentence_bert_config.json", {"novelty": 1}, "has a Transformer with novelty"),
+        ("tokenizer_config.json", {"chat_template": "{{ messages }}"}, "has a chat template"),
+    ],
+)
+def test_a_setting_that_would_change_a_score_is_refused_by_name(
+    library: Any, file: str, said: dict[str, Any], why: str
+) -> None:
+    _, directory = library
+    saying(directory, file, said)
+
+    with pytest.raises(ModelSpecError, match=why):
+        served(directory, "rerank")
+
+
+def test_further_modules_are_refused_by_name(library: Any) -> None:
+    _, directory = library
+    modules = json.loads((directory / "modules.json").read_text())
+    (directory / "modules.json").write_text(json.dumps([*modules, {"path": "1", "type": "x.LogitScore"}]))
+
+    with pytest.raises(ModelSpecError, match=r"x\.LogitScore, where only a Transformer"):
         served(directory, "rerank")
 
 

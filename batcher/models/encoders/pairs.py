@@ -12,18 +12,22 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from batcher.models.contract import Input
 from batcher.models.encoders.encoder import PLAIN, Encoder
-from batcher.models.encoders.recipe import Recipe
+from batcher.models.encoders.recipe import MODULES, SENTENCES, Recipe, read_transformer
 from batcher.models.encoders.rows import ids_of
 from batcher.models.errors import ModelSpecError
 from batcher.models.files.weights import Weights
 from batcher.models.layers.tensors import memory_errors, vectors
 from batcher.models.settings import ModelSettings
 
-SENTENCES = "config_sentence_transformers.json"
-SIGMOID = "torch.nn.modules.activation.Sigmoid"
+SIGMOID = "torch.nn.Sigmoid"
 ACTIVATIONS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    SIGMOID: torch.sigmoid,
-    "torch.nn.modules.linear.Identity": lambda logits: logits,
+    "Sigmoid": torch.sigmoid,
+    "Identity": lambda logits: logits,
+}
+FIXED = {  # settings of the Transformer of a CrossEncoder that may have no other value
+    "transformer_task": "sequence-classification",
+    "modality_config": {"text": {"method": "forward", "method_output_name": "logits"}},
+    "module_output_name": "scores",
 }
 
 
@@ -118,26 +122,37 @@ def _activation(weights: Weights) -> str:
     """What turns the logit into a score; sentence-transformers has written it into three places."""
     config = weights.json_object("config.json")
     named = [
-        weights.json_object(SENTENCES).get("activation_fn"),
+        weights.json_object(SENTENCES).get("activation_fn") if weights.has(MODULES) else None,
         (config.get("sentence_transformers") or {}).get("activation_fn"),
         config.get("sbert_ce_default_activation_function"),
     ]
-    name = str(next(filter(None, named), SIGMOID))
-    if name not in ACTIVATIONS:
-        raise ModelSpecError(f"{weights.directory} asks for the activation {name}; here are {', '.join(ACTIVATIONS)}")
+    path = str(next(filter(None, named), SIGMOID))
+    name = path.rpartition(".")[2]
+    if not path.startswith("torch.nn.") or name not in ACTIVATIONS:
+        raise ModelSpecError(f"{weights.directory} asks for the activation {path}; here are {', '.join(ACTIVATIONS)}")
     return name
 
 
 def _recipe(weights: Weights) -> Recipe:
-    """How long a pair may be, where sentence-transformers says it. Raises `ModelSpecError` for what is not served."""
-    prompts = weights.json_object(SENTENCES)
-    if prompts.get("default_prompt_name"):
-        raise ModelSpecError(f"{weights.directory} puts a prompt before its queries, which is not served here")
-    kinds = [str(part.get("type", "")) if isinstance(part, dict) else "" for part in weights.json_array("modules.json")]
-    if other := [kind for kind in kinds if not kind.endswith(".Transformer")]:
-        raise ModelSpecError(f"{weights.directory} has a module {other[0]} after its network, which is not served here")
-    longest = weights.json_object("sentence_bert_config.json").get("max_seq_length")
-    return replace(PLAIN, max_seq_length=longest if isinstance(longest, int) else None)
+    """What a directory of sentence-transformers says besides; one without modules.json is read by transformers alone.
+
+    Raises `ModelSpecError` for what would be served otherwise than its makers mean.
+    """
+    if weights.has("chat_template.jinja") or weights.json_object("tokenizer_config.json").get("chat_template"):
+        raise ModelSpecError(
+            f"{weights.directory} has a chat template: its pairs are messages, which is not served here"
+        )
+    if not weights.has(MODULES):
+        return PLAIN
+    if weights.json_object(SENTENCES).get("default_prompt_name"):
+        raise ModelSpecError(f"{weights.directory} puts a prompt before its texts, which is not served here")
+    modules = [
+        (str(one.get("type")), str(one.get("path"))) for one in weights.json_array(MODULES) if isinstance(one, dict)
+    ]
+    if [(kind.rpartition(".")[2], path) for kind, path in modules] != [("Transformer", "")]:
+        said = ", ".join(kind for kind, _ in modules)
+        raise ModelSpecError(f"{weights.directory} has the modules {said}, where only a Transformer in it is served")
+    return replace(PLAIN, **read_transformer(weights, FIXED))
 
 
 def _check_types(encoder: Encoder, weights: Weights) -> None:

@@ -104,7 +104,8 @@ def read_recipe(weights: Weights) -> Recipe:
     if first.kind != "Transformer":
         _refuse(weights, f"begins with a {first.kind} module, not a Transformer")
     steps = tuple(_step(weights, step) for step in others)
-    return Recipe(network=first.folder, steps=steps, **_transformer(weights, first), **_sentences(weights))
+    settings = read_transformer(weights.inside(first.folder)) | _sentences(weights)
+    return Recipe(network=first.folder, steps=steps, **settings)
 
 
 def pooling_modes(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -189,11 +190,12 @@ def _check_requirements(weights: Weights, requirements: Any) -> None:
         raise ModelSpecError(f"{weights.directory} requires {name}{wanted}: install it, or ask for another revision")
 
 
-def _transformer(weights: Weights, module: Step) -> dict[str, Any]:
-    inside = weights.inside(module.folder)
-    config = next((found for name in TRANSFORMER_FILES if (found := inside.json_object(name))), {})
-    _check_known(weights, "Transformer", config, (*SUPPORTED, *FIXED, *MODEL_KWARGS, *TOKENIZER_KWARGS))
-    for name, value in FIXED.items():
+def read_transformer(weights: Weights, fixed: Mapping[str, Any] = FIXED) -> dict[str, Any]:
+    """What the Transformer in this folder is made with, as fields of a `Recipe`. Raises `ModelSpecError` for settings
+    that are not served, and for other values than the `fixed` ones."""
+    config = next((found for name in TRANSFORMER_FILES if (found := weights.json_object(name))), {})
+    _check_known(weights, "Transformer", config, (*SUPPORTED, *fixed, *MODEL_KWARGS, *TOKENIZER_KWARGS))
+    for name, value in fixed.items():
         if config.get(name) not in (None, value):
             _refuse(weights, f"has a Transformer with {name} {config[name]}, where only {value} is served")
     for name in MODEL_KWARGS:
