@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from jitney.up.greeting import curl_line
 from tests.integration.processes import ROOT
 from tests.integration.stack import Stack, stack
 
@@ -86,6 +88,15 @@ def test_the_picture_of_the_readme_is_answered_as_it_says(system: Stack) -> None
 
     ((row,), (expected,)) = reply.json()["result"], json.loads(said)["result"]
     assert row == {**expected, "score": pytest.approx(expected["score"], abs=1e-4)}
+
+
+def test_the_line_that_jitney_up_prints_for_pictures_is_answered(system: Stack) -> None:
+    line = curl_line(system.url, {"name": "image_classification", "task": "image-classification"})
+    words = shlex.split(line)
+
+    reply = system.post(words[2].removeprefix(system.url), words[-1].encode())
+
+    assert [row["label"] for row in reply.json()["result"]] == ["red circle"]
 
 
 def test_a_classification_gives_a_label_and_a_score(system: Stack) -> None:
