@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,13 @@ WITHOUT_PILLOW = "import sys; sys.modules['PIL'] = None  # it is not found, as w
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The model is that of the guide."""
+    """The model is that of the guide; another like it wants so many pixels that they lie apart in the broker."""
     directory = tmp_path_factory.mktemp("guide")
-    (directory / "colours.py").write_text(GUIDE.read_text().split("```python\n")[2].split("```")[0])
-    with stack(models=["colours:Colour", "synthetic:1ms+0.1ms"], max_pixels=1_000_000, PYTHONPATH=directory) as made:
+    guide = GUIDE.read_text().split("```python\n")[2].split("```")[0]
+    (directory / "colours.py").write_text(guide)
+    (directory / "large.py").write_text(re.sub(r"\b8\b", "128", guide).replace("class Colour", "class Large"))
+    models = ["colours:Colour", "large:Large", "synthetic:1ms+0.1ms"]
+    with stack(models=models, max_pixels=1_000_000, PYTHONPATH=directory) as made:
         yield made
 
 
@@ -76,6 +80,15 @@ def test_a_picture_of_any_kind_is_the_body(system: Stack, kind: str) -> None:
     (row,) = reply.json()["result"]
     assert (row["id"], row["label"], len(row["labels"])) == (0, "red", 3)
     assert sum(one["score"] for one in row["labels"]) == pytest.approx(1.0)
+
+
+def test_pixels_that_lie_apart_in_the_broker_are_answered_and_go(system: Stack) -> None:
+    records = [record(f"r{number}", picture(colour)) for number, colour in enumerate((RED, BLUE))]
+
+    reply = system.post("/models/large", {"payload": {"records": records}})
+
+    assert [row["label"] for row in reply.json()["result"]] == ["red", "blue"], reply.body
+    assert not system.redis.keys("*:body:*")
 
 
 def test_a_small_body_of_too_many_pixels_is_refused(system: Stack) -> None:
