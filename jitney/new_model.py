@@ -87,7 +87,10 @@ def check_name(name: str, directory: Path = Path()) -> None:
 
 
 def _elsewhere(name: str, directory: Path) -> str:
-    """The file of an installed module of this name; "" where there is none, or only the one to be written."""
+    """The file of another module of this name; "" where there is none, or only the one to be written."""
+    package = directory / name / "__init__.py"
+    if package.exists():  # Python would take it in place of what is written beside it
+        return str(package)
     found = importlib.util.find_spec(name)
     origin = found.origin if found else None  # a folder without `__init__.py` has none, and hides no module
     return origin if origin and Path(origin).parent.resolve() != directory.resolve() else ""

@@ -58,6 +58,18 @@ def test_nothing_is_written_over_and_nothing_beside_it(tmp_path: Path, there: st
     assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
 
+def test_a_package_that_would_be_taken_in_its_place_is_said(tmp_path: Path) -> None:
+    package = tmp_path / "word_count" / "__init__.py"
+    package.parent.mkdir()
+    package.touch()
+
+    said = run("word_count", "--directory", str(tmp_path))
+
+    assert said.exit_code == 2
+    assert "there is a module 'word_count' already" in said.output
+    assert list(tmp_path.iterdir()) == [package.parent]
+
+
 def test_a_directory_that_is_not_there_is_said(tmp_path: Path) -> None:
     said = run("word_count", "--directory", str(tmp_path / "no"))
 
