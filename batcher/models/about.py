@@ -7,10 +7,11 @@ from typing import Any
 
 from batcher.models.contract import About
 from batcher.models.errors import ModelSpecError
-from batcher.models.files.tokenizer_files import check_pieces, read_tokenizer, read_vocabulary
+from batcher.models.files.tokenizer_files import SAMPLE, check_pieces, read_tokenizer, read_vocabulary
 from broker.body import obstacle
 from broker.header import MAX_COST
 
+PAIRS = "the first text stands before the second, each in one piece and of one token type"
 FRAME = 2  # tokens of a translation's source that are no text: its language, its end
 
 
@@ -65,7 +66,7 @@ FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 def _check_text(about: About, where: str) -> None:
     tokenizer = read_tokenizer(_file(about, "tokenizer.json", where), where)
-    _check_room(about, tokenizer.num_special_tokens_to_add(about.codec != "text"), where)
+    _check_room(about, tokenizer.num_special_tokens_to_add(False), where)
     if about.task == "classification" and not about.labels:
         raise ModelSpecError(f"{where}: a classifier needs labels")
 
@@ -85,6 +86,19 @@ def _check_nllb(about: About, where: str) -> None:
         return
     _check_languages(about, where)
     read_tokenizer(_file(about, "tokenizer.json", where), where)
+
+
+def _check_pairs(about: About, where: str) -> None:
+    tokenizer = read_tokenizer(_file(about, "tokenizer.json", where), where)
+    framing = tokenizer.num_special_tokens_to_add(True)
+    if about.max_cost < framing + 2:
+        raise ModelSpecError(
+            f"{where}: max_cost {about.max_cost} leaves no room for two texts: {framing} tokens frame them"
+        )
+    encoded = tokenizer.encode(SAMPLE, SAMPLE)
+    texts = [text for text in encoded.sequence_ids if text is not None]
+    if texts != sorted(texts) or encoded.type_ids != sorted(encoded.type_ids):
+        raise ModelSpecError(f"{where}: its tokenizer has a template for pairs that is not served: {PAIRS}")
 
 
 def _check_m2m100(about: About, where: str) -> None:
@@ -118,8 +132,8 @@ def _nothing(about: About, where: str) -> None:
 
 CODECS: Mapping[str, Callable[[About, str], None]] = {
     "text": _check_text,
-    "rerank": _check_text,
-    "zero-shot": _check_text,
+    "rerank": _check_pairs,
+    "zero-shot": _check_pairs,
     "m2m100": _check_m2m100,
     "image": _check_image,
     "nllb": _check_nllb,

@@ -16,6 +16,7 @@ from batcher.models.custom.isolation import isolated
 from batcher.models.custom.members import check_members
 from batcher.models.errors import ModelSpecError
 from broker.messages import FailureCode, Job
+from tests.unit.server.codecs.pairs.toys import BACKWARDS, files
 
 
 class Plain:
@@ -107,6 +108,9 @@ TOKENIZER = b'{"version": "1.0"}'
         (About(codec="text", files={"tokenizer.json": TOKENIZER}), "its tokenizer.json cannot be used"),
         (About(codec="image", labels=["x"]), "codec image needs options image"),
         (About(codec="image", options={"image": RECIPE}), "a classifier needs labels"),
+        (About(codec="rerank"), "codec rerank needs tokenizer.json among its files"),
+        (About(codec="rerank", files=files(), max_cost=4), "leaves no room for two texts: 3 tokens frame them"),
+        (About(codec="zero-shot", files=files(BACKWARDS)), "a template for pairs that is not served"),
         (About(codec="m2m100"), "codec m2m100 needs options language_ids"),
         (About(codec="nllb"), "codec nllb needs options language_ids"),
         (
