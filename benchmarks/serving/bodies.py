@@ -9,7 +9,6 @@ used_cpu_*_main_thread); what asking for them costs is taken off.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import statistics
 from collections import defaultdict
@@ -21,6 +20,7 @@ from unittest import mock
 from uuid import uuid4
 
 import redis
+import uvloop
 
 from benchmarks.lib import machine
 from benchmarks.lib.arguments import above, parser
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     for binary in binaries(without_url):
         with embedded_server(binary=binary) as one, embedded_server(binary=binary) as other:
             urls = {INLINE: one.url, APART: other.url}
-            medians = asyncio.run(_measure(urls, asked.jobs, asked.bytes, asked.rounds))
+            medians = uvloop.run(_measure(urls, asked.jobs, asked.bytes, asked.rounds))
         print("\n".join(_table(binary.kind, asked.jobs, asked.bytes, medians)))
     return 0
 
