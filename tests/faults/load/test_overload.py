@@ -63,13 +63,15 @@ def test_three_times_the_capacity_leaves_goodput_deadlines_and_memory_as_they_ar
     [
         pytest.param({"max_queue_jobs": 100}, "nonce {}", 100, id="in jobs"),
         pytest.param({"max_queue_tokens": 1000}, "ten words " * 4 + "nonce {}", 100, id="in tokens"),
+        # Fewer, for large ones wait for a thread that reads them.
+        pytest.param({"max_queue_bytes": 404_000}, "nonce {} " + "x" * 20_000, 20, id="in bytes"),
     ],
 )
 def test_the_queue_is_bounded_whoever_comes_at_once(bounds: dict[str, int], text: str, most: int) -> None:
     with stack((PACE,), front_ends=2, max_batch_size=ROOM, **bounds) as system, Watcher(system) as watcher:
         system.batchers[0].pause()
 
-        calls = ask(system.urls, texts=[text.format(n) for n in range(500)], headers={"X-Request-Timeout": "3"})
+        calls = ask(system.urls, texts=[text.format(n) for n in range(5 * most)], headers={"X-Request-Timeout": "3"})
         system.batchers[0].resume()
 
         fates = check_answers(calls, errors={429, 504})
