@@ -132,6 +132,38 @@ def test_a_cost_beyond_the_header_is_cut_to_fit(cost: int, written: bytes) -> No
     assert wire.encode_job(job)[header.PLACES["cost"]] == written
 
 
+APART = wire.without_body(JOB)
+
+
+def test_a_job_whose_body_lies_apart_is_read_with_it_and_says_how_large_it_is() -> None:
+    assert (wire.lies_apart(APART), wire.lies_apart(JOB)) == (True, False)
+    assert wire.decode_job(APART, JOB[header.SIZE :]) == wire.decode_job(JOB)
+    assert wire.size_with_body(APART) == wire.size_with_body(JOB) == len(JOB)
+
+
+@pytest.mark.parametrize("digits", [b"many", b"-000000001", b"1e99", b""])
+def test_a_size_that_is_no_number_is_none(digits: bytes) -> None:
+    assert wire.size_with_body(APART[: header.SIZE] + digits) == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "body"),
+    [
+        pytest.param(APART, None, id="its body is not given"),
+        pytest.param(JOB, JOB[header.SIZE :], id="it has a body of its own"),
+        pytest.param(APART, b"\xc1", id="garbage"),
+        pytest.param(APART, b"", id="nothing"),
+    ],
+)
+def test_a_job_and_a_body_that_do_not_belong_together_are_a_wire_error(data: bytes, body: bytes | None) -> None:
+    with pytest.raises(errors.WireError):
+        wire.decode_job(data, body)
+
+
+def test_a_body_of_sixteen_kibibytes_stands_behind_its_header_and_a_larger_one_lies_apart() -> None:
+    assert wire.LARGE - header.SIZE == 16 * 1024
+
+
 def test_a_frame_written_by_a_script_names_the_poisonous() -> None:
     outcomes = wire.decode_frame(wire.FRAME_POISON + b"a" * 32 + b"b" * 32)
 
