@@ -34,7 +34,7 @@ class CodecPool:
     def __init__(self) -> None:
         self._middle = _Line(ThreadPoolExecutor(THREADS, "codec"))
         self._large = _Line(ThreadPoolExecutor(THREADS, "large codec"), gives_back=True)
-        self._pictures = _Line(ThreadPoolExecutor(THREADS, "picture codec"), gives_back=True)
+        self._pictures = _Line(ThreadPoolExecutor(THREADS, "picture codec"))
         self._alone = _Line(ThreadPoolExecutor(1, "alone"), gives_back=True)
 
     async def run(self, do: Callable[[], Made], size: int, work: Work, *, has_pictures: bool = False) -> Made:

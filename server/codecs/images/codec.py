@@ -8,6 +8,7 @@ from typing import Any
 from broker.messages import ModelCard, Value
 from server.codecs.contract import Input, Piece, Plan
 from server.codecs.errors import CodecError
+from server.codecs.images.memory import return_large_blocks
 from server.codecs.images.reading import read_picture, silence_pillow
 from server.codecs.images.steps import Steps
 from server.codecs.ranking import numbers, ranked, top_of
@@ -30,6 +31,7 @@ class ImageCodec:
         self._cost = int(card.options.get("cost", 1))
         self._labels = tuple(card.labels)
         silence_pillow()
+        return_large_blocks()
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Raises `CodecError` for a `topK` that is not a positive integer."""
