@@ -18,8 +18,10 @@ from server.codecs.work import Work
 from server.errors import INTERNAL_DETAIL, Problem, problem_of
 
 log = structlog.get_logger("server.codecs.encoding")
-# What goes wrong with one input often does with all others of its request.
-_log_failed, _log_not_finite = ThrottledLog(log.error), ThrottledLog(log.warning)
+# What goes wrong with one input often does with all others of its request. Not `log.error` itself: it would be a method
+# from before logging is configured, whose tracebacks print local variables, and with them what clients sent.
+_log_failed = ThrottledLog(lambda event, **what: log.error(event, **what))
+_log_not_finite = ThrottledLog(lambda event, **what: log.warning(event, **what))
 
 # Bytes of a body, or values of outputs. More would block the event loop for milliseconds, so a thread does it.
 INLINE = 8192

@@ -9,9 +9,16 @@ import pytest
 import structlog
 
 from broker.common.logs import configure_logging
+from server.codecs import encoding
+from server.codecs.work import UNBOUNDED
 from tests.unit.server.stand_in import running
 
 pytestmark = pytest.mark.anyio
+
+
+class Clumsy:
+    def encode(self, input, options, work):
+        raise KeyError("no such piece")
 
 
 @pytest.fixture
@@ -55,6 +62,18 @@ def test_a_line_holds_no_password_whatever_it_is_told(capsys, logging_restored):
 
     said = capsys.readouterr().err
     assert "secret" not in said and said.count("redis://") == 5
+
+
+def test_what_a_codec_stumbles_over_is_in_no_line_about_it(capsys, logging_restored, monkeypatch):
+    configure_logging("info")
+    monkeypatch.setattr(encoding, "log", structlog.get_logger("x"))  # for a logger keeps what it first writes to
+    encoding._log_failed.is_over()  # what another test made it tell
+
+    encoding.encode(Clumsy(), "my secret", {}, UNBOUNDED)
+
+    said = capsys.readouterr()
+    assert "my secret" not in said.out + said.err
+    assert json.loads(said.err)["event"] == "codec failed"
 
 
 def test_less_severe_lines_are_not_written(capsys, logging_restored):
