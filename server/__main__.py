@@ -26,6 +26,8 @@ from server.settings import ServerSettings
 
 DESCRIPTION = "One stateless front end: HTTP on one side, the broker on the other. Start as many as you like."
 
+MEETING = 3.0  # seconds that a port stays shut for a broker, and for codecs, that are not there yet
+
 
 def connector(broker: BrokerSettings, server: ServerSettings, front_end: str) -> Connect:
     """How each task gets its own connection, to a broker that has been checked."""
@@ -85,7 +87,7 @@ def run(settings: ServerSettings, broker: BrokerSettings) -> None:
         defaults=parse_defaults(settings.default_models),
     )
     front_end = FrontEnd(settings=settings, tasks=tasks)
-    server = Server(uvicorn_config(create_app(front_end), settings, front_end.metrics.refused), front_end)
+    server = Server(uvicorn_config(create_app(front_end, MEETING), settings, front_end.metrics.refused), front_end)
     with listening(settings) as listener, metrics_served(front_end):
         server.run(sockets=[listener])
     if server.reason is not None:

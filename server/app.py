@@ -33,12 +33,16 @@ DIALECTS_OF_CLUSTERS = (clustering.ROUTES, sentences.ROUTES)
 ENDPOINTS = (model_list, livez, readyz, docs, openapi)
 
 
-def create_app(front_end: FrontEnd) -> Starlette:
-    """The application of one front end; its lifespan runs the tasks that talk to the broker."""
+def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
+    """The application of one front end; its lifespan runs the tasks that talk to the broker, and begins when they have
+    met it, or after `meeting` seconds: a port that opens sooner refuses what a front end beside it would have answered.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with front_end.tasks.running():
+            if meeting:
+                await front_end.tasks.discovery.wait_until_met(meeting)
             yield
 
     log_refused = _refusal_log(front_end.clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -61,6 +62,7 @@ class Discovery:
         self._failures = 0
         self.directory = Directory(fixed=defaults or {})
         self.has_met_broker = False
+        self._met = asyncio.Event()
         self.absence: Absence | None = None
         self.ticked = clock()  # when a look last ended, well or not
 
@@ -73,6 +75,13 @@ class Discovery:
                 await self._sleep(PERIOD)
         finally:
             self._reencoder.stop()
+
+    async def wait_until_met(self, limit: float) -> None:
+        """Wait for the first look that succeeds, and for the codecs of what it saw: at most so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                await self._met.wait()
+                await self._codec_cache.wait_until_ready(limit)
 
     async def try_to_look(self, broker: FrontEndBroker) -> None:
         """One look; when several fail in a row the circuit breaker opens."""
@@ -123,6 +132,7 @@ class Discovery:
         self._failures = 0
         self.absence = None
         self.has_met_broker = True
+        self._met.set()
         self._breaker.close()
 
     def _note_epoch(self, epoch: str) -> bool:

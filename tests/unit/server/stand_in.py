@@ -258,6 +258,7 @@ async def running(
     met: bool = True,
     clock: Callable[[], float] | None = None,
     quick: bool = False,
+    meeting: float = 0.0,
     address: str = "",
     defaults: Mapping[str, str] | None = None,
     **settings: Any,
@@ -276,7 +277,7 @@ async def running(
     sleep = short_retries if quick else never
     tasks = BrokerTasks(connect, "f" * 16, make_codec, sleep=sleep, address=address, defaults=defaults, **clocks)
     front_end = FrontEnd(settings=ServerSettings(**settings), tasks=tasks, **clocks)
-    app = create_app(front_end)
+    app = create_app(front_end, meeting)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

@@ -22,6 +22,22 @@ async def test_a_new_card_makes_its_model_callable():
         assert (before.status_code, after.status_code) == (503, 200)
 
 
+async def test_a_front_end_begins_when_it_can_answer():
+    async with running(met=False, meeting=60.0) as jitney:
+        assert (await jitney.ask("life")).status_code == 200
+
+
+async def test_a_broker_that_is_away_holds_up_the_beginning_no_longer_than_told():
+    broker = ScriptedBroker()
+    broker.look = broken
+    async with running(broker, met=False, meeting=0.01) as jitney:
+        assert (await jitney.ask("life")).status_code == 503
+
+
+async def broken():
+    raise BrokerUnavailable
+
+
 async def test_the_default_of_a_task_is_kept_by_the_broker_and_the_same_for_a_front_end_that_starts_later():
     first, second = announced(card("a"), since=2.0), announced(card("b"), since=1.0)
     broker = ScriptedBroker([first])
