@@ -113,6 +113,12 @@ def _check_image(about: About, where: str) -> None:
         raise ModelSpecError(f"{where}: codec image needs options image: height, width and the steps to them")
     if not about.labels:
         raise ModelSpecError(f"{where}: a classifier needs labels")
+    size = [recipe["height"], recipe["width"]]
+    match recipe["steps"]:
+        case [*_, ["resize" | "crop", height, width, *_]] if [height, width] == size:
+            pass
+        case _:
+            raise ModelSpecError(f"{where}: codec image needs steps that end with the height and width it names")
 
 
 def _file(about: About, name: str, where: str) -> bytes:

@@ -82,6 +82,7 @@ def test_whatever_takes_the_inputs_is_a_forward(forward: Callable[..., Any]) -> 
 
 
 RECIPE = {"height": 2, "width": 2, "steps": []}
+ASTRAY = {"height": 2, "width": 2, "steps": [["resize", 2, 2, 2], ["crop", 1, 2]]}
 TOKENIZER = b'{"version": "1.0"}'
 
 
@@ -108,6 +109,8 @@ TOKENIZER = b'{"version": "1.0"}'
         (About(codec="text", files={"tokenizer.json": TOKENIZER}), "its tokenizer.json cannot be used"),
         (About(codec="image", labels=["x"]), "codec image needs options image"),
         (About(codec="image", options={"image": RECIPE}), "a classifier needs labels"),
+        (About(codec="image", options={"image": RECIPE}, labels=["x"]), "steps that end with the height and width"),
+        (About(codec="image", options={"image": ASTRAY}, labels=["x"]), "steps that end with the height and width"),
         (About(codec="rerank"), "codec rerank needs tokenizer.json among its files"),
         (About(codec="rerank", files=files(), max_cost=4), "leaves no room for two texts: 3 tokens frame them"),
         (About(codec="zero-shot", files=files(BACKWARDS)), "a template for pairs that is not served"),
