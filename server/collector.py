@@ -40,6 +40,7 @@ class FrontEndCollector(Collector):
         yield _counter("records_failed", "Records that ended in an error", ("model", "code"), m.failed_records)
         yield _counter("unknown_tokens", "Characters that no token stands for", ("model",), m.unknown_tokens)
         yield _counter("records_truncated", "Answers or pairs cut by a limit", ("model",), m.truncated_records)
+        yield _counter("records_streamed", "Records sent as rows of a stream", ("model",), m.streamed_records)
         yield _histogram("clustering_duration_seconds", "Vectors into groups, its turn come", ("model",), m.groupings)
         yield _counter("clustered_records", "Records that were grouped", ("model",), m.grouped_records)
         yield _counter("clusters", "Groups that were made of them", ("model",), m.groups)

@@ -54,6 +54,7 @@ class Metrics:
     rejected: dict[Labels, int] = field(default_factory=_counts)  # reason: a problem code
     failed_records: dict[Labels, int] = field(default_factory=_counts)  # model, code
     unknown_tokens: dict[Labels, int] = field(default_factory=_counts)  # model
+    streamed_records: dict[Labels, int] = field(default_factory=_counts)  # model
     truncated_records: dict[Labels, int] = field(default_factory=_counts)  # model
     groupings: dict[Labels, Histogram] = field(default_factory=_histograms)  # model
     grouped_records: dict[Labels, int] = field(default_factory=_counts)  # model

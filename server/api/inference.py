@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-import structlog
 from starlette.types import Receive, Scope, Send
 
 from broker.messages import FailureCode, Lane
@@ -17,18 +15,16 @@ from server.codecs.errors import CodecError
 from server.codecs.work import Work
 from server.dialects.contract import Call, Dialect, Row
 from server.errors import Problem, problem_of
-from server.fleet.directory import Served
 from server.front_end import FrontEnd
 from server.http.body import lane_of, read_body, require_json, require_json_or_picture, time_limit
 from server.http.bytes_in_hand import Held
-from server.http.context import identity
 from server.http.timing import Stages, stages
+from server.requests.reporting import count, log_failed, who_answered
 from server.requests.request import Record
-
-log = structlog.get_logger("server")
+from server.streams.accept import form_of
+from server.streams.rows import RowStream
 
 WRITTEN_AT_ONCE = 65_536  # bytes that a connection buffers before it says that the client is slow
-JOBS_SHOWN = 16  # ids of failed jobs in one line of the log
 
 Made = tuple[Sequence[Row | Problem], bytes | Problem]  # each record's fields or problem, and the reply
 
@@ -47,6 +43,7 @@ class Inference:
         context.refuse = self._dialect.refuse
         headers = context.headers
         seconds = time_limit(headers, settings.default_timeout, settings.max_timeout)
+        form = form_of(headers, scope.get("http_version", "1.1"))
         with self._front_end.bytes_in_hand.hold() as held:
             with self._front_end.deadlines.over(receive, context.started, seconds) as deadline:
                 lane = lane_of(headers)
@@ -60,9 +57,14 @@ class Inference:
                 call, records = await self._prepared(incoming, work, has_pictures=has_pictures)
                 del incoming  # with the body; its texts or pictures are kept
                 held.add(work.made_bytes)
-                spent = await self._compute(call, records, deadline.ends_at, lane, scope, work)
-                reply = await self._answered(call, records, scope, work, held)
-            await self._reply(send, reply, spent, held)
+                if form is None or call.row_ids is None:
+                    spent = await self._compute(call, records, deadline.ends_at, lane, scope, work)
+                    reply = await self._answered(call, records, scope, work, held)
+            if form is not None and call.row_ids is not None:
+                rows = RowStream(self._front_end, form, call, records, held, scope)
+                await rows.run(receive, send, seconds, lane, work)
+            else:
+                await self._reply(send, reply, spent, held)
 
     def _work(self, deadline: float) -> Work:
         settings = self._front_end.settings
@@ -116,7 +118,7 @@ class Inference:
             pending.admit(request)
             await request
         if request.generation:
-            context.model = _who_answered(call, records, request.served)
+            context.model = who_answered(call, records, request.served)
         if request.timing is None:
             return None
         spent = stages(request.timing, clock() - started)
@@ -152,17 +154,8 @@ class Inference:
             return unwritable
 
     def _count(self, call: Call, records: Sequence[Record], answers: Sequence[Row | Problem], scope: Scope) -> None:
-        metrics, model = self._front_end.metrics, call.served.card.name
-        for record, answer in zip(records, answers, strict=True):
-            if record.plan.unknown:
-                metrics.unknown_tokens[(model,)] += record.plan.unknown
-            if isinstance(answer, dict) and answer.get("truncated") is True:
-                metrics.truncated_records[(model,)] += 1
-        problems = [answer for answer in answers if isinstance(answer, Problem)]
-        for problem in problems:
-            metrics.failed_records[model, problem.code] += 1
-        if problems:
-            _log_failed(call, records, scope)
+        if count(self._front_end.metrics, call.served.card.name, records, answers):
+            log_failed(call, records, scope)
 
     async def _reply(self, send: Send, body: bytes, spent: Stages | None, held: Held) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
@@ -178,25 +171,3 @@ class Inference:
 
 def _record(input: Input | Problem, codec: Codec, plan: Plan | Problem) -> Record:
     return Record(b"" if isinstance(input, Problem) else input, codec, plan)  # what has no job is never encoded again
-
-
-def _who_answered(call: Call, records: Sequence[Record], last: Served) -> bytes:
-    """Who answered a request whose model's revision ended on the way: the one after it, and it, if some were done."""
-    is_mixed = any(record.codec is call.served.codec for record in records)
-    return ", ".join([call.served.card.key] * is_mixed + [last.card.key]).encode("ascii")
-
-
-def _log_failed(call: Call, records: Sequence[Record], scope: Scope) -> None:
-    """Where a request's id meets the ids of its jobs, by which the batcher's lines go. One line, however many."""
-    failed = [record for record in records if record.problem is not None]
-    jobs = [job for record in failed for job in record.job_ids]
-    codes = Counter(record.problem.code for record in failed if record.problem is not None)
-    log.info(
-        "records failed",
-        **identity(scope),
-        model=call.served.card.key,
-        codes=dict(codes),
-        records=len(records),
-        jobs=jobs[:JOBS_SHOWN],
-        more_jobs=max(0, len(jobs) - JOBS_SHOWN),
-    )

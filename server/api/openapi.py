@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -14,10 +14,12 @@ from broker.messages import Lane, ModelCard
 from broker.settings import NAME
 from server.api.operations import CALL, CLUSTERING, JSON, OF_TASK, OPERATIONS, Operation
 from server.api.schema.service import ProblemDocument
+from server.api.schema.stream import StreamEnd
 from server.api.tasks import bodies_of
 from server.errors import ASKS_TO_COME_BACK, ENDS_THE_CONNECTION, KINDS, LONGEST_RETRY, SHORTEST_RETRY
 from server.http.body import SHORTEST_LIMIT
 from server.settings import ServerSettings
+from server.streams.forms import EVENTS, LINES
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
@@ -42,7 +44,7 @@ class Live:
 def document(version: str, settings: ServerSettings, live: Live) -> Json:
     """OpenAPI 3.1, its schemas in the dialect of JSON Schema 2020-12."""
     types = [kind for one in OPERATIONS for kind in (one.body, one.reply, one.problem) if kind is not None]
-    _, schemas = msgspec.json.schema_components(types, ref_template=REF)
+    _, schemas = msgspec.json.schema_components([*types, StreamEnd], ref_template=REF)
     _bound(schemas, settings, live)
     paths: Json = {}
     for one in OPERATIONS:
@@ -155,7 +157,8 @@ def _client_headers(settings: ServerSettings) -> Sequence[tuple[str, str, Json]]
 
 def _responses(one: Operation) -> Json:
     content = {one.media_type: {"schema": _ref(one.reply)}}
-    ok: Json = {"description": "The answer", "headers": _headers(one, 200), "content": content}
+    rows = _streams(one) if one.has_rows else {}
+    ok: Json = {"description": "The answer", "headers": _headers(one, 200), "content": content | rows}
     unwell = {"503": {"description": one.unwell, "headers": _headers(one, 200), "content": content}}
     told = {PROBLEMS.get(one.problem, JSON): {"schema": _ref(one.problem)}}
     problems = {
@@ -163,6 +166,15 @@ def _responses(one: Operation) -> Json:
         for status in one.problems
     }
     return {"200": ok} | (unwell if one.unwell else {}) | problems
+
+
+def _streams(one: Operation) -> Json:
+    """The same by rows, each sent as its record ends. The schema of lines is that of one line."""
+    (row,) = get_args(next(field.type for field in msgspec.structs.fields(one.reply) if field.name == "result"))
+    index = {"properties": {"index": {"type": "integer", "description": "the record's place in the request"}}}
+    lines = {"anyOf": [{"allOf": [_ref(row), index]}, _ref(StreamEnd)]}
+    events = {"type": "string", "description": "events record (a row), done (the end) and error, with JSON as data"}
+    return {LINES.media_type.decode(): {"schema": lines}, EVENTS.media_type.decode(): {"schema": events}}
 
 
 def _headers(one: Operation, status: int) -> Json:

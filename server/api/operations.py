@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from broker.common.tasks import EMBEDDING, IMAGE_CLASSIFICATION, ZERO_SHOT
+from broker.common.tasks import EMBEDDING, IMAGE_CLASSIFICATION, RERANK, ZERO_SHOT
 from server.api.schema import clustering, huggingface, service
 from server.api.schema.classification import Scored
 from server.api.schema.pictures import Address
@@ -33,6 +33,7 @@ class Operation:
     address: type[Any] | None = None  # where a body may be a picture as well: what then stands behind the '?'
     example: Callable[[Sequence[str]], Any] | None = None  # of a body, in some of these languages
     most_records: str = "max_records"  # the setting that bounds a body
+    has_rows: bool = False  # which are sent one by one to those who ask for a stream
     problems: Sequence[int] = ALWAYS
     problem: type[Any] = service.ProblemDocument
     unwell: str = ""  # what a 503 with the same document as a 200 means
@@ -48,6 +49,7 @@ def _inference(bodies: TaskBodies) -> Operation:
         example=lambda languages: {"payload": bodies.task.payload(languages)},
         address=Address if bodies.task.takes_pictures else None,
         reply=bodies.reply,
+        has_rows=bodies.task != RERANK,
         problems=INFERENCE_PROBLEMS,
     )
 

@@ -23,6 +23,9 @@ class Call:
     options: Mapping[str, Any]  # what the codec reads, by the names that it knows: fromLang, toLang, topK, …
     warnings: Sequence[str] = ()  # what of the body was not understood, and did no harm; with --strict it is refused
     memo: Any = None  # whatever `write` needs besides the answers
+    row_ids: Sequence[Any] | None = (
+        None  # of rows that stand alone, each for its input; None: a reply needs all answers
+    )
     beside: int = 0  # characters of what is read beside each input anew: a query, or labels
 
 

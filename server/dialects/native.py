@@ -103,7 +103,9 @@ def _payload(incoming: Incoming, reader: BodyReader[Any], task: Task) -> tuple[A
 
 
 def _call(served: Served, payload: Any, options: Mapping[str, Any], warnings: Sequence[str]) -> Call:
-    return Call(served, payload.inputs(), options, warnings, memo=payload.ids(), beside=payload.beside())
+    ids = payload.ids()
+    row_ids = None if served.card.task == RERANK.name else ids  # which is put in order once all have their scores
+    return Call(served, payload.inputs(), options, warnings, memo=ids, row_ids=row_ids, beside=payload.beside())
 
 
 def row(record_id: Id, answer: Row | Problem) -> Row:

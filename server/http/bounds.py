@@ -73,6 +73,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """The client sends no more. What it has asked for is still answered; then the connection ends."""
         is_awaited = self.cycle is not None and not self.cycle.response_complete and not self.cycle.disconnected
+        if is_awaited and self._is_in_a_stream():
+            return None  # whoever closes while rows come reads no more of them, and the next may be far off
         if not is_awaited and (self._has_refused or not self._has_open_head):
             return None
         if not self._has_refused and (self._has_open_head or self.cycle.more_body):
@@ -83,6 +85,10 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._active is not None:
                 HalfClosed(self._active, self.loop)
         return True
+
+    def _is_in_a_stream(self) -> bool:
+        """The last request that was read gets an answer whose length nobody knows, and some of it has been sent."""
+        return self._active is self.cycle and self.cycle.response_started and bool(self.cycle.chunked_encoding)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle

@@ -25,6 +25,11 @@ class Stages:
             f'batch;desc="{self.batch_size}"'
         ).encode("ascii")
 
+    def told(self) -> dict[str, float]:
+        """The same as members of a JSON object, in seconds."""
+        spent = {"queue": self.queue, "window": self.window, "compute": self.compute, "return": self.back}
+        return {name: round(seconds, 5) for name, seconds in spent.items()} | {"batchSize": self.batch_size}
+
 
 def stages(timing: Timing, elapsed: float) -> Stages:
     """The stages of a job whose outcome came `elapsed` seconds after it was admitted."""

@@ -122,6 +122,7 @@ class PendingRequests:
         others = self._withdraw(record)
         if others:
             self._cancel(request, record.job_ids[0][:RECORD])
+        request.ended(record)
         request.count_down(1 + others)
 
     def _cancel(self, request: PendingRequest, ids: str) -> None:

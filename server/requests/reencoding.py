@@ -77,5 +77,8 @@ class Reencoder:
         for record, plan in zip(withdrawn, plans, strict=True):
             record.follow(request.served.codec, plan)
         self._pending.register(request, withdrawn)
+        for record in withdrawn:
+            if record.has_ended:
+                request.ended(record)
         request.count_down(sum(withdrawn.values()))
         self._pending.push(request)

@@ -31,6 +31,11 @@ class Record:
         self.job_ids: Sequence[str] = ()
         self.outputs: dict[str, Value] = {}
 
+    @property
+    def has_ended(self) -> bool:
+        """It has all its outputs, or a problem; one that needs no job has ended from the beginning."""
+        return self.problem is not None or len(self.outputs) == len(self.job_ids)
+
     def in_order(self) -> list[Value]:
         """The outputs of the pieces, in the order of the plan."""
         return [self.outputs[job] for job in self.job_ids]
@@ -42,6 +47,7 @@ class PendingRequest:
     __slots__ = (
         "_done",
         "_forget",
+        "_on_ended",
         "deadline",
         "generation",
         "ids",
@@ -82,6 +88,7 @@ class PendingRequest:
         self.work = work
         self.meta = meta  # travels with its jobs, untouched
         self._forget = forget
+        self._on_ended: Callable[[Record], None] | None = None
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def __enter__(self) -> PendingRequest:
@@ -107,7 +114,19 @@ class PendingRequest:
         record.outputs[result.job_id] = result.output
         if self.timing is None or _total(result.timing) > _total(self.timing):
             self.timing = result.timing
+        if self._on_ended is not None and record.has_ended:
+            self._on_ended(record)
         self.count_down(1)
+
+    def tell(self, on_ended: Callable[[Record], None], on_over: Callable[[], None]) -> None:
+        """Whoever wants each record as it ends is called with those that end from now on, and once no more will."""
+        self._on_ended = on_ended
+        self._done.add_done_callback(lambda _: on_over())
+
+    def ended(self, record: Record) -> None:
+        """This record waits for nothing any more, though not by a result."""
+        if self._on_ended is not None:
+            self._on_ended(record)
 
     def count_down(self, jobs: int) -> None:
         """So many jobs need no waiting for any more; after the last the waiting task goes on."""

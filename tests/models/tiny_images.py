@@ -34,9 +34,7 @@ class Family:
 
 
 FAMILIES: Mapping[str, Family] = {
-    "vit": Family(
-        processor="ViTImageProcessor", config=ATTENTION | PATCHES, preprocessing={"size": SIDE}, cost=17
-    ),
+    "vit": Family(processor="ViTImageProcessor", config=ATTENTION | PATCHES, preprocessing={"size": SIDE}, cost=17),
     "deit": Family(
         processor="DeiTImageProcessor",
         config=ATTENTION | PATCHES | {"architectures": ["DeiTForImageClassification"]},

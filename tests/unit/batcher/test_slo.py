@@ -115,9 +115,7 @@ def test_limits_that_an_operator_has_made_smaller_or_fixed_are_never_exceeded_no
     assert cap(0.1).within(fixed) is fixed
 
 
-def batches(
-    made: SloCap, jobs: Sequence[object], seconds: float, count: int = 64, limits: Limits = LIMITS
-) -> int:
+def batches(made: SloCap, jobs: Sequence[object], seconds: float, count: int = 64, limits: Limits = LIMITS) -> int:
     """The size after some more of these, under `LIMITS`."""
     interactive = sum(job is INTERACTIVE for job in jobs)
     for _ in range(count):
