@@ -1,0 +1,48 @@
+"""The connections to the server: httpx2, which only those need who send files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from jitney.batch.contract import USAGE, Stopped
+from jitney.batch.options import BatchOptions
+from jitney.batch.requests import Post, Unreachable
+
+CONNECT, MARGIN = 10.0, 30.0  # seconds: to connect, and for a reply beyond the time that it may take
+
+
+@contextlib.asynccontextmanager
+async def connected(options: BatchOptions, connections: int) -> AsyncIterator[Post]:
+    httpx2 = require_httpx2()
+    address = options.url.rstrip("/") + options.endpoint
+    headers = {
+        "Content-Type": "application/json",
+        "Jitney-Lane": options.lane,
+        "X-Request-Timeout": f"{options.timeout:g}",
+    }
+    timeout = httpx2.Timeout(options.timeout + MARGIN, connect=CONNECT, pool=None)
+    limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+    is_here = urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")  # no proxy leads there
+    async with httpx2.AsyncClient(headers=headers, timeout=timeout, limits=limits, trust_env=not is_here) as client:
+
+        async def post(body: bytes) -> tuple[int, Any, bytes]:
+            try:
+                reply = await client.post(address, content=body)
+            except httpx2.RequestError as error:
+                raise Unreachable(str(error) or type(error).__name__) from error
+            except httpx2.InvalidURL as error:
+                raise Stopped(USAGE, f"--url cannot be read: {error}") from error
+            return reply.status_code, reply.headers, reply.content
+
+        yield post
+
+
+def require_httpx2() -> Any:
+    try:
+        import httpx2
+    except ImportError as error:
+        raise Stopped(USAGE, "this needs httpx2, which is not installed: pip install 'jitney[client]'") from error
+    return httpx2

@@ -1,0 +1,120 @@
+"""Rows in flight: so many at once, in requests of a few, written in the order of IN."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from jitney.batch.contract import MALFORMED, Answer, Item, Row, failed
+
+Ask = Callable[[Sequence[Row]], Awaitable[Sequence[Answer]]]
+Write = Callable[[Sequence[Item], Sequence[Answer | None]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Of what is in hand at once: from the oldest row that is not written to the newest that was read. A slow row
+    holds up those behind it, and they stay within this."""
+
+    rows: int = 256
+    bytes: int = 32 << 20
+    request_rows: int = 32
+    request_bytes: int = 512 << 10  # half of what a front end takes unless told otherwise
+
+
+def packed(items: Iterator[Item], bounds: Bounds) -> Iterator[list[Item]]:
+    """As requests take them; a row that is larger than a request goes alone."""
+    pack: list[Item] = []
+    size = 0
+    for item in items:
+        if pack and (len(pack) >= bounds.request_rows or size + item.row.size > bounds.request_bytes):
+            yield pack
+            pack, size = [], 0
+        pack.append(item)
+        size += item.row.size
+    if pack:
+        yield pack
+
+
+class Window:
+    """`run` ends when every row is written; ended earlier, it has written those that were answered in order."""
+
+    def __init__(self, items: Iterator[Item], ask: Ask, write: Write, bounds: Bounds) -> None:
+        self._packs = packed(items, bounds)
+        self._ask = ask
+        self._write = write
+        self._bounds = bounds
+        self._in_hand: deque[tuple[list[Item], asyncio.Task[list[Answer | None]]]] = deque()
+        self._rows = self._bytes = 0
+        self._next: list[Item] | None = None
+        self._is_writing = False
+
+    async def run(self) -> None:
+        try:
+            while self._fill():
+                _, task = self._in_hand[0]
+                await asyncio.wait([task])
+                task.result()
+                self._write_oldest()
+        finally:
+            await self._end()
+
+    def _fill(self) -> bool:
+        """Begin what there is room for. Whether anything is in hand."""
+        while True:
+            self._next = self._next or next(self._packs, None)
+            if self._next is None or (self._in_hand and not self._has_room(self._next)):
+                return bool(self._in_hand)
+            self._begin(self._next)
+            self._next = None
+
+    def _has_room(self, pack: Sequence[Item]) -> bool:
+        rows, size = self._rows + len(pack), self._bytes + _size(pack)
+        return rows <= self._bounds.rows and size <= self._bounds.bytes
+
+    def _begin(self, pack: list[Item]) -> None:
+        self._rows += len(pack)
+        self._bytes += _size(pack)
+        self._in_hand.append((pack, asyncio.create_task(self._answered(pack))))
+
+    async def _answered(self, pack: Sequence[Item]) -> list[Answer | None]:
+        """An answer for each item; None for one that needs none."""
+        answers = iter(await self._ask([item.row for item in pack if _is_asked(item)]))
+        return [next(answers) if _is_asked(item) else _without_asking(item) for item in pack]
+
+    def _write_oldest(self) -> None:
+        pack, task = self._in_hand[0]
+        self._is_writing = True  # and stays so where it fails: nothing may follow what is not written
+        self._write(pack, task.result())
+        self._is_writing = False
+        self._in_hand.popleft()
+        self._rows -= len(pack)
+        self._bytes -= _size(pack)
+
+    async def _end(self) -> None:
+        while self._in_hand and not self._is_writing and _is_answered(self._in_hand[0][1]):
+            self._write_oldest()
+        tasks = [task for _, task in self._in_hand]
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _size(pack: Sequence[Item]) -> int:
+    return sum(item.row.size for item in pack)
+
+
+def _is_asked(item: Item) -> bool:
+    return item.kept is None and not item.row.complaint
+
+
+def _without_asking(item: Item) -> Answer | None:
+    return None if item.kept is not None else failed(MALFORMED, item.row.complaint)
+
+
+def _is_answered(task: asyncio.Task[list[Answer | None]]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
