@@ -26,6 +26,7 @@ from broker.messages import (
     Pulse,
     Verdict,
 )
+from broker.predictions.contract import PredictionBroker
 
 NEVER = 1e9  # seconds
 FRAME_TTL = 660.0  # seconds that frames wait for a front end that is away: longer than any caller may wait
@@ -50,7 +51,13 @@ class Frames:
 
 
 class FrontEndBroker(Protocol):
-    """The broker as one front end's tasks see it: one admits, one receives, one looks around, one fetches files."""
+    """The broker as one front end's tasks see it: one admits, one receives, one looks around, one fetches files, one
+    cares for predictions."""
+
+    @property
+    def predictions(self) -> PredictionBroker:
+        """Those methods of the same connection that are about predictions."""
+        ...
 
     async def admit(
         self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Cancel]

@@ -100,6 +100,37 @@ class Keys:
         """String: a tokenizer file. TTL, renewed by BEAT."""
         return f"{self.prefix}artifact:{sha256}"
 
+    def prediction(self, id: str) -> str:
+        """Hash: a prediction's request, state, owner and times. TTL."""
+        return f"{self.prefix}prediction:{id}"
+
+    def prediction_body(self, id: str) -> str:
+        """String: the body of its request, while it is open. TTL."""
+        return f"{self.prefix}prediction-body:{id}"
+
+    def prediction_result(self, id: str, owner: str) -> str:
+        """String: what this owner's run of it brought. The hash says whose run counts. TTL."""
+        return f"{self.prefix}prediction-result:{id}:{owner}"
+
+    def idempotency(self, sha256: str) -> str:
+        """String: the id of the prediction that a client's key stands for, and the fingerprint of its request. TTL."""
+        return f"{self.prefix}idem:{sha256}"
+
+    @property
+    def predictions_due(self) -> str:
+        """Sorted set: open predictions → when their lease ends, ms on the broker's clock. TTL."""
+        return f"{self.prefix}predictions:due"
+
+    @property
+    def predictions_room(self) -> str:
+        """Sorted set: prediction, colon, its bytes → when it is forgotten, ms. TTL. Only scripts touch it."""
+        return f"{self.prefix}predictions:room"
+
+    @property
+    def predictions_bytes(self) -> str:
+        """String: the sum of those bytes. TTL. Only scripts touch it."""
+        return f"{self.prefix}predictions:bytes"
+
     @property
     def cards(self) -> str:
         """Hash: ⟨m⟩ → when first announced (13 digits, ms) and the card."""

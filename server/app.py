@@ -25,11 +25,15 @@ from server.dialects import clustering, huggingface, native, sentences
 from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem
 from server.front_end import FrontEnd
 from server.http.context import RequestMiddleware, identity, route_of
+from server.predictions.routes import routes as predictions
+from server.predictions.runner import Runner
+from server.predictions.submission import Submission
 
 log = structlog.get_logger("server")
 
 DIALECTS = (native.ROUTES, huggingface.ROUTES)
 DIALECTS_OF_CLUSTERS = (clustering.ROUTES, sentences.ROUTES)
+OURS = (native.ROUTES, clustering.ROUTES)  # these can be answered later
 ENDPOINTS = (model_list, livez, readyz, docs, openapi)
 
 
@@ -41,9 +45,12 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with front_end.tasks.running():
-            if meeting:
-                await front_end.tasks.discovery.wait_until_met(meeting)
-            yield
+            try:
+                if meeting:
+                    await front_end.tasks.discovery.wait_until_met(meeting)
+                yield
+            finally:
+                await front_end.tasks.predictions.hand_over()
 
     log_refused = _refusal_log(front_end.clock)
 
@@ -55,19 +62,25 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
         return response
 
     inferences = [
-        Route(path, endpoint(front_end, dialect), methods=["POST"])
+        Route(path, _answered_later(front_end, routes, endpoint(front_end, dialect)), methods=["POST"])
         for endpoint, dialects in ((Inference, DIALECTS), (Clustering, DIALECTS_OF_CLUSTERS))
         for routes in dialects
         for path, dialect in routes.items()
     ]
     app = Starlette(
-        routes=[*inferences, *(made(front_end) for made in ENDPOINTS)],
+        routes=[*inferences, *predictions(front_end), *(made(front_end) for made in ENDPOINTS)],
         middleware=[Middleware(RequestMiddleware, front_end=front_end)],
         exception_handlers={Problem: refuse, HTTPException: refuse},
         lifespan=lifespan,
     )
+    front_end.tasks.predictions.run_one = Runner(front_end, app.router)
     app.router.redirect_slashes = False  # a redirect would be built from the Host header, which behind a proxy is wrong
     return app
+
+
+def _answered_later(front_end: FrontEnd, routes: object, inference: Inference) -> Inference | Submission:
+    """Our own addresses take `Prefer: respond-async`; a dialect of others has no word for it."""
+    return Submission(front_end, inference) if routes in OURS else inference
 
 
 def _translated(error: Exception) -> Problem:

@@ -1,4 +1,4 @@
-"""Owns the connections to the broker: four long-lived tasks, each with its own, each started again when it ends."""
+"""Owns the connections to the broker: five long-lived tasks, each with its own, each started again when it ends."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from broker.errors import BrokerError, BrokerUnfit
 from server.codecs.pool import CodecPool
 from server.fleet.codec_cache import CodecCache, MakeCodec
 from server.fleet.discovery import Discovery
+from server.predictions.keeper import Keeper
 from server.requests.admission import Outbox
 from server.requests.breaker import CircuitBreaker
 from server.requests.pending import PendingRequests
@@ -63,6 +64,7 @@ class BrokerTasks:
         )
         self.reader = Reader(self.pending, clock, sleep, address)
         self.writer = Writer(outbox, self.breaker, clock, sleep)
+        self.predictions = Keeper(front_end, self.breaker, clock)
         self._connect = connect
         self._on_unfit = on_unfit
         self._clock = clock
@@ -71,7 +73,12 @@ class BrokerTasks:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The tasks run while the `with` lasts."""
-        tasks: Mapping[str, Task] = {"writer": self.writer, "reader": self.reader, "discovery": self.discovery}
+        tasks: Mapping[str, Task] = {
+            "writer": self.writer,
+            "reader": self.reader,
+            "discovery": self.discovery,
+            "predictions": self.predictions,
+        }
         running = [asyncio.create_task(self.keep(name, task), name=name) for name, task in tasks.items()]
         running.append(asyncio.create_task(self.keep_codec_cache(), name="codec_cache"))
         try:

@@ -45,6 +45,9 @@ class FrontEndCollector(Collector):
         yield _counter("clustered_records", "Records that were grouped", ("model",), m.grouped_records)
         yield _counter("clusters", "Groups that were made of them", ("model",), m.groups)
         yield _counter("clusterings_refused", "Requests whose threshold was too low", ("model",), m.low_thresholds)
+        yield _counter("predictions", "Predictions created here, and how they ended", ("state",), m.predictions)
+        adopted = self._front_end.tasks.predictions.adopted
+        yield CounterMetricFamily("jitney_predictions_adopted", "Predictions that came from silent ones", adopted)
         yield CounterMetricFamily("jitney_outcomes_unclaimed", "Outcomes nobody waited for any more", pending.unclaimed)
 
     def _seen_now(self) -> Iterator[Metric]:
@@ -52,6 +55,8 @@ class FrontEndCollector(Collector):
         front_end, is_up = self._front_end, not self._front_end.tasks.breaker.is_open
         held = front_end.bytes_in_hand.held
         yield GaugeMetricFamily("jitney_requests_waiting", "Requests that wait for outcomes", len(front_end.pending))
+        running = len(front_end.tasks.predictions.running)
+        yield GaugeMetricFamily("jitney_predictions_running", "Predictions that this front end holds", running)
         yield GaugeMetricFamily("jitney_bytes_in_hand", "Bytes of requests that arrive, are in work or go out", held)
         yield GaugeMetricFamily("jitney_broker_up", "1 while the broker answers", float(is_up))
         yield GaugeMetricFamily("jitney_draining", "1 between SIGTERM and the end", float(front_end.is_draining))

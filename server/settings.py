@@ -24,7 +24,11 @@ ABOVE_ZERO = (
     "max_queue_jobs",
     "max_queue_tokens",
     "max_queue_bytes",
+    "predictions_bytes",
+    "prediction_ttl",
+    "max_prediction_time",
 )
+LONGEST_TTL = 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,13 @@ class ServerSettings:
     max_queue_jobs: int = setting(10_000, "jobs that may wait in one lane of one model; beyond it 429")
     max_queue_tokens: int = setting(5_000_000, "tokens that may wait in one lane of one model; beyond it 429")
     max_queue_bytes: int = setting(256 << 20, "bytes of jobs that may wait in one lane of one model; beyond it 429")
+    predictions_bytes: int = setting(
+        256 << 20, "bytes of predictions, bodies and results together, that are kept at the broker; beyond it 429"
+    )
+    prediction_ttl: float = setting(
+        3600.0, "seconds that a prediction's result is kept, and that it may take when it does not say; 86,400 at most"
+    )
+    max_prediction_time: float = setting(86_400.0, "longest X-Request-Timeout of a prediction, seconds")
     drain_seconds: float = setting(5.0, "seconds between SIGTERM and closing the port: unready, but still answering")
     default_models: str = setting(
         "", "which model answers for a task when a request names none: task=name, …; else the one that was there first"
@@ -71,6 +82,8 @@ class ServerSettings:
                 found.append(f"--max-bytes-in-hand must be larger than {flag_name(name)} by a seventh or more")
         if self.max_pixels > MOST_PIXELS:
             found.append(f"--max-pixels must not be above {MOST_PIXELS}")
+        if self.prediction_ttl > LONGEST_TTL:
+            found.append(f"--prediction-ttl must not be above {LONGEST_TTL:g}")
         if self.drain_seconds < 0:
             found.append("--drain-seconds must not be below 0")
         if self.default_timeout > self.max_timeout:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from broker.contract import CHUNK, Frames
+from broker.memory.predictions import MemoryPredictions
 from broker.memory.store import MemoryStore, Queue, bytes_of, cost_of
 from broker.messages import AdmitRequest, Cancel, FailureCode, Fleet, Job, Verdict
 from broker.trips import how_many
@@ -27,6 +28,7 @@ class MemoryFrontEnd:
         max_queue_bytes: int = 1 << 28,
     ) -> None:
         self._store = store
+        self.predictions = MemoryPredictions(store)
         self._id = front_end
         self._max_jobs = max_queue_jobs
         self._max_tokens = max_queue_tokens

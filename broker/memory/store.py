@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import uuid4
 
 from broker.contract import ARTIFACT_TTL, BULK_SHARE, DEAD_KEPT, MOST_ASKED, POISON_AFTER, PRESENCE_TTL, PRUNED_AFTER
@@ -193,6 +194,8 @@ class MemoryStore:
         self.artifacts: dict[str, tuple[float, bytes]] = {}
         self.limits: dict[str, Limits] = {}  # model name → what an operator set
         self.defaults: dict[str, str] = {}  # task → model name
+        self.predictions: dict[str, Any] = {}  # by id, as `memory/predictions.py` keeps them
+        self.idempotency: dict[str, tuple[str, str, float]] = {}  # key → prediction, fingerprint, until when
         self._epoch = ""
 
     def now(self) -> float:

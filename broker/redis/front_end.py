@@ -23,6 +23,7 @@ from broker.redis import scripts
 from broker.redis.admission import Carried, admission, cancellation, carried_at_once, verdicts_in
 from broker.redis.bodies import StoredBodies
 from broker.redis.connection import check, make_client, translated
+from broker.redis.predictions import RedisPredictions
 from broker.registry import decode_card, decode_presence
 from broker.settings import NAME
 from broker.trips import FRAME_BYTES, TRIP_BYTES
@@ -65,6 +66,7 @@ class RedisFrontEnd:
         self._client, self._keys, self._front_end = client, keys, front_end
         self._bounds = bounds  # of a lane: the most jobs, tokens, bytes
         self._bodies = StoredBodies(client, keys)
+        self.predictions = RedisPredictions(client, keys)
         self._presence_ttl = presence_ttl
         self._frames_at_once = FRAMES_AT_ONCE[0]
         self._no_queue, self._no_frame, self._no_row = (ThrottledLog(log.error) for _ in range(3))

@@ -178,3 +178,17 @@ local function publish(reply, bell, frame)
   redis.call('RPUSH', bell, '1')
   redis.call('PEXPIRE', bell, FRAME_TTL)
 end
+
+-- Predictions. What one counts for stands in predictions:room as '<id>:<bytes>', for a time to live frees no counter.
+local function predicts(state) return state == 'queued' or state == 'running' end
+
+local function give_room(room, sum, id, bytes)
+  if redis.call('ZREM', room, id .. ':' .. bytes) == 1 then count(sum, -bytes, 0) end
+  if redis.call('EXISTS', room) == 0 then redis.call('DEL', sum) end  -- nothing is kept: the sum begins anew
+end
+
+local function take_room(room, sum, id, bytes, now, life)
+  if redis.call('ZADD', room, now + life, id .. ':' .. bytes) == 1 then count(sum, bytes, life + MARGIN) end
+  keep(room, life + MARGIN)
+  keep(sum, life + MARGIN)
+end

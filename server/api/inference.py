@@ -42,16 +42,13 @@ class Inference:
         settings, context = self._front_end.settings, scope["context"]
         context.refuse = self._dialect.refuse
         headers = context.headers
-        seconds = time_limit(headers, settings.default_timeout, settings.max_timeout)
+        seconds = context.time_left or time_limit(headers, settings.default_timeout, settings.max_timeout)
         form = form_of(headers, scope.get("http_version", "1.1"))
         with self._front_end.bytes_in_hand.hold() as held:
             with self._front_end.deadlines.over(receive, context.started, seconds) as deadline:
                 lane = lane_of(headers)
                 incoming = Incoming(self._front_end, scope)
-                has_pictures = self._dialect.takes_pictures(incoming)
-                (require_json_or_picture if has_pictures else require_json)(headers, scope["headers"])
-                limit = settings.max_image_body_bytes if has_pictures else self._max_body_bytes
-                incoming.body = await read_body(headers, receive, limit, held)
+                has_pictures = await self._read(incoming, scope, receive, held)
                 deadline.listen()
                 work = self._work(deadline.ends_at)
                 call, records = await self._prepared(incoming, work, has_pictures=has_pictures)
@@ -65,6 +62,31 @@ class Inference:
                 await rows.run(receive, send, seconds, lane, work)
             else:
                 await self._reply(send, reply, spent, held)
+
+    async def read_only(self, scope: Scope, receive: Receive) -> tuple[bytes, Call]:
+        """The body of a request that is to be computed later, and what it asks for. Raises `Problem`."""
+        front_end, context = self._front_end, scope["context"]
+        context.refuse = self._dialect.refuse
+        over, seconds = front_end.deadlines.over, front_end.settings.default_timeout
+        with front_end.bytes_in_hand.hold() as held, over(receive, context.started, seconds) as deadline:
+            incoming = Incoming(front_end, scope)
+            has_pictures = await self._read(incoming, scope, receive, held)
+            size, work = len(incoming.body), self._work(deadline.ends_at)
+            if size > INLINE or has_pictures:
+                call = await front_end.pool.run(partial(self._dialect.read, incoming), size, work)
+            else:
+                call = self._dialect.read(incoming)
+            self._check(call)
+            return incoming.body, call
+
+    async def _read(self, incoming: Incoming, scope: Scope, receive: Receive, held: Held) -> bool:
+        """The body, whole. Returns whether it may hold pictures."""
+        headers, settings = scope["context"].headers, self._front_end.settings
+        has_pictures = self._dialect.takes_pictures(incoming)
+        (require_json_or_picture if has_pictures else require_json)(headers, scope["headers"])
+        limit = settings.max_image_body_bytes if has_pictures else self._max_body_bytes
+        incoming.body = await read_body(headers, receive, limit, held)
+        return has_pictures
 
     def _work(self, deadline: float) -> Work:
         settings = self._front_end.settings
@@ -154,7 +176,9 @@ class Inference:
             return unwritable
 
     def _count(self, call: Call, records: Sequence[Record], answers: Sequence[Row | Problem], scope: Scope) -> None:
-        if count(self._front_end.metrics, call.served.card.name, records, answers):
+        failed = count(self._front_end.metrics, call.served.card.name, records, answers)
+        scope["context"].counts = (len(records), failed)
+        if failed:
             log_failed(call, records, scope)
 
     async def _reply(self, send: Send, body: bytes, spent: Stages | None, held: Held) -> None:

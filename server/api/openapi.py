@@ -25,6 +25,18 @@ Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
 PROBLEMS = {ProblemDocument: "application/problem+json"}  # the content type of each kind, JSON for the others
 PICTURES = ("image/*", "application/octet-stream")  # content types of a body that is a picture itself
+LATER_HEADERS = (
+    (
+        "Prefer",
+        "respond-async: answered at once with 202 and where to fetch the result; with wait=S only after so long",
+    ),
+    ("Idempotency-Key", "with respond-async: the same request with the same key is the same prediction"),
+)
+FURTHER = {
+    202: "It is open: the document says how far it is",
+    204: "It had ended, and is forgotten",
+    304: "The client has this document: If-None-Match",
+}
 PICTURE_FIELDS = (("PictureRecord", "image"), ("HuggingFaceRequest", "inputs"))  # that hold one in base64
 
 
@@ -43,7 +55,12 @@ class Live:
 
 def document(version: str, settings: ServerSettings, live: Live) -> Json:
     """OpenAPI 3.1, its schemas in the dialect of JSON Schema 2020-12."""
-    types = [kind for one in OPERATIONS for kind in (one.body, one.reply, one.problem) if kind is not None]
+    types = [
+        kind
+        for one in OPERATIONS
+        for kind in (one.body, one.reply, one.problem, *one.further.values())
+        if kind is not None
+    ]
     _, schemas = msgspec.json.schema_components([*types, StreamEnd], ref_template=REF)
     _bound(schemas, settings, live)
     paths: Json = {}
@@ -114,12 +131,21 @@ def _parameters(one: Operation, settings: ServerSettings) -> list[Json]:
     if "{name}" in one.path:
         named = {"type": "string", "pattern": f"^{NAME}$"}
         found.append({"name": "name", "in": "path", "required": True, "schema": named})
+    if "{id}" in one.path:
+        found.append({"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}})
+    if one.query is not None:
+        found += _behind_question_mark(one.query)
     if one.address is not None:
         found += _behind_question_mark(one.address)
     if one.body is not None:
         found += [
             {"name": name, "in": "header", "description": description, "schema": kind}
             for name, description, kind in _client_headers(settings)
+        ]
+    if one.body is not None and 202 in one.further:
+        found += [
+            {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+            for name, description in LATER_HEADERS
         ]
     return found
 
@@ -158,14 +184,20 @@ def _client_headers(settings: ServerSettings) -> Sequence[tuple[str, str, Json]]
 def _responses(one: Operation) -> Json:
     content = {one.media_type: {"schema": _ref(one.reply)}}
     rows = _streams(one) if one.has_rows else {}
-    ok: Json = {"description": "The answer", "headers": _headers(one, 200), "content": content | rows}
+    ok: Json = {"description": "The answer", "headers": _headers(one, one.ok), "content": content | rows}
     unwell = {"503": {"description": one.unwell, "headers": _headers(one, 200), "content": content}}
     told = {PROBLEMS.get(one.problem, JSON): {"schema": _ref(one.problem)}}
     problems = {
         str(status): {"description": _titles(status), "headers": _headers(one, status), "content": told}
         for status in one.problems
     }
-    return {"200": ok} | (unwell if one.unwell else {}) | problems
+    further = {str(status): _further(one, status, reply) for status, reply in one.further.items()}
+    return {str(one.ok): ok} | further | (unwell if one.unwell else {}) | problems
+
+
+def _further(one: Operation, status: int, reply: Any) -> Json:
+    found = {"description": FURTHER[status], "headers": _headers(one, status)}
+    return found | ({"content": {JSON: {"schema": _ref(reply)}}} if reply is not None else {})
 
 
 def _streams(one: Operation) -> Json:
@@ -189,6 +221,8 @@ def _headers(one: Operation, status: int) -> Json:
     if status in ASKS_TO_COME_BACK:
         seconds = {"type": "integer", "minimum": int(SHORTEST_RETRY), "maximum": int(LONGEST_RETRY)}
         found["Retry-After"] = _header("seconds", seconds, required=True)
+    if status == 202:
+        found["Location"] = _header("where to ask", {"type": "string"}, required=True)
     if status in ENDS_THE_CONNECTION:
         found["Connection"] = _header("the connection ends", {"const": "close"}, required=True)
     return found

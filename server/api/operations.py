@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from broker.common.tasks import EMBEDDING, IMAGE_CLASSIFICATION, RERANK, ZERO_SHOT
-from server.api.schema import clustering, huggingface, service
+from server.api.schema import clustering, huggingface, predictions, service
 from server.api.schema.classification import Scored
 from server.api.schema.pictures import Address
+from server.api.schema.predictions import PredictionDocument
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, TaskBodies
 from server.errors import KINDS
 
 # Any request may be refused with 400, 408 or 431 before an endpoint sees it, or crash.
 ALWAYS = (400, 408, 431, 500)
-INFERENCE_PROBLEMS = tuple(sorted({kind.status for kind in KINDS.values()} - {405}))
+INFERENCE_PROBLEMS = tuple(sorted({kind.status for kind in KINDS.values()} - {405, 409, 410}))
 JSON = "application/json"
+LATER: Mapping[int, Any] = {202: PredictionDocument}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +29,12 @@ class Operation:
     path: str
     summary: str
     reply: Any = None  # a type; None: none of ours
+    ok: int = 200  # the status of that reply
+    further: Mapping[int, Any] = field(default_factory=dict)  # replies of other statuses: a type; None: no body
     media_type: str = JSON
     task: str = ""  # of the models that answer here; empty: of any
     body: Any = None  # a type
+    query: type[Any] | None = None  # what may stand behind the '?'
     address: type[Any] | None = None  # where a body may be a picture as well: what then stands behind the '?'
     example: Callable[[Sequence[str]], Any] | None = None  # of a body, in some of these languages
     most_records: str = "max_records"  # the setting that bounds a body
@@ -47,6 +52,7 @@ def _inference(bodies: TaskBodies) -> Operation:
         task=bodies.task.name,
         body=bodies.request,
         example=lambda languages: {"payload": bodies.task.payload(languages)},
+        further=LATER,
         address=Address if bodies.task.takes_pictures else None,
         reply=bodies.reply,
         has_rows=bodies.task != RERANK,
@@ -76,6 +82,7 @@ CLUSTERING = Operation(
     task=EMBEDDING.name,
     body=clustering.ClusteringRequest,
     example=lambda languages: clustering.EXAMPLE,
+    further=LATER,
     reply=clustering.ClusteringReply,
     most_records="max_cluster_records",
     problems=INFERENCE_PROBLEMS,
@@ -87,9 +94,39 @@ SENTENCES = Operation(
     task=EMBEDDING.name,
     body=clustering.Sentences,
     example=lambda languages: clustering.TITLES,
+    further=LATER,
     reply=clustering.Clusters,
     most_records="max_cluster_records",
     problems=INFERENCE_PROBLEMS,
+)
+
+PREDICTIONS = (
+    Operation(
+        method="get",
+        path="/predictions/{id}",
+        summary="How far a request with Prefer: respond-async is",
+        reply=PredictionDocument,
+        further={304: None},
+        query=predictions.Wait,
+        problems=(*ALWAYS, 404, 410, 503),
+    ),
+    Operation(
+        method="delete",
+        path="/predictions/{id}",
+        summary="Cancel it while it is open, else forget it",
+        reply=PredictionDocument,
+        ok=202,
+        further={204: None},
+        problems=(*ALWAYS, 404, 410, 503),
+    ),
+    Operation(
+        method="get",
+        path="/predictions/{id}/result",
+        summary="Its answer: what the request would have got that waits",
+        further=LATER,
+        query=predictions.Wait,
+        problems=tuple(sorted({*INFERENCE_PROBLEMS, 409, 410})),
+    ),
 )
 
 OPERATIONS: Sequence[Operation] = (
@@ -105,6 +142,7 @@ OPERATIONS: Sequence[Operation] = (
         reply=service.ModelList,
         problems=(*ALWAYS, 503),
     ),
+    *PREDICTIONS,
     Operation(method="get", path="/livez", summary="Is this process alive", reply=service.Health, unwell="It is not"),
     Operation(
         method="get",

@@ -66,6 +66,11 @@ class Discovery:
         self.absence: Absence | None = None
         self.ticked = clock()  # when a look last ended, well or not
 
+    @property
+    def epoch(self) -> str:
+        """Of the broker's memory, at the last look."""
+        return self._epoch
+
     async def run(self, broker: FrontEndBroker) -> None:
         """Look after look, for ever."""
         try:

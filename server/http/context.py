@@ -31,7 +31,7 @@ UNMATCHED = "unmatched"  # never the raw path: anyone could make it a label
 class RequestContext:
     """What the layers within know of a request, under `scope["context"]`."""
 
-    __slots__ = ("caller", "headers", "model", "refuse", "request_id", "started", "trace")
+    __slots__ = ("caller", "counts", "headers", "model", "refuse", "request_id", "started", "time_left", "trace")
 
     def __init__(self, request_id: bytes, started: float, headers: Mapping[bytes, bytes]) -> None:
         self.request_id = request_id
@@ -40,6 +40,8 @@ class RequestContext:
         self.trace = _trace(headers)  # its traceparent; empty where there is none, or none that can be read
         self.caller = ANONYMOUS
         self.model = b""  # name@revision, once one was chosen
+        self.counts = (0, 0)  # records that were answered, and those of them with an error
+        self.time_left: float | None = None  # seconds that it may take whatever its headers say: of a prediction
         self.refuse: Callable[[Problem, str], Refusal] = refusal  # a dialect's own, once the route is known
 
     @property

@@ -77,7 +77,7 @@ class Server(uvicorn.Server):
         if self._front_end.is_draining:
             self.stop()
             return
-        self._front_end.is_draining = True
+        self._front_end.is_draining = self._front_end.tasks.predictions.is_ending = True
         seconds = self._front_end.settings.drain_seconds
         log.info("draining", seconds=seconds, waiting=len(self._front_end.pending))
         asyncio.get_running_loop().call_later(seconds, self._close)
@@ -89,4 +89,5 @@ class Server(uvicorn.Server):
 
     def _close(self) -> None:
         self._front_end.is_draining = True
+        self._front_end.tasks.predictions.end_waits()
         self.should_exit = True

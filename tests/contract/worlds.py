@@ -31,6 +31,7 @@ from broker.messages import (
     Presence,
     Result,
 )
+from broker.predictions.contract import PredictionBroker
 from tests.contract.users import url_as
 
 MODEL = "toy@r1"
@@ -105,6 +106,12 @@ class World(ABC):
     async def close(self) -> None:
         """Close whatever was opened."""
         return
+
+    async def predictions(self, name: str = FRONT_END, *, lease: float = LONG) -> PredictionBroker:
+        """As this front end sees them."""
+        found = (await self.front_end(name)).predictions
+        found.lease = lease  # type: ignore[attr-defined]  # both twins have it
+        return found
 
     async def admit(self, *jobs: Job, **how: Any) -> None:
         """One admission by the default front end that must succeed."""

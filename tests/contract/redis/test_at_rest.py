@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from broker.messages import RECORD, Cancel, Failure, FailureCode, Lane
+from tests.contract.predictions.orders import created, ending
 from tests.contract.worlds import FRONT_END, LIMITS, MODEL, RedisWorld, card, job, presence, request
 
 CHANGED = "what is kept has changed: raise PROTOCOL in broker/keys.py, then write it here anew (docs/upgrade.md)"
@@ -23,7 +24,7 @@ def read(world: RedisWorld, name: str) -> Any:
     if kind == b"hash":
         return {timeless(key): timeless(value) for key, value in world.server.hgetall(name).items()}
     if kind == b"zset":
-        return [timeless(member) for member in world.server.zrange(name, 0, -1)]
+        return sorted(timeless(member) for member in world.server.zrange(name, 0, -1))
     return timeless(world.server.get(name))
 
 
@@ -43,6 +44,10 @@ async def fill(world: RedisWorld) -> None:
     await batcher.drain("b1", LIMITS, staged=True, suspects=False)
     await batcher.drain("b1", LIMITS, staged=True, suspects=False)  # asked again
     await batcher.fail("b1", [Failure(job_id=THREE, code=FailureCode.MODEL_ERROR, message="no")])
+    predictions = await world.predictions()
+    for id in ("p1", "p2"):
+        await created(predictions, id=id, key=f"key of {id}", fingerprint="f")
+    await predictions.finish(ending("p2"))
 
 
 TIME = b"T" * 13
@@ -51,6 +56,9 @@ TIME = b"T" * 13
 def waiting(id: str) -> bytes:
     return b"3si00000001" + 2 * TIME + b"f" * 16 + id.encode() + b"\x81\xa5input\x91\x07"
 
+
+PREDICTION = {b"owner": FRONT_END.encode(), b"request": b"POST", b"records": b"1", b"done": b"0", b"failed": b"0"}
+PREDICTION |= dict.fromkeys((b"created", b"deadline", b"expires"), TIME)
 
 KEPT = {
     f"admit:{FRONT_END}": b"2 0:1",
@@ -67,6 +75,15 @@ KEPT = {
         ONE.encode(): waiting(ONE),
         TWO.encode(): waiting(TWO),
     },
+    "prediction:p1": PREDICTION | {b"state": b"queued", b"bytes": b"1032"},
+    "prediction:p2": PREDICTION | {b"state": b"succeeded", b"done": b"1", b"finished": TIME, b"bytes": b"1032"},
+    "prediction-body:p1": b"text",
+    f"prediction-result:p2:{FRONT_END}": b"done",
+    "predictions:due": [b"p1"],
+    "predictions:room": [b"p1:1032", b"p2:1032"],
+    "predictions:bytes": b"2064",
+    "idem:key of p1": b"p1 f",
+    "idem:key of p2": b"p2 f",
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from broker.keys import Keys
 from broker.messages import Failure, FailureCode, Finish, Lane, Limits
+from tests.contract.predictions.orders import created, ending
 from tests.contract.worlds import FRONT_END, LIMITS, MODEL, SHORT, RedisWorld, card, ids, job, presence, results
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
@@ -23,6 +24,13 @@ def table(keys: Keys) -> list[re.Pattern[str]]:
     rows += [keys.suspects(MODEL), keys.wake(MODEL), keys.leases(MODEL), keys.lease(NAME), keys.held(MODEL)]
     rows += [keys.dead(MODEL), keys.reply(NAME), keys.bell(NAME)]
     rows += [keys.admit(NAME), keys.cancel(NAME), keys.limits("toy")]
+    rows += [
+        keys.prediction(NAME),
+        keys.prediction_body(NAME),
+        keys.prediction_result(NAME, NAME),
+        keys.idempotency(NAME),
+    ]
+    rows += [keys.predictions_due, keys.predictions_room, keys.predictions_bytes]
     rows += [keys.artifact(NAME), keys.cards, keys.batchers, keys.epoch]
     return [re.compile(re.escape(row).replace(NAME, "[^:]+") + "$") for row in rows]
 
@@ -73,6 +81,15 @@ async def live_through_everything(world: RedisWorld) -> Census:
     assert set(ids(frames.outcomes)) == {good.id, bad.id, poison.id, large.id}
     await front_end.receive(frames.count, 0.0)
     census.take()
+
+    predictions = await world.predictions()
+    one, other = [await created(predictions, key=key, fingerprint="f") for key in ("k1", "k2")]
+    census.take()
+    await predictions.finish(ending(one))
+    census.take()
+    for id in (one, other, other):
+        await predictions.remove(id)
+    census.take()
     return census
 
 
@@ -88,6 +105,7 @@ async def test_after_everything_is_answered_no_job_stays_anywhere(world: RedisWo
     await live_through_everything(world)
 
     held = {"q:", "suspect:", "leases:", "lease:", "reply:", "body:"}
+    held |= {"prediction:", "prediction-body:", "prediction-result:", "predictions:"}
     suffixes = [name.removeprefix(world.keys.prefix) for name in world.names()]
     assert [name for name in suffixes if any(name.startswith(one) for one in held)] == []
     counters = [world.server.get(name) for name in world.names() if ":tokens:" in name or ":bytes:" in name]

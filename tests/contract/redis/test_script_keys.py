@@ -9,7 +9,8 @@ from broker.admin.rights import Role, rights
 from broker.contract import DEAD_KEPT
 from broker.messages import Failure, FailureCode, Finish
 from broker.redis import scripts
-from tests.contract.worlds import LIMITS, MODEL, SHORT, RedisWorld, card, job, presence, results
+from tests.contract.predictions.orders import created, ending
+from tests.contract.worlds import FRONT_END, LIMITS, MODEL, SHORT, RedisWorld, card, job, presence, results
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
 ALL = {name: made for name, made in vars(scripts).items() if isinstance(made, scripts.Script)}
@@ -32,6 +33,12 @@ async def run_every_script(world: RedisWorld, admin: RedisAdmin) -> None:
     admin.letters([MODEL], DEAD_KEPT)
     admin.drop([MODEL])
     admin.denied([right.words(world.keys) for right in rights(Role.OPERATOR)])
+    predictions = await world.predictions()
+    id = await created(predictions)
+    await predictions.begin(id, FRONT_END)
+    await predictions.beat(FRONT_END, [id], 1)
+    await predictions.finish(ending(id))
+    await predictions.remove(id)
     await world.pass_time(SHORT)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ import msgspec
 from starlette.types import Message
 
 from broker.contract import CHUNK, Frames
+from broker.memory import MemoryStore
+from broker.memory.predictions import MemoryPredictions
 from broker.messages import (
     AdmitRequest,
     Announcement,
@@ -111,6 +114,7 @@ class ScriptedBroker:
         self.bell = asyncio.Event()
         self.looked = asyncio.Event()
         self.admitted = asyncio.Event()
+        self.predictions = MemoryPredictions(MemoryStore(time.time))
 
     @property
     def jobs(self) -> list[Job]:
@@ -261,6 +265,7 @@ async def running(
     meeting: float = 0.0,
     address: str = "",
     defaults: Mapping[str, str] | None = None,
+    name: str = "f" * 16,
     **settings: Any,
 ) -> AsyncIterator[RunningFrontEnd]:
     """A front end with its tasks running; discovery looks once (`met`) and then when the test says so.
@@ -275,7 +280,7 @@ async def running(
 
     clocks = {"clock": clock} if clock else {}
     sleep = short_retries if quick else never
-    tasks = BrokerTasks(connect, "f" * 16, make_codec, sleep=sleep, address=address, defaults=defaults, **clocks)
+    tasks = BrokerTasks(connect, name, make_codec, sleep=sleep, address=address, defaults=defaults, **clocks)
     front_end = FrontEnd(settings=ServerSettings(**settings), tasks=tasks, **clocks)
     app = create_app(front_end, meeting)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)

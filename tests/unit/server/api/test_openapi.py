@@ -57,7 +57,7 @@ async def test_the_document_has_every_address():
         served = {(route.path, method) for route in jitney.app.routes for method in route.methods - {"HEAD"}}
 
         assert served == {(one.path, one.method.upper()) for one in OPERATIONS}
-        assert len(jitney.app.routes) == len(OPERATIONS)
+        assert len(jitney.app.routes) == len({one.path for one in OPERATIONS})
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
@@ -72,13 +72,14 @@ def test_every_status_of_an_inference_is_named_with_its_codes(path):
     responses = told()["paths"][path]["post"]["responses"]
 
     for code, kind in KINDS.items():
-        assert kind.status == 405 or f"({code})" in responses[str(kind.status)]["description"]
+        assert kind.status in (405, 409, 410) or f"({code})" in responses[str(kind.status)]["description"]
 
 
 def test_every_address_says_how_any_request_may_end():
     for path, methods in told()["paths"].items():
         for one in methods.values():
-            assert {"200", "400", "408", "431", "500"} <= one["responses"].keys(), path
+            assert {"400", "408", "431", "500"} <= one["responses"].keys(), path
+            assert one["responses"].keys() & {"200", "202"}, path
 
 
 @pytest.mark.parametrize("status", ["429", "503"])
@@ -99,7 +100,14 @@ def test_an_answer_has_the_headers_that_are_promised():
 def test_a_client_may_send_these_headers_within_these_bounds():
     sent = parameters("/translation", max_timeout=300.0, default_timeout=30.0)
 
-    assert sent.keys() == {"X-Request-Timeout", "Jitney-Lane", "X-Request-ID", "traceparent"}
+    assert sent.keys() == {
+        "X-Request-Timeout",
+        "Jitney-Lane",
+        "X-Request-ID",
+        "traceparent",
+        "Prefer",
+        "Idempotency-Key",
+    }
     assert sent["X-Request-Timeout"] == {"type": "number", "minimum": 0.001, "maximum": 300.0, "default": 30.0}
     assert sent["Jitney-Lane"]["enum"] == ["interactive", "bulk"]
 

@@ -1,0 +1,1 @@
+"""Predictions as the broker keeps them: requests whose clients come back for the answer."""

@@ -1,0 +1,130 @@
+"""Predictions on Redis. Bodies and results are strings that plain commands write and read: no script copies one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import redis.asyncio
+
+from broker.errors import BrokerFull
+from broker.keys import Keys
+from broker.predictions.contract import (
+    KEY_KEPT,
+    LEASE,
+    OVERHEAD,
+    TRIMMED,
+    Beat,
+    Created,
+    Creation,
+    Ending,
+    Order,
+    Prediction,
+    State,
+)
+from broker.redis import scripts
+from broker.redis.connection import translated
+
+FIELDS = ("state", "owner", "request", "records", "done", "failed")
+TIMES = ("created", "started", "finished", "deadline", "expires")
+MARGIN = 60.0  # seconds that a body or a result outlives a script that nobody could run
+
+
+class RedisPredictions:
+    """Keeps `PredictionBroker`, on the connection of one task."""
+
+    def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
+        self._client, self._keys = client, keys
+        self.lease = LEASE
+
+    async def create(self, order: Order, most_bytes: int) -> Created:
+        keys = self._keys
+        body, life = keys.prediction_body(order.id), order.time_left + order.keep
+        named = [*self._counted(), keys.prediction(order.id), body]
+        named += [keys.idempotency(order.key)] if order.key else []
+        args = [order.id, order.owner, order.request, order.records, _ms(order.time_left), _ms(order.keep)]
+        args += [order.fingerprint or "-", _ms(KEY_KEPT), _ms(self.lease), most_bytes, OVERHEAD, TRIMMED]
+        before = [["SET", body, order.body, "PX", _ms(life + MARGIN)]]
+        outcome, id, wait = await scripts.PREDICTION_CREATE.run_after(self._client, before, named, args)
+        return Created(outcome=Creation(outcome.decode()), id=id.decode(), wait=wait / 1000)
+
+    async def read(self, ids: Collection[str]) -> dict[str, Prediction]:
+        if not ids:
+            return {}
+        with translated():
+            async with self._client.pipeline(transaction=False) as pipe:
+                pipe.time()
+                for id in ids:
+                    pipe.hmget(self._keys.prediction(id), [*FIELDS, *TIMES])
+                (seconds, micros), *rows = await pipe.execute()
+        now = seconds + micros / 1e6
+        return {id: _prediction(id, row, now) for id, row in zip(ids, rows, strict=True) if row[0] is not None}
+
+    async def begin(self, id: str, owner: str) -> bytes | None:
+        if not await scripts.PREDICTION_BEGIN.run(self._client, [self._keys.prediction(id)], [owner]):
+            return None
+        return await self._get(self._keys.prediction_body(id))
+
+    async def finish(self, ending: Ending) -> bool:
+        keys, result = self._keys, self._keys.prediction_result(ending.id, ending.owner)
+        named = [*self._counted(), keys.prediction(ending.id), keys.prediction_body(ending.id), result]
+        args = [ending.id, ending.owner, ending.state, ending.done, ending.failed, _ms(ending.keep), OVERHEAD]
+        before = [["SET", result, ending.result, "PX", _ms(ending.keep + MARGIN)]]
+        counts = await scripts.PREDICTION_FINISH.run_after(self._client, before, named, args)
+        if counts < 0:
+            raise BrokerFull
+        return bool(counts)
+
+    async def result(self, id: str, owner: str) -> bytes | None:
+        return await self._get(self._keys.prediction_result(id, owner))
+
+    async def remove(self, id: str) -> State | None:
+        named = [*self._counted(), self._keys.prediction(id), self._keys.prediction_body(id)]
+        before = await scripts.PREDICTION_REMOVE.run(self._client, named, [id, OVERHEAD])
+        return None if before is None else State(before.decode())
+
+    async def beat(self, owner: str, ids: Collection[str], most: int) -> Beat:
+        is_open, _, lost, adopted = await self._beat([owner, _ms(self.lease), most, 0, *ids])
+        return Beat(lost=[id.decode() for id in lost], adopted=[id.decode() for id in adopted], open=is_open)
+
+    async def release(self, owner: str, ids: Collection[str]) -> None:
+        await self._beat([owner, _ms(self.lease), 0, 1, *ids])
+
+    async def epoch(self) -> str:
+        return (await self._get(self._keys.epoch) or b"").decode("ascii", "replace")
+
+    async def _beat(self, args: list[Any]) -> Any:
+        named = [self._keys.predictions_due, self._keys.prediction("")]
+        return await scripts.PREDICTION_BEAT.run(self._client, named, args)
+
+    async def _get(self, key: str) -> bytes | None:
+        with translated(key):
+            found: Any = await self._client.get(key)
+        return None if found is None else bytes(found)
+
+    def _counted(self) -> list[str]:
+        return [self._keys.predictions_due, self._keys.predictions_room, self._keys.predictions_bytes]
+
+
+def _ms(seconds: float) -> int:
+    return max(1, int(1000 * seconds))
+
+
+def _prediction(id: str, row: list[bytes | None], now: float) -> Prediction:
+    state, owner, request, records, done, failed, *times = row
+    created, started, finished, deadline, expires = [None if one is None else int(one) / 1000 for one in times]
+    return Prediction(
+        id=id,
+        state=State((state or b"").decode()),
+        owner=(owner or b"").decode(),
+        request=request or b"",
+        records=int(records or 0),
+        done=int(done or 0),
+        failed=int(failed or 0),
+        created=created or 0.0,
+        started=started,
+        finished=finished,
+        deadline=deadline or 0.0,
+        expires=expires or 0.0,
+        now=now,
+    )

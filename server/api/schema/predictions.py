@@ -1,0 +1,42 @@
+"""A request that is answered later, as its client sees it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class Wait(Struct, frozen=True, kw_only=True):
+    """What may stand behind the '?' of its addresses."""
+
+    wait: Annotated[
+        float,
+        Meta(ge=0.0, description="seconds until an answer, if it has not ended before; more than 30 count as that"),
+    ] = 0.0
+
+
+class Links(Struct, frozen=True, kw_only=True):
+    """Where it is found."""
+
+    self: str
+    result: str
+
+
+class PredictionDocument(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How far a prediction is. Times are UTC, RFC 3339."""
+
+    id: str
+    status: Annotated[str, Meta(description="queued, running, succeeded, failed, canceled or expired")]
+    model: str
+    task: str
+    lane: str
+    records: int
+    done: Annotated[int, Meta(description="records with an answer; counted when it ends")]
+    failed: Annotated[int, Meta(description="records with an error; it is failed only when all of them are")]
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    deadline_at: Annotated[str, Meta(description="without an answer by then it is expired")]
+    expires_at: Annotated[str, Meta(description="then it is forgotten")]
+    links: Links

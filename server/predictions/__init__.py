@@ -1,0 +1,1 @@
+"""Predictions: requests that are answered later, to whoever fetches the answer."""

@@ -1,0 +1,228 @@
+"""The long-lived task that brings all that is about predictions to the broker, on a connection of its own.
+
+It asks what endpoints and runners want asked, beats the leases of those that run here, adopts those whose front end is
+silent, and looks for all that wait here at once. While there is no prediction anywhere it asks once in five seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import structlog
+
+from broker.common.throttled_log import ThrottledLog
+from broker.contract import FrontEndBroker
+from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
+from broker.predictions.contract import Beat, PredictionBroker
+from server.errors import INTERNAL_DETAIL, Problem
+from server.requests.breaker import CircuitBreaker
+
+log = structlog.get_logger("server.predictions")
+
+MOST_RUNNING = 32  # predictions that one front end runs at once: it holds their bodies
+BEAT = 1.0  # seconds between two beats while there is a prediction: a fifth of a lease
+IDLE_BEAT = 5.0  # seconds while there is none
+LOOK = 0.2  # seconds between two looks for those who wait
+PATIENCE = 5.0  # seconds until an answer of the broker is given up
+TRIES = 2  # of what the broker did not answer: every method may be asked again
+
+Found = TypeVar("Found")
+Ask = Callable[[PredictionBroker], Awaitable[Any]]
+
+
+class Keeper:
+    """What a front end knows of its predictions. `run_one` is set by whoever makes the application."""
+
+    def __init__(self, front_end: str, breaker: CircuitBreaker, clock: Callable[[], float] = time.monotonic) -> None:
+        self.front_end = front_end
+        self.ticked = clock()
+        self.run_one: Callable[[str], Awaitable[None]] | None = None
+        self.running: dict[str, asyncio.Task[None]] = {}  # by id, those that wait for their turn too
+        self.adopted = 0  # ever
+        self.is_ending = False  # then it adopts none
+        self._breaker = breaker
+        self._clock = clock
+        self._asked: deque[tuple[Ask, asyncio.Future[Any], int]] = deque()  # with the tries that it had
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._wake = asyncio.Event()
+        self._open = 0  # predictions of all front ends, at the last beat
+        self._beat_at = self._look_at = 0.0  # seconds, the loop's clock
+        self._no_beat = ThrottledLog(log.error)
+
+    async def run(self, broker: FrontEndBroker) -> None:
+        """Turn after turn, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            timer = loop.call_later(self._pause(loop.time()), self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                timer.cancel()
+            self._wake.clear()
+            self.ticked = self._clock()
+            await self._serve(broker.predictions)
+            if loop.time() >= self._beat_at:
+                await self._beat(broker.predictions, loop)
+            if self._elsewhere() and loop.time() >= self._look_at:
+                await self._look(broker.predictions, loop)
+
+    async def ask(self, asked: Callable[[PredictionBroker], Awaitable[Found]]) -> Found:
+        """What the broker says. Raises `Problem` (broker_unavailable, broker_full)."""
+        if self._breaker.is_open:
+            raise self._breaker.problem()
+        future: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+        self._asked.append((asked, future, 0))
+        self._wake.set()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await future
+        except TimeoutError:
+            raise self._breaker.problem() from None
+
+    def take(self, id: str) -> None:
+        """Run this prediction, which is held by this front end."""
+        assert self.run_one is not None
+        if id in self.running:
+            return
+        task = asyncio.ensure_future(self.run_one(id))
+        self.running[id] = task
+        task.add_done_callback(lambda _: self._ended(id))
+        self._beat_at = min(self._beat_at, asyncio.get_running_loop().time() + BEAT)
+        self._wake.set()
+
+    def drop(self, id: str) -> None:
+        """It is held here no more: its jobs are cancelled."""
+        task = self.running.get(id)
+        if task is not None:
+            task.cancel()
+
+    async def until_ended(self, id: str, seconds: float) -> None:
+        """Return when it has ended, or is gone, or so many seconds are over."""
+        if seconds <= 0.0 or self.is_ending:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(id, []).append(future)
+        self._wake.set()
+        try:
+            async with asyncio.timeout(seconds):
+                await future
+        except TimeoutError:
+            pass
+        finally:
+            self._no_longer(id, future)
+
+    def end_waits(self) -> None:
+        """Whoever waits gets the document as it stands: this front end ends, and another can be asked."""
+        self.is_ending = True
+        for id in list(self._waiting):
+            self._tell(id)
+
+    async def hand_over(self) -> None:
+        """This front end ends: others run what it has not ended."""
+        self.end_waits()
+        held = list(self.running.items())
+        for _, task in held:
+            task.cancel()
+        if held and not self._breaker.is_open:
+            try:
+                async with asyncio.timeout(BEAT):
+                    await self.ask(lambda broker: broker.release(self.front_end, [id for id, _ in held]))
+            except (Problem, TimeoutError):
+                log.warning("predictions not handed over", predictions=len(held))  # their leases end by themselves
+
+    def _pause(self, now: float) -> float:
+        until = min(self._beat_at, self._look_at) if self._elsewhere() else self._beat_at
+        return max(0.0, until - now)
+
+    def _elsewhere(self) -> list[str]:
+        """Those that somebody waits for here and that run elsewhere, or nowhere."""
+        return [id for id in self._waiting if id not in self.running]
+
+    async def _serve(self, broker: PredictionBroker) -> None:
+        while self._asked:
+            asked, future, tries = self._asked.popleft()
+            if future.done():  # nobody waits any more
+                continue
+            try:
+                found = await asked(broker)
+            except BrokerUnavailable:
+                if tries + 1 < TRIES:
+                    self._asked.appendleft((asked, future, tries + 1))
+                else:
+                    _refuse(future, self._breaker.problem())
+                raise
+            except BrokerError as error:
+                _refuse(future, _problem_of(error))
+            except Exception:
+                log.exception("prediction not told")
+                _refuse(future, Problem("internal", INTERNAL_DETAIL))
+            else:
+                if not future.done():
+                    future.set_result(found)
+
+    async def _beat(self, broker: PredictionBroker, loop: asyncio.AbstractEventLoop) -> None:
+        room = 0 if self.is_ending else max(0, MOST_RUNNING - len(self.running))
+        try:
+            beat = await broker.beat(self.front_end, list(self.running), room)
+        except BrokerUnavailable:
+            raise
+        except BrokerError as error:  # as where its user may not: that costs predictions, and nothing else
+            self._no_beat("predictions unattended", reason=str(error), remedy="docs/acl")
+            self._beat_at = loop.time() + IDLE_BEAT
+            return
+        self._note(beat)
+        self._beat_at = loop.time() + (BEAT if self._open or self.running else IDLE_BEAT)
+
+    def _note(self, beat: Beat) -> None:
+        for id in beat.lost:
+            self.drop(id)
+        for id in set(beat.adopted) - self.running.keys():
+            self.adopted += 1
+            log.warning("prediction adopted", prediction=shown(id))
+            self.take(id)
+        self._open = beat.open
+
+    async def _look(self, broker: PredictionBroker, loop: asyncio.AbstractEventLoop) -> None:
+        ids = self._elsewhere()
+        found = await broker.read(ids)
+        for id in ids:
+            if id not in found or not found[id].state.is_open:
+                self._tell(id)
+        self._look_at = loop.time() + LOOK
+
+    def _ended(self, id: str) -> None:
+        self.running.pop(id, None)
+        self._tell(id)
+
+    def _tell(self, id: str) -> None:
+        for future in self._waiting.get(id, ()):
+            if not future.done():
+                future.set_result(None)
+
+    def _no_longer(self, id: str, future: asyncio.Future[None]) -> None:
+        left = [one for one in self._waiting.get(id, ()) if one is not future]
+        if left:
+            self._waiting[id] = left
+        else:
+            self._waiting.pop(id, None)
+
+
+def shown(id: str) -> str:
+    """An id as the log has it: whoever knows all of it may read the prediction."""
+    return f"{id[:14]}…"
+
+
+def _refuse(future: asyncio.Future[Any], problem: Problem) -> None:
+    if not future.done():
+        future.set_exception(problem)
+
+
+def _problem_of(error: BrokerError) -> Problem:
+    if isinstance(error, BrokerFull):
+        return Problem("broker_full", "The broker is out of memory and takes no new predictions.")
+    log.error("prediction refused by the broker", reason=str(error))
+    return Problem("broker_unavailable", "The broker keeps no predictions at the moment.")

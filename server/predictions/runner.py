@@ -1,0 +1,161 @@
+"""Runs a prediction as if its client waited: through the same address, until there is an answer or no time is left."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Scope
+
+from broker.messages import FailureCode
+from broker.predictions.contract import Ending, Prediction, PredictionBroker, State
+from server.errors import ASKS_TO_COME_BACK, INTERNAL_DETAIL, MEDIA_TYPE, Problem, whole_seconds
+from server.front_end import FrontEnd
+from server.http.context import RequestContext
+from server.predictions.keeper import MOST_RUNNING, shown
+from server.predictions.stored import Answer, Stored, answer_to_bytes, request_from
+
+log = structlog.get_logger("server.predictions")
+
+TOO_LATE = "The time for this prediction was over before it was computed."
+NOT_KEPT = "The broker had no room for this prediction's result until its time was over."
+
+
+class Runner:
+    """Runs the predictions of one front end, a few at once. `app` has the addresses."""
+
+    def __init__(self, front_end: FrontEnd, app: ASGIApp) -> None:
+        self._front_end = front_end
+        self._keeper = front_end.tasks.predictions
+        self._app = app
+        self._turns = asyncio.Semaphore(MOST_RUNNING)
+
+    async def __call__(self, id: str) -> None:
+        """Returns when this prediction has ended, or is held by another."""
+        try:
+            async with self._turns:
+                await self._run(id)
+        except Problem as problem:  # the broker is away: whoever has the lease then goes on
+            log.warning("prediction given up", prediction=shown(id), code=problem.code)
+
+    async def _run(self, id: str) -> None:
+        async def fetch(broker: PredictionBroker) -> tuple[Prediction | None, bytes | None]:
+            return (await broker.read([id])).get(id), await broker.begin(id, self._keeper.front_end)
+
+        prediction, body = await self._keeper.ask(fetch)
+        if prediction is None or body is None:
+            return
+        ends_at = self._front_end.clock() + prediction.deadline - prediction.now
+        one = Attempt(request_from(prediction.request), body)
+        answer = await self._answer(one, ends_at)
+        await self._finish(prediction, one, answer, ends_at)
+
+    async def _answer(self, one: Attempt, ends_at: float) -> Answer:
+        """The answer, or the problem that no waiting mends."""
+        while True:
+            time_left = ends_at - self._front_end.clock()
+            if time_left <= 0.0:
+                return one.refused(Problem(FailureCode.EXPIRED, TOO_LATE))
+            answer = await one.run(self._app, time_left, self._front_end.clock())
+            if one.wait is None or one.wait >= ends_at - self._front_end.clock():
+                return answer
+            await asyncio.sleep(one.wait)
+
+    async def _finish(self, prediction: Prediction, one: Attempt, answer: Answer, ends_at: float) -> None:
+        """Have it kept. Where the broker cannot, again until the time is over."""
+        while True:
+            ending = self._ending(prediction, one, answer)
+            try:
+                counts = await self._keeper.ask(partial(_finish, ending))
+            except Problem as problem:
+                if self._front_end.clock() < ends_at:
+                    await asyncio.sleep(whole_seconds(problem.retry_after))
+                    continue
+                if ending.state is not State.SUCCEEDED:
+                    raise
+                answer = one.refused(Problem(FailureCode.BROKER_FULL, NOT_KEPT))
+            else:
+                self._note(ending, counts=counts)
+                return
+
+    def _ending(self, prediction: Prediction, one: Attempt, answer: Answer) -> Ending:
+        records, failed = one.context.counts
+        return Ending(
+            id=prediction.id,
+            owner=self._keeper.front_end,
+            state=one.state,
+            result=answer_to_bytes(answer),
+            done=records - failed,
+            failed=failed,
+            keep=self._front_end.settings.prediction_ttl,
+        )
+
+    def _note(self, ending: Ending, *, counts: bool) -> None:
+        state = ending.state if counts else "superseded"
+        self._front_end.metrics.predictions[(str(state),)] += 1
+        counted = {"done": ending.done, "failed": ending.failed}
+        log.info("prediction ended", prediction=shown(ending.id), state=str(state), **counted)
+
+
+async def _finish(ending: Ending, broker: PredictionBroker) -> bool:
+    return await broker.finish(ending)
+
+
+class Attempt:
+    """A stored request and what became of it the last time that it was run."""
+
+    def __init__(self, stored: Stored, body: bytes) -> None:
+        self._stored = stored
+        self._body = body
+        self._headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in stored.headers.items()]
+        self._request_id = stored.headers.get("x-request-id", "").encode("latin-1")
+        self.context = RequestContext(self._request_id, 0.0, dict(self._headers))
+        self.state = State.FAILED
+        self.wait: float | None = None  # seconds until it may be tried again; None: that would be of no use
+
+    async def run(self, app: ASGIApp, time_left: float, now: float) -> Answer:
+        """The answer of its address, which has so many seconds."""
+        self.context = RequestContext(self._request_id, now, dict(self._headers))
+        self.context.time_left = time_left
+        self.state, self.wait = State.SUCCEEDED, None
+        self._answer: dict[str, Any] = {"body": b""}
+        self._is_read = False
+        try:
+            await app(self._scope(), self._receive, self._send)
+        except Problem as problem:
+            return self.refused(problem)
+        except Exception:
+            log.exception("prediction crashed", route=self._stored.path)
+            return self.refused(Problem("internal", INTERNAL_DETAIL))
+        return Answer(model=self.context.model.decode("ascii"), **self._answer)
+
+    def refused(self, problem: Problem) -> Answer:
+        """This problem ends it."""
+        self.state = State.EXPIRED if problem.code == FailureCode.EXPIRED else State.FAILED
+        self.wait = float(whole_seconds(problem.retry_after)) if problem.status in ASKS_TO_COME_BACK else None
+        shown = self.context.refuse(problem, self._request_id.decode("latin-1"))
+        media_type, model = (shown.media_type or MEDIA_TYPE).decode("ascii"), self.context.model.decode("ascii")
+        return Answer(status=shown.status, media_type=media_type, body=shown.body, model=model)
+
+    def _scope(self) -> Scope:
+        stored = self._stored
+        headers = [*self._headers, (b"content-length", b"%d" % len(self._body))]
+        address = {"path": stored.path, "raw_path": stored.path.encode("utf-8"), "root_path": ""}
+        asked = {"type": "http", "http_version": "1.1", "method": "POST", "headers": headers, "context": self.context}
+        return {**asked, **address, "query_string": stored.query.encode("latin-1")}
+
+    async def _receive(self) -> Message:
+        if self._is_read:
+            await asyncio.Event().wait()  # this client never hangs up
+        self._is_read = True
+        return {"type": "http.request", "body": self._body, "more_body": False}
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = {name: value.decode("latin-1") for name, value in message["headers"]}
+            self._answer |= {"status": message["status"], "media_type": headers[b"content-type"]}
+            self._answer["timing"] = headers.get(b"server-timing", "")
+        else:
+            self._answer["body"] += message.get("body", b"")

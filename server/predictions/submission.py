@@ -1,0 +1,105 @@
+"""An address with `Prefer: respond-async`: the request is stored, and its client gets a 202 and where to ask."""
+
+from __future__ import annotations
+
+import secrets
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from broker.predictions.contract import Created, Creation, Order, PredictionBroker
+from server.api.inference import Inference
+from server.dialects.contract import Call
+from server.errors import Problem
+from server.front_end import FrontEnd
+from server.http.body import lane_of, time_limit
+from server.predictions.prefer import applied, digest, key_of, wait_before_202
+from server.predictions.routes import Predictions
+from server.predictions.stored import Stored, kept_headers, request_to_bytes
+
+EPOCH_SHOWN = 8  # digits of the epoch that an id begins with
+FULL = "The predictions that are kept have no room for another one."
+OTHER_REQUEST = "This Idempotency-Key belongs to another request."
+
+
+class Submission:
+    """The ASGI endpoint of one address: at once for whoever waits, stored for whoever would rather come back."""
+
+    def __init__(self, front_end: FrontEnd, inference: Inference) -> None:
+        self._front_end = front_end
+        self._inference = inference
+        self._predictions = Predictions(front_end)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        wait = None
+        if b"prefer" in scope["context"].headers:
+            wait = wait_before_202(value for name, value in scope["headers"] if name == b"prefer")
+        if wait is None:
+            await self._inference(scope, receive, send)
+            return
+        order = await self._order(scope, receive)
+        created = await self._created(order)
+        headers = {"location": f"/predictions/{created.id}", "preference-applied": applied(wait), "vary": "Prefer"}
+        if created.outcome is Creation.REPLAYED:
+            headers["idempotent-replayed"] = "true"
+        response = await self._answer(created.id, wait, receive, scope)
+        response.headers.update(headers)
+        await response(scope, receive, send)
+
+    async def _order(self, scope: Scope, receive: Receive) -> Order:
+        """Raises `Problem` for what can be seen to be wrong before anything is computed."""
+        context, settings = scope["context"], self._front_end.settings
+        longest = settings.max_prediction_time
+        seconds = time_limit(context.headers, min(settings.prediction_ttl, longest), longest)
+        lane = lane_of(context.headers)
+        key = key_of(context.headers.get(b"idempotency-key"))
+        body, call = await self._inference.read_only(scope, receive)
+        stored = _stored(scope, call, lane)
+        path = scope["path"].encode("utf-8")
+        return Order(
+            id=self._new_id(),
+            owner=self._front_end.tasks.predictions.front_end,
+            request=request_to_bytes(stored),
+            body=body,
+            records=len(call.inputs),
+            time_left=seconds,
+            keep=settings.prediction_ttl,
+            key=digest(context.caller.encode("utf-8"), path, key) if key else "",
+            fingerprint=digest(scope["method"].encode("ascii"), path, scope["query_string"], body) if key else "",
+        )
+
+    def _new_id(self) -> str:
+        """Whoever knows it may read the prediction, so nobody can guess it; its beginning says which memory of the
+        broker it lies in."""
+        epoch = self._front_end.tasks.discovery.epoch[:EPOCH_SHOWN] or "0" * EPOCH_SHOWN
+        return f"{epoch}-{secrets.token_hex(16)}"
+
+    async def _created(self, order: Order) -> Created:
+        most, keeper = self._front_end.settings.predictions_bytes, self._front_end.tasks.predictions
+
+        async def create(broker: PredictionBroker) -> Created:
+            return await broker.create(order, most)
+
+        created = await keeper.ask(create)
+        if created.outcome is Creation.FULL:
+            raise Problem("contended", FULL, retry_after=created.wait)
+        if created.outcome is Creation.MISMATCH:
+            raise Problem("key_reused", OTHER_REQUEST)
+        if created.outcome is Creation.CREATED:
+            self._front_end.metrics.predictions[("created",)] += 1
+            keeper.take(created.id)
+        return created
+
+    async def _answer(self, id: str, wait: float, receive: Receive, scope: Scope) -> Response:
+        """The result where it is there in time, else the document."""
+        if wait:
+            await self._predictions.wait(id, wait, receive, scope)
+            return await self._predictions.result(id)
+        return await self._predictions.described(id, 202)
+
+
+def _stored(scope: Scope, call: Call, lane: str) -> Stored:
+    context, card = scope["context"], call.served.card
+    headers = kept_headers(context.headers) | {"x-request-id": context.request_id.decode("latin-1")}
+    query = scope["query_string"].decode("latin-1")
+    return Stored(path=scope["path"], query=query, headers=headers, model=card.name, task=card.task, lane=lane)

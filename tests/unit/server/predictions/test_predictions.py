@@ -1,0 +1,247 @@
+"""A request with `Prefer: respond-async` is answered with 202, run as if its client waited, and fetched afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx2
+import pytest
+
+from broker.messages import FailureCode, Verdict
+from server.predictions import keeper
+from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, announced, card, running, told
+
+pytestmark = pytest.mark.anyio
+ASYNC = {"Prefer": "respond-async"}
+
+
+async def ended(jitney: RunningFrontEnd, accepted: httpx2.Response, wait: int = 30) -> dict[str, Any]:
+    """The document of this prediction once it has ended."""
+    return (await jitney.client.get(accepted.headers["location"], params={"wait": wait})).json()
+
+
+async def result(jitney: RunningFrontEnd, accepted: httpx2.Response) -> httpx2.Response:
+    return await jitney.client.get(accepted.headers["location"] + "/result", params={"wait": 30})
+
+
+async def test_the_answer_is_a_202_that_says_where_to_ask():
+    async with running(ScriptedBroker(answers=False)) as jitney:
+        accepted = await jitney.ask("a b", "c", headers=ASYNC)
+
+        assert accepted.status_code == 202
+        document = accepted.json()
+        assert accepted.headers["location"] == document["links"]["self"] == f"/predictions/{document['id']}"
+        assert accepted.headers["preference-applied"] == "respond-async"
+        assert accepted.headers["vary"] == "Prefer"
+        assert int(accepted.headers["retry-after"]) >= 1
+        assert (document["status"], document["model"], document["records"]) == ("queued", "echo", 2)
+        assert (document["done"], document["startedAt"], document["finishedAt"]) == (0, None, None)
+
+
+async def test_the_result_is_the_body_of_the_call_that_waits():
+    async with running() as jitney:
+        waited = await jitney.ask("life is", "short")
+        fetched = await result(jitney, await jitney.ask("life is", "short", headers=ASYNC))
+
+        assert (fetched.status_code, fetched.content) == (200, waited.content)
+        assert fetched.headers["content-type"] == waited.headers["content-type"]
+        assert fetched.headers["jitney-model"] == waited.headers["jitney-model"]
+        assert "queue;dur=" in fetched.headers["server-timing"]
+
+
+async def test_a_model_is_found_by_its_task_as_ever():
+    async with running(ScriptedBroker([announced(card(task="classification"))])) as jitney:
+        accepted = await jitney.ask("life", path="/classification", headers=ASYNC, topK=2)
+
+        assert (await result(jitney, accepted)).json()["result"][0]["options"] == {"topK": 2}
+
+
+async def test_the_document_says_how_it_ended():
+    async with running() as jitney:
+        document = await ended(jitney, await jitney.ask("fine", "fail:model_error", headers=ASYNC))
+
+        assert (document["status"], document["done"], document["failed"]) == ("succeeded", 1, 1)
+        assert document["createdAt"] <= document["startedAt"] <= document["finishedAt"] < document["expiresAt"]
+
+
+async def test_until_it_has_ended_its_result_is_the_document():
+    async with running(ScriptedBroker(answers=False)) as jitney:
+        accepted = await jitney.ask("life", headers=ASYNC)
+
+        open_one = await jitney.client.get(accepted.headers["location"] + "/result")
+
+        assert (open_one.status_code, open_one.json()["id"]) == (202, accepted.json()["id"])
+
+
+async def test_when_all_records_fail_its_result_is_the_problem_of_the_call_that_waits():
+    async with running() as jitney:
+        waited = await jitney.ask("fail:model_error")
+        accepted = await jitney.ask("fail:model_error", headers=ASYNC)
+
+        assert (await ended(jitney, accepted))["status"] == "failed"
+        fetched = await result(jitney, accepted)
+        assert told(fetched) == told(waited) == (500, "model_error")
+        assert fetched.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        pytest.param("/models/none", {"text": "life"}, (404, "unknown_model"), id="no such model"),
+        pytest.param("/models/echo", {}, (400, "malformed"), id="no text"),
+    ],
+)
+async def test_what_is_seen_to_be_wrong_is_refused_at_once(path, text, expected):
+    async with running() as jitney:
+        body = {"payload": {"records": [{"id": 1} | text]}}
+
+        assert told(await jitney.client.post(path, json=body, headers=ASYNC)) == expected
+        assert jitney.broker.jobs == []
+
+
+async def test_one_whose_lane_is_full_is_tried_again():
+    broker = ScriptedBroker(verdict=Verdict(refusal=FailureCode.CONTENDED, waiting=1))
+    async with running(broker) as jitney:
+        accepted = await jitney.ask("life", headers=ASYNC)
+        await broker.admitted.wait()
+        broker.verdict = Verdict(waiting=1)
+
+        assert (await result(jitney, accepted)).status_code == 200
+
+
+async def test_whoever_waits_a_while_gets_the_result_itself_when_it_is_quick():
+    async with running() as jitney:
+        answer = await jitney.ask("life", headers={"Prefer": "respond-async, wait=10"})
+
+        assert (answer.status_code, answer.json()) == (200, {"result": [{"id": 0, "text": "LIFE"}]})
+        assert answer.headers["preference-applied"] == "respond-async, wait=10"
+
+
+@pytest.mark.parametrize("prefer", ["wait=10", "return=minimal", "", "respond-asyncs"])
+async def test_other_preferences_change_nothing(prefer):
+    async with running() as jitney:
+        answer = await jitney.ask("life", headers={"Prefer": prefer})
+
+        assert (answer.status_code, "location" in answer.headers) == (200, False)
+
+
+async def test_an_open_one_is_canceled_and_its_jobs_are_too():
+    async with running(ScriptedBroker(answers=False)) as jitney:
+        accepted = await jitney.ask("life", headers=ASYNC)
+        await jitney.broker.admitted.wait()
+
+        removed = await jitney.client.delete(accepted.headers["location"])
+
+        assert (removed.status_code, removed.json()["status"]) == (202, "canceled")
+        await jitney.until(lambda: len(jitney.broker.cancelled) == 1)
+        assert told(await result(jitney, accepted)) == (409, "canceled")
+        assert jitney.front_end.tasks.predictions.running == {}
+
+
+async def test_an_ended_one_is_forgotten():
+    async with running() as jitney:
+        accepted = await jitney.ask("life", headers=ASYNC)
+        await ended(jitney, accepted)
+
+        assert (await jitney.client.delete(accepted.headers["location"])).status_code == 204
+        assert told(await jitney.client.get(accepted.headers["location"])) == (404, "not_found")
+        assert told(await result(jitney, accepted)) == (404, "not_found")
+        assert told(await jitney.client.delete(accepted.headers["location"])) == (404, "not_found")
+
+
+async def test_what_an_empty_broker_has_lost_is_told_from_what_never_was():
+    async with running(ScriptedBroker(epoch="1" * 16)) as jitney:
+        accepted = await jitney.ask("life", headers=ASYNC)
+        await ended(jitney, accepted)
+        jitney.broker.predictions._store.lose_everything()
+
+        assert told(await jitney.client.get(accepted.headers["location"])) == (410, "prediction_lost")
+        assert told(await jitney.client.get("/predictions/never")) == (404, "not_found")
+
+
+async def test_a_document_that_a_client_has_is_not_sent_again():
+    async with running() as jitney:
+        accepted = await jitney.ask("life", headers=ASYNC)
+        await ended(jitney, accepted)
+        address = accepted.headers["location"]
+        tag = (await jitney.client.get(address)).headers["etag"]
+
+        again = await jitney.client.get(address, headers={"If-None-Match": tag})
+        other = await jitney.client.get(address, headers={"If-None-Match": accepted.headers["etag"]})
+
+        assert tag.startswith('W/"')
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert other.status_code == 200
+
+
+async def test_the_same_request_with_the_same_key_is_the_same_prediction():
+    async with running() as jitney:
+        first = await jitney.ask("life", headers=ASYNC | {"Idempotency-Key": '"k 1"'})
+        again = await jitney.ask("life", headers=ASYNC | {"Idempotency-Key": "k 1"})
+        other = await jitney.ask("death", headers=ASYNC | {"Idempotency-Key": "k 1"})
+
+        assert (again.status_code, again.headers["location"]) == (202, first.headers["location"])
+        assert ("idempotent-replayed" in first.headers, again.headers["idempotent-replayed"]) == (False, "true")
+        assert told(other) == (422, "key_reused")
+
+
+async def test_what_has_no_room_is_refused_until_there_is_some():
+    async with running(ScriptedBroker(answers=False), predictions_bytes=1_500) as jitney:
+        assert (await jitney.ask("life", headers=ASYNC)).status_code == 202
+
+        refused = await jitney.ask("life", headers=ASYNC)
+
+        assert told(refused) == (429, "contended")
+        assert "retry-after" in refused.headers
+
+
+async def test_one_that_takes_too_long_is_expired():
+    async with running(ScriptedBroker(answers=False)) as jitney:
+        accepted = await jitney.ask("life", headers=ASYNC | {"X-Request-Timeout": "0.05"})
+
+        assert (await ended(jitney, accepted))["status"] == "expired"
+        assert told(await result(jitney, accepted)) == (504, "expired")
+
+
+@pytest.mark.parametrize("wait", ["-1", "x", "nan", ""])
+async def test_a_wait_that_is_none_is_refused(wait):
+    async with running() as jitney:
+        assert told(await jitney.client.get("/predictions/x", params={"wait": wait})) == (400, "malformed")
+
+
+async def test_a_prediction_of_a_silent_front_end_is_adopted_and_its_result_found(monkeypatch):
+    monkeypatch.setattr(keeper, "IDLE_BEAT", 0.0)
+    broker = ScriptedBroker(answers=False)
+    broker.predictions.lease = 0.0
+    async with running(broker) as first:
+        accepted = await first.ask("life", headers=ASYNC)
+        await broker.admitted.wait()
+        second = ScriptedBroker()
+        second.predictions = broker.predictions
+        async with running(second, name="e" * 16) as other:
+            assert (await result(other, accepted)).json() == {"result": [{"id": 0, "text": "LIFE"}]}
+            assert other.front_end.tasks.predictions.adopted >= 1
+
+
+async def test_a_front_end_that_ends_hands_its_predictions_over():
+    broker = ScriptedBroker(answers=False)
+    async with running(broker) as first:
+        accepted = await first.ask("life", headers=ASYNC)
+        await broker.admitted.wait()
+
+    found = await broker.predictions.beat("e" * 16, [], 9)
+
+    assert found.adopted == [accepted.json()["id"]]
+
+
+async def test_those_who_wait_are_answered_when_a_front_end_ends():
+    async with running(ScriptedBroker(answers=False)) as jitney:
+        accepted = await jitney.ask("life", headers=ASYNC)
+        waiting = asyncio.create_task(ended(jitney, accepted))
+        keep = jitney.front_end.tasks.predictions
+        await jitney.until(lambda: keep._waiting)
+
+        keep.end_waits()
+
+        assert (await waiting)["status"] in ("queued", "running")
