@@ -83,6 +83,11 @@ def _run(options: BatchOptions, format: Format, output: Output | StreamOutput, n
             raise Stopped(
                 stopped.exit_code, f"{stopped.message}{_left(options, output, stopped.exit_code)}"
             ) from stopped
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # no checkpoint: the last row may be torn
+            why = f"{options.target} cannot be written: {error.strerror}"
+            raise Stopped(USAGE, f"{why}. {output.rows:,} rows are done; mend that, and {AGAIN}") from error
         finally:
             screen.end()
         if number:

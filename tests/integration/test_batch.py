@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -192,6 +194,88 @@ def test_failed_rows_have_their_error_and_are_tried_again_when_asked(
     assert rows(tmp_path / "out.jsonl") == uppercase()
     assert server.texts == {"text 7": 1, "text 8": 1}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
+
+
+def test_trying_again_what_failed_goes_on_after_a_kill_too(server: Counted, source: Path, tmp_path: Path) -> None:
+    process: list[subprocess.Popen[bytes]] = []
+    ready = threading.Event()
+
+    def kill() -> None:
+        ready.wait(LIMIT)
+        process[0].kill()
+        process[0].wait()
+
+    server.refuse = lambda texts, before: (422, {}, {"code": "invalid_input", "detail": "not today"})
+    assert batch(source, server.url).returncode == 1
+    stopping_at(server, server.requests + 10, kill)
+    process.append(begun(source, server.url, "--retry-failed"))
+    ready.set()
+    process[0].communicate(timeout=LIMIT)
+    finished = [row["text"].lower() for row in rows(tmp_path / "out.jsonl.part")]
+
+    done = batch(source, server.url, "--retry-failed")
+
+    assert (done.returncode, rows(tmp_path / "out.jsonl")) == (0, uppercase())
+    assert finished and all(server.texts[text] == 1 for text in finished)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
+
+
+def test_nothing_that_failed_is_nothing_to_try_again(server: Counted, source: Path) -> None:
+    assert batch(source, server.url).returncode == 0
+    server.texts.clear()
+
+    done = batch(source, server.url, "--retry-failed")
+
+    assert done.returncode == 0 and b"no row of" in done.stderr and not server.texts
+
+
+def test_a_file_that_changes_while_it_is_read_is_noticed(server: Counted, source: Path, tmp_path: Path) -> None:
+    def grow(texts: list[str], before: int) -> None:
+        if before == 19:
+            with source.open("a") as file:
+                file.write("\n")
+
+    server.refuse = grow
+
+    done = batch(source, server.url)
+
+    assert done.returncode == 2 and b"IN has changed since" in done.stderr
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_full_disk_ends_it_and_the_same_command_goes_on(server: Counted, source: Path, tmp_path: Path) -> None:
+    wanted = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *arguments(source, server.url)]
+    environ = clean_environ() | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+    full = subprocess.run(wanted, env=environ, cwd=ROOT, capture_output=True, timeout=LIMIT)
+
+    assert full.returncode == 2 and b"cannot be written: File too large" in full.stderr
+    assert batch(source, server.url).returncode == 0
+    assert rows(tmp_path / "out.jsonl") == uppercase()
+
+
+def test_without_httpx2_it_says_what_to_install(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "httpx2.py").write_text("raise ImportError")
+    environ = clean_environ() | {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
+
+    done = subprocess.run(arguments(source, "http://127.0.0.1:1"), env=environ, cwd=ROOT, capture_output=True)
+
+    assert done.returncode == 2 and b"pip install 'jitney[client]'" in done.stderr
+
+
+def test_on_a_terminal_there_is_a_bar(server: Counted, source: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    environ = clean_environ() | {"TERM": "xterm", "COLUMNS": "120"}
+    process = subprocess.Popen(arguments(source, server.url), env=environ, cwd=ROOT, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # that is how a terminal ends
+        while piece := os.read(ours, 4096):
+            said += piece
+    os.close(ours)
+
+    assert process.wait(LIMIT) == 0
+    assert b"40 rows (100 %)" in said and b"jitney batch: 40 rows, 0 failed" in said
 
 
 def test_a_finished_file_is_not_replaced_unasked(server: Counted, source: Path, tmp_path: Path) -> None:
