@@ -71,7 +71,11 @@ class RequestDeadline:
             self._listener = None  # else the two hold each other, and only the garbage collector frees them
         # The cancellation was ours, and nobody else wants this task to end: then the reason is the news.
         if self._reason is not None and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
-            raise self._reason from None
+            reason, self._reason = self._reason, None
+            try:
+                raise reason from None
+            finally:
+                del reason  # its traceback holds this frame: else only the garbage collector would free both
 
     def listen(self) -> None:
         """The body is read: all that the client can say from now on is that it is gone."""

@@ -97,6 +97,7 @@ class PendingRequest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._on_ended = None  # whoever is told is not kept by those who still know this request
         self._done.cancel()  # also when it is done: asyncio then logs no exception that nobody awaited
         self._forget(self)
 

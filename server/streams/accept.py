@@ -16,7 +16,7 @@ JSON, ANY_OF_ITS_KIND, ANY = b"application/json", b"application/*", b"*/*"
 def form_of(headers: Mapping[bytes, bytes], http_version: str = "1.1") -> Form | None:
     """None: one reply, as JSON. So too for HTTP/1.0, which has no way to send what is not yet known in length."""
     accept = headers.get(b"accept")
-    if accept is None or not NAMES_A_STREAM.search(accept) or http_version == "1.0":
+    if accept is None or accept == ANY or not NAMES_A_STREAM.search(accept) or http_version == "1.0":
         return None
     return _chosen(_qualities(accept))
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from array import array
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
 
 from starlette.types import Receive, Scope, Send
 
-from broker.messages import Lane, Value
+from broker.messages import Lane
 from server.codecs.encoding import INLINE, decode, weight
-from server.codecs.work import BOUNDLESS, Work
+from server.codecs.work import Work
 from server.dialects.contract import Call, Row
 from server.dialects.native import row
 from server.errors import INTERNAL_DETAIL, ClientGone, Problem
@@ -23,9 +22,9 @@ from server.json import to_json
 from server.requests.reporting import count, log_failed, who_answered
 from server.requests.request import PendingRequest, Record
 from server.streams.forms import Form
+from server.streams.portions import portion, size_of
 
 HEARTBEAT = 15.0  # seconds of silence, after which proxies are told that the stream lives
-NUMBER = 8  # bytes that stand for one of an output's values
 CRASHED = {"code": "internal", "message": INTERNAL_DETAIL}
 HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]  # the latter is read by nginx and its kin
 
@@ -81,7 +80,7 @@ class RowStream:
                 raise
             for record in self._unsent:
                 if not record.has_ended:
-                    record.problem = problem
+                    record.problem = _again(problem)
 
     async def _follow(self, deadline: float, lane: Lane) -> None:
         call, pending, clock = self._call, self._front_end.pending, self._front_end.clock
@@ -104,7 +103,7 @@ class RowStream:
             self._front_end.metrics.computed(call.served.card.name, self._spent)
 
     def _record_ended(self, record: Record) -> None:
-        self._sizes[record] = size = sum([_size(output) for output in record.outputs.values()])
+        self._sizes[record] = size = sum([size_of(output) for output in record.outputs.values()])
         self._held.add(size)
         self._ended.append(record)
         self._woken.set()
@@ -135,17 +134,17 @@ class RowStream:
 
     async def _send_ended(self) -> None:
         while self._ended:
-            await self._send_rows(_some(self._ended))
+            await self._send_rows(portion(self._ended))
 
     async def _send_rest(self) -> None:
         """Every record has ended. Raises the first one's `Problem` where all have one."""
         rest = deque(record for record in self._unsent if record not in self._early)
         while rest:
-            await self._send_rows(_some(rest))
+            await self._send_rows(portion(rest))
         if self._early and (problem := self._records[0].problem) is not None:
             self._count(self._records, [record.problem or problem for record in self._records])
             log_failed(self._call, self._records, self._scope)
-            raise problem
+            raise _again(problem)
         if self._failed:
             log_failed(self._call, self._records, self._scope)
         await self._send(self._event(b"done", self._end()), more=False)
@@ -181,7 +180,7 @@ class RowStream:
                 return await self._front_end.pool.run(partial(self._decode, records), size, self._work)
             except Problem as problem:  # too many stand in line there
                 for record in records:
-                    record.problem = record.problem or problem
+                    record.problem = record.problem or _again(problem)
         return self._decode(records)
 
     def _decode(self, records: Sequence[Record]) -> tuple[Sequence[Row | Problem], bytes]:
@@ -226,19 +225,7 @@ class RowStream:
         await self._to_client({"type": "http.response.body", "body": data, "more_body": more})
 
 
-def _size(output: Value) -> int:
-    """About its bytes."""
-    if isinstance(output, str | bytes):
-        return len(output)
-    if isinstance(output, array):
-        return len(output) * output.itemsize
-    return NUMBER * weight([output], BOUNDLESS)
-
-
-def _some(ended: deque[Record]) -> list[Record]:
-    """As many from its beginning as are made without a thread, at least one."""
-    found, values = [ended.popleft()], 0
-    values = weight(found[0].outputs.values())
-    while ended and (values := values + weight(ended[0].outputs.values())) <= INLINE:
-        found.append(ended.popleft())
-    return found
+def _again(problem: Problem) -> Problem:
+    """The same without its traceback, whose frames hold what the problem is kept in: only the garbage collector, which
+    is rare, would free all that."""
+    return Problem(problem.code, problem.detail, retry_after=problem.retry_after, **problem.extra)

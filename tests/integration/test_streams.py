@@ -6,7 +6,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from broker.keys import Keys
 from tests.integration.in_flight_model import LOG, PATH, SPEC, steps
-from tests.integration.processes import HOST
+from tests.integration.processes import HOST, FrontEnd
 from tests.integration.stack import NAMESPACE, Stack, stack
 from tests.waiting import until
 
@@ -34,15 +34,22 @@ def body(*texts: str) -> bytes:
 
 @contextmanager
 def stream(
-    system: Stack, *texts: str, accept: str = NDJSON, path: str = PATH, seconds: float = 60.0, room: int = 0
+    system: Stack,
+    *texts: str,
+    accept: str = NDJSON,
+    path: str = PATH,
+    seconds: float = 60.0,
+    room: int = 0,
+    front_end: FrontEnd | None = None,
 ) -> Iterator[HTTPResponse]:
     """The answer, of which nothing but the head was read; the client has gone after the block. `room`: bytes that its
     system takes in for it."""
-    connection = HTTPConnection(HOST, system.front_ends[0].port, timeout=30.0)
+    port = (front_end or system.front_ends[0]).port
+    connection = HTTPConnection(HOST, port, timeout=30.0)
     if room:
         connection.sock = socket.socket()
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
-        connection.sock.connect((HOST, system.front_ends[0].port))
+        connection.sock.connect((HOST, port))
     with closing(connection):
         headers = {"Content-Type": "application/json", "Accept": accept, "X-Request-Timeout": f"{seconds:g}"}
         connection.request("POST", path, body(*texts), headers)
@@ -153,6 +160,42 @@ def test_where_all_fail_it_is_the_problem_of_a_call_without_a_stream(system: Sta
     with stream(system, "!raise", path="/models/synthetic") as response:
         assert (response.status, response.headers["content-type"]) == (500, "application/problem+json")
         assert json.loads(response.read())["code"] == "model_error"
+
+
+def test_a_front_end_that_is_told_to_stop_sends_its_streams_to_the_end(system: Stack) -> None:
+    leaving = system.start_front_end(drain_seconds=0)
+
+    with stream(system, "200 last", "1 short", front_end=leaving) as response:
+        assert line(response)["index"] == 1
+        leaving.popen.terminate()
+        row, end = line(response), line(response)
+
+    assert (row["text"], end["done"]) == ("200 last"[::-1], True)
+    assert leaving.wait() == 0
+
+
+def test_a_stream_of_a_front_end_that_is_killed_has_no_end(system: Stack) -> None:
+    killed = system.start_front_end()
+
+    with stream(system, "300 lost", "1 short", front_end=killed) as response:
+        assert line(response)["index"] == 1
+        killed.kill()
+        with pytest.raises((IncompleteRead, ConnectionError)):
+            response.read()
+
+
+def test_a_client_that_closes_only_its_sending_side_gets_every_row(system: Stack) -> None:
+    asked = body("50 long", "1 short")
+    head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\nAccept: {NDJSON}\r\nContent-Length: {len(asked)}\r\n\r\n"
+
+    with socket.create_connection((HOST, system.front_ends[0].port), timeout=30.0) as client:
+        client.sendall(head.encode() + asked)
+        client.shutdown(socket.SHUT_WR)
+        said = b"".join(iter(lambda: client.recv(65_536), b""))
+
+    assert said.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert [said.count(text) for text in (b"gnol 05", b"trohs 1", b'"done":true')] == [1, 1, 1]
+    assert said.endswith(b"\r\n0\r\n\r\n")
 
 
 def test_http_1_0_gets_the_reply_in_one_piece(system: Stack) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
 from broker.messages import FailureCode, Verdict
+from server.streams.rows import RowStream
 from tests.unit.server.stand_in import ScriptedBroker, WordCodec, announced, answered, card, running
 from tests.unit.server.streams.reader import EVENTS, NDJSON, Reader, read, streaming
 
@@ -161,6 +163,26 @@ async def test_at_the_deadline_what_is_left_gets_its_error_and_the_stream_its_en
         assert [(row["id"], row["error"]["code"]) for row in (second, third)] == [(0, "expired"), (2, "expired")]
         assert (end["done"], end["failed"]) == (True, 2)
         assert reader.is_complete
+
+
+@pytest.mark.parametrize("timeout", [0.2, 60.0], ids=["expired", "in time"])
+async def test_what_has_ended_needs_no_garbage_collector(timeout):
+    async with running(slow()) as jitney:
+        gc.disable()
+        try:
+            async with streaming(jitney, "a", "b", timeout=timeout) as (reader, asking):
+                await jitney.broker.admitted.wait()
+                one, two = jitney.broker.jobs
+                jitney.broker.publish(answered(one))
+                await jitney.until(lambda: reader.pieces)
+                if timeout == 60.0:
+                    jitney.broker.publish(answered(two))
+                await asking
+
+            assert reader.rows[-1]["done"]
+            assert [one for one in gc.get_objects() if isinstance(one, RowStream)] == []
+        finally:
+            gc.enable()
 
 
 async def test_at_the_deadline_with_nothing_sent_the_request_has_expired():
