@@ -31,6 +31,9 @@ class Predictions:
 
     async def wait(self, id: str, seconds: float, receive: Receive, scope: Scope) -> None:
         """Until it has ended, for so long at most. Raises `ClientGone` when its client hangs up."""
+        found = (await self._keeper.ask(lambda broker: broker.read([id]))).get(id)
+        if found is None or not found.state.is_open:
+            return
         over, started = self._front_end.deadlines.over, scope["context"].started
         with over(receive, started, self._front_end.clock() - started + seconds + LONGEST_WAIT) as listening:
             listening.listen()

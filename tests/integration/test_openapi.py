@@ -48,7 +48,8 @@ def test_schemathesis_finds_nothing(system: Stack, tmp_path: Path) -> None:
 
     assert run.returncode == 0, run.stdout + run.stderr
     paths = system.get("/openapi.json").json()["paths"]
-    assert f"Tested: {len(paths) - 1}" in run.stdout, run.stdout  # it leaves out the document's own address
+    operations = sum(len(methods) for methods in paths.values())
+    assert f"Tested: {operations - 1}" in run.stdout, run.stdout  # it leaves out the document's own address
 
 
 def schemathesis(system: Stack, directory: Path, *options: object) -> subprocess.CompletedProcess[str]:

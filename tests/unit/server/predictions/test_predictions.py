@@ -245,3 +245,13 @@ async def test_those_who_wait_are_answered_when_a_front_end_ends():
         keep.end_waits()
 
         assert (await waiting)["status"] in ("queued", "running")
+
+
+async def test_nobody_waits_for_what_has_ended_or_never_was(monkeypatch):
+    async with running() as jitney:
+        accepted = await jitney.ask("life", headers=ASYNC)
+        await ended(jitney, accepted)
+        monkeypatch.setattr(jitney.front_end.tasks.predictions, "until_ended", None)  # whoever waits fails
+
+        assert (await result(jitney, accepted)).status_code == 200
+        assert (await jitney.client.get("/predictions/never", params={"wait": 30})).status_code == 404
