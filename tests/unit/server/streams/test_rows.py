@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 
 import pytest
 
 from broker.messages import FailureCode, Verdict
-from server.streams.rows import RowStream
 from tests.unit.server.stand_in import ScriptedBroker, WordCodec, announced, answered, card, running
-from tests.unit.server.streams.reader import EVENTS, NDJSON, Reader, read, streaming
+from tests.unit.server.streams.reader import EVENTS, NDJSON, read, streaming
 
 pytestmark = pytest.mark.anyio
 
@@ -165,26 +163,6 @@ async def test_at_the_deadline_what_is_left_gets_its_error_and_the_stream_its_en
         assert reader.is_complete
 
 
-@pytest.mark.parametrize("timeout", [0.2, 60.0], ids=["expired", "in time"])
-async def test_what_has_ended_needs_no_garbage_collector(timeout):
-    async with running(slow()) as jitney:
-        gc.disable()
-        try:
-            async with streaming(jitney, "a", "b", timeout=timeout) as (reader, asking):
-                await jitney.broker.admitted.wait()
-                one, two = jitney.broker.jobs
-                jitney.broker.publish(answered(one))
-                await jitney.until(lambda: reader.pieces)
-                if timeout == 60.0:
-                    jitney.broker.publish(answered(two))
-                await asking
-
-            assert reader.rows[-1]["done"]
-            assert [one for one in gc.get_objects() if isinstance(one, RowStream)] == []
-        finally:
-            gc.enable()
-
-
 async def test_at_the_deadline_with_nothing_sent_the_request_has_expired():
     async with running(slow()) as jitney:
         told = await read(jitney, "a", "b", timeout=0.02)
@@ -206,36 +184,6 @@ async def test_a_client_that_has_gone_cancels_what_is_left():
         assert {job.id for job in jobs[1:]} <= jitney.broker.cancelled
         assert jitney.front_end.metrics.requests == {("/models/{name}", "POST", "499"): 1}
         assert (len(jitney.front_end.pending), jitney.front_end.bytes_in_hand.held) == (0, 0)
-
-
-async def test_a_reader_that_reads_nothing_gets_no_second_piece_and_the_deadline_still_holds():
-    reader = Reader()
-    async with running(slow()) as jitney, streaming(jitney, "a", "b", "c", reader=reader, timeout=0.3) as (_, asking):
-        await jitney.broker.admitted.wait()
-        first, second, _ = jitney.broker.jobs
-        jitney.broker.publish(answered(first))
-        await jitney.until(lambda: reader.pieces)
-        reader.reads.clear()
-        before = jitney.front_end.bytes_in_hand.held
-        jitney.broker.publish(answered(second))
-        await jitney.until(lambda: reader.waits)
-
-        assert (reader.pieces, jitney.front_end.bytes_in_hand.held > before) == (1, True)
-        await jitney.until(lambda: not len(jitney.front_end.pending))  # the deadline: nothing is computed any more
-
-        reader.reads.set()
-        await asking
-        assert [row.get("text") for row in reader.rows] == ["A", "B", None, None]
-        assert reader.rows[2]["error"]["code"] == "expired"
-        assert jitney.front_end.bytes_in_hand.held == 0
-
-
-async def test_a_large_answer_is_sent_in_pieces():
-    async with running() as jitney:
-        told = await read(jitney, *(f"{number}" + "x" * 5_000 for number in range(20)))
-
-        assert len(told.rows) == 21
-        assert told.pieces > 10
 
 
 async def test_a_silent_stream_of_events_says_that_it_lives(monkeypatch):
@@ -299,3 +247,50 @@ async def test_streamed_records_are_counted():
         await read(jitney, "a", "b")
 
         assert jitney.front_end.metrics.streamed_records == {("echo",): 2}
+
+
+async def test_the_place_of_a_record_is_no_model_s_to_say():
+    class Counting(WordCodec):
+        def decode(self, plan, outputs):
+            return {"index": 99, "id": "mine", "text": "a"}
+
+    async with running(make_codec=Counting) as jitney:
+        told = await read(jitney, "a", "b")
+
+        assert told.rows[:2] == [{"id": 0, "index": 0, "text": "a"}, {"id": 1, "index": 1, "text": "a"}]
+
+
+async def test_a_silence_before_the_first_answer_is_not_broken(monkeypatch):
+    monkeypatch.setattr("server.streams.rows.HEARTBEAT", 0.0)
+    async with running(slow()) as jitney, streaming(jitney, "a", accept=EVENTS) as (reader, asking):
+        await jitney.broker.admitted.wait()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert reader.status == 0  # it may still be that of a problem
+
+        jitney.broker.publish(*(answered(job) for job in jitney.broker.jobs))
+        await asking
+        assert reader.body.startswith(b"event: record")
+
+
+async def test_where_its_time_went_is_counted_as_without_a_stream():
+    async with running() as jitney:
+        await read(jitney, "a")
+
+        assert jitney.front_end.metrics.stages["echo", "compute"].total == 0.0214
+
+
+@pytest.mark.parametrize("texts", [["fail:poison"], ["fail:poison", "b"]], ids=["all", "some"])
+async def test_jobs_that_failed_stand_in_one_line_of_the_log(texts, capsys):
+    async with running() as jitney:
+        await read(jitney, *texts)
+
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if "records failed" in line]
+        assert jitney.broker.jobs[0].id in line
+
+
+async def test_another_method_is_refused_as_ever():
+    async with running() as jitney:
+        answer = await jitney.client.head("/models/echo", headers={"accept": NDJSON})
+
+        assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
