@@ -266,6 +266,8 @@ def batch(
         retry_failed=retry_failed,
         overwrite=overwrite,
     )
+    if target != "-":
+        never_fail()  # whoever read what we say has gone: the file is the work
     raise typer.Exit(run_batch(options))
 
 

@@ -263,6 +263,18 @@ def test_without_httpx2_it_says_what_to_install(source: Path, tmp_path: Path) ->
     assert done.returncode == 2 and b"pip install 'jitney[client]'" in done.stderr
 
 
+def test_whoever_read_what_it_says_may_go(server: Counted, source: Path, tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        process = subprocess.Popen(arguments(source, server.url), env=clean_environ(), cwd=ROOT, stderr=theirs)
+    finally:
+        os.close(theirs)
+
+    assert process.wait(LIMIT) == 0
+    assert rows(tmp_path / "out.jsonl") == uppercase()
+
+
 def test_on_a_terminal_there_is_a_bar(server: Counted, source: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     environ = clean_environ() | {"TERM": "xterm", "COLUMNS": "120"}

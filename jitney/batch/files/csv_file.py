@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from jitney.batch.contract import LONGEST_ROW, USAGE, Answer, Row, Stopped
-from jitney.batch.files.jsonl import BOM, half_letters
+from jitney.batch.files.jsonl import half_letters
 
 # Columns are fixed before the first answer is there; what a model of one's own answers is one column of JSON.
 COLUMNS: Mapping[str, Sequence[str]] = {
@@ -18,6 +18,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "/image-classification": ("label", "score", "labels"),
     "/embedding": ("embedding",),
 }
+BOM = b"\xef\xbb\xbf"
 WHOLE, ERROR = "answer", "error"
 BESIDE = "answer_"  # before a column of the answer whose name IN has already
 ENCODING = "surrogateescape"  # what is not UTF-8 is copied as it is

@@ -8,8 +8,6 @@ from typing import Any, BinaryIO
 
 from jitney.batch.contract import LONGEST_ROW, Answer, Row
 
-BOM = b"\xef\xbb\xbf"
-
 
 class Jsonl:
     """A line is `{"id": …, "text": …}`; without an id it is called by its number. Blank lines are no rows."""
@@ -31,7 +29,6 @@ class Jsonl:
             place += 1
             is_long = len(line) > LONGEST_ROW and not line.endswith(b"\n")
             size = len(line) + (_skip_line(self._source) if is_long else 0)
-            line = line.removeprefix(BOM) if place == 1 else line
             read += size
             if line.strip():
                 number += 1
@@ -59,7 +56,7 @@ class Jsonl:
 
     def _row(self, line: bytes, place: int, where: Any) -> Row:
         try:
-            row = json.loads(line)
+            row = json.loads(line)  # bytes: with a byte order mark, too
         except (ValueError, RecursionError) as error:  # a UnicodeDecodeError is a ValueError, too
             why = "UTF-8" if isinstance(error, UnicodeDecodeError) else "JSON that can be read"
             return Row(id=where["number"], text="", complaint=f"line {place} is not {why}", **where)

@@ -58,6 +58,12 @@ def test_a_field_may_be_longer_than_python_reads_by_itself() -> None:
     assert len(rows[0].text) == 200_000
 
 
+def test_a_file_may_be_as_long_as_it_likes() -> None:
+    rows = rows_of(csv_format(), b"text\n" + (b"x" * (1 << 20) + b"\n") * 17)
+
+    assert len(rows) == 17
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [

@@ -94,6 +94,7 @@ def test_torn_at_any_byte_it_goes_on_behind_the_last_whole_row(name: str, checkp
 
 def test_after_a_loss_of_power_only_the_checkpoint_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     format = format_named("jsonl")
+    data, ends = whole("jsonl")
     with directory() as names:
         with (first := output(names, format)).open():
             write(first, format, 0, 4)
@@ -103,6 +104,7 @@ def test_after_a_loss_of_power_only_the_checkpoint_counts(monkeypatch: pytest.Mo
 
         with (second := output(names, format)).open():
             assert (second.rows, second.failed) == (4, 1)
+            assert names.part.read_bytes() == data[: ends[3]]
 
 
 def test_a_checkpoint_is_made_every_few_seconds() -> None:

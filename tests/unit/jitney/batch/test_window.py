@@ -98,20 +98,35 @@ def test_behind_a_slow_row_no_more_than_the_window_is_begun() -> None:
 
 
 def test_large_rows_fill_the_window_by_their_bytes() -> None:
-    large = [Item(row=Row(number=number, id=number, text="x", size=600)) for number in range(1, 4)]
+    large = [Item(row=Row(number=number, id=number, text="x", size=450)) for number in range(1, 5)]
 
-    async def work() -> list[list[int]]:
+    async def work() -> None:
         server, out = Server(), Out()
         task = begun(server, out, iter(large))
         await settle()
-        before = list(server.asked)
-        for request in range(3):
-            server.answer(request)
-            await settle()
-        await task
-        return before
+        assert server.asked == [[1], [2]]
+        server.answer(0)
+        await settle()
+        assert server.asked == [[1], [2], [3]]
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
-    assert run(work()) == [[1]]
+    run(work())
+
+
+def test_stopped_while_the_server_refuses_it_is_stopped() -> None:
+    async def work() -> None:
+        server = Server()
+        task = begun(server, Out(), items(2))
+        await settle()
+        server.fail(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(work())
 
 
 def test_ended_early_it_has_written_what_was_answered_in_order_and_nothing_behind_a_gap() -> None:
