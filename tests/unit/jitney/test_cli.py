@@ -25,6 +25,11 @@ def run(*arguments: str, **environ: str) -> Result:
         ["dead", "drop", "--all", "--json"],
         ["status", "--watch", "0"],
         ["status", "5"],
+        ["batch", "in.jsonl", "-o", "out.csv", "--endpoint", "/translation"],
+        ["batch", "in.jsonl", "-o", "out.jsonl", "--endpoint", "/translation", "--set", "toLang"],
+        ["batch", "in.jsonl", "-o", "out.jsonl", "--endpoint", "/translation", "--lane", "fast"],
+        ["batch", "in.jsonl", "-o", "out.jsonl", "--endpoint", "/translation", "--format", "xml"],
+        ["batch", "in.jsonl", "--endpoint", "/translation"],
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_asked(arguments: list[str]) -> None:
