@@ -294,3 +294,12 @@ async def test_another_method_is_refused_as_ever():
         answer = await jitney.client.head("/models/echo", headers={"accept": NDJSON})
 
         assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+
+
+async def test_a_request_for_which_nobody_waits_is_kept_as_one_reply():
+    async with running() as jitney:
+        accepted = await jitney.ask("a", headers={"accept": NDJSON, "prefer": "respond-async"})
+        kept = await jitney.client.get(accepted.headers["location"] + "/result", params={"wait": 30})
+
+        assert (accepted.status_code, kept.status_code) == (202, 200)
+        assert kept.json() == {"result": [{"id": 0, "text": "A"}]}
