@@ -13,6 +13,7 @@ from broker.admin.overview import (
     Letters,
     ModelOverview,
     Overview,
+    PredictionsOverview,
 )
 from broker.contract import PRESENCE_TTL
 from broker.errors import WireError
@@ -28,7 +29,7 @@ def _pairs(flat: Sequence[Any]) -> dict[Any, Any]:
 
 def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Sequence[int] = ()) -> Overview:
     """Out of what OVERVIEW returns."""
-    now, epoch, cards, batchers, there_are, wrong, limits, *rows = answer
+    now, epoch, cards, batchers, there_are, wrong, limits, (opened, kept, held), *rows = answer
     now /= 1000
     known, lost_cards = _known_cards(_pairs(cards))
     seen, lost_batchers = _seen_batchers(_pairs(batchers), now)
@@ -39,6 +40,7 @@ def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Seque
         epoch=epoch.decode("ascii", "replace"),
         models=sorted(models, key=lambda model: model.key),
         batchers=sorted(seen, key=lambda one: (one.presence.model, one.presence.batcher)),
+        predictions=PredictionsOverview(open=opened, kept=kept, bytes=held),
         unreadable=[*lost_cards, *lost_batchers],
         wrong_type=[key.decode("utf-8", "replace") for key in wrong],
         bad_limits={name.decode("utf-8", "replace"): why for name, entry in limits if (why := _why_ignored(entry))},

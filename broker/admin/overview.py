@@ -58,6 +58,15 @@ class ModelOverview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionsOverview:
+    """The predictions of all front ends; those whose time is over are counted until the next one is created."""
+
+    open: int = 0
+    kept: int = 0  # open ones and results
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """A namespace at one moment of the broker's clock."""
 
@@ -65,6 +74,7 @@ class Overview:
     epoch: str
     models: Sequence[ModelOverview] = ()
     batchers: Sequence[BatcherOverview] = ()
+    predictions: PredictionsOverview = PredictionsOverview()
     unreadable: Sequence[str] = ()  # entries of the registry that are none of ours
     wrong_type: Sequence[str] = ()  # keys that hold something else than Jitney keeps there
     bad_limits: Mapping[str, str] = field(default_factory=dict)  # name of a model whose live limits make no sense → why

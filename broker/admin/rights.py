@@ -104,6 +104,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "defaults": "hgetall hset",
         "artifact:": "exists",
         "limits:": "hgetall hset del",
+        "predictions:": "zcard get",
     },
 }
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from broker.admin.overview import BatcherOverview, ModelOverview
+from broker.admin.overview import BatcherOverview, ModelOverview, PredictionsOverview
 from broker.facts import Facts
 from broker.keys import PROTOCOL
 from broker.messages import Presence, Speed
@@ -60,7 +60,14 @@ def _heading(seen: Snapshot) -> list[str]:
     return [
         f"broker     {seen.address} · {kind}{_memory(facts)}",
         f"namespace  {seen.namespace} · protocol {PROTOCOL} · {moment}",
+        *_predictions(overview.predictions),
     ]
+
+
+def _predictions(seen: PredictionsOverview) -> list[str]:
+    """Nothing where there is none."""
+    said = f"predictions {count(seen.open)} open · {count(seen.kept)} kept · {size(seen.bytes)}"
+    return [said] if seen.kept or seen.open else []
 
 
 def _memory(facts: Facts) -> str:
@@ -137,6 +144,7 @@ def status_facts(seen: Snapshot) -> dict[str, Any]:
         "now": overview.now,
         "models": [_model_facts(model) for model in overview.models],
         "batchers": [_batcher_facts(one) for one in overview.batchers],
+        "predictions": asdict(overview.predictions),
         "worries": [{"about": alert.about, "said": alert.said} for alert in alerts(overview)],
         "complete": overview.is_complete and not overview.left_out,
     }

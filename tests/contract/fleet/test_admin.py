@@ -12,6 +12,8 @@ from broker.admin.rights import Role
 from broker.common.diagnosis import diagnose
 from broker.errors import BrokerError
 from broker.messages import Lane
+from broker.predictions.contract import OVERHEAD
+from tests.contract.predictions.orders import created, ending
 from tests.contract.users import rules, url_as
 from tests.contract.worlds import LIMITS, LONG, MODEL, SHORT, RedisWorld, card, job, presence
 
@@ -44,6 +46,17 @@ async def test_nothing_is_an_overview_too(admin: RedisAdmin) -> None:
     seen = admin.overview()
 
     assert (seen.models, seen.batchers, seen.is_complete) == ([], [], True)
+
+
+async def test_predictions_are_counted_with_their_bytes(world: RedisWorld, admin: RedisAdmin) -> None:
+    predictions = await world.predictions()
+    done, _ = [await created(predictions, body=b"x" * 1_000) for _ in range(2)]
+    await predictions.finish(ending(done))
+
+    seen = admin.overview().predictions
+
+    assert (seen.open, seen.kept) == (1, 2)
+    assert 1_000 + 2 * OVERHEAD < seen.bytes < 1_100 + 2 * OVERHEAD
 
 
 async def test_waiting_jobs_are_counted_by_lane_with_tokens_and_age(world: RedisWorld, admin: RedisAdmin) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker.admin.overview import LeaseOverview
+from broker.admin.overview import LeaseOverview, PredictionsOverview
 from broker.common.diagnosis import Diagnosis
 from broker.facts import Facts
 from broker.messages import Limits, Slo
@@ -28,6 +28,14 @@ def test_each_lane_of_a_model_has_a_row() -> None:
 
     assert row(lines, "interactive").split() == ["toy@r1", "interactive", "12", "120", "1.2", "KiB", "1.5", "s"]
     assert row(lines, "bulk").split() == ["bulk", "3", "30", "300", "B", "5", "min"]
+
+
+def test_predictions_have_a_line_where_there_are_some() -> None:
+    seen = snapshot(model(), predictions=PredictionsOverview(open=2, kept=7, bytes=2048))
+
+    assert "predictions 2 open · 7 kept · 2.0 KiB" in status_lines(seen, None)
+    assert not [line for line in status_lines(snapshot(model()), None) if "prediction" in line]
+    assert status_facts(seen)["predictions"] == {"open": 2, "kept": 7, "bytes": 2048}
 
 
 def test_an_empty_lane_has_no_oldest_job() -> None:

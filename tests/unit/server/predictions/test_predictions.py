@@ -8,6 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from broker.errors import BrokerError
+from broker.memory.predictions import MemoryPredictions
 from broker.messages import FailureCode, Verdict
 from server.predictions import keeper
 from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, announced, card, running, told
@@ -255,3 +257,15 @@ async def test_nobody_waits_for_what_has_ended_or_never_was(monkeypatch):
 
         assert (await result(jitney, accepted)).status_code == 200
         assert (await jitney.client.get("/predictions/never", params={"wait": 30})).status_code == 404
+
+
+async def test_where_the_broker_s_user_may_keep_no_predictions_all_else_is_answered(monkeypatch):
+    async def refused(*args: Any) -> None:
+        raise BrokerError("no permission")
+
+    for name in ("beat", "create"):
+        monkeypatch.setattr(MemoryPredictions, name, refused)
+    async with running() as jitney:
+        assert told(await jitney.ask("life", headers=ASYNC)) == (503, "broker_unavailable")
+        assert (await jitney.ask("life")).status_code == 200
+        assert not jitney.front_end.tasks.breaker.is_open
