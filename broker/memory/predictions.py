@@ -149,14 +149,14 @@ def _holds(owner: str, kept: Kept) -> bool:
 def _prediction(order: Order, now: float) -> Prediction:
     return Prediction(
         id=order.id,
-        state=State.QUEUED,
+        state=State.RUNNING if order.runs else State.QUEUED,
         owner=order.owner,
         request=order.request,
         records=order.records,
         done=0,
         failed=0,
         created=now,
-        started=None,
+        started=now if order.runs else None,
         finished=None,
         deadline=now + order.time_left,
         expires=now + order.time_left + order.keep,

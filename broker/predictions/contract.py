@@ -52,6 +52,7 @@ class Order:
     records: int
     time_left: float  # seconds until its deadline
     keep: float  # seconds that its result is kept
+    runs: bool = False  # its owner begins at once, and needs not ask for it
     key: str = ""  # SHA-256 of its idempotency key and whoever may use that; empty: none
     fingerprint: str = ""  # of what the key stands for
 

@@ -43,7 +43,15 @@ class RedisPredictions:
         named = [*self._counted(), keys.prediction(order.id), body]
         named += [keys.idempotency(order.key)] if order.key else []
         args = [order.id, order.owner, order.request, order.records, _ms(order.time_left), _ms(order.keep)]
-        args += [order.fingerprint or "-", _ms(KEY_KEPT), _ms(self.lease), most_bytes, OVERHEAD, TRIMMED]
+        args += [
+            order.fingerprint or "-",
+            _ms(KEY_KEPT),
+            _ms(self.lease),
+            most_bytes,
+            OVERHEAD,
+            TRIMMED,
+            int(order.runs),
+        ]
         before = [["SET", body, order.body, "PX", _ms(life + MARGIN)]]
         outcome, id, wait = await scripts.PREDICTION_CREATE.run_after(self._client, before, named, args)
         return Created(outcome=Creation(outcome.decode()), id=id.decode(), wait=wait / 1000)

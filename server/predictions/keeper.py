@@ -17,7 +17,7 @@ import structlog
 from broker.common.throttled_log import ThrottledLog
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
-from broker.predictions.contract import Beat, PredictionBroker
+from broker.predictions.contract import Beat, Order, PredictionBroker
 from server.errors import INTERNAL_DETAIL, Problem
 from server.requests.breaker import CircuitBreaker
 
@@ -40,7 +40,7 @@ class Keeper:
     def __init__(self, front_end: str, breaker: CircuitBreaker, clock: Callable[[], float] = time.monotonic) -> None:
         self.front_end = front_end
         self.ticked = clock()
-        self.run_one: Callable[[str], Awaitable[None]] | None = None
+        self.run_one: Callable[[str, Order | None], Awaitable[None]] | None = None
         self.running: dict[str, asyncio.Task[None]] = {}  # by id, those that wait for their turn too
         self.adopted = 0  # ever
         self.is_ending = False  # then it adopts none
@@ -83,12 +83,17 @@ class Keeper:
         except TimeoutError:
             raise self._breaker.problem() from None
 
-    def take(self, id: str) -> None:
-        """Run this prediction, which is held by this front end."""
+    @property
+    def has_room(self) -> bool:
+        """Whether one more would run at once."""
+        return len(self.running) < MOST_RUNNING
+
+    def take(self, id: str, order: Order | None = None) -> None:
+        """Run this prediction, which is held by this front end; with the order where it was created as running."""
         assert self.run_one is not None
         if id in self.running:
             return
-        task = asyncio.ensure_future(self.run_one(id))
+        task = asyncio.ensure_future(self.run_one(id, order))
         self.running[id] = task
         task.add_done_callback(lambda _: self._ended(id))
         self._beat_at = min(self._beat_at, asyncio.get_running_loop().time() + BEAT)

@@ -10,7 +10,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Scope
 
 from broker.messages import FailureCode
-from broker.predictions.contract import Ending, Prediction, PredictionBroker, State
+from broker.predictions.contract import Ending, Order, Prediction, PredictionBroker, State
 from server.errors import ASKS_TO_COME_BACK, INTERNAL_DETAIL, MEDIA_TYPE, Problem, whole_seconds
 from server.front_end import FrontEnd
 from server.http.context import RequestContext
@@ -32,25 +32,31 @@ class Runner:
         self._app = app
         self._turns = asyncio.Semaphore(MOST_RUNNING)
 
-    async def __call__(self, id: str) -> None:
-        """Returns when this prediction has ended, or is held by another."""
+    async def __call__(self, id: str, order: Order | None) -> None:
+        """Returns when this prediction has ended, or is held by another. Without its order it is fetched, once its turn
+        has come."""
         try:
             async with self._turns:
-                await self._run(id)
+                if order is None:
+                    await self._fetch_and_run(id)
+                else:
+                    await self._run(id, Attempt(request_from(order.request), order.body), order.time_left)
         except Problem as problem:  # the broker is away: whoever has the lease then goes on
             log.warning("prediction given up", prediction=shown(id), code=problem.code)
 
-    async def _run(self, id: str) -> None:
+    async def _fetch_and_run(self, id: str) -> None:
         async def fetch(broker: PredictionBroker) -> tuple[Prediction | None, bytes | None]:
             return (await broker.read([id])).get(id), await broker.begin(id, self._keeper.front_end)
 
         prediction, body = await self._keeper.ask(fetch)
-        if prediction is None or body is None:
-            return
-        ends_at = self._front_end.clock() + prediction.deadline - prediction.now
-        one = Attempt(request_from(prediction.request), body)
+        if prediction is not None and body is not None:
+            one = Attempt(request_from(prediction.request), body)
+            await self._run(id, one, prediction.deadline - prediction.now)
+
+    async def _run(self, id: str, one: Attempt, time_left: float) -> None:
+        ends_at = self._front_end.clock() + time_left
         answer = await self._answer(one, ends_at)
-        await self._finish(prediction, one, answer, ends_at)
+        await self._finish(id, one, answer, ends_at)
 
     async def _answer(self, one: Attempt, ends_at: float) -> Answer:
         """The answer, or the problem that no waiting mends."""
@@ -63,10 +69,10 @@ class Runner:
                 return answer
             await asyncio.sleep(one.wait)
 
-    async def _finish(self, prediction: Prediction, one: Attempt, answer: Answer, ends_at: float) -> None:
+    async def _finish(self, id: str, one: Attempt, answer: Answer, ends_at: float) -> None:
         """Have it kept. Where the broker cannot, again until the time is over."""
         while True:
-            ending = self._ending(prediction, one, answer)
+            ending = self._ending(id, one, answer)
             try:
                 counts = await self._keeper.ask(partial(_finish, ending))
             except Problem as problem:
@@ -80,10 +86,10 @@ class Runner:
                 self._note(ending, counts=counts)
                 return
 
-    def _ending(self, prediction: Prediction, one: Attempt, answer: Answer) -> Ending:
+    def _ending(self, id: str, one: Attempt, answer: Answer) -> Ending:
         records, failed = one.context.counts
         return Ending(
-            id=prediction.id,
+            id=id,
             owner=self._keeper.front_end,
             state=one.state,
             result=answer_to_bytes(answer),

@@ -64,6 +64,7 @@ class Submission:
             records=len(call.inputs),
             time_left=seconds,
             keep=settings.prediction_ttl,
+            runs=self._front_end.tasks.predictions.has_room,
             key=digest(context.caller.encode("utf-8"), path, key) if key else "",
             fingerprint=digest(scope["method"].encode("ascii"), path, scope["query_string"], body) if key else "",
         )
@@ -87,7 +88,7 @@ class Submission:
             raise Problem("key_reused", OTHER_REQUEST)
         if created.outcome is Creation.CREATED:
             self._front_end.metrics.predictions[("created",)] += 1
-            keeper.take(created.id)
+            keeper.take(created.id, order if order.runs else None)
         return created
 
     async def _answer(self, id: str, wait: float, receive: Receive, scope: Scope) -> Response:

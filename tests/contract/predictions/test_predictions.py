@@ -21,6 +21,16 @@ async def test_any_front_end_reads_what_another_has_created(world: World) -> Non
     assert found.created <= found.now < found.deadline == pytest.approx(found.created + LONG, abs=0.01)
 
 
+async def test_one_may_run_from_its_creation_on(world: World) -> None:
+    broker = await world.predictions()
+    id = await created(broker, runs=True)
+
+    found = (await broker.read([id]))[id]
+
+    assert (found.state, found.started) == (State.RUNNING, found.created)
+    assert await broker.begin(id, FRONT_END) == b"text"
+
+
 async def test_creating_again_creates_nothing_new(world: World) -> None:
     broker, asked = await world.predictions(), order()
 

@@ -11,7 +11,7 @@ import pytest
 from broker.errors import BrokerError
 from broker.memory.predictions import MemoryPredictions
 from broker.messages import FailureCode, Verdict
-from server.predictions import keeper
+from server.predictions import keeper, runner
 from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, announced, card, running, told
 
 pytestmark = pytest.mark.anyio
@@ -37,8 +37,8 @@ async def test_the_answer_is_a_202_that_says_where_to_ask():
         assert accepted.headers["preference-applied"] == "respond-async"
         assert accepted.headers["vary"] == "Prefer"
         assert int(accepted.headers["retry-after"]) >= 1
-        assert (document["status"], document["model"], document["records"]) == ("queued", "echo", 2)
-        assert (document["done"], document["startedAt"], document["finishedAt"]) == (0, None, None)
+        assert (document["status"], document["model"], document["records"]) == ("running", "echo", 2)
+        assert (document["done"], document["finishedAt"]) == (0, None)
 
 
 async def test_the_result_is_the_body_of_the_call_that_waits():
@@ -247,6 +247,27 @@ async def test_those_who_wait_are_answered_when_a_front_end_ends():
         keep.end_waits()
 
         assert (await waiting)["status"] in ("queued", "running")
+
+
+async def test_more_than_run_at_once_wait_for_their_turn(monkeypatch):
+    monkeypatch.setattr(keeper, "MOST_RUNNING", 2)
+    monkeypatch.setattr(runner, "MOST_RUNNING", 2)
+    async with running() as jitney:
+        accepted = [await jitney.ask(f"text {number}", headers=ASYNC) for number in range(6)]
+
+        texts = [(await result(jitney, one)).json()["result"][0]["text"] for one in accepted]
+
+        assert texts == [f"TEXT {number}" for number in range(6)]
+
+
+async def test_of_those_that_wait_for_their_turn_the_document_says_so(monkeypatch):
+    monkeypatch.setattr(keeper, "MOST_RUNNING", 1)
+    monkeypatch.setattr(runner, "MOST_RUNNING", 1)
+    async with running(ScriptedBroker(answers=False)) as jitney:
+        first, second = [await jitney.ask("life", headers=ASYNC) for _ in range(2)]
+
+        assert (first.json()["status"], second.json()["status"]) == ("running", "queued")
+        assert (second.json()["startedAt"], len(jitney.broker.jobs)) == (None, 1)
 
 
 async def test_nobody_waits_for_what_has_ended_or_never_was(monkeypatch):
