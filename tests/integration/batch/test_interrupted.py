@@ -146,6 +146,7 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(server: Counted, source
     assert not (tmp_path / "out.jsonl").exists()
 
 
+@pytest.mark.timeout(180)  # a model is loaded twice
 def test_everything_killed_and_started_again_a_csv_is_translated_complete_and_in_order(tmp_path: Path) -> None:
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     with source.open("w", newline="") as file:
