@@ -229,3 +229,14 @@ async def test_vectors_of_two_revisions_are_not_compared():
 
         assert told(answer) == (503, "no_batcher")
         assert "two revisions" in answer.json()["detail"] and "retry-after" in answer.headers
+
+
+async def test_clusters_can_be_fetched_later():
+    async with angles() as jitney:
+        accepted = await jitney.client.post("/clustering", json=payload(0, 90), headers={"Prefer": "respond-async"})
+        waited = await jitney.client.post("/clustering", json=payload(0, 90))
+
+        fetched = await jitney.client.get(accepted.headers["location"] + "/result?wait=30")
+
+        assert (accepted.status_code, fetched.status_code) == (202, 200)
+        assert fetched.content == waited.content

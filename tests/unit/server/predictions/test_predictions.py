@@ -290,3 +290,25 @@ async def test_where_the_broker_s_user_may_keep_no_predictions_all_else_is_answe
         assert told(await jitney.ask("life", headers=ASYNC)) == (503, "broker_unavailable")
         assert (await jitney.ask("life")).status_code == 200
         assert not jitney.front_end.tasks.breaker.is_open
+
+
+async def test_one_that_is_canceled_elsewhere_is_computed_no_further(monkeypatch):
+    monkeypatch.setattr(keeper, "BEAT", 0.0)
+    async with running(ScriptedBroker(answers=False)) as jitney:
+        accepted = await jitney.ask("life", headers=ASYNC)
+        await jitney.broker.admitted.wait()
+
+        await jitney.broker.predictions.remove(accepted.json()["id"])
+
+        await jitney.until(lambda: jitney.broker.cancelled)
+        assert jitney.front_end.tasks.predictions.running == {}
+
+
+async def test_the_same_key_at_another_address_is_another_prediction():
+    broker = ScriptedBroker([announced(card()), announced(card("other"))])
+    async with running(broker) as jitney:
+        keyed = ASYNC | {"Idempotency-Key": "k"}
+        first, second = [await jitney.ask("life", path=f"/models/{name}", headers=keyed) for name in ("echo", "other")]
+
+        assert (first.status_code, second.status_code) == (202, 202)
+        assert first.headers["location"] != second.headers["location"]
