@@ -22,6 +22,7 @@ COMMANDS = {
     "weights": ("translation.weights", "the random M2M100 checkpoints that translation is measured with"),
     "encoders": ("encoders.dtypes", "sentence embeddings in fp32, bf16 and int8 beside transformers"),
     "clustering": ("serving.clustering", "clusters by how many records there are: the grouping, or the whole call"),
+    "one_by_one": ("encoders.one_by_one", "pictures, pairs and labels in batches, beside transformers one by one"),
     "packing": ("encoders.packing", "forward groups beside batches that were sorted by length beforehand"),
     "pictures": ("serving.pictures", "what a front end spends on a picture: decoding, resizing"),
 }
