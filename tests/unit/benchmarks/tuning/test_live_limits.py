@@ -91,6 +91,15 @@ def test_an_exception_in_the_trial_leaves_what_was_there_before(client, before):
     assert client.hgetall(KEY) == before
 
 
+@pytest.fixture
+def as_in_a_terminal():
+    """Where a shell runs the tests in the background, SIGINT is ignored by all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("as_in_a_terminal")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_in_the_trial_leaves_what_was_there_before(client, number):
     with pytest.raises(KeyboardInterrupt), LiveLimits(client, KEYS, "toy").on_trial() as live:
