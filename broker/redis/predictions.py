@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import redis.asyncio
@@ -27,6 +27,7 @@ from broker.redis.connection import translated
 
 FIELDS = ("state", "owner", "request", "records", "done", "failed")
 TIMES = ("created", "started", "finished", "deadline", "expires")
+BEATEN = 500  # leases by one script: ten thousand would hold the broker's thread for tens of milliseconds
 MARGIN = 60.0  # seconds that a body or a result outlives a script that nobody could run
 
 
@@ -92,16 +93,19 @@ class RedisPredictions:
         return None if before is None else State(before.decode())
 
     async def beat(self, owner: str, ids: Collection[str], most: int) -> Beat:
-        is_open, _, lost, adopted = await self._beat([owner, _ms(self.lease), most, 0, *ids])
+        lost = [id for some in _portions(ids) for id in (await self._beat(owner, some))[2]]
+        is_open, _, _, adopted = await self._beat(owner, [], most)
         return Beat(lost=[id.decode() for id in lost], adopted=[id.decode() for id in adopted], open=is_open)
 
     async def release(self, owner: str, ids: Collection[str]) -> None:
-        await self._beat([owner, _ms(self.lease), 0, 1, *ids])
+        for some in _portions(ids):
+            await self._beat(owner, some, releases=True)
 
     async def epoch(self) -> str:
         return (await self._get(self._keys.epoch) or b"").decode("ascii", "replace")
 
-    async def _beat(self, args: list[Any]) -> Any:
+    async def _beat(self, owner: str, ids: Sequence[str], most: int = 0, *, releases: bool = False) -> Any:
+        args = [owner, _ms(self.lease), most, int(releases), *ids]
         named = [self._keys.predictions_due, self._keys.prediction("")]
         return await scripts.PREDICTION_BEAT.run(self._client, named, args)
 
@@ -112,6 +116,11 @@ class RedisPredictions:
 
     def _counted(self) -> list[str]:
         return [self._keys.predictions_due, self._keys.predictions_room, self._keys.predictions_bytes]
+
+
+def _portions(ids: Collection[str]) -> Iterator[Sequence[str]]:
+    held = list(ids)
+    return (held[at : at + BEATEN] for at in range(0, len(held), BEATEN))
 
 
 def _ms(seconds: float) -> int:

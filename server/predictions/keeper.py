@@ -23,7 +23,8 @@ from server.requests.breaker import CircuitBreaker
 
 log = structlog.get_logger("server.predictions")
 
-MOST_RUNNING = 32  # predictions that one front end runs at once: it holds their bodies
+MOST_RUNNING = 32  # predictions of a model that one front end runs at once: it holds their bodies
+MOST_ADOPTED = 64  # predictions by one beat, however many are held: those may be of a model that has no batcher
 BEAT = 1.0  # seconds between two beats while there is a prediction: a fifth of a lease
 IDLE_BEAT = 5.0  # seconds while there is none
 LOOK = 0.2  # seconds between two looks for those who wait
@@ -170,7 +171,7 @@ class Keeper:
                     future.set_result(found)
 
     async def _beat(self, broker: PredictionBroker, loop: asyncio.AbstractEventLoop) -> None:
-        room = 0 if self.is_ending else max(0, MOST_RUNNING - len(self.running))
+        room = 0 if self.is_ending else MOST_ADOPTED
         try:
             beat = await broker.beat(self.front_end, list(self.running), room)
         except BrokerUnavailable:

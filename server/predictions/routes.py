@@ -49,7 +49,7 @@ class Predictions:
         response = self._document(found, 200)
         if not is_known(entity_tag(found), if_none_match):
             return response
-        kept = {name: value for name, value in response.headers.items() if name in ("etag", "retry-after")}
+        kept = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
         return Response(status_code=304, headers=kept)
 
     async def result(self, id: str) -> Response:
@@ -70,7 +70,7 @@ class Predictions:
             raise await self._none(id)
         answer = answer_from(kept)
         headers = {"server-timing": answer.timing, "jitney-model": answer.model}
-        headers = {name: value for name, value in headers.items() if value}
+        headers = {name: value for name, value in headers.items() if value} | {"cache-control": "no-store"}
         return Response(answer.body, answer.status, headers, media_type=answer.media_type)
 
     async def remove(self, id: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Scope
 
 from broker.messages import FailureCode
-from broker.predictions.contract import Ending, Order, Prediction, PredictionBroker, State
+from broker.predictions.contract import Ending, Order, PredictionBroker, State
 from server.errors import ASKS_TO_COME_BACK, INTERNAL_DETAIL, MEDIA_TYPE, Problem, whole_seconds
 from server.front_end import FrontEnd
 from server.http.context import RequestContext
@@ -24,37 +25,40 @@ NOT_KEPT = "The broker had no room for this prediction's result until its time w
 
 
 class Runner:
-    """Runs the predictions of one front end, a few at once. `app` has the addresses."""
+    """Runs the predictions of one front end, a few of each model at once: one that is slow, or has no batcher, holds up
+    no other. `app` has the addresses."""
 
     def __init__(self, front_end: FrontEnd, app: ASGIApp) -> None:
         self._front_end = front_end
         self._keeper = front_end.tasks.predictions
         self._app = app
-        self._turns = asyncio.Semaphore(MOST_RUNNING)
+        self._turns = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(MOST_RUNNING))
 
     async def __call__(self, id: str, order: Order | None) -> None:
-        """Returns when this prediction has ended, or is held by another. Without its order it is fetched, once its turn
-        has come."""
+        """Returns when this prediction has ended, or is held by another. Without its order it is looked for, and its
+        body fetched once its turn has come."""
         try:
-            async with self._turns:
-                if order is None:
-                    await self._fetch_and_run(id)
-                else:
-                    await self._run(id, Attempt(request_from(order.request), order.body), order.time_left)
+            if order is None:
+                await self._find_and_run(id)
+                return
+            stored, ends_at = request_from(order.request), self._front_end.clock() + order.time_left
+            async with self._turns[stored.model]:
+                await self._run(id, Attempt(stored, order.body), ends_at)
         except Problem as problem:  # the broker is away: whoever has the lease then goes on
             log.warning("prediction given up", prediction=shown(id), code=problem.code)
 
-    async def _fetch_and_run(self, id: str) -> None:
-        async def fetch(broker: PredictionBroker) -> tuple[Prediction | None, bytes | None]:
-            return (await broker.read([id])).get(id), await broker.begin(id, self._keeper.front_end)
-
-        prediction, body = await self._keeper.ask(fetch)
-        if prediction is not None and body is not None:
-            one = Attempt(request_from(prediction.request), body)
-            await self._run(id, one, prediction.deadline - prediction.now)
-
-    async def _run(self, id: str, one: Attempt, time_left: float) -> None:
+    async def _find_and_run(self, id: str) -> None:
+        prediction = (await self._keeper.ask(lambda broker: broker.read([id]))).get(id)
+        if prediction is None:
+            return
+        stored, time_left = request_from(prediction.request), prediction.deadline - prediction.now
         ends_at = self._front_end.clock() + time_left
+        async with self._turns[stored.model]:
+            body = await self._keeper.ask(lambda broker: broker.begin(id, self._keeper.front_end))
+            if body is not None:
+                await self._run(id, Attempt(stored, body), ends_at)
+
+    async def _run(self, id: str, one: Attempt, ends_at: float) -> None:
         answer = await self._answer(one, ends_at)
         await self._finish(id, one, answer, ends_at)
 

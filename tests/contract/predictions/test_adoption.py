@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from broker.redis import predictions
 from tests.contract.predictions.orders import OTHER, created, ending
 from tests.contract.worlds import FRONT_END, SHORT, World
 
@@ -30,6 +31,20 @@ async def test_one_whose_owner_is_silent_is_adopted_once(world: World) -> None:
     assert (await owner.beat(FRONT_END, [id], 9)).lost == [id]
     assert await owner.begin(id, FRONT_END) is None
     assert await other.begin(id, OTHER) == b"text"
+
+
+async def test_leases_in_many_portions_are_beaten_and_released_like_those_in_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictions, "BEATEN", 2)
+    broker = await world.predictions()
+    ids = [await created(broker) for _ in range(5)]
+
+    beat = await broker.beat(FRONT_END, [ids[0], "gone", *ids[1:], "never"], 0)
+
+    assert (set(beat.lost), beat.open) == ({"gone", "never"}, 5)
+    await broker.release(FRONT_END, ids)
+    assert set((await broker.beat(OTHER, [], 9)).adopted) == set(ids)
 
 
 async def test_no_more_are_adopted_than_there_is_room_for(world: World) -> None:

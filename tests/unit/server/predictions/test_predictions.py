@@ -12,10 +12,13 @@ from broker.errors import BrokerError
 from broker.memory.predictions import MemoryPredictions
 from broker.messages import FailureCode, Verdict
 from server.predictions import keeper, runner
+from server.predictions.stored import Stored, request_to_bytes
+from tests.contract.predictions.orders import order
 from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, announced, card, running, told
 
 pytestmark = pytest.mark.anyio
 ASYNC = {"Prefer": "respond-async"}
+STORED = request_to_bytes(Stored(path="/models/echo", query="", headers={}, model="echo", task="echoing", lane=""))
 
 
 async def ended(jitney: RunningFrontEnd, accepted: httpx2.Response, wait: int = 30) -> dict[str, Any]:
@@ -49,6 +52,7 @@ async def test_the_result_is_the_body_of_the_call_that_waits():
         assert (fetched.status_code, fetched.content) == (200, waited.content)
         assert fetched.headers["content-type"] == waited.headers["content-type"]
         assert fetched.headers["jitney-model"] == waited.headers["jitney-model"]
+        assert fetched.headers["cache-control"] == "no-store"
         assert "queue;dur=" in fetched.headers["server-timing"]
 
 
@@ -224,6 +228,34 @@ async def test_a_prediction_of_a_silent_front_end_is_adopted_and_its_result_foun
         async with running(second, name="e" * 16) as other:
             assert (await result(other, accepted)).json() == {"result": [{"id": 0, "text": "LIFE"}]}
             assert other.front_end.tasks.predictions.adopted >= 1
+
+
+async def test_a_model_that_does_not_answer_holds_up_no_other(monkeypatch):
+    monkeypatch.setattr(runner, "MOST_RUNNING", 1)
+    broker = ScriptedBroker([announced(card()), announced(card("other"))], answers=False)
+    async with running(broker) as jitney:
+        for _ in range(3):  # one runs, the others wait for its turn
+            await jitney.ask("life", headers=ASYNC)
+        await broker.admitted.wait()
+        broker.answers = True
+
+        accepted = await jitney.ask("life", path="/models/other", headers=ASYNC)
+
+        assert (await result(jitney, accepted)).json() == {"result": [{"id": 0, "text": "LIFE"}]}
+
+
+async def test_a_front_end_that_holds_many_still_adopts(monkeypatch):
+    monkeypatch.setattr(keeper, "MOST_RUNNING", 1)
+    async with running(ScriptedBroker(answers=False)) as jitney:
+        await jitney.ask("life", headers=ASYNC)
+        keep, broker = jitney.front_end.tasks.predictions, jitney.broker.predictions
+        broker.lease = 0.0
+        await broker.create(order(owner="e" * 16, request=STORED), 1 << 20)
+        keep._beat_at = 0.0
+        keep._wake.set()
+
+        await jitney.until(lambda: keep.adopted == 1)
+        assert len(keep.running) == 2
 
 
 async def test_a_front_end_that_ends_hands_its_predictions_over():
