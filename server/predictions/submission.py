@@ -38,6 +38,7 @@ class Submission:
             await self._inference(scope, receive, send)
             return
         order = await self._order(scope, receive)
+        scope["context"].model = b""  # the result says who answered, which may be a later revision
         created = await self._created(order)
         headers = {"location": f"/predictions/{created.id}", "preference-applied": applied(wait), "vary": "Prefer"}
         if created.outcome is Creation.REPLAYED:

@@ -122,6 +122,7 @@ async def test_whoever_waits_a_while_gets_the_result_itself_when_it_is_quick():
 
         assert (answer.status_code, answer.json()) == (200, {"result": [{"id": 0, "text": "LIFE"}]})
         assert answer.headers["preference-applied"] == "respond-async, wait=10"
+        assert answer.headers.get_list("jitney-model") == ["echo@r1"]
 
 
 @pytest.mark.parametrize("prefer", ["wait=10", "return=minimal", "", "respond-asyncs"])
