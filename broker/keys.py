@@ -132,6 +132,11 @@ class Keys:
         return f"{self.prefix}predictions:bytes"
 
     @property
+    def predictions_hooks(self) -> str:
+        """Sorted set: predictions whose webhook is not delivered → when somebody must try (again), ms. TTL."""
+        return f"{self.prefix}predictions:hooks"
+
+    @property
     def cards(self) -> str:
         """Hash: ⟨m⟩ → when first announced (13 digits, ms) and the card."""
         return f"{self.prefix}cards"

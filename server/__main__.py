@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import secrets
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -23,6 +24,7 @@ from server.front_end import FrontEnd
 from server.http.ports import PortTaken, listening, metrics_served
 from server.http.uvicorn_server import Server, uvicorn_config
 from server.settings import ServerSettings
+from server.webhooks.startup import secrets_from
 
 DESCRIPTION = "One stateless front end: HTTP on one side, the broker on the other. Start as many as you like."
 
@@ -57,10 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     values = parser.parse_args(arguments)
     settings, broker = pick(ServerSettings, values), pick(BrokerSettings, values)
     parser.refuse(settings.complaints())
+    try:
+        webhook_secrets = secrets_from(os.environ, settings)
+    except ValueError as error:
+        parser.error(str(error))
     configure_logging(settings.log_level)
     tune_garbage_collector()
     try:
-        run(settings, broker)
+        run(settings, broker, webhook_secrets)
     except (PortTaken, BrokerUnfit) as error:
         print(f"python -m server: {masked(parser.as_given(str(error)))}", file=sys.stderr)
         return 1
@@ -74,7 +80,7 @@ def tune_garbage_collector() -> None:
     gc.set_threshold(10_000, 20, 50)
 
 
-def run(settings: ServerSettings, broker: BrokerSettings) -> None:
+def run(settings: ServerSettings, broker: BrokerSettings, webhook_secrets: Sequence[bytes] = ()) -> None:
     """Serve until a signal. Raises `PortTaken`, and `BrokerUnfit` for a broker that would lose jobs."""
     identity = secrets.token_hex(8)
     connect = connector(broker, settings, identity)
@@ -86,7 +92,7 @@ def run(settings: ServerSettings, broker: BrokerSettings) -> None:
         address=shown(broker.redis_url),
         defaults=parse_defaults(settings.default_models),
     )
-    front_end = FrontEnd(settings=settings, tasks=tasks)
+    front_end = FrontEnd(settings=settings, tasks=tasks, webhook_secrets=webhook_secrets)
     server = Server(uvicorn_config(create_app(front_end, MEETING), settings, front_end.metrics.refused), front_end)
     with listening(settings) as listener, metrics_served(front_end):
         server.run(sockets=[listener])

@@ -28,6 +28,7 @@ from server.http.context import RequestMiddleware, identity, route_of
 from server.predictions.routes import routes as predictions
 from server.predictions.runner import Runner
 from server.predictions.submission import Submission
+from server.webhooks.sender import webhooks_sent
 
 log = structlog.get_logger("server")
 
@@ -44,7 +45,7 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with front_end.tasks.running():
+        async with front_end.tasks.running(), webhooks_sent(front_end):
             try:
                 if meeting:
                     await front_end.tasks.discovery.wait_until_met(meeting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from server.broker_tasks import BrokerTasks
@@ -25,6 +25,7 @@ class FrontEnd:
     metrics: Metrics = field(default_factory=Metrics)
     clock: Callable[[], float] = time.monotonic
     is_draining: bool = False
+    webhook_secrets: Sequence[bytes] = field(default=(), repr=False)
     deadlines: DeadlineSweeper = field(init=False)
     bytes_in_hand: BytesInHand = field(init=False)
 

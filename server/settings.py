@@ -8,6 +8,7 @@ from broker.common.hosts import host_complaint
 from broker.settings import flag_name, setting
 from server.fleet.defaults import parse_defaults
 from server.http.bytes_in_hand import most_large
+from server.webhooks.addresses import networks_in
 
 MOST_PIXELS = 178_956_970  # Pillow reads no larger picture
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -64,6 +65,13 @@ class ServerSettings:
         3600.0, "seconds that a prediction's result is kept, and that it may take when it does not say; 86,400 at most"
     )
     max_prediction_time: float = setting(86_400.0, "longest X-Request-Timeout of a prediction, seconds")
+    webhooks: bool = setting(
+        False,
+        "tell whoever asks by Jitney-Webhook when a prediction has ended, signed with JITNEY_WEBHOOK_SECRET (httpx2)",
+    )
+    webhook_allow: str = setting(
+        "", "networks of your own that webhooks may be sent to as well, by http too: 10.0.0.0/8 fd00::/8"
+    )
     drain_seconds: float = setting(5.0, "seconds between SIGTERM and closing the port: unready, but still answering")
     default_models: str = setting(
         "", "which model answers for a task when a request names none: task=name, …; else the one that was there first"
@@ -92,4 +100,8 @@ class ServerSettings:
             parse_defaults(self.default_models)
         except ValueError as error:
             found.append(f"--default-models: {error}")
+        try:
+            networks_in(self.webhook_allow)
+        except ValueError as error:
+            found.append(f"--webhook-allow: {error}")
         return found

@@ -54,3 +54,5 @@ def _adopt_standard_logging(level: str, shared: list[Any], render: list[Any]) ->
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("uvicorn").setLevel(max(root.level, logging.WARNING))  # what it says of normal life we say better
+    for name in ("httpx2", "httpcore2"):  # their lines show addresses, and headers
+        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))

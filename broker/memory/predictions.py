@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from broker.memory.store import MemoryStore
 from broker.predictions.contract import (
+    HOOK_LEASE,
     KEY_KEPT,
     LEASE,
     OVERHEAD,
@@ -14,6 +15,7 @@ from broker.predictions.contract import (
     Created,
     Creation,
     Ending,
+    Hook,
     Order,
     Prediction,
     State,
@@ -28,6 +30,9 @@ class Kept:
     due: float
     body: bytes | None = None
     result: bytes | None = None
+    has_hook: bool = False
+    hook_due: float | None = None  # its webhook's
+    tries: int = 0  # to deliver that
 
     @property
     def bytes(self) -> int:
@@ -39,7 +44,7 @@ class MemoryPredictions:
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
-        self.lease = LEASE
+        self.lease, self.hook_lease = LEASE, HOOK_LEASE
 
     async def create(self, order: Order, most_bytes: int) -> Created:
         now = self._now()
@@ -49,7 +54,7 @@ class MemoryPredictions:
         if until > now and known in self._all:
             same = fingerprint == order.fingerprint
             return Created(outcome=Creation.REPLAYED if same else Creation.MISMATCH, id=known)
-        made = Kept(_prediction(order, now), now + self.lease, order.body)
+        made = Kept(_prediction(order, now), now + self.lease, order.body, has_hook=order.has_hook)
         if sum(one.bytes for one in self._all.values()) + made.bytes > most_bytes:
             first = min((one.prediction.expires for one in self._all.values()), default=now)
             return Created(outcome=Creation.FULL, wait=max(0.0, first - now))
@@ -81,6 +86,7 @@ class MemoryPredictions:
         if ending.state is not State.SUCCEEDED and before.owner != ending.owner:
             return False
         kept.body, kept.result = None, ending.result
+        kept.hook_due = now if kept.has_hook else None
         kept.prediction = replace(
             before,
             state=ending.state,
@@ -104,6 +110,7 @@ class MemoryPredictions:
         before = kept.prediction.state
         if before.is_open:
             kept.body, kept.prediction = None, replace(kept.prediction, state=State.CANCELED, finished=now)
+            kept.hook_due = now if kept.has_hook else None
         else:
             del self._all[id]
         return before
@@ -125,6 +132,19 @@ class MemoryPredictions:
         for id in ids:
             if id in self._all and _holds(owner, self._all[id]):
                 self._all[id].due = 0.0
+
+    async def take_hooks(self, most: int) -> list[Hook]:
+        now = self._now()
+        due = sorted((kept.hook_due, id) for id, kept in self._all.items() if kept.hook_due is not None)
+        taken = [id for at, id in due if at <= now][:most]
+        for id in taken:
+            self._all[id].hook_due, self._all[id].tries = now + self.hook_lease, self._all[id].tries + 1
+        return [Hook(id=id, tries=self._all[id].tries) for id in taken]
+
+    async def settle_hook(self, id: str, wait: float | None) -> None:
+        now, kept = self._now(), self._all.get(id)
+        if kept is not None and kept.hook_due is not None:
+            kept.hook_due = None if wait is None else now + wait
 
     async def epoch(self) -> str:
         self._store.now()

@@ -14,6 +14,7 @@ from typing import Protocol
 LEASE = 5.0  # seconds of silence after which another front end adopts a prediction
 OVERHEAD = 1_024  # bytes that count for a prediction besides its body or its result
 TRIMMED = 100  # predictions at most whose time is over, that a creation takes off the sum of bytes
+HOOK_LEASE = 20.0  # seconds for which whoever takes a webhook has it for itself
 KEY_KEPT = 86_400.0  # seconds that an idempotency key is remembered at least
 
 
@@ -55,6 +56,7 @@ class Order:
     runs: bool = False  # its owner begins at once, and needs not ask for it
     key: str = ""  # SHA-256 of its idempotency key and whoever may use that; empty: none
     fingerprint: str = ""  # of what the key stands for
+    has_hook: bool = False  # somebody is to be told when it ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,14 @@ class Beat:
     open: int = 0  # predictions of all front ends that have not ended
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """A prediction that has ended, of which somebody is to be told."""
+
+    id: str
+    tries: int  # this one counts
+
+
 class PredictionBroker(Protocol):
     """The broker as the one task sees it that cares for a front end's predictions."""
 
@@ -143,6 +153,15 @@ class PredictionBroker(Protocol):
 
     async def release(self, owner: str, ids: Collection[str]) -> None:
         """This owner ends: others adopt these at once."""
+        ...
+
+    async def take_hooks(self, most: int) -> Sequence[Hook]:
+        """At most so many webhooks that are due. Nobody else gets them for `HOOK_LEASE` seconds; then whoever asks, if
+        they were not settled. Due at once is what has ended, by DELETE too; never what is open or forgotten."""
+        ...
+
+    async def settle_hook(self, id: str, wait: float | None) -> None:
+        """It is due again after so many seconds; None: never."""
         ...
 
     async def epoch(self) -> str:

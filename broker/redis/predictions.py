@@ -10,6 +10,7 @@ import redis.asyncio
 from broker.errors import BrokerFull
 from broker.keys import Keys
 from broker.predictions.contract import (
+    HOOK_LEASE,
     KEY_KEPT,
     LEASE,
     OVERHEAD,
@@ -18,6 +19,7 @@ from broker.predictions.contract import (
     Created,
     Creation,
     Ending,
+    Hook,
     Order,
     Prediction,
     State,
@@ -36,7 +38,7 @@ class RedisPredictions:
 
     def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
         self._client, self._keys = client, keys
-        self.lease = LEASE
+        self.lease, self.hook_lease = LEASE, HOOK_LEASE
 
     async def create(self, order: Order, most_bytes: int) -> Created:
         keys = self._keys
@@ -52,6 +54,7 @@ class RedisPredictions:
             OVERHEAD,
             TRIMMED,
             int(order.runs),
+            int(order.has_hook),
         ]
         before = [["SET", body, order.body, "PX", _ms(life + MARGIN)]]
         outcome, id, wait = await scripts.PREDICTION_CREATE.run_after(self._client, before, named, args)
@@ -77,6 +80,7 @@ class RedisPredictions:
     async def finish(self, ending: Ending) -> bool:
         keys, result = self._keys, self._keys.prediction_result(ending.id, ending.owner)
         named = [*self._counted(), keys.prediction(ending.id), keys.prediction_body(ending.id), result]
+        named += [keys.predictions_hooks]
         args = [ending.id, ending.owner, ending.state, ending.done, ending.failed, _ms(ending.keep), OVERHEAD]
         before = [["SET", result, ending.result, "PX", _ms(ending.keep + MARGIN)]]
         counts = await scripts.PREDICTION_FINISH.run_after(self._client, before, named, args)
@@ -89,6 +93,7 @@ class RedisPredictions:
 
     async def remove(self, id: str) -> State | None:
         named = [*self._counted(), self._keys.prediction(id), self._keys.prediction_body(id)]
+        named += [self._keys.predictions_hooks]
         before = await scripts.PREDICTION_REMOVE.run(self._client, named, [id, OVERHEAD])
         return None if before is None else State(before.decode())
 
@@ -101,6 +106,13 @@ class RedisPredictions:
         for some in _portions(ids):
             await self._beat(owner, some, releases=True)
 
+    async def take_hooks(self, most: int) -> list[Hook]:
+        found = await self._hooks([most, _ms(self.hook_lease)])
+        return [Hook(id=id.decode(), tries=tries) for id, tries in zip(found[::2], found[1::2], strict=True)]
+
+    async def settle_hook(self, id: str, wait: float | None) -> None:
+        await self._hooks([0, 0, id, -1 if wait is None else _ms(wait)])
+
     async def epoch(self) -> str:
         return (await self._get(self._keys.epoch) or b"").decode("ascii", "replace")
 
@@ -108,6 +120,10 @@ class RedisPredictions:
         args = [owner, _ms(self.lease), most, int(releases), *ids]
         named = [self._keys.predictions_due, self._keys.prediction("")]
         return await scripts.PREDICTION_BEAT.run(self._client, named, args)
+
+    async def _hooks(self, args: list[Any]) -> Any:
+        named = [self._keys.predictions_hooks, self._keys.prediction("")]
+        return await scripts.PREDICTION_HOOKS.run(self._client, named, args)
 
     async def _get(self, key: str) -> bytes | None:
         with translated(key):

@@ -182,6 +182,13 @@ end
 -- Predictions. What one counts for stands in predictions:room as '<id>:<bytes>', for a time to live frees no counter.
 local function predicts(state) return state == 'queued' or state == 'running' end
 
+-- Somebody is to be told of a prediction that has ended, if its hash has the field `hook`: the tries so far.
+local function tell(hooks, hash, id, now, life)
+  if not redis.call('HGET', hash, 'hook') then return end
+  redis.call('ZADD', hooks, now, id)
+  keep(hooks, life + MARGIN)
+end
+
 local function give_room(room, sum, id, bytes)
   if redis.call('ZREM', room, id .. ':' .. bytes) == 1 then count(sum, -bytes, 0) end
   if redis.call('EXISTS', room) == 0 then redis.call('DEL', sum) end  -- nothing is kept: the sum begins anew

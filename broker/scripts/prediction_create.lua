@@ -4,7 +4,8 @@
 -- KEYS[1] predictions:due (zset)   KEYS[2] predictions:room (zset)   KEYS[3] predictions:bytes (string)
 -- KEYS[4] prediction:<id> (hash)   KEYS[5] prediction-body:<id> (string)   KEYS[6] idem:<sha256> (string), or none
 -- ARGV     id, owner, request, records, ms to its deadline, ms that its result is kept, fingerprint, ms that the key is,
---          ms of a lease, the most bytes, bytes that count besides the body, how many to trim, 1 = it runs
+--          ms of a lease, the most bytes, bytes that count besides the body, how many to trim, 1 = it runs,
+--          1 = somebody is to be told
 -- Returns  {what has come of it, id, ms until bytes come free}
 
 local due, room, sum, hash, body, key = unpack(KEYS)
@@ -37,6 +38,7 @@ local life = left + kept
 redis.call('HSET', hash, 'state', ARGV[13] == '1' and 'running' or 'queued', 'owner', owner, 'request', request, 'records', records, 'done', 0, 'failed', 0,
   'created', now, 'deadline', now + left, 'expires', now + life, 'bytes', bytes)
 if ARGV[13] == '1' then redis.call('HSET', hash, 'started', now) end
+if ARGV[14] == '1' then redis.call('HSET', hash, 'hook', 0) end
 redis.call('PEXPIRE', hash, life)
 redis.call('ZADD', due, now + lease, id)
 keep(due, life + MARGIN)

@@ -32,6 +32,10 @@ LATER_HEADERS = (
     ),
     ("Idempotency-Key", "with respond-async: the same request with the same key is the same prediction"),
 )
+WEBHOOK_HEADER = (
+    "Jitney-Webhook",
+    "with respond-async: an address that is told, signed, when the prediction has ended",
+)
 FURTHER = {
     202: "It is open: the document says how far it is",
     204: "It had ended, and is forgotten",
@@ -145,7 +149,7 @@ def _parameters(one: Operation, settings: ServerSettings) -> list[Json]:
     if one.body is not None and 202 in one.further:
         found += [
             {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
-            for name, description in LATER_HEADERS
+            for name, description in (*LATER_HEADERS, *([WEBHOOK_HEADER] if settings.webhooks else []))
         ]
     return found
 

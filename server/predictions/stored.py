@@ -14,7 +14,7 @@ KEPT = ("content-type", "jitney-lane", "traceparent", "x-request-id")
 MOST = 8_192  # bytes of all but the body
 
 
-class Stored(Struct, frozen=True, kw_only=True):
+class Stored(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A request, but for its body."""
 
     path: str
@@ -23,6 +23,7 @@ class Stored(Struct, frozen=True, kw_only=True):
     model: str  # its name, never a revision: a rollout may pass meanwhile
     task: str
     lane: str
+    webhook: str = ""  # whom to tell when it has ended
 
 
 class Answer(Struct, frozen=True, kw_only=True):

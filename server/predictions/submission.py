@@ -16,9 +16,12 @@ from server.http.body import lane_of, time_limit
 from server.predictions.prefer import applied, digest, key_of, wait_before_202
 from server.predictions.routes import Predictions
 from server.predictions.stored import Stored, kept_headers, request_to_bytes
+from server.webhooks.addresses import networks_in
+from server.webhooks.receiver import receiver_from
 
 EPOCH_SHOWN = 8  # digits of the epoch that an id begins with
 FULL = "The predictions that are kept have no room for another one."
+NO_WEBHOOKS = "Jitney-Webhook: this server sends no webhooks (--webhooks on)."
 OTHER_REQUEST = "This Idempotency-Key belongs to another request."
 
 
@@ -29,6 +32,7 @@ class Submission:
         self._front_end = front_end
         self._inference = inference
         self._predictions = Predictions(front_end)
+        self._webhook_allow = networks_in(front_end.settings.webhook_allow)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         wait = None
@@ -53,9 +57,10 @@ class Submission:
         longest = settings.max_prediction_time
         seconds = time_limit(context.headers, min(settings.prediction_ttl, longest), longest)
         lane = lane_of(context.headers)
+        webhook = self._webhook(context.headers.get(b"jitney-webhook"))
         key = key_of(context.headers.get(b"idempotency-key"))
         body, call = await self._inference.read_only(scope, receive)
-        stored = _stored(scope, call, lane)
+        stored = _stored(scope, call, lane, webhook)
         path = scope["path"].encode("utf-8")
         return Order(
             id=self._new_id(),
@@ -67,8 +72,17 @@ class Submission:
             keep=settings.prediction_ttl,
             runs=self._front_end.tasks.predictions.has_room,
             key=digest(context.caller.encode("utf-8"), path, key) if key else "",
+            has_hook=bool(webhook),
             fingerprint=digest(scope["method"].encode("ascii"), path, scope["query_string"], body) if key else "",
         )
+
+    def _webhook(self, header: bytes | None) -> str:
+        """Whom to tell; empty: nobody. Raises `Problem` (malformed)."""
+        if header is None:
+            return ""
+        if not self._front_end.settings.webhooks:
+            raise Problem("malformed", NO_WEBHOOKS)
+        return receiver_from(header.strip().decode("latin-1"), self._webhook_allow).url
 
     def _new_id(self) -> str:
         """Whoever knows it may read the prediction, so nobody can guess it; its beginning says which memory of the
@@ -100,8 +114,9 @@ class Submission:
         return await self._predictions.described(id, 202)
 
 
-def _stored(scope: Scope, call: Call, lane: str) -> Stored:
+def _stored(scope: Scope, call: Call, lane: str, webhook: str) -> Stored:
     context, card = scope["context"], call.served.card
     headers = kept_headers(context.headers) | {"x-request-id": context.request_id.decode("latin-1")}
     query = scope["query_string"].decode("latin-1")
-    return Stored(path=scope["path"], query=query, headers=headers, model=card.name, task=card.task, lane=lane)
+    found = {"path": scope["path"], "query": query, "headers": headers, "model": card.name, "task": card.task}
+    return Stored(**found, lane=lane, webhook=webhook)

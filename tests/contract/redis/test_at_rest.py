@@ -46,7 +46,7 @@ async def fill(world: RedisWorld) -> None:
     await batcher.fail("b1", [Failure(job_id=THREE, code=FailureCode.MODEL_ERROR, message="no")])
     predictions = await world.predictions()
     for id in ("p1", "p2"):
-        await created(predictions, id=id, key=f"key of {id}", fingerprint="f")
+        await created(predictions, id=id, key=f"key of {id}", fingerprint="f", has_hook=id == "p2")
     await predictions.finish(ending("p2"))
 
 
@@ -76,10 +76,12 @@ KEPT = {
         TWO.encode(): waiting(TWO),
     },
     "prediction:p1": PREDICTION | {b"state": b"queued", b"bytes": b"1032"},
-    "prediction:p2": PREDICTION | {b"state": b"succeeded", b"done": b"1", b"finished": TIME, b"bytes": b"1032"},
+    "prediction:p2": PREDICTION
+    | {b"state": b"succeeded", b"done": b"1", b"finished": TIME, b"bytes": b"1032", b"hook": b"0"},
     "prediction-body:p1": b"text",
     f"prediction-result:p2:{FRONT_END}": b"done",
     "predictions:due": [b"p1"],
+    "predictions:hooks": [b"p2"],
     "predictions:room": [b"p1:1032", b"p2:1032"],
     "predictions:bytes": b"2064",
     "idem:key of p1": b"p1 f",

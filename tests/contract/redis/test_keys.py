@@ -30,7 +30,7 @@ def table(keys: Keys) -> list[re.Pattern[str]]:
         keys.prediction_result(NAME, NAME),
         keys.idempotency(NAME),
     ]
-    rows += [keys.predictions_due, keys.predictions_room, keys.predictions_bytes]
+    rows += [keys.predictions_due, keys.predictions_room, keys.predictions_bytes, keys.predictions_hooks]
     rows += [keys.artifact(NAME), keys.cards, keys.batchers, keys.epoch]
     return [re.compile(re.escape(row).replace(NAME, "[^:]+") + "$") for row in rows]
 
@@ -83,7 +83,7 @@ async def live_through_everything(world: RedisWorld) -> Census:
     census.take()
 
     predictions = await world.predictions()
-    one, other = [await created(predictions, key=key, fingerprint="f") for key in ("k1", "k2")]
+    one, other = [await created(predictions, key=key, fingerprint="f", has_hook=True) for key in ("k1", "k2")]
     census.take()
     await predictions.finish(ending(one))
     census.take()

@@ -38,6 +38,7 @@ async def run_every_script(world: RedisWorld, admin: RedisAdmin) -> None:
     await predictions.begin(id, FRONT_END)
     await predictions.beat(FRONT_END, [id], 1)
     await predictions.finish(ending(id))
+    await predictions.take_hooks(1)
     await predictions.remove(id)
     await world.pass_time(SHORT)
 

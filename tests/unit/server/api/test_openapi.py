@@ -255,3 +255,7 @@ async def test_whole_numbers_with_a_fraction_of_nothing_are_taken(number):
 async def test_numbers_that_are_not_whole_are_not_taken(fields):
     async with running(ScriptedBroker([announced(card(task="classification"))])) as jitney:
         assert (await jitney.ask("life", path="/classification", **fields)).status_code == 400
+
+
+def test_a_client_may_name_a_webhook_where_these_are_on():
+    assert "Jitney-Webhook" in parameters("/translation", webhooks=True)

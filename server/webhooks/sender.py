@@ -1,0 +1,143 @@
+"""Sends the webhooks that are due, whichever front end ran their predictions: a few at once, at least once each.
+
+The broker keeps when each is due. Whoever takes one up has it for 20 s, so what a front end that dies had in hand is
+sent by another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from broker.predictions.contract import Hook, Prediction, PredictionBroker
+from server.api.schema.predictions import PredictionDocument
+from server.errors import Problem
+from server.front_end import FrontEnd
+from server.predictions.document import document
+from server.predictions.keeper import Keeper, shown
+from server.predictions.stored import request_from
+from server.webhooks.addresses import Network, networks_in
+from server.webhooks.delivery import Delivery
+from server.webhooks.receiver import Receiver, receiver_from
+from server.webhooks.schedule import Fate, Reply, after
+from server.webhooks.signature import headers
+
+log = structlog.get_logger("server.webhooks")
+
+MOST_AT_ONCE = 16  # tries that one front end makes at once
+LOOK = 1.0  # seconds between two looks for what is due
+
+Deliver = Callable[[Receiver, Mapping[str, str], bytes], Awaitable[Reply]]
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """The body of a webhook: who wants the result fetches it."""
+
+    type: str
+    timestamp: str
+    data: msgspec.Raw
+
+
+class Sender:
+    """Takes what is due and sends it, for ever."""
+
+    def __init__(self, front_end: FrontEnd, allowed: Sequence[Network], deliver: Deliver) -> None:
+        self._front_end = front_end
+        self._keeper: Keeper = front_end.tasks.predictions
+        self._allowed = allowed
+        self._deliver = deliver
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        try:
+            while True:
+                await self.turn()
+                await asyncio.sleep(LOOK)
+        finally:
+            for task in self._sending:
+                task.cancel()  # the lease ends by itself
+
+    async def turn(self) -> None:
+        """Begin to send what is due, as far as there is room."""
+        room = 0 if self._keeper.is_ending else MOST_AT_ONCE - len(self._sending)
+        if not room:
+            return
+        try:
+            due = await self._keeper.ask(partial(_take, room))
+        except Problem:  # the broker is away
+            return
+        for hook in due:
+            task = asyncio.create_task(self._send(hook))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _send(self, hook: Hook) -> None:
+        try:
+            prediction = await self._keeper.ask(partial(_read, hook.id))
+            if prediction is not None:
+                await self._settle(hook, prediction, await self._reply(prediction))
+        except Problem as problem:
+            log.warning("webhook not settled", prediction=shown(hook.id), code=problem.code)  # it is sent again
+        except Exception:
+            log.exception("webhook crashed", prediction=shown(hook.id))
+
+    async def _reply(self, prediction: Prediction) -> Reply:
+        try:
+            receiver = receiver_from(request_from(prediction.request).webhook, self._allowed)
+        except Problem:  # it was taken by a front end that allows more
+            return Reply(is_refused=True)
+        id, body = f"{prediction.id}-{prediction.state}", body_of(prediction)
+        return await self._deliver(receiver, headers(id, body, time.time(), self._front_end.webhook_secrets), body)
+
+    async def _settle(self, hook: Hook, prediction: Prediction, reply: Reply) -> None:
+        left = prediction.expires - prediction.now
+        fate, wait = after(reply, hook.tries, left, random.uniform(1.0, 1.1))
+        await self._keeper.ask(partial(_settle, hook.id, wait))
+        self._front_end.metrics.webhooks[(str(fate),)] += 1
+        say = log.info if fate is Fate.DELIVERED else log.warning
+        say("webhook", prediction=shown(hook.id), fate=str(fate), status=reply.status, tries=hook.tries)
+
+
+def body_of(prediction: Prediction) -> bytes:
+    """The same in every try."""
+    data = document(prediction)
+    told = msgspec.json.decode(data, type=PredictionDocument)
+    when = told.finished_at or told.created_at
+    return msgspec.json.encode(Event(type=f"prediction.{told.status}", timestamp=when, data=msgspec.Raw(data)))
+
+
+@asynccontextmanager
+async def webhooks_sent(front_end: FrontEnd) -> AsyncIterator[None]:
+    """They are while the `with` lasts, where the settings want it."""
+    settings = front_end.settings
+    if not settings.webhooks:
+        yield
+        return
+    allowed = networks_in(settings.webhook_allow)
+    task = asyncio.create_task(Sender(front_end, allowed, Delivery(allowed)).run(), name="webhooks")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _take(most: int, broker: PredictionBroker) -> Sequence[Hook]:
+    return await broker.take_hooks(most)
+
+
+async def _read(id: str, broker: PredictionBroker) -> Prediction | None:
+    return (await broker.read([id])).get(id)
+
+
+async def _settle(id: str, wait: float | None, broker: PredictionBroker) -> Any:
+    await broker.settle_hook(id, wait)
