@@ -101,7 +101,10 @@ class Csv:
         """Rows as lists; blank lines are none."""
         try:
             for cells in self._reader:
-                self._lines.of_row = 0
+                if self._lines.have_ended:  # the reader looked for more: it would hand out all that follows as one row
+                    where = f"in the row of line {self._lines.row_began}"
+                    raise Stopped(USAGE, f"IN cannot be read as CSV: a quote {where} is never closed")
+                self._lines.of_row, self._lines.row_began = 0, self._lines.number + 1
                 if cells:
                     yield cells
         except csv.Error as error:
@@ -129,6 +132,8 @@ class _Lines:
         self._text = io.TextIOWrapper(source, encoding="utf-8-sig", errors=ENCODING, newline="")
         self.number = 0
         self.of_row = 0  # characters since the row began
+        self.row_began = 1  # in this line
+        self.have_ended = False  # somebody asked for a line behind the last one
 
     def bytes_read(self) -> int:
         return self._source.tell() if self._source.seekable() else 0
@@ -141,6 +146,7 @@ class _Lines:
                 much = f"a row is longer than {LONGEST_ROW} characters near line {self.number}"
                 raise Stopped(USAGE, f"IN cannot be read as CSV: {much}; is a quote never closed?")
             yield line
+        self.have_ended = True
 
 
 def _cell(value: Any) -> str:

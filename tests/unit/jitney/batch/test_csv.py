@@ -93,6 +93,9 @@ def test_what_is_not_utf_8_is_copied_as_it_is() -> None:
         (b"text,a,a\n", "names the column 'a' twice"),
         (b'text\n"' + b"x\n" * (LONGEST_ROW // 2 + 1), "is a quote never closed"),
         (b'text\n"' + b"x" * (LONGEST_ROW + 1), "cannot be read as CSV"),
+        (b'text\na\n\n"b\nc\nd\n', "a quote in the row of line 4 is never closed"),
+        (b'text\n"', "a quote in the row of line 2 is never closed"),
+        (b'"text\n', "a quote in the row of line 1 is never closed"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_the_reason(data: bytes, why: str) -> None:
