@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from server.fleet.directory import Directory
 from server.http.bytes_in_hand import BytesInHand
 from server.http.deadline import DeadlineSweeper
 from server.metrics import Metrics
+from server.predictions.room import SHARE, BodyRoom
 from server.requests.pending import PendingRequests
 from server.settings import ServerSettings
 
@@ -28,10 +30,13 @@ class FrontEnd:
     webhook_secrets: Sequence[bytes] = field(default=(), repr=False)
     deadlines: DeadlineSweeper = field(init=False)
     bytes_in_hand: BytesInHand = field(init=False)
+    prediction_bodies: dict[str, BodyRoom] = field(init=False)  # by model
 
     def __post_init__(self) -> None:
         self.deadlines = DeadlineSweeper(self.clock)
         self.bytes_in_hand = BytesInHand(self.settings.max_bytes_in_hand)
+        most = self.settings.max_bytes_in_hand // SHARE
+        self.prediction_bodies = defaultdict(lambda: BodyRoom(most))
 
     @property
     def pending(self) -> PendingRequests:

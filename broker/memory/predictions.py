@@ -66,7 +66,8 @@ class MemoryPredictions:
 
     async def read(self, ids: Collection[str]) -> dict[str, Prediction]:
         now = self._now()
-        return {id: replace(self._all[id].prediction, now=now) for id in ids if id in self._all}
+        found = {id: self._all[id] for id in ids if id in self._all}
+        return {id: replace(kept.prediction, now=now, size=kept.bytes) for id, kept in found.items()}
 
     async def begin(self, id: str, owner: str) -> bytes | None:
         now, kept = self._now(), self._all.get(id)
@@ -172,6 +173,7 @@ def _prediction(order: Order, now: float) -> Prediction:
         state=State.RUNNING if order.runs else State.QUEUED,
         owner=order.owner,
         request=order.request,
+        size=0,
         records=order.records,
         done=0,
         failed=0,

@@ -76,6 +76,7 @@ class Prediction:
     state: State
     owner: str  # who runs it, or has ended it
     request: bytes
+    size: int  # bytes that it counts for: as large as its body, or its result
     records: int
     done: int
     failed: int

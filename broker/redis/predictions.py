@@ -27,7 +27,7 @@ from broker.predictions.contract import (
 from broker.redis import scripts
 from broker.redis.connection import translated
 
-FIELDS = ("state", "owner", "request", "records", "done", "failed")
+FIELDS = ("state", "owner", "request", "bytes", "records", "done", "failed")
 TIMES = ("created", "started", "finished", "deadline", "expires")
 BEATEN = 500  # leases by one script: ten thousand would hold the broker's thread for tens of milliseconds
 MARGIN = 60.0  # seconds that a body or a result outlives a script that nobody could run
@@ -144,13 +144,14 @@ def _ms(seconds: float) -> int:
 
 
 def _prediction(id: str, row: list[bytes | None], now: float) -> Prediction:
-    state, owner, request, records, done, failed, *times = row
+    state, owner, request, size, records, done, failed, *times = row
     created, started, finished, deadline, expires = [None if one is None else int(one) / 1000 for one in times]
     return Prediction(
         id=id,
         state=State((state or b"").decode()),
         owner=(owner or b"").decode(),
         request=request or b"",
+        size=int(size or 0),
         records=int(records or 0),
         done=int(done or 0),
         failed=int(failed or 0),

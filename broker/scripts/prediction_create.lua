@@ -40,6 +40,7 @@ redis.call('HSET', hash, 'state', ARGV[13] == '1' and 'running' or 'queued', 'ow
 if ARGV[13] == '1' then redis.call('HSET', hash, 'started', now) end
 if ARGV[14] == '1' then redis.call('HSET', hash, 'hook', 0) end
 redis.call('PEXPIRE', hash, life)
+redis.call('PEXPIRE', body, life)
 redis.call('ZADD', due, now + lease, id)
 keep(due, life + MARGIN)
 take_room(room, sum, id, bytes, now, life)

@@ -23,7 +23,7 @@ from server.requests.breaker import CircuitBreaker
 
 log = structlog.get_logger("server.predictions")
 
-MOST_RUNNING = 32  # predictions of a model that one front end runs at once: it holds their bodies
+MOST_RUNNING = 32  # predictions of a model that one front end runs at once
 MOST_ADOPTED = 64  # predictions by one beat, however many are held: those may be of a model that has no batcher
 BEAT = 1.0  # seconds between two beats while there is a prediction: a fifth of a lease
 IDLE_BEAT = 5.0  # seconds while there is none

@@ -31,6 +31,7 @@ class Runner:
     def __init__(self, front_end: FrontEnd, app: ASGIApp) -> None:
         self._front_end = front_end
         self._keeper = front_end.tasks.predictions
+        self._bodies = front_end.prediction_bodies
         self._app = app
         self._turns = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(MOST_RUNNING))
 
@@ -42,7 +43,7 @@ class Runner:
                 await self._find_and_run(id)
                 return
             stored, ends_at = request_from(order.request), self._front_end.clock() + order.time_left
-            async with self._turns[stored.model]:
+            async with self._turns[stored.model], self._bodies[stored.model].of(len(order.body)):
                 await self._run(id, Attempt(stored, order.body), ends_at)
         except Problem as problem:  # the broker is away: whoever has the lease then goes on
             log.warning("prediction given up", prediction=shown(id), code=problem.code)
@@ -53,7 +54,7 @@ class Runner:
             return
         stored, time_left = request_from(prediction.request), prediction.deadline - prediction.now
         ends_at = self._front_end.clock() + time_left
-        async with self._turns[stored.model]:
+        async with self._turns[stored.model], self._bodies[stored.model].of(prediction.size):
             body = await self._keeper.ask(lambda broker: broker.begin(id, self._keeper.front_end))
             if body is not None:
                 await self._run(id, Attempt(stored, body), ends_at)

@@ -70,7 +70,8 @@ class Submission:
             records=len(call.inputs),
             time_left=seconds,
             keep=settings.prediction_ttl,
-            runs=self._front_end.tasks.predictions.has_room,
+            runs=self._front_end.tasks.predictions.has_room
+            and self._front_end.prediction_bodies[stored.model].fits(len(body)),
             key=digest(context.caller.encode("utf-8"), path, key) if key else "",
             has_hook=bool(webhook),
             fingerprint=digest(scope["method"].encode("ascii"), path, scope["query_string"], body) if key else "",

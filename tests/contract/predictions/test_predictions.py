@@ -18,6 +18,7 @@ async def test_any_front_end_reads_what_another_has_created(world: World) -> Non
 
     assert (found.state, found.owner, found.request) == (State.QUEUED, FRONT_END, b"asked")
     assert (found.records, found.done, found.started, found.finished) == (3, 0, None, None)
+    assert found.size == OVERHEAD + len(b"asked") + len(b"text")
     assert found.created <= found.now < found.deadline == pytest.approx(found.created + LONG, abs=0.01)
 
 
