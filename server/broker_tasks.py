@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -73,14 +73,10 @@ class BrokerTasks:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The tasks run while the `with` lasts."""
-        tasks: Mapping[str, Task] = {
-            "writer": self.writer,
-            "reader": self.reader,
-            "discovery": self.discovery,
-            "predictions": self.predictions,
-        }
+        tasks: Mapping[str, Task] = {"writer": self.writer, "reader": self.reader, "discovery": self.discovery}
         running = [asyncio.create_task(self.keep(name, task), name=name) for name, task in tasks.items()]
         running.append(asyncio.create_task(self.keep_codec_cache(), name="codec_cache"))
+        running.append(asyncio.create_task(self.keep_predictions(), name="predictions"))
         try:
             yield
         finally:
@@ -119,6 +115,32 @@ class BrokerTasks:
                 await self._sleep(backoff.pause())
             else:
                 backoff.reset()
+
+    async def keep_predictions(self) -> None:
+        """Connect while the breaker is closed. Their errors cost predictions alone and open no breaker; after an outage
+        the connection is a new one, for an idle one may lead to a server that is the primary no more."""
+        backoff = Backoff()
+        while True:
+            await self.breaker.until_closed()
+            try:
+                async with self._connect() as broker:
+                    backoff.reset()
+                    await self._until_open(self.predictions.run(broker))
+            except BrokerError:  # the other tasks log it
+                await self._sleep(backoff.pause())
+            except Exception:
+                log.exception("task crashed", task="predictions")
+                await self._sleep(backoff.pause())
+
+    async def _until_open(self, run: Coroutine[Any, Any, None]) -> None:
+        """Run it until the breaker opens. Raises what it raises."""
+        running, opened = asyncio.create_task(run), asyncio.create_task(self.breaker.until_open())
+        try:
+            await asyncio.wait({running, opened}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
+        finally:
+            await _end([running, opened])
 
     def _not_connected(self, name: str, error: BrokerError, *, is_news: bool) -> None:
         if isinstance(error, BrokerUnfit) and not self.discovery.has_met_broker:

@@ -161,6 +161,9 @@ class Keeper:
                 else:
                     _refuse(future, self._breaker.problem())
                 raise
+            except asyncio.CancelledError:  # the breaker has opened
+                _refuse(future, self._breaker.problem())
+                raise
             except BrokerError as error:
                 _refuse(future, _problem_of(error))
             except Exception:

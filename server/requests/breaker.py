@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -17,21 +18,35 @@ class CircuitBreaker:
         self._outbox = outbox
         self._clock = clock
         self._open_since: float | None = clock()
+        self._is_open, self._is_closed = asyncio.Event(), asyncio.Event()
+        self._is_open.set()
 
     @property
     def is_open(self) -> bool:
         return self._open_since is not None
 
+    async def until_open(self) -> None:
+        """Return once it is open."""
+        await self._is_open.wait()
+
+    async def until_closed(self) -> None:
+        """Return once it is closed."""
+        await self._is_closed.wait()
+
     def open(self) -> None:
         """The broker does not answer. Requests that no trip has taken yet are refused."""
         if self._open_since is None:
             self._open_since = self._clock()
+            self._is_open.set()
+            self._is_closed.clear()
         for admission in self._outbox.withdraw():
             admission.request.refuse(self.problem())
 
     def close(self) -> None:
         """The broker answers."""
         self._open_since = None
+        self._is_closed.set()
+        self._is_open.clear()
 
     def problem(self) -> Problem:
         """What a request is answered with while this is open."""

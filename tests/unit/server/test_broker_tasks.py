@@ -171,3 +171,44 @@ async def test_tasks_end_though_opening_a_connection_swallows_the_first_cancella
             await asyncio.sleep(0)
 
     assert len(set(swallowed)) == 3
+
+
+async def test_predictions_whose_connection_breaks_get_another_and_open_no_breaker():
+    connection, pauses = Connection(), []
+
+    async def broken(broker):
+        raise BrokerUnavailable
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            raise asyncio.CancelledError
+
+    tasks = BrokerTasks(connection, "f" * 16, WordCodec, sleep=sleep)
+    tasks.breaker.close()
+    tasks.predictions.run = broken
+    with pytest.raises(asyncio.CancelledError):
+        await tasks.keep_predictions()
+
+    assert (connection.opened, tasks.breaker.is_open) == (3, False)
+
+
+async def test_an_outage_gives_predictions_a_new_connection_when_it_is_over():
+    connection, told = Connection(), asyncio.Event()
+
+    async def idle(broker):
+        told.set()
+        await asyncio.Event().wait()
+
+    tasks = BrokerTasks(connection, "f" * 16, WordCodec)
+    tasks.predictions.run = idle
+    keeping = asyncio.create_task(tasks.keep_predictions())
+    for _ in range(2):
+        tasks.breaker.close()
+        await told.wait()
+        told.clear()
+        tasks.breaker.open()
+    keeping.cancel()
+    await asyncio.wait([keeping])
+
+    assert connection.opened == 2
