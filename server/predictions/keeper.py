@@ -57,6 +57,8 @@ class Keeper:
     async def run(self, broker: FrontEndBroker) -> None:
         """Turn after turn, for ever."""
         loop = asyncio.get_running_loop()
+        if self._asked:
+            self._wake.set()  # the connection before this one was lost with these
         while True:
             timer = loop.call_later(self._pause(loop.time()), self._wake.set)
             try:
@@ -149,7 +151,7 @@ class Keeper:
         return [id for id in self._waiting if id not in self.running]
 
     async def _serve(self, broker: PredictionBroker) -> None:
-        while self._asked:
+        for _ in range(len(self._asked)):  # whoever asks meanwhile has the next turn: beats wait for nobody's rush
             asked, future, tries = self._asked.popleft()
             if future.done():  # nobody waits any more
                 continue
