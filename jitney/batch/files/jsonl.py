@@ -63,11 +63,21 @@ class Jsonl:
         if not isinstance(row, dict):
             return Row(id=where["number"], text="", complaint=f"line {place} is not an object", **where)
         text, named = row.get(self._column), row.get(self._id_column)
+        if not _is_json(named):
+            return Row(id=where["number"], text="", complaint=f"line {place}: its id is no JSON", **where)
         row_id = where["number"] if named is None else named
         if not isinstance(text, str):
             why = "is not a string" if self._column in row else "is missing"
             return Row(id=row_id, text="", complaint=f"line {place}: {self._column!r} {why}", **where)
         return Row(id=row_id, text=text, complaint=half_letters(text, place), **where)
+
+
+def _is_json(named: Any) -> bool:
+    """Python reads NaN and Infinity, and a number too large as that; OUT would be no JSON with them."""
+    try:
+        return isinstance(named, str | int) or bool(json.dumps(named, allow_nan=False))
+    except ValueError:
+        return False
 
 
 def half_letters(text: str, place: int) -> str:

@@ -45,6 +45,8 @@ def test_what_stands_around_a_row_is_no_part_of_it(data: bytes) -> None:
         (b'{"id": 3}', "line 1: 'text' is missing"),
         (b'{"text": 3}', "line 1: 'text' is not a string"),
         (b'{"text": "\\ud800"}', "line 1 holds what is not UTF-8"),
+        (b'{"id": NaN, "text": "a"}', "line 1: its id is no JSON"),
+        (b'{"id": {"a": [1e999]}, "text": "a"}', "line 1: its id is no JSON"),
         (b'{"text": "' + b"x" * LONGEST_ROW + b'"}', f"line 1 is longer than {LONGEST_ROW} bytes"),
     ],
 )
@@ -52,6 +54,7 @@ def test_a_row_that_cannot_be_sent_says_why_and_the_next_one_is_read(line: bytes
     rows = rows_of(jsonl_format(), line + b'\n{"text": "next"}\n')
 
     assert [row.complaint for row in rows] == [complaint, ""]
+    assert rows[0].id in (1, 3)
     assert rows[1].text == "next"
 
 
