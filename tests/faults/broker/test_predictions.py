@@ -17,6 +17,7 @@ from tests.waiting import until
 
 SPEC = "synthetic:20ms+1ms"
 TEXTS = [f"prediction {number}" for number in range(20)]
+ONE_MORE = {"payload": {"records": [{"id": 0, "text": "one more"}]}}
 
 
 @pytest.fixture
@@ -33,8 +34,8 @@ def system(broker: BrokerProcess) -> Iterator[Stack]:
 
 def wait_until_back(system: Stack) -> None:
     system.wait_live()
-    for front_end in system.front_ends:
-        until(front_end.is_ready, "it is ready again")
+    for front_end in system.front_ends:  # each looks for batchers by itself
+        until(lambda front_end=front_end: front_end.post(PATH, ONE_MORE).status == 200, "it answers again")
 
 
 def test_predictions_outlive_a_broker_that_comes_back_with_its_data(broker: BrokerProcess, system: Stack) -> None:
@@ -71,10 +72,9 @@ def test_without_memory_new_predictions_are_refused_and_running_ones_end(broker:
     one, other = system.front_ends
     system.batchers[0].pause()
     addresses = submitted(one, TEXTS)
-    body = {"payload": {"records": [{"id": 0, "text": "one more"}]}}
 
     with broker.client() as client, memory_spent(client):
-        refused = one.post(PATH, body, {"Prefer": "respond-async"})
+        refused = one.post(PATH, ONE_MORE, {"Prefer": "respond-async"})
         system.batchers[0].resume()
 
     assert (refused.status, refused.json()["code"]) == (503, "broker_full")
