@@ -117,15 +117,16 @@ class BrokerTasks:
                 backoff.reset()
 
     async def keep_predictions(self) -> None:
-        """Connect while the breaker is closed. Their errors cost predictions alone and open no breaker; after an outage
-        the connection is a new one, for an idle one may lead to a server that is the primary no more."""
+        """Connect while the breaker is closed. Their errors cost predictions alone and open no breaker. After an outage
+        the connection is a new one, for an idle one may lead to a server that is the primary no more. What fails on
+        every connection, as where a right is missing, is tried less and less often."""
         backoff = Backoff()
         while True:
             await self.breaker.until_closed()
             try:
                 async with self._connect() as broker:
-                    backoff.reset()
                     await self._until_open(self.predictions.run(broker))
+                backoff.reset()
             except BrokerError:  # the other tasks log it
                 await self._sleep(backoff.pause())
             except Exception:

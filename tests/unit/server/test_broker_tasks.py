@@ -173,7 +173,8 @@ async def test_tasks_end_though_opening_a_connection_swallows_the_first_cancella
     assert len(set(swallowed)) == 3
 
 
-async def test_predictions_whose_connection_breaks_get_another_and_open_no_breaker():
+async def test_predictions_whose_connection_breaks_get_another_later_and_later_and_open_no_breaker(monkeypatch):
+    monkeypatch.setattr("random.uniform", max)
     connection, pauses = Connection(), []
 
     async def broken(broker):
@@ -191,6 +192,7 @@ async def test_predictions_whose_connection_breaks_get_another_and_open_no_break
         await tasks.keep_predictions()
 
     assert (connection.opened, tasks.breaker.is_open) == (3, False)
+    assert pauses == [0.02, 0.04, 0.08]
 
 
 async def test_an_outage_gives_predictions_a_new_connection_when_it_is_over():
