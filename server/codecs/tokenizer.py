@@ -15,7 +15,13 @@ STRETCH = 16_384  # characters that are read at once
 
 def load_tokenizer(card: ModelCard, files: Mapping[str, bytes]) -> Tokenizer:
     """Made of the card's tokenizer.json, without padding or truncation. Raises `ValueError`."""
-    data = file_of(card, files, "tokenizer.json")
+    tokenizer = read_tokenizer(file_of(card, files, "tokenizer.json"))
+    tokenizer.encode_special_tokens = bool(card.options.get("split_special_tokens", False))
+    return tokenizer
+
+
+def read_tokenizer(data: bytes) -> Tokenizer:
+    """Of a tokenizer.json. Raises `ValueError`."""
     try:
         tokenizer: Tokenizer = Tokenizer.from_str(data.decode())
     except Exception as error:  # the library raises nothing narrower
@@ -23,7 +29,6 @@ def load_tokenizer(card: ModelCard, files: Mapping[str, bytes]) -> Tokenizer:
     # A file may carry the lengths of a training run. The card says the length, and the batcher pads.
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    tokenizer.encode_special_tokens = bool(card.options.get("split_special_tokens", False))
     return tokenizer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from tokenizers import Tokenizer
+from server.codecs.tokenizer import read_tokenizer
 
 REMEMBERED = 1 << 14  # characters of which it is known whether they can be read
 
@@ -14,12 +14,7 @@ class TokenizerVocabulary:
     """Text ⇄ ids. Thread-safe: nothing changes after it is made."""
 
     def __init__(self, tokenizer: bytes, *, unk: int) -> None:
-        try:
-            self._tokenizer = Tokenizer.from_str(tokenizer.decode())
-        except Exception as error:  # the library raises nothing narrower
-            raise ValueError("tokenizer.json cannot be read") from error
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = read_tokenizer(tokenizer)
         self._tokenizer.encode_special_tokens = True  # "</s>" or "fra_Latn" in a text is only text
         self._unk = unk
         self.longest = max(map(len, self._tokenizer.get_vocab()))
