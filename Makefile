@@ -96,9 +96,9 @@ $(TORCH): constraints.txt $(MADE)
 	@touch $@
 
 $(SERVE): $(SOURCES) $(TORCH)
-	$(INSTALL) -e '.[server,images,clustering,batcher,client,embedded]'
+	$(INSTALL) -e '.[server,images,clustering,files,batcher,client,embedded]'
 	@touch $@
 
 $(DEV): $(SOURCES) $(TORCH)
-	$(INSTALL) -e '.[server,images,clustering,batcher,client,embedded,bench,test,schema,dev]'
+	$(INSTALL) -e '.[server,images,clustering,files,batcher,client,embedded,bench,test,schema,dev]'
 	@touch $@ $(SERVE)
