@@ -22,6 +22,7 @@ from server.api.models import model_list
 from server.api.ops import livez, readyz
 from server.clustering.endpoint import Clustering
 from server.dialects import clustering, huggingface, native, sentences
+from server.dialects.openai import errors as openai
 from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem
 from server.front_end import FrontEnd
 from server.http.context import RequestMiddleware, identity, route_of
@@ -35,6 +36,7 @@ log = structlog.get_logger("server")
 DIALECTS = (native.ROUTES, huggingface.ROUTES)
 DIALECTS_OF_CLUSTERS = (clustering.ROUTES, sentences.ROUTES)
 OURS = (native.ROUTES, clustering.ROUTES)  # these can be answered later
+FLAVOURS = {openai.PREFIX: openai.refuse}
 ENDPOINTS = (model_list, livez, readyz, docs, openapi)
 
 
@@ -70,7 +72,7 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     ]
     app = Starlette(
         routes=[*inferences, *predictions(front_end), *(made(front_end) for made in ENDPOINTS)],
-        middleware=[Middleware(RequestMiddleware, front_end=front_end)],
+        middleware=[Middleware(RequestMiddleware, front_end=front_end, flavours=FLAVOURS)],
         exception_handlers={Problem: refuse, HTTPException: refuse},
         lifespan=lifespan,
     )

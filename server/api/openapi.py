@@ -192,7 +192,7 @@ def _responses(one: Operation) -> Json:
     unwell = {"503": {"description": one.unwell, "headers": _headers(one, 200), "content": content}}
     told = {PROBLEMS.get(one.problem, JSON): {"schema": _ref(one.problem)}}
     problems = {
-        str(status): {"description": _titles(status), "headers": _headers(one, status), "content": told}
+        str(status): {"description": _titles(one, status), "headers": _headers(one, status), "content": told}
         for status in one.problems
     }
     further = {str(status): _further(one, status, reply) for status, reply in one.further.items()}
@@ -236,9 +236,9 @@ def _header(said: str, kind: Json, *, required: bool = False) -> Json:
     return {"description": said, "schema": kind, "required": required}
 
 
-def _titles(status: int) -> str:
+def _titles(one: Operation, status: int) -> str:
     """Every way to this status, by code."""
-    return "; ".join(f"{kind.title} ({code})" for code, kind in KINDS.items() if kind.status == status)
+    return "; ".join(f"{kind.title} ({code})" for code, kind in KINDS.items() if one.status_of(code) == status)
 
 
 def _ref(kind: Any) -> Json:

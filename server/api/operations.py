@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.common.tasks import EMBEDDING, IMAGE_CLASSIFICATION, RERANK, ZERO_SHOT
-from server.api.schema import clustering, huggingface, predictions, service
+from server.api.schema import clustering, huggingface, openai, predictions, service
 from server.api.schema.classification import Scored
 from server.api.schema.pictures import Address
 from server.api.schema.predictions import PredictionDocument
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, TaskBodies
+from server.dialects.openai.errors import status_of
 from server.errors import KINDS
 
 # Any request may be refused with 400, 408 or 431 before an endpoint sees it, or crash.
@@ -19,6 +20,10 @@ ALWAYS = (400, 408, 431, 500)
 INFERENCE_PROBLEMS = tuple(sorted({kind.status for kind in KINDS.values()} - {405, 409, 410}))
 JSON = "application/json"
 LATER: Mapping[int, Any] = {202: PredictionDocument}
+
+
+def _status_of(code: str) -> int:
+    return KINDS[code].status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,7 @@ class Operation:
     has_rows: bool = False  # which are sent one by one to those who ask for a stream
     problems: Sequence[int] = ALWAYS
     problem: type[Any] = service.ProblemDocument
+    status_of: Callable[[str], int] = _status_of  # a problem of this code
     unwell: str = ""  # what a 503 with the same document as a 200 means
 
 
@@ -141,6 +147,8 @@ OPERATIONS: Sequence[Operation] = (
         summary="The models, live and gone",
         reply=service.ModelList,
         problems=(*ALWAYS, 503),
+        problem=openai.OpenAIProblem,
+        status_of=status_of,
     ),
     *PREDICTIONS,
     Operation(method="get", path="/livez", summary="Is this process alive", reply=service.Health, unwell="It is not"),

@@ -16,6 +16,9 @@ from server.ids import Ids
 
 log = structlog.get_logger("server")
 
+Refuse = Callable[[Problem, str], Refusal]  # with the request's id
+NO_FLAVOURS: Mapping[str, Refuse] = {}
+
 # W3C Trace Context. Of a version after 00, which may be longer, the part is used that 00 has as well.
 TRACEPARENT = re.compile(
     rb"(?:00(?!.{54})|(?!00|ff)[0-9a-f]{2})(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(?:-.*)?"
@@ -42,7 +45,7 @@ class RequestContext:
         self.model = b""  # name@revision, once one was chosen
         self.counts = (0, 0)  # records that were answered, and those of them with an error
         self.time_left: float | None = None  # seconds that it may take whatever its headers say: of a prediction
-        self.refuse: Callable[[Problem, str], Refusal] = refusal  # a dialect's own, once the route is known
+        self.refuse: Refuse = refusal  # a dialect's own, once the route is known
 
     @property
     def meta(self) -> Mapping[str, str]:
@@ -90,9 +93,11 @@ class Outgoing:
 class RequestMiddleware:
     """Gives every request an id and a clock, counts its answer, and turns whatever nobody expected into a 500."""
 
-    def __init__(self, app: ASGIApp, front_end: FrontEnd) -> None:
+    def __init__(self, app: ASGIApp, front_end: FrontEnd, flavours: Mapping[str, Refuse] = NO_FLAVOURS) -> None:
+        """`flavours`: how all addresses below a prefix refuse, those that lead nowhere too."""
         self._app = app
         self._front_end = front_end
+        self._flavours = tuple(flavours.items())
         self._metrics = front_end.metrics
         self._clock = front_end.clock
         self._ids = Ids()
@@ -103,6 +108,9 @@ class RequestMiddleware:
             return
         headers = dict(scope["headers"])
         scope["context"] = context = RequestContext(self._request_id(scope, headers), self._clock(), headers)
+        for prefix, refuse in self._flavours:
+            if scope["path"].startswith(prefix):
+                context.refuse = refuse
         # While draining, clients are asked to open their next connection elsewhere: this one will be closed on them.
         outgoing = Outgoing(send, context, is_last=self._front_end.is_draining)
         try:

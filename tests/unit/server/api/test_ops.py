@@ -204,7 +204,7 @@ async def test_the_list_of_models_is_503_before_the_broker_was_met():
     async with running(ScriptedBroker(look_error=BrokerUnavailable()), met=False) as jitney:
         answer = await jitney.client.get("/v1/models")
 
-        assert answer.json()["code"] == "broker_unavailable"
+        assert answer.json()["error"]["code"] == "broker_unavailable"
 
 
 async def test_the_docs_load_nothing_from_elsewhere():

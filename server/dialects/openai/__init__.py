@@ -1,0 +1,1 @@
+"""What the clients of OpenAI's API speak, under /v1/."""
