@@ -13,6 +13,7 @@ from server.fleet.directory import Directory
 from server.http.bytes_in_hand import BytesInHand
 from server.http.deadline import DeadlineSweeper
 from server.metrics import Metrics
+from server.predictions.lane_share import LaneShare
 from server.predictions.room import SHARE, BodyRoom
 from server.requests.pending import PendingRequests
 from server.settings import ServerSettings
@@ -31,6 +32,7 @@ class FrontEnd:
     deadlines: DeadlineSweeper = field(init=False)
     bytes_in_hand: BytesInHand = field(init=False)
     prediction_bodies: dict[str, BodyRoom] = field(init=False)  # by model
+    lane_share: LaneShare = field(default_factory=LaneShare)  # of large predictions and file batches
 
     def __post_init__(self) -> None:
         self.deadlines = DeadlineSweeper(self.clock)
