@@ -13,6 +13,7 @@ from broker.common.tasks import LANGUAGES, task_of
 from broker.messages import Lane, ModelCard
 from broker.settings import NAME
 from server.api.operations import CALL, CLUSTERING, JSON, OF_TASK, OPERATIONS, Operation
+from server.api.schema.predictions import PredictionEvent
 from server.api.schema.service import ProblemDocument
 from server.api.schema.stream import StreamEnd
 from server.api.tasks import bodies_of
@@ -20,6 +21,7 @@ from server.errors import ASKS_TO_COME_BACK, ENDS_THE_CONNECTION, KINDS, LONGEST
 from server.http.body import SHORTEST_LIMIT
 from server.settings import ServerSettings
 from server.streams.forms import EVENTS, LINES
+from server.webhooks.described import webhooks
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
@@ -65,7 +67,8 @@ def document(version: str, settings: ServerSettings, live: Live) -> Json:
         for kind in (one.body, one.reply, one.problem, *one.further.values())
         if kind is not None
     ]
-    _, schemas = msgspec.json.schema_components([*types, StreamEnd], ref_template=REF)
+    told = [PredictionEvent] if settings.webhooks else []
+    _, schemas = msgspec.json.schema_components([*types, StreamEnd, *told], ref_template=REF)
     _bound(schemas, settings, live)
     paths: Json = {}
     for one in OPERATIONS:
@@ -79,6 +82,7 @@ def document(version: str, settings: ServerSettings, live: Live) -> Json:
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {"title": "Jitney", "version": version, "description": "Requests leave for the GPU in batches."},
         "paths": paths,
+        **({"webhooks": webhooks()} if settings.webhooks else {}),
         "components": {"schemas": schemas},
     }
 

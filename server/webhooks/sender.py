@@ -16,10 +16,9 @@ from typing import Any
 
 import msgspec
 import structlog
-from msgspec import Struct
 
 from broker.predictions.contract import Hook, Prediction, PredictionBroker
-from server.api.schema.predictions import PredictionDocument
+from server.api.schema.predictions import PredictionDocument, PredictionEvent
 from server.errors import Problem
 from server.front_end import FrontEnd
 from server.predictions.document import document
@@ -37,14 +36,6 @@ MOST_AT_ONCE = 16  # tries that one front end makes at once
 LOOK = 1.0  # seconds between two looks for what is due
 
 Deliver = Callable[[Receiver, Mapping[str, str], bytes], Awaitable[Reply]]
-
-
-class Event(Struct, frozen=True, kw_only=True):
-    """The body of a webhook: who wants the result fetches it."""
-
-    type: str
-    timestamp: str
-    data: msgspec.Raw
 
 
 class Sender:
@@ -109,10 +100,9 @@ class Sender:
 
 def body_of(prediction: Prediction) -> bytes:
     """The same in every try."""
-    data = document(prediction)
-    told = msgspec.json.decode(data, type=PredictionDocument)
+    told = msgspec.json.decode(document(prediction), type=PredictionDocument)
     when = told.finished_at or told.created_at
-    return msgspec.json.encode(Event(type=f"prediction.{told.status}", timestamp=when, data=msgspec.Raw(data)))
+    return msgspec.json.encode(PredictionEvent(type=f"prediction.{told.status}", timestamp=when, data=told))
 
 
 @asynccontextmanager

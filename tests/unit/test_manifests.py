@@ -15,6 +15,7 @@ from batcher.models.settings import ModelSettings
 from batcher.settings import BatcherSettings
 from broker.settings import BrokerSettings, env_name, parser_for, pick, rows
 from server.settings import ServerSettings
+from server.webhooks.signature import VARIABLE as WEBHOOK_SECRET
 
 K8S = Path(__file__).parents[2] / "k8s"
 BASE = K8S / "base"
@@ -114,7 +115,7 @@ def test_no_two_manifests_have_the_same_name():
 
 @EVERY_PROCESS
 def test_every_setting_that_a_manifest_names_is_one_of_the_tables(name):
-    known = {env_name(row.name) for row, _ in rows(*TABLES[name])}
+    known = {env_name(row.name) for row, _ in rows(*TABLES[name])} | {WEBHOOK_SECRET}  # which is no flag
 
     assert {variable for variable in environment(name) if variable.startswith("JITNEY_")} <= known
 
@@ -252,6 +253,17 @@ def test_the_secret_is_made_as_the_readme_says():
     made = set(re.findall(r"--from-literal=([\w.-]+)=", (K8S / "README.md").read_text(encoding="utf-8")))
 
     assert wanted == made
+
+
+def test_webhooks_need_nothing_while_they_are_off_and_leave_by_https_where_they_are_on():
+    blocks = re.findall(r"```yaml\n(.*?)```", (K8S / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    [policy] = [one for block in blocks if (one := yaml.safe_load(block)).get("kind") == "NetworkPolicy"]
+    secrets = {one["name"]: one.get("optional") for one in everywhere(MANIFESTS, "secretKeyRef")}
+
+    assert secrets["jitney-webhooks"] and not settings("jitney-front-end")[1].webhooks
+    kubernetes_validate.validate(policy, NEWEST, strict=True)
+    assert matches(policy["spec"]["podSelector"]["matchLabels"])
+    assert [*everywhere(policy, "ports")] == [[{"port": 443}]]
 
 
 def test_the_front_end_may_finish_what_is_pending_before_it_is_killed():

@@ -40,3 +40,11 @@ class PredictionDocument(Struct, frozen=True, kw_only=True, rename="camel"):
     deadline_at: Annotated[str, Meta(description="without an answer by then it is expired")]
     expires_at: Annotated[str, Meta(description="then it is forgotten")]
     links: Links
+
+
+class PredictionEvent(Struct, frozen=True, kw_only=True):
+    """The body of a webhook. It has no result: the document's links say where that is."""
+
+    type: Annotated[str, Meta(description="prediction.succeeded, .failed, .canceled or .expired")]
+    timestamp: Annotated[str, Meta(description="when it ended")]
+    data: PredictionDocument

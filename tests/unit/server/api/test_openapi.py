@@ -12,6 +12,7 @@ from server.api.operations import OPERATIONS
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK
 from server.errors import KINDS
 from server.settings import ServerSettings
+from server.webhooks.signature import headers
 from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
 
 pytestmark = pytest.mark.anyio
@@ -259,3 +260,14 @@ async def test_numbers_that_are_not_whole_are_not_taken(fields):
 
 def test_a_client_may_name_a_webhook_where_these_are_on():
     assert "Jitney-Webhook" in parameters("/translation", webhooks=True)
+
+
+def test_what_a_receiver_gets_is_described_where_webhooks_are_on():
+    found = told(webhooks=True)
+
+    [sent] = found["webhooks"].values()
+    body = sent["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert {one["name"] for one in sent["post"]["parameters"]} == {*headers("id", b"{}", 1.0, [b"secret"])}
+    assert body == {"$ref": "#/components/schemas/PredictionEvent"}
+    assert found["components"]["schemas"]["PredictionEvent"]["properties"].keys() == {"type", "timestamp", "data"}
+    assert "webhooks" not in told() and "PredictionEvent" not in told()["components"]["schemas"]
