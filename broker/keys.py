@@ -108,6 +108,10 @@ class Keys:
         """String: the body of its request, while it is open. TTL."""
         return f"{self.prefix}prediction-body:{id}"
 
+    def prediction_rows(self, id: str) -> str:
+        """List: what its records have come to, in their order, from the first on, while it is open. TTL."""
+        return f"{self.prefix}prediction-rows:{id}"
+
     def prediction_result(self, id: str, owner: str) -> str:
         """String: what this owner's run of it brought. The hash says whose run counts. TTL."""
         return f"{self.prefix}prediction-result:{id}:{owner}"

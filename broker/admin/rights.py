@@ -64,6 +64,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "artifact:": "exists getrange",
         "prediction:": f"exists hmget hget hset pexpire pttl del {RUN}",
         "prediction-body:": f"set get exists strlen pexpire unlink {RUN}",
+        "prediction-rows:": f"llen rpush lrange pexpire unlink {RUN}",
         "prediction-result:": f"set get exists strlen pexpire unlink {RUN}",
         "predictions:": f"zadd zrem zrangebyscore zcard exists get incrby del pttl pexpire {RUN}",
         "idem:": f"get set {RUN}",

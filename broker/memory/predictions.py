@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 from broker.memory.store import MemoryStore
 from broker.predictions.contract import (
@@ -30,13 +30,15 @@ class Kept:
     due: float
     body: bytes | None = None
     result: bytes | None = None
+    rows: list[bytes] = field(default_factory=list)
     has_hook: bool = False
     hook_due: float | None = None  # its webhook's
     tries: int = 0  # to deliver that
 
     @property
     def bytes(self) -> int:
-        return len(self.prediction.request) + len(self.body or b"") + len(self.result or b"") + OVERHEAD
+        kept = (self.prediction.request, self.body or b"", self.result or b"", *self.rows)
+        return sum(len(one) for one in kept) + OVERHEAD
 
 
 class MemoryPredictions:
@@ -77,6 +79,22 @@ class MemoryPredictions:
         kept.prediction = replace(kept.prediction, state=State.RUNNING, started=started)
         return kept.body
 
+    async def add_rows(self, id: str, owner: str, first: int, rows: Sequence[bytes], failed: int) -> int | None:
+        self._now()
+        kept = self._all.get(id)
+        if kept is None or not _holds(owner, kept):
+            return None
+        before = len(kept.rows)
+        if first <= before < first + len(rows):
+            kept.rows += rows[before - first :]
+            kept.prediction = replace(kept.prediction, done=len(kept.rows) - failed, failed=failed)
+        return len(kept.rows)
+
+    async def rows(self, id: str, first: int, most: int) -> Sequence[bytes]:
+        self._now()
+        kept = self._all.get(id)
+        return kept.rows[first : first + most] if kept is not None else []
+
     async def finish(self, ending: Ending) -> bool:
         now, kept = self._now(), self._all.get(ending.id)
         if kept is None:
@@ -86,7 +104,7 @@ class MemoryPredictions:
             return before.state is not State.CANCELED and before.owner == ending.owner
         if ending.state is not State.SUCCEEDED and before.owner != ending.owner:
             return False
-        kept.body, kept.result = None, ending.result
+        kept.body, kept.result, kept.rows = None, ending.result, []
         kept.hook_due = now if kept.has_hook else None
         kept.prediction = replace(
             before,
@@ -110,7 +128,8 @@ class MemoryPredictions:
             return None
         before = kept.prediction.state
         if before.is_open:
-            kept.body, kept.prediction = None, replace(kept.prediction, state=State.CANCELED, finished=now)
+            kept.body, kept.rows = None, []
+            kept.prediction = replace(kept.prediction, state=State.CANCELED, finished=now)
             kept.hook_due = now if kept.has_hook else None
         else:
             del self._all[id]

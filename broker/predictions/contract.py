@@ -15,6 +15,7 @@ LEASE = 5.0  # seconds of silence after which another front end adopts a predict
 OVERHEAD = 1_024  # bytes that count for a prediction besides its body or its result
 TRIMMED = 100  # predictions at most whose time is over, that a creation takes off the sum of bytes
 HOOK_LEASE = 20.0  # seconds for which whoever takes a webhook has it for itself
+MOST_ROWS = 64  # rows that are brought at once
 KEY_KEPT = 86_400.0  # seconds that an idempotency key is remembered at least
 
 
@@ -132,6 +133,17 @@ class PredictionBroker(Protocol):
 
     async def begin(self, id: str, owner: str) -> bytes | None:
         """It runs now: its body. None when this owner does not hold it, or it has ended."""
+        ...
+
+    async def add_rows(self, id: str, owner: str, first: int, rows: Sequence[bytes], failed: int) -> int | None:
+        """Keep what records have come to, `MOST_ROWS` at most, of which the first stands in this place of the request.
+        Up to the last of them so many have failed: `done` and `failed` say so from now on. Those that are kept already
+        are passed over; without the one before the first, none is taken. Returns how many are kept; None when this
+        owner does not hold it, or it has ended. They go when it ends. Raises `BrokerFull`."""
+        ...
+
+    async def rows(self, id: str, first: int, most: int) -> Sequence[bytes]:
+        """At most so many of those that are kept of an open one, from this place on."""
         ...
 
     async def finish(self, ending: Ending) -> bool:

@@ -77,10 +77,24 @@ class RedisPredictions:
             return None
         return await self._get(self._keys.prediction_body(id))
 
+    async def add_rows(self, id: str, owner: str, first: int, rows: Sequence[bytes], failed: int) -> int | None:
+        keys = self._keys
+        named = [keys.predictions_room, keys.predictions_bytes, keys.prediction(id), keys.prediction_rows(id)]
+        kept = await scripts.PREDICTION_ROWS.run(self._client, named, [id, owner, first, failed, *rows])
+        return None if kept < 0 else int(kept)
+
+    async def rows(self, id: str, first: int, most: int) -> Sequence[bytes]:
+        if most <= 0:
+            return []
+        key = self._keys.prediction_rows(id)
+        with translated(key):
+            found: Any = await self._client.lrange(key, first, first + most - 1)
+        return list(found)
+
     async def finish(self, ending: Ending) -> bool:
         keys, result = self._keys, self._keys.prediction_result(ending.id, ending.owner)
         named = [*self._counted(), keys.prediction(ending.id), keys.prediction_body(ending.id), result]
-        named += [keys.predictions_hooks]
+        named += [keys.predictions_hooks, keys.prediction_rows(ending.id)]
         args = [ending.id, ending.owner, ending.state, ending.done, ending.failed, _ms(ending.keep), OVERHEAD]
         before = [["SET", result, ending.result, "PX", _ms(ending.keep + MARGIN)]]
         counts = await scripts.PREDICTION_FINISH.run_after(self._client, before, named, args)
@@ -93,7 +107,7 @@ class RedisPredictions:
 
     async def remove(self, id: str) -> State | None:
         named = [*self._counted(), self._keys.prediction(id), self._keys.prediction_body(id)]
-        named += [self._keys.predictions_hooks]
+        named += [self._keys.predictions_hooks, self._keys.prediction_rows(id)]
         before = await scripts.PREDICTION_REMOVE.run(self._client, named, [id, OVERHEAD])
         return None if before is None else State(before.decode())
 

@@ -3,15 +3,16 @@
 --
 -- KEYS[1] predictions:due (zset)   KEYS[2] predictions:room (zset)   KEYS[3] predictions:bytes (string)
 -- KEYS[4] prediction:<id> (hash)   KEYS[5] prediction-body:<id> (string)   KEYS[6] predictions:hooks (zset)
+-- KEYS[7] prediction-rows:<id> (list)
 -- ARGV     id, bytes that count besides its request
 -- Returns  the state that it had; nothing where there is none
 
-local due, room, sum, hash, body, hooks = unpack(KEYS)
+local due, room, sum, hash, body, hooks, rows = unpack(KEYS)
 local id, now = ARGV[1], now_ms()
 local state, owner, bytes, request = unpack(redis.call('HMGET', hash, 'state', 'owner', 'bytes', 'request'))
 
 if not state then return false end
-redis.call('UNLINK', body)
+redis.call('UNLINK', body, rows)
 redis.call('ZREM', due, id)
 if not predicts(state) then
   redis.call('UNLINK', (hash:gsub('prediction:([^:]*)$', 'prediction-result:%1:') .. owner))

@@ -47,6 +47,7 @@ async def fill(world: RedisWorld) -> None:
     predictions = await world.predictions()
     for id in ("p1", "p2"):
         await created(predictions, id=id, key=f"key of {id}", fingerprint="f", has_hook=id == "p2")
+    await predictions.add_rows("p1", FRONT_END, 0, [b"row 0", b"row 1"], 1)
     await predictions.finish(ending("p2"))
 
 
@@ -75,15 +76,16 @@ KEPT = {
         ONE.encode(): waiting(ONE),
         TWO.encode(): waiting(TWO),
     },
-    "prediction:p1": PREDICTION | {b"state": b"queued", b"bytes": b"1032"},
+    "prediction:p1": PREDICTION | {b"state": b"queued", b"done": b"1", b"failed": b"1", b"bytes": b"1042"},
     "prediction:p2": PREDICTION
     | {b"state": b"succeeded", b"done": b"1", b"finished": TIME, b"bytes": b"1032", b"hook": b"0"},
     "prediction-body:p1": b"text",
+    "prediction-rows:p1": [b"row 0", b"row 1"],
     f"prediction-result:p2:{FRONT_END}": b"done",
     "predictions:due": [b"p1"],
     "predictions:hooks": [b"p2"],
-    "predictions:room": [b"p1:1032", b"p2:1032"],
-    "predictions:bytes": b"2064",
+    "predictions:room": [b"p1:1042", b"p2:1032"],
+    "predictions:bytes": b"2074",
     "idem:key of p1": b"p1 f",
     "idem:key of p2": b"p2 f",
 }

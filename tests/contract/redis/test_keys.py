@@ -27,6 +27,7 @@ def table(keys: Keys) -> list[re.Pattern[str]]:
     rows += [
         keys.prediction(NAME),
         keys.prediction_body(NAME),
+        keys.prediction_rows(NAME),
         keys.prediction_result(NAME, NAME),
         keys.idempotency(NAME),
     ]
@@ -84,6 +85,7 @@ async def live_through_everything(world: RedisWorld) -> Census:
 
     predictions = await world.predictions()
     one, other = [await created(predictions, key=key, fingerprint="f", has_hook=True) for key in ("k1", "k2")]
+    await predictions.add_rows(one, FRONT_END, 0, [b"row"], 0)
     census.take()
     await predictions.finish(ending(one))
     census.take()
@@ -105,7 +107,7 @@ async def test_after_everything_is_answered_no_job_stays_anywhere(world: RedisWo
     await live_through_everything(world)
 
     held = {"q:", "suspect:", "leases:", "lease:", "reply:", "body:"}
-    held |= {"prediction:", "prediction-body:", "prediction-result:", "predictions:"}
+    held |= {"prediction:", "prediction-body:", "prediction-rows:", "prediction-result:", "predictions:"}
     suffixes = [name.removeprefix(world.keys.prefix) for name in world.names()]
     assert [name for name in suffixes if any(name.startswith(one) for one in held)] == []
     counters = [world.server.get(name) for name in world.names() if ":tokens:" in name or ":bytes:" in name]

@@ -8,7 +8,7 @@ import pytest
 
 from broker.predictions.contract import OVERHEAD, TRIMMED, Creation, State
 from tests.contract.predictions.orders import created, ending, order, ordered
-from tests.contract.worlds import LONG, SHORT, RedisWorld
+from tests.contract.worlds import FRONT_END, LONG, SHORT, RedisWorld
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
 MOST = 1 << 30  # bytes
@@ -40,9 +40,11 @@ async def test_whatever_becomes_of_them_in_the_end_nothing_is_counted(world: Red
         body, result = b"x" * dice.randrange(9_000), b"y" * dice.randrange(9_000)
         id = await created(broker, MOST, body=body, runs=dice.random() < 0.5)
         ids.append(id)
-        for step in dice.sample(["finish", "fail", "remove", "finish", "remove"], dice.randrange(4)):
+        for step in dice.sample(["rows", "finish", "rows", "fail", "remove", "finish", "remove"], dice.randrange(4)):
             if step == "remove":
                 await broker.remove(id)
+            elif step == "rows":
+                await broker.add_rows(id, FRONT_END, 0, [result] * dice.randrange(1, 4), 0)
             else:
                 state = State.SUCCEEDED if step == "finish" else State.FAILED
                 await broker.finish(ending(id, state=state, result=result))
@@ -67,9 +69,9 @@ async def test_a_sum_that_is_no_number_begins_anew(world: RedisWorld) -> None:
 async def test_all_that_belongs_to_one_has_an_end_soon_after_it(world: RedisWorld) -> None:
     broker = await world.predictions()
     await broker.finish(ending(await created(broker, key="k", fingerprint="f")))
-    await created(broker)
+    await broker.add_rows(await created(broker), FRONT_END, 0, [b"row"], 0)
 
     names = [name for name in world.names() if "prediction" in name]
 
-    assert len(names) == 7
+    assert len(names) == 8
     assert all(0 < world.server.pttl(name) <= 1000 * (2 * LONG + 61) for name in names)  # type: ignore[operator]

@@ -36,6 +36,7 @@ async def run_every_script(world: RedisWorld, admin: RedisAdmin) -> None:
     predictions = await world.predictions()
     id = await created(predictions)
     await predictions.begin(id, FRONT_END)
+    await predictions.add_rows(id, FRONT_END, 0, [b"row"], 0)
     await predictions.beat(FRONT_END, [id], 1)
     await predictions.finish(ending(id))
     await predictions.take_hooks(1)

@@ -14,7 +14,7 @@ SCRIPTS = ROOT / "broker" / "scripts"
 USERS = (ROOT / "docs" / "acl" / "users.acl").read_text().splitlines()
 RUN_BY = {
     Role.FRONT_END: {"admit", "cancel"}
-    | {f"prediction_{step}" for step in ("create", "begin", "finish", "remove", "beat", "hooks")},
+    | {f"prediction_{step}" for step in ("create", "begin", "finish", "remove", "beat", "hooks", "rows")},
     Role.BATCHER: {"announce", "beat", "drain", "fail", "finish", "reclaim", "release"},
     Role.OPERATOR: {"overview", "letters", "drop", "rights"},
 }
