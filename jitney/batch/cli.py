@@ -8,13 +8,24 @@ import typer
 
 from broker.common.output import never_fail
 from jitney.batch.contract import Stopped
-from jitney.batch.options import FORMATS, LANES, STREAM, BatchOptions, format_of, parse_settings
+from jitney.batch.options import (
+    FORMATS,
+    LANES,
+    STREAM,
+    BatchOptions,
+    format_of,
+    format_without_endpoint,
+    parse_settings,
+    usual_column,
+)
 
 
 def batch(
     source: Annotated[str, typer.Argument(metavar="IN", help="A file, .jsonl or .csv; - for standard input.")],
     target: Annotated[str, typer.Option("--out", "-o", metavar="OUT", help="A file; - for standard output.")],
-    endpoint: Annotated[str, typer.Option(metavar="PATH", help="Such as /translation, or /models/NAME.")],
+    endpoint: Annotated[
+        str, typer.Option(metavar="PATH", help="Such as /translation; without it IN has OpenAI's lines.")
+    ] = "",
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A field of the payload; again for more.", show_default=False),
@@ -48,6 +59,7 @@ def batch(
     \b
     JSONL: a line {"id": …, "text": …} becomes {"id": …, fields of the answer}.
     CSV:   all columns are copied, those of the answer come behind them.
+    OpenAI's lines {"custom_id", "method", "url", "body"}, without --endpoint: each goes to its url, OUT has its reply.
     A row that fails has its error there, and in OUT.errors.jsonl.
 
     Files are streamed, whatever their size. Until all is done OUT is called OUT.part. Killed or interrupted,
@@ -70,6 +82,7 @@ def batch(
         raise typer.BadParameter("--format is jsonl or csv")
     try:
         found, settings = format_of(source, target, format), parse_settings(set_ or [])
+        found = found if endpoint else format_without_endpoint(found)
     except Stopped as stopped:
         raise typer.BadParameter(stopped.message) from stopped
     options = BatchOptions(
@@ -84,7 +97,7 @@ def batch(
         timeout=timeout,
         patience=patience,
         format=found,
-        column=column or ("image" if endpoint == "/image-classification" else "text"),
+        column=column or usual_column(endpoint),
         id_column=id_column,
         delimiter="\t" if delimiter == "tab" else delimiter,
         excel_safe=excel_safe,

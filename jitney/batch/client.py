@@ -17,7 +17,7 @@ CONNECT, MARGIN = 10.0, 30.0  # seconds: to connect, and for a reply beyond the 
 @contextlib.asynccontextmanager
 async def connected(options: BatchOptions, connections: int) -> AsyncIterator[Post]:
     httpx2 = require_httpx2()
-    address = options.url.rstrip("/") + options.endpoint
+    url = options.url.rstrip("/")
     headers = {
         "Content-Type": "application/json",
         "Jitney-Lane": options.lane,
@@ -25,16 +25,16 @@ async def connected(options: BatchOptions, connections: int) -> AsyncIterator[Po
     }
     timeout = httpx2.Timeout(options.timeout + MARGIN, connect=CONNECT, pool=None)
     limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
-    is_here = urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")  # no proxy leads there
+    is_here = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")  # no proxy leads there
     async with httpx2.AsyncClient(headers=headers, timeout=timeout, limits=limits, trust_env=not is_here) as client:
 
-        async def post(body: bytes) -> tuple[int, Any, bytes]:
+        async def post(address: str, body: bytes) -> tuple[int, Any, bytes]:
             try:
-                reply = await client.post(address, content=body)
+                reply = await client.post(url + address, content=body)
             except httpx2.RequestError as error:
                 raise Unreachable(str(error) or type(error).__name__) from error
             except httpx2.InvalidURL as error:
-                raise Stopped(USAGE, f"--url cannot be read: {error}") from error
+                raise Stopped(USAGE, f"{url + address} cannot be read: {error}") from error
             return reply.status_code, reply.headers, reply.content
 
         yield post

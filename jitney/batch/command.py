@@ -13,23 +13,27 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from jitney.batch.by_lines import ByLines
+from jitney.batch.by_records import ByRecords
 from jitney.batch.client import connected, require_httpx2
 from jitney.batch.contract import ROW_FAILED, USAGE, Answer, Format, Item, Stopped
 from jitney.batch.files import identity
 from jitney.batch.files.csv_file import Csv
 from jitney.batch.files.jsonl import Jsonl
+from jitney.batch.files.openai_lines import OpenAILines
 from jitney.batch.files.output import Output
 from jitney.batch.files.retry_failed import items_to_retry
 from jitney.batch.files.state import Names, read_state
 from jitney.batch.files.stream import StreamOutput
 from jitney.batch.flow import Flow
-from jitney.batch.options import STREAM, BatchOptions
+from jitney.batch.options import OPENAI, STREAM, BatchOptions
 from jitney.batch.progress import Count, Progress, progress, say
 from jitney.batch.requests import Asker
 from jitney.batch.window import Bounds, Window
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NOT_READ = {b"\x1f\x8b": "is compressed", b"\xff\xfe": "is UTF-16, not UTF-8", b"\xfe\xff": "is UTF-16, not UTF-8"}
+FIRST_ANSWER = 4 << 20  # bytes: how large a line's reply may be, until one has been seen
 AGAIN = "the same command goes on from here"
 
 
@@ -101,11 +105,12 @@ def _run(options: BatchOptions, format: Format, output: Output | StreamOutput, n
 
 async def _answered(options: BatchOptions, items: Iterator[Item], writer: _Writer, screen: Progress) -> int:
     """Every item is written, or those that were answered when a signal came: then its number, else 0."""
-    rows = min(options.rows_per_request, options.window)
-    bounds = Bounds(rows=options.window, request_rows=rows)
+    is_by_lines = options.format == OPENAI
+    rows = 1 if is_by_lines else min(options.rows_per_request, options.window)
+    bounds = Bounds(rows=options.window, request_rows=rows, answer_bytes=FIRST_ANSWER if is_by_lines else 0)
     flow = Flow(-(-options.window // rows), options.patience)
     async with connected(options, flow.limit) as post:
-        asker = Asker(post, options, flow, screen.note)
+        asker = Asker(post, ByLines() if is_by_lines else ByRecords(options), options, flow, screen.note)
         with _signals() as came:
             try:
                 await asker.check()
@@ -175,6 +180,8 @@ def _source(options: BatchOptions) -> Iterator[BinaryIO]:
 
 
 def _format(options: BatchOptions) -> Format:
+    if options.format == OPENAI:
+        return OpenAILines()
     if options.format == "jsonl":
         return Jsonl(options.column, options.id_column or "id")
     how: dict[str, Any] = {"delimiter": options.delimiter, "excel_safe": options.excel_safe, "bom": options.bom}

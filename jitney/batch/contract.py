@@ -27,6 +27,7 @@ class Row:
     number: int  # the first is 1
     id: Any
     text: str  # what is sent
+    address: str = ""  # where to, where a row says that itself
     cells: Sequence[str] = ()  # all of its fields, where the format copies them
     complaint: str = ""  # why it cannot be sent
     size: int = 0  # bytes, about
@@ -39,6 +40,7 @@ class Answer:
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     error: Mapping[str, str] | None = None
+    size: int = 0  # bytes, where it may be large
 
 
 def failed(code: str, message: str) -> Answer:

@@ -12,6 +12,7 @@ from jitney.batch.contract import USAGE, Stopped
 
 STREAM = "-"
 FORMATS = ("jsonl", "csv")
+OPENAI = "openai"  # JSONL whose lines say themselves what is sent and where to
 LANES = ("bulk", "interactive")
 NOT_BY_ROWS = ("/clustering", "/cluster", "/rerank")  # an answer there is about all records of a request
 RESERVED = ("records",)
@@ -61,15 +62,30 @@ class BatchOptions:
 
     def complaint(self) -> str:
         """What is wrong with them, in a sentence, or nothing."""
+        return self._about_endpoint() or self._about_url() or self._about_files()
+
+    def _about_endpoint(self) -> str:
+        if self.format == OPENAI:
+            return self._about_lines()
         if not self.endpoint.startswith("/") or "?" in self.endpoint:
             return f"--endpoint is an address such as /translation, not {self.endpoint!r}"
         if self.endpoint in NOT_BY_ROWS:
             return f"{self.endpoint} answers for all records of a request together: it cannot be done by rows"
+        return ""
+
+    def _about_lines(self) -> str:
+        """Without an endpoint."""
+        for name, is_given in {"--set": self.settings, "--column": self.column, "--id-column": self.id_column}.items():
+            if is_given:
+                return f"{name} goes with --endpoint; without it IN has lines of OpenAI's, which say all that is sent"
+        return ""
+
+    def _about_url(self) -> str:
         if not self.url.startswith(("http://", "https://")):
             return f"--url begins with http:// or https://, unlike {self.url!r}"
         if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
             return "--delimiter is one character, such as ; or tab"
-        return self._about_files()
+        return ""
 
     def _about_files(self) -> str:
         streams = STREAM in (self.source, self.target)
@@ -91,6 +107,20 @@ def format_of(source: str, target: str, named: str) -> str:
     if not found:
         raise Stopped(USAGE, "neither IN nor OUT ends with .jsonl or .csv: say --format jsonl or --format csv")
     return found.pop()
+
+
+def format_without_endpoint(found: str) -> str:
+    """Raises `Stopped`."""
+    if found != "jsonl":
+        raise Stopped(USAGE, "--endpoint is missing; only lines of OpenAI's in JSONL do without")
+    return OPENAI
+
+
+def usual_column(endpoint: str) -> str:
+    """What is sent where nobody says."""
+    if not endpoint:
+        return ""
+    return "image" if endpoint == "/image-classification" else "text"
 
 
 def parse_settings(pairs: Sequence[str]) -> Mapping[str, Any]:

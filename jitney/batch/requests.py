@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from jitney.batch.contract import NOT_REACHED, REFUSED, USAGE, Answer, Row, Stopped
 from jitney.batch.flow import LONGEST_PAUSE, SHORTEST_PAUSE, Flow
 from jitney.batch.options import BatchOptions
-from jitney.batch.verdict import Answered, Halve, Later, Never, TryAgain, Verdict, judge
+from jitney.batch.verdict import Answered, Halve, Later, Never, TryAgain, Verdict
 
 TRIES = 5  # for what may be the rows' own fault
 
@@ -25,7 +24,23 @@ class Unreachable(Exception):
 class Post(Protocol):
     """Status, headers (lower case) and body of the reply. Raises `Unreachable`."""
 
-    async def __call__(self, body: bytes) -> tuple[int, Any, bytes]: ...
+    async def __call__(self, address: str, body: bytes) -> tuple[int, Any, bytes]: ...
+
+
+class Asking(Protocol):
+    """How rows become a request, and what its reply means for them."""
+
+    can_ask_for_none: bool  # a request without rows tells whether the endpoint takes the options
+
+    def request(self, rows: Sequence[Row]) -> tuple[str, bytes]:
+        """Address and body."""
+
+    def judge(
+        self, status: int, headers: Mapping[str, str], body: bytes, rows: Sequence[Row], now: datetime
+    ) -> Verdict: ...
+
+    def given_up(self, rows: Sequence[Row], answer: Answer) -> None:
+        """No try went well: this is their answer."""
 
 
 class Asker:
@@ -34,6 +49,7 @@ class Asker:
     def __init__(
         self,
         post: Post,
+        asking: Asking,
         options: BatchOptions,
         flow: Flow,
         note: Callable[[str], None],
@@ -42,23 +58,25 @@ class Asker:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._post = post
+        self._asking = asking
         self._options = options
         self._flow = flow
         self._clock = clock
         self._note = note
         self._sleep = sleep
+        self._is_met = asking.can_ask_for_none  # then `check` has seen that somebody is there
         self._noted: set[str] = set()
         self._under_way = 0
         self._changed = asyncio.Event()
 
     async def check(self) -> None:
         """Ask for no rows at all: whether the endpoint is there and takes the options. Raises `Stopped`."""
-        while True:
+        while self._asking.can_ask_for_none:
             try:
-                status, headers, body = await self._post(self._body([]))
+                status, headers, body = await self._post(*self._asking.request([]))
             except Unreachable as error:
-                raise Stopped(NOT_REACHED, f"{self._options.url} is not reached: {error}") from error
-            verdict = judge(status, headers, body, 0, datetime.now(UTC))
+                raise self._not_reached(error) from error
+            verdict = self._asking.judge(status, headers, body, [], datetime.now(UTC))
             if isinstance(verdict, Answered):
                 return self._warn(verdict.warnings)
             if isinstance(verdict, Later) and status != 404:
@@ -74,6 +92,7 @@ class Asker:
         tries = 1
         while isinstance(verdict := await self._settled(rows), TryAgain):
             if tries == TRIES:
+                self._asking.given_up(rows, verdict.answer)
                 return [verdict.answer] * len(rows)
             await self._rest(tries)
             tries += 1
@@ -92,21 +111,27 @@ class Asker:
                 await self._later(verdict)
                 continue
             if isinstance(verdict, Never):
-                raise Stopped(USAGE, f"{self._options.endpoint} refuses: {verdict.why}")
+                raise Stopped(USAGE, f"{self._asking.request(rows)[0]} refuses: {verdict.why}")
             self._flow.answered()
             return verdict
 
     async def _reply(self, rows: Sequence[Row]) -> Verdict:
-        body = self._body(rows)
+        address, body = self._asking.request(rows)
         async with self._turn():
             try:
-                status, headers, reply = await self._post(body)
+                status, headers, reply = await self._post(address, body)
             except Unreachable as error:
+                if not self._is_met:
+                    raise self._not_reached(error) from error
                 return Later(wait=None, why=f"{self._options.url} is not reached: {error}", is_away=True)
-        verdict = judge(status, headers, reply, len(rows), datetime.now(UTC))
+        self._is_met = True
+        verdict = self._asking.judge(status, headers, reply, rows, datetime.now(UTC))
         if isinstance(verdict, Answered):
             self._warn(verdict.warnings)
         return verdict
+
+    def _not_reached(self, error: Unreachable) -> Stopped:
+        return Stopped(NOT_REACHED, f"{self._options.url} is not reached: {error}")
 
     async def _later(self, verdict: Later) -> None:
         is_worth_it = self._flow.refused(self._clock(), verdict.wait)
@@ -151,10 +176,6 @@ class Asker:
         finally:
             self._under_way -= 1
             self._changed.set()
-
-    def _body(self, rows: Sequence[Row]) -> bytes:
-        records = [{"id": place, self._options.field: row.text} for place, row in enumerate(rows)]
-        return json.dumps({"payload": {**self._options.settings, "records": records}}, ensure_ascii=False).encode()
 
     def _warn(self, warnings: Sequence[str]) -> None:
         for warning in warnings:

@@ -65,17 +65,16 @@ Verdict = Answered | Halve | TryAgain | Later | Never
 
 def judge(status: int, headers: Mapping[str, str], body: bytes, count: int, now: datetime) -> Verdict:
     """Of a request with `count` records, whose ids were 0, 1, 2 …"""
-    said = _document(body)
     if status == 200:
-        return _rows(said, count)
-    code, detail = _problem(said, status, body)
+        return _rows(_document(body), count)
+    code, detail = problem(status, body)
     answer, why = Answer(error={"code": code, "message": detail}), f"{status}: {detail}"
     if status in BY_RECORDS and code not in OF_THE_WHOLE:
         return Halve(answer)
     if status in AWAY:
-        return Later(wait=_wait(headers, now), why=why, is_away=True)
+        return Later(wait=retry_after(headers, now), why=why, is_away=True)
     if status in REFUSALS:
-        return Later(wait=_wait(headers, now), why=why)
+        return Later(wait=retry_after(headers, now), why=why)
     if code in ("model_error", "poison"):  # computed, and failed: again would cost the card the same
         return Answered(answers=[answer] * count)
     return TryAgain(answer) if status in TRIED_AGAIN else Never(why)
@@ -107,14 +106,18 @@ def _document(body: bytes) -> Any:
         return None
 
 
-def _problem(said: Any, status: int, body: bytes) -> tuple[str, str]:
-    """Its code and detail; of what is no problem document of ours the status and how it begins."""
+def problem(status: int, body: bytes) -> tuple[str, str]:
+    """Its code and detail, as we and OpenAI have them; of what is no such document the status and how it begins."""
+    said = _document(body)
     if isinstance(said, dict) and isinstance(said.get("code"), str):
         return said["code"], str(said.get("detail", ""))
+    theirs = said.get("error") if isinstance(said, dict) else None
+    if isinstance(theirs, dict):
+        return str(theirs.get("code") or theirs.get("type")), str(theirs.get("message", ""))
     return f"http_{status}", body[:LONGEST_SAID].decode("utf-8", "replace").strip()
 
 
-def _wait(headers: Mapping[str, str], now: datetime) -> float | None:
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """`Retry-After`, in seconds or as a date."""
     value = headers.get("retry-after", "").strip()
     try:

@@ -12,6 +12,7 @@ from jitney.batch.contract import MALFORMED, Answer, Item, Row, failed
 
 Ask = Callable[[Sequence[Row]], Awaitable[Sequence[Answer]]]
 Write = Callable[[Sequence[Item], Sequence[Answer | None]], None]
+FORGETTING = 0.99  # a large answer counts for less with each one after it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Bounds:
     bytes: int = 32 << 20
     request_rows: int = 32
     request_bytes: int = 512 << 10  # half of what a front end takes unless told otherwise
+    answer_bytes: int = 0  # that an answer may have until one has been seen; they count, too
 
 
 def packed(items: Iterator[Item], bounds: Bounds) -> Iterator[list[Item]]:
@@ -48,7 +50,8 @@ class Window:
         self._write = write
         self._bounds = bounds
         self._in_hand: deque[tuple[list[Item], asyncio.Task[list[Answer | None]]]] = deque()
-        self._rows = self._bytes = 0
+        self._rows = self._bytes = self._asked = 0
+        self._largest: float | None = None  # answer of late
         self._next: list[Item] | None = None
         self._is_writing = False
 
@@ -73,17 +76,29 @@ class Window:
 
     def _has_room(self, pack: Sequence[Item]) -> bool:
         rows, size = self._rows + len(pack), self._bytes + _size(pack)
-        return rows <= self._bounds.rows and size <= self._bounds.bytes
+        largest = self._bounds.answer_bytes if self._largest is None else self._largest
+        return rows <= self._bounds.rows and size + (self._asked + 1) * largest <= self._bounds.bytes
 
     def _begin(self, pack: list[Item]) -> None:
         self._rows += len(pack)
         self._bytes += _size(pack)
+        self._asked += any(map(_is_asked, pack))
         self._in_hand.append((pack, asyncio.create_task(self._answered(pack))))
 
     async def _answered(self, pack: Sequence[Item]) -> list[Answer | None]:
         """An answer for each item; None for one that needs none."""
-        answers = iter(await self._ask([item.row for item in pack if _is_asked(item)]))
+        answered = await self._ask([item.row for item in pack if _is_asked(item)])
+        self._asked -= any(map(_is_asked, pack))
+        self._weigh(answered)
+        answers = iter(answered)
         return [next(answers) if _is_asked(item) else _without_asking(item) for item in pack]
+
+    def _weigh(self, answers: Sequence[Answer]) -> None:
+        """Answers are in hand until they are written."""
+        size = _answers_size(answers)
+        self._bytes += size
+        if answers:
+            self._largest = max(size, FORGETTING * (self._largest or 0))
 
     def _write_oldest(self) -> None:
         pack, task = self._in_hand[0]
@@ -92,7 +107,7 @@ class Window:
         self._is_writing = False
         self._in_hand.popleft()
         self._rows -= len(pack)
-        self._bytes -= _size(pack)
+        self._bytes -= _size(pack) + _answers_size(task.result())
 
     async def _end(self) -> None:
         while self._in_hand and not self._is_writing and _is_answered(self._in_hand[0][1]):
@@ -106,6 +121,10 @@ class Window:
 
 def _size(pack: Sequence[Item]) -> int:
     return sum(item.row.size for item in pack)
+
+
+def _answers_size(answers: Sequence[Answer | None]) -> int:
+    return sum(answer.size for answer in answers if answer is not None)
 
 
 def _is_asked(item: Item) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from jitney.batch.contract import LONGEST_ROW, USAGE, Answer, Row, Stopped
-from jitney.batch.files.jsonl import half_letters
+from jitney.batch.files.lines import half_letters
 
 # Columns are fixed before the first answer is there; what a model of one's own answers is one column of JSON.
 COLUMNS: Mapping[str, Sequence[str]] = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from jitney.batch.contract import LONGEST_ROW, Answer, Row
+from jitney.batch.contract import Answer, Row
+from jitney.batch.files.lines import Line, complete_lines, half_letters, is_json, lines_of
 
 
 class Jsonl:
@@ -24,16 +25,7 @@ class Jsonl:
 
     def rows(self) -> Iterator[Row]:
         assert self._source is not None
-        number = place = read = 0
-        while line := self._source.readline(LONGEST_ROW + 1):
-            place += 1
-            is_long = len(line) > LONGEST_ROW and not line.endswith(b"\n")
-            size = len(line) + (_skip_line(self._source) if is_long else 0)
-            read += size
-            if line.strip():
-                number += 1
-                where = {"number": number, "size": len(line), "ends_at": read}
-                yield self._long(place, where) if is_long else self._row(line, place, where)
+        return map(self._row, lines_of(self._source))
 
     def head(self) -> bytes:
         return b""
@@ -47,53 +39,25 @@ class Jsonl:
             return json.dumps(written).encode() + b"\n"
 
     def complete(self, out: BinaryIO) -> Iterator[bytes]:
-        for line in out:
-            if line.endswith(b"\n"):
-                yield line
+        return complete_lines(out)
 
-    def _long(self, place: int, where: Any) -> Row:
-        return Row(id=where["number"], text="", complaint=f"line {place} is longer than {LONGEST_ROW} bytes", **where)
+    def _row(self, line: Line) -> Row:
+        text, named = line.said.get(self._column), line.said.get(self._id_column)
+        complaint = line.complaint or self._complaint(line, text, named)
+        is_named = named is not None and is_json(named)
+        return Row(
+            number=line.number,
+            id=named if is_named else line.number,
+            text="" if complaint else text,  # type: ignore[arg-type]
+            complaint=complaint or half_letters(str(text), line.place),
+            size=line.size,
+            ends_at=line.ends_at,
+        )
 
-    def _row(self, line: bytes, place: int, where: Any) -> Row:
-        try:
-            row = json.loads(line)  # bytes: with a byte order mark, too
-        except (ValueError, RecursionError) as error:  # a UnicodeDecodeError is a ValueError, too
-            why = "UTF-8" if isinstance(error, UnicodeDecodeError) else "JSON that can be read"
-            return Row(id=where["number"], text="", complaint=f"line {place} is not {why}", **where)
-        if not isinstance(row, dict):
-            return Row(id=where["number"], text="", complaint=f"line {place} is not an object", **where)
-        text, named = row.get(self._column), row.get(self._id_column)
-        if not _is_json(named):
-            return Row(id=where["number"], text="", complaint=f"line {place}: its id is no JSON", **where)
-        row_id = where["number"] if named is None else named
+    def _complaint(self, line: Line, text: object, named: object) -> str:
+        if not is_json(named):
+            return f"line {line.place}: its id is no JSON"
         if not isinstance(text, str):
-            why = "is not a string" if self._column in row else "is missing"
-            return Row(id=row_id, text="", complaint=f"line {place}: {self._column!r} {why}", **where)
-        return Row(id=row_id, text=text, complaint=half_letters(text, place), **where)
-
-
-def _is_json(named: Any) -> bool:
-    """Python reads NaN and Infinity, and a number too large as that; OUT would be no JSON with them."""
-    try:
-        return isinstance(named, str | int) or bool(json.dumps(named, allow_nan=False))
-    except ValueError:
-        return False
-
-
-def half_letters(text: str, place: int) -> str:
-    """A complaint about what no UTF-8 has, or nothing."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return f"line {place} holds what is not UTF-8"
-    return ""
-
-
-def _skip_line(source: BinaryIO) -> int:
-    """Read to the end of the line, a piece at a time. How many bytes there were."""
-    skipped = 0
-    while piece := source.readline(1 << 20):
-        skipped += len(piece)
-        if piece.endswith(b"\n"):
-            break
-    return skipped
+            why = "is not a string" if self._column in line.said else "is missing"
+            return f"line {line.place}: {self._column!r} {why}"
+        return ""

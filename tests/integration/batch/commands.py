@@ -20,8 +20,8 @@ WINDOW = 8
 def arguments(source: Path | str, url: str, *more: str, out: str = "", endpoint: str = "/models/any") -> list[str]:
     target = out or str(Path(source).with_name("out" + Path(source).suffix))
     narrow = ["--window", str(WINDOW), "--rows-per-request", "2"]
-    command = [sys.executable, "-m", "jitney", "batch", str(source), "-o", target, "--endpoint", endpoint]
-    return [*command, "--url", url, *narrow, *more]
+    command = [sys.executable, "-m", "jitney", "batch", str(source), "-o", target]
+    return [*command, *(["--endpoint", endpoint] if endpoint else []), "--url", url, *narrow, *more]
 
 
 def batch(

@@ -22,10 +22,18 @@ class Counted:
     texts: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     headers: dict[str, str] = field(default_factory=dict)
+    addresses: Counter[str] = field(default_factory=Counter)
     refuse: Callable[[list[str], int], Refusal | None] = lambda texts, before: None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def reply(self, records: list[Any], headers: dict[str, str]) -> Refusal:
+    def reply(self, body: Any, headers: dict[str, str]) -> Refusal:
+        """Of an endpoint by records, or of one of OpenAI's."""
+        if "payload" in body:
+            return self.rows(body["payload"]["records"], headers)
+        status, more, said = self.rows([{"id": 0, "text": body["input"]}], headers)
+        return status, more, {"model": body.get("model"), "text": said["result"][0]["text"]} if status == 200 else said
+
+    def rows(self, records: list[Any], headers: dict[str, str]) -> Refusal:
         texts = [record["text"] for record in records]
         with self.lock:
             self.headers = headers
@@ -49,7 +57,8 @@ def counting_server() -> Iterator[Counted]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             named = {name.lower(): value for name, value in self.headers.items()}
-            status, headers, said = counted.reply(body["payload"]["records"], named)
+            counted.addresses[self.path] += 1
+            status, headers, said = counted.reply(body, named)
             data = json.dumps(said).encode()
             with contextlib.suppress(OSError):  # whoever asked may have been killed
                 self.send_response(status)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jitney.batch.by_records import ByRecords
 from jitney.batch.contract import NOT_REACHED, REFUSED, USAGE, Answer, Stopped
 from jitney.batch.flow import Flow
 from jitney.batch.requests import TRIES, Asker, Unreachable
@@ -43,7 +44,7 @@ class Rig:
         self._reply = reply
         self._options = options(**changed)
 
-    async def _post(self, body: bytes) -> Reply:
+    async def _post(self, address: str, body: bytes) -> Reply:
         payload = json.loads(body)["payload"]
         self.payloads.append(payload)
         self.requests.append([record.get("text") for record in payload["records"]])
@@ -58,7 +59,15 @@ class Rig:
 
     def asker(self) -> Asker:
         flow = Flow(8, self._options.patience, lambda: 1.0)
-        return Asker(self._post, self._options, flow, self.notes.append, clock=self.clock, sleep=self._sleep)
+        return Asker(
+            self._post,
+            ByRecords(self._options),
+            self._options,
+            flow,
+            self.notes.append,
+            clock=self.clock,
+            sleep=self._sleep,
+        )
 
     def ask(self, count: int) -> list[Answer]:
         async def work() -> list[Answer]:
@@ -216,16 +225,16 @@ def test_no_more_requests_are_under_way_than_may_be() -> None:
     under_way, most = 0, []
     rig = Rig(lambda records, n: ok(records))
 
-    async def post(body: bytes) -> Reply:
+    async def post(address: str, body: bytes) -> Reply:
         nonlocal under_way
         under_way += 1
         most.append(under_way)
         await asyncio.sleep(0)
         under_way -= 1
-        return await rig._post(body)
+        return await rig._post(address, body)
 
     async def work() -> None:
-        asker = Asker(post, options(), Flow(2, 60.0), rig.notes.append)
+        asker = Asker(post, ByRecords(options()), options(), Flow(2, 60.0), rig.notes.append)
         await asyncio.gather(*[asker.ask(texts(1)) for _ in range(6)])
 
     run(work())

@@ -29,8 +29,8 @@ class Server:
         self._answers.append(asyncio.get_running_loop().create_future())
         return await self._answers[-1]
 
-    def answer(self, request: int) -> None:
-        self._answers[request].set_result([Answer(fields={"n": number}) for number in self.asked[request]])
+    def answer(self, request: int, size: int = 0) -> None:
+        self._answers[request].set_result([Answer(fields={"n": number}, size=size) for number in self.asked[request]])
 
     def fail(self, request: int) -> None:
         self._answers[request].set_exception(Stopped(3, "no"))
@@ -221,3 +221,22 @@ def test_memory_stays_flat_however_many_rows_there_are(count: int) -> None:
 
     assert sum(written) == count
     assert peak < 2_000_000  # the rows have 20 MB, the window 256 of them
+
+
+def test_large_answers_fill_the_window_and_until_one_is_known_they_are_thought_large() -> None:
+    bounds = Bounds(rows=8, bytes=1000, request_rows=1, answer_bytes=300)
+
+    async def work() -> list[int]:
+        server, out, begun = Server(), Out(), []
+        task = asyncio.create_task(Window(items(100), server.ask, out, bounds).run())
+        for request, size in enumerate([100, 100, 600, 100]):
+            await settle()
+            begun.append(len(server.asked) - request)
+            server.answer(request, size)
+        await settle()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return begun
+
+    assert run(work()) == [3, 8, 8, 7]
