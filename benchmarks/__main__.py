@@ -16,6 +16,7 @@ COMMANDS = {
     "tour": ("tuning.tour", "a sweep, a tuning and their reports in one go; starts everything itself"),
     "tune": ("tuning.tune.command", "window and batch size for an SLO, found on a live server, to paste or to apply"),
     "spine": ("serving.spine", "the whole path beside bare Starlette; starts everything itself, needs wrk"),
+    "batches": ("batches.command", "interactive requests in bursts beside batches; starts everything itself"),
     "bodies": ("serving.bodies", "what large bodies cost the broker, inside their jobs and by reference"),
     "bare": ("serving.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),
     "translation": ("translation.comparison", "the translation engine beside HF generate and CTranslate2"),

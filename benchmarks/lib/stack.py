@@ -28,6 +28,7 @@ NAMESPACE = "benchmark"
 READY_LIMIT = 60.0  # seconds; a busy machine takes its time over imports
 STOP_LIMIT = 10.0  # seconds between SIGTERM and SIGKILL
 BATCHES = re.compile(r"^jitney_batches_total\{.*\} (\S+)$", re.MULTILINE)
+JOBS = re.compile(r"^jitney_batch_size_sum\{.*\} (\S+)$", re.MULTILINE)
 
 
 class NotReady(Exception):
@@ -58,10 +59,10 @@ class Stack:
     cleanup: contextlib.ExitStack
     children: list[Child] = field(default_factory=list)
 
-    def start_front_end(self) -> Child:
+    def start_front_end(self, *options: str, title: str = "front end") -> Child:
         """`python -m server`."""
         port = free_port()
-        return self._start("front end", port, "server", "--port", str(port), "--metrics-port", "0")
+        return self._start(title, port, "server", "--port", str(port), "--metrics-port", "0", *options)
 
     def start_bare(self) -> Child:
         """`python -m benchmarks bare`."""
@@ -87,8 +88,11 @@ class Stack:
 
     def batches(self, batcher: Child) -> int:
         """How many batches it has computed, by its own metrics."""
-        with urllib.request.urlopen(f"{batcher.url}/metrics", timeout=5.0) as page:
-            return int(sum(float(count) for count in BATCHES.findall(page.read().decode())))
+        return _counted(batcher, BATCHES)
+
+    def jobs(self, batcher: Child) -> int:
+        """How many jobs have left its card, by the same."""
+        return _counted(batcher, JOBS)
 
     def calls(self) -> dict[str, int]:
         """How often the broker has run each command."""
@@ -142,6 +146,11 @@ def open_stack() -> Iterator[Stack]:
         broker = cleanup.enter_context(embedded_server(tcp=False, environ=_without_url()))
         client = cleanup.enter_context(redis.Redis.from_url(broker.url, socket_timeout=5.0))
         yield Stack(broker=broker, redis=client, directory=directory, cleanup=cleanup)
+
+
+def _counted(batcher: Child, count: re.Pattern[str]) -> int:
+    with urllib.request.urlopen(f"{batcher.url}/metrics", timeout=5.0) as page:
+        return int(sum(float(found) for found in count.findall(page.read().decode())))
 
 
 def _without_url() -> dict[str, str]:

@@ -1,0 +1,83 @@
+"""Interactive requests in bursts, and what batches beside them do to their latency."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+from benchmarks.batches.contract import BATCHES, LANES, RECORDS, Bursts, Ground, Run, Way
+from benchmarks.batches.senders import Sender
+from benchmarks.lib import machine
+from benchmarks.lib.envelope import envelope
+from benchmarks.lib.http_client import HttpClient, fast_run
+from benchmarks.lib.stack import Child, Stack
+from benchmarks.lib.workload import Workload, drawn
+from benchmarks.serving.plan import Plan
+from benchmarks.serving.sending import send_alone
+
+WORDS = 8.0  # of a text, mean
+LINES = 64  # of a batch that differ
+TIMEOUT = 30.0  # seconds of an interactive request
+
+
+def measure(stack: Stack, front_end: Child, ground: Ground, bursts: Bursts, rounds: int) -> Iterator[Run]:
+    """Every way in every round, in turns. Raises `OSError`, `NotMeasured`."""
+    for number in range(rounds):
+        for way in Way:
+            started, busy, ours = time.perf_counter(), machine.busy_seconds(), _used(stack)
+            run = fast_run(_run(front_end.url, ground, bursts, way, seed=number))
+            others = machine.busy_seconds() - busy - (_used(stack) - ours)
+            run.others = max(0.0, others) / (time.perf_counter() - started)
+            yield run
+
+
+async def _run(url: str, ground: Ground, bursts: Bursts, way: Way, seed: int) -> Run:
+    started = time.perf_counter()
+    with HttpClient(url) as client:
+        senders = [
+            Sender(client=client, until=bursts.seconds, now=lambda: time.perf_counter() - started)
+            for _ in range(BATCHES if way in LANES else 0)
+        ]
+        batches = [
+            one.send(ground.path, lines(ground, number), LANES[way], ground.in_flight)
+            for number, one in enumerate(senders)
+        ]
+        beside = asyncio.gather(*batches)
+        sent = await send_alone(interactive(url, ground, bursts, seed))
+        await beside
+    return Run(
+        way=way,
+        calls=sent.calls,
+        batches=[one.answered for one in senders],
+        refused=sum(one.refused for one in senders),
+    )
+
+
+def interactive(url: str, ground: Ground, bursts: Bursts, seed: int) -> Plan:
+    """One record a request, in bursts."""
+    texts = drawn(WORDS, seed)
+    return Plan(
+        url=url,
+        workload=Workload(path=ground.path, texts=texts, records=1, languages=ground.languages),
+        concurrency=None,
+        rate=ground.rate,
+        arrivals="burst",
+        duration=bursts.duration,
+        warm_up=bursts.warm_up,
+        timeout=TIMEOUT,
+        seed=seed,
+        max_in_flight=4096,
+        burst_on=bursts.on,
+        burst_off=bursts.on,
+    )
+
+
+def lines(ground: Ground, batch: int) -> list[bytes]:
+    """The requests of a batch."""
+    texts = drawn(WORDS, seed=1000 + batch, count=LINES * RECORDS)
+    return [envelope(texts[at : at + RECORDS], ground.languages) for at in range(0, len(texts), RECORDS)]
+
+
+def _used(stack: Stack) -> float:
+    return sum(machine.cpu_seconds(stack.pids()).values())
