@@ -141,6 +141,16 @@ class Keys:
         return f"{self.prefix}predictions:hooks"
 
     @property
+    def webhook_tries(self) -> str:
+        """List: the newest tries to deliver a webhook, newest last: ms, and what a `HookTry` says. TTL."""
+        return f"{self.prefix}webhooks:tries"
+
+    @property
+    def webhook_fates(self) -> str:
+        """Hash: what became of tries → how many. TTL."""
+        return f"{self.prefix}webhooks:fates"
+
+    @property
     def cards(self) -> str:
         """Hash: ⟨m⟩ → when first announced (13 digits, ms) and the card."""
         return f"{self.prefix}cards"

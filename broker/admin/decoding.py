@@ -14,6 +14,8 @@ from broker.admin.overview import (
     ModelOverview,
     Overview,
     PredictionsOverview,
+    WebhooksOverview,
+    WebhookTry,
 )
 from broker.contract import PRESENCE_TTL
 from broker.errors import WireError
@@ -29,7 +31,7 @@ def _pairs(flat: Sequence[Any]) -> dict[Any, Any]:
 
 def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Sequence[int] = ()) -> Overview:
     """Out of what OVERVIEW returns."""
-    now, epoch, cards, batchers, there_are, wrong, limits, (opened, kept, held), *rows = answer
+    now, epoch, cards, batchers, there_are, wrong, limits, (opened, kept, held), webhooks, *rows = answer
     now /= 1000
     known, lost_cards = _known_cards(_pairs(cards))
     seen, lost_batchers = _seen_batchers(_pairs(batchers), now)
@@ -41,6 +43,7 @@ def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Seque
         models=sorted(models, key=lambda model: model.key),
         batchers=sorted(seen, key=lambda one: (one.presence.model, one.presence.batcher)),
         predictions=PredictionsOverview(open=opened, kept=kept, bytes=held),
+        webhooks=_webhooks(*webhooks),
         unreadable=[*lost_cards, *lost_batchers],
         wrong_type=[key.decode("utf-8", "replace") for key in wrong],
         bad_limits={name.decode("utf-8", "replace"): why for name, entry in limits if (why := _why_ignored(entry))},
@@ -49,6 +52,22 @@ def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Seque
         other_protocols=other_protocols,
         left_out=there_are - len(rows),
     )
+
+
+def _webhooks(due: int, fates: Sequence[bytes], tries: Sequence[bytes]) -> WebhooksOverview:
+    counts = {fate.decode("utf-8", "replace"): int(count) for fate, count in _pairs(fates).items() if count.isdigit()}
+    shown = [one for entry in reversed(tries) if (one := _webhook_try(entry.decode("utf-8", "replace"))) is not None]
+    return WebhooksOverview(due=due, fates=counts, tries=shown)
+
+
+def _webhook_try(entry: str) -> WebhookTry | None:
+    """None for what is none."""
+    try:
+        ms, fate, status, tries, prediction, host = entry.split(" ")
+        at = int(ms) / 1000
+        return WebhookTry(at=at, fate=fate, status=int(status), tries=int(tries), prediction=prediction, host=host)
+    except ValueError:
+        return None
 
 
 def _why_ignored(found: Sequence[Any]) -> str:

@@ -67,6 +67,27 @@ class PredictionsOverview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookTry:
+    """What came of a try to deliver a webhook."""
+
+    at: float  # seconds, the broker's clock
+    prediction: str  # the beginning of its id
+    host: str
+    status: int  # what it answered; 0: nothing
+    tries: int
+    fate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhooksOverview:
+    """The webhooks of all front ends."""
+
+    due: int = 0  # that are not settled: now or later
+    fates: Mapping[str, int] = field(default_factory=dict)  # what became of tries → how many
+    tries: Sequence[WebhookTry] = ()  # the newest, newest first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """A namespace at one moment of the broker's clock."""
 
@@ -75,6 +96,7 @@ class Overview:
     models: Sequence[ModelOverview] = ()
     batchers: Sequence[BatcherOverview] = ()
     predictions: PredictionsOverview = PredictionsOverview()
+    webhooks: WebhooksOverview = field(default_factory=WebhooksOverview)
     unreadable: Sequence[str] = ()  # entries of the registry that are none of ours
     wrong_type: Sequence[str] = ()  # keys that hold something else than Jitney keeps there
     bad_limits: Mapping[str, str] = field(default_factory=dict)  # name of a model whose live limits make no sense → why

@@ -67,6 +67,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "prediction-rows:": f"llen rpush lrange pexpire unlink {RUN}",
         "prediction-result:": f"set get exists strlen pexpire unlink {RUN}",
         "predictions:": f"zadd zrem zrangebyscore zcard exists get incrby del pttl pexpire {RUN}",
+        "webhooks:": f"lrange rpush ltrim hget hset pexpire {RUN}",
         "idem:": f"get set {RUN}",
     },
     Role.BATCHER: {
@@ -106,6 +107,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "artifact:": "exists",
         "limits:": "hgetall hset del",
         "predictions:": "zcard get",
+        "webhooks:": "lrange hgetall",
     },
 }
 

@@ -16,6 +16,7 @@ from broker.predictions.contract import (
     Creation,
     Ending,
     Hook,
+    HookTry,
     Order,
     Prediction,
     State,
@@ -161,7 +162,7 @@ class MemoryPredictions:
             self._all[id].hook_due, self._all[id].tries = now + self.hook_lease, self._all[id].tries + 1
         return [Hook(id=id, tries=self._all[id].tries) for id in taken]
 
-    async def settle_hook(self, id: str, wait: float | None) -> None:
+    async def settle_hook(self, id: str, wait: float | None, tried: HookTry) -> None:
         now, kept = self._now(), self._all.get(id)
         if kept is not None and kept.hook_due is not None:
             kept.hook_due = None if wait is None else now + wait

@@ -14,6 +14,8 @@ from typing import Protocol
 LEASE = 5.0  # seconds of silence after which another front end adopts a prediction
 OVERHEAD = 1_024  # bytes that count for a prediction besides its body or its result
 TRIMMED = 100  # predictions at most whose time is over, that a creation takes off the sum of bytes
+TRIES_SHOWN = 20  # the newest tries to deliver a webhook that operators see
+TRIES_KEPT = 604_800.0  # seconds that they do, and how many there were, after the last one
 HOOK_LEASE = 20.0  # seconds for which whoever takes a webhook has it for itself
 MOST_ROWS = 64  # rows that are brought at once
 KEY_KEPT = 86_400.0  # seconds that an idempotency key is remembered at least
@@ -119,6 +121,17 @@ class Hook:
     tries: int  # this one counts
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookTry:
+    """What came of a try to deliver a webhook, for operators. No field has a space."""
+
+    prediction: str  # the beginning of its id: whoever knows all of it may read the prediction
+    host: str  # that was told, and nothing else of its address: the rest may be a secret
+    status: int  # what it answered; 0: nothing
+    tries: int  # this one counts
+    fate: str
+
+
 class PredictionBroker(Protocol):
     """The broker as the one task sees it that cares for a front end's predictions."""
 
@@ -173,8 +186,8 @@ class PredictionBroker(Protocol):
         they were not settled. Due at once is what has ended, by DELETE too; never what is open or forgotten."""
         ...
 
-    async def settle_hook(self, id: str, wait: float | None) -> None:
-        """It is due again after so many seconds; None: never."""
+    async def settle_hook(self, id: str, wait: float | None, tried: HookTry) -> None:
+        """It is due again after so many seconds; None: never. Operators see what was tried."""
         ...
 
     async def epoch(self) -> str:

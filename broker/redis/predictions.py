@@ -14,12 +14,15 @@ from broker.predictions.contract import (
     KEY_KEPT,
     LEASE,
     OVERHEAD,
+    TRIES_KEPT,
+    TRIES_SHOWN,
     TRIMMED,
     Beat,
     Created,
     Creation,
     Ending,
     Hook,
+    HookTry,
     Order,
     Prediction,
     State,
@@ -124,8 +127,9 @@ class RedisPredictions:
         found = await self._hooks([most, _ms(self.hook_lease)])
         return [Hook(id=id.decode(), tries=tries) for id, tries in zip(found[::2], found[1::2], strict=True)]
 
-    async def settle_hook(self, id: str, wait: float | None) -> None:
-        await self._hooks([0, 0, id, -1 if wait is None else _ms(wait)])
+    async def settle_hook(self, id: str, wait: float | None, tried: HookTry) -> None:
+        said = f"{tried.fate} {tried.status} {tried.tries} {tried.prediction} {tried.host}"
+        await self._hooks([0, 0, id, -1 if wait is None else _ms(wait), said, TRIES_SHOWN, _ms(TRIES_KEPT)])
 
     async def epoch(self) -> str:
         return (await self._get(self._keys.epoch) or b"").decode("ascii", "replace")
@@ -136,7 +140,8 @@ class RedisPredictions:
         return await scripts.PREDICTION_BEAT.run(self._client, named, args)
 
     async def _hooks(self, args: list[Any]) -> Any:
-        named = [self._keys.predictions_hooks, self._keys.prediction("")]
+        keys = self._keys
+        named = [keys.predictions_hooks, keys.prediction(""), keys.webhook_tries, keys.webhook_fates]
         return await scripts.PREDICTION_HOOKS.run(self._client, named, args)
 
     async def _get(self, key: str) -> bytes | None:

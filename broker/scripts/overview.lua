@@ -5,13 +5,15 @@
 -- ARGV[1] what every key begins with   ARGV[2] leases looked into for each model   ARGV[3] most models
 -- ARGV[4…] ⟨m⟩ that were found by SCAN; those that are announced stand before them
 -- Reads predictions:due, predictions:room (zsets) and predictions:bytes (string), cards, batchers, defaults, limits (hashes); of each ⟨m⟩ q, suspect, dead (lists), tokens and bytes (strings), leases
--- (zset); of each of its leases looked into lease:<batch> (hash)
--- Returns {now, epoch, cards, batchers, models there are, keys of a wrong type, {{name, live limits}, …}, {open, kept, bytes of predictions}, row, row, …}, which
+-- (zset); predictions:hooks (zset), webhooks:tries (list), webhooks:fates (hash); of each of its leases looked into lease:<batch> (hash)
+-- Returns {now, epoch, cards, batchers, models there are, keys of a wrong type, {{name, live limits}, …}, {open, kept, bytes of predictions}, {webhooks due, their
+--           fates, their newest tries}, row, row, …}, which
 --           broker/admin/decoding.py reads. A row of a model: ⟨m⟩; for each lane jobs, tokens, bytes, ms when the oldest
 --           was admitted; suspects, dead letters, leases, leases looked into, their jobs, how many are staged, ms of the first
 --           expiry
 
 local prefix = ARGV[1]
+local TRIES = 20  -- to deliver webhooks, that are shown
 
 local wrong, noted = {}, {}
 local function note(key)
@@ -76,7 +78,9 @@ end
 ask('HGETALL', prefix .. 'defaults')  -- for its type alone
 local predictions = {number('ZCARD', prefix .. 'predictions:due'), number('ZCARD', prefix .. 'predictions:room'),
   number_in(ask('GET', prefix .. 'predictions:bytes') or '')}
-local seen_now = {now_ms(), ask('GET', KEYS[1]) or '', cards, batchers, #models, wrong, limits, predictions}
+local webhooks = {number('ZCARD', prefix .. 'predictions:hooks'), ask('HGETALL', prefix .. 'webhooks:fates') or {},
+  ask('LRANGE', prefix .. 'webhooks:tries', -TRIES, -1) or {}}
+local seen_now = {now_ms(), ask('GET', KEYS[1]) or '', cards, batchers, #models, wrong, limits, predictions, webhooks}
 for at = 1, math.min(#models, ARGV[3]) do
   local model = models[at]
   local row = {model}

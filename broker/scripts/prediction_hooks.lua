@@ -3,8 +3,9 @@
 --
 -- KEYS[1] predictions:hooks (zset: ended predictions → when somebody must be told, ms)
 -- KEYS[2] prediction: (what begins the name of each one's hash)
+-- KEYS[3] webhooks:tries (list: the newest tries, for operators)   KEYS[4] webhooks:fates (hash: fate → how many)
 -- ARGV     the most to take, ms that these are nobody else's, then maybe the id of one to settle, ms until it is due again
---          (-1: never)
+--          (-1: never), what was tried, its fate first; how many of these are kept, for how many ms
 -- Returns  {id, tries, id, tries, …}
 
 local hooks, prefix, lease, settled, wait = KEYS[1], KEYS[2], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4] or '-1')
@@ -27,5 +28,19 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', hooks, '-inf', now, 'LIMIT', 0, 
   else
     redis.call('ZREM', hooks, id)  -- its prediction is forgotten
   end
+end
+
+-- Last: where a key of another type ends it, all that counts is done.
+local tried, most, kept = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+if tried then
+  for _, one in ipairs(redis.call('LRANGE', KEYS[3], -most, -1)) do
+    if one:match('^%d+ (.*)$') == tried then return taken end  -- asked again
+  end
+  local fate = tried:match('^%S+')
+  redis.call('RPUSH', KEYS[3], now .. ' ' .. tried)
+  redis.call('LTRIM', KEYS[3], -most, -1)
+  redis.call('PEXPIRE', KEYS[3], kept)
+  redis.call('HSET', KEYS[4], fate, number_in(redis.call('HGET', KEYS[4], fate) or '') + 1)
+  redis.call('PEXPIRE', KEYS[4], kept)
 end
 return taken

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from broker.admin.overview import BatcherOverview, ModelOverview, PredictionsOverview
+from broker.admin.overview import BatcherOverview, ModelOverview, PredictionsOverview, WebhooksOverview, WebhookTry
 from broker.facts import Facts
 from broker.keys import PROTOCOL
 from broker.messages import Presence, Speed
@@ -21,6 +21,7 @@ NOTED = 8  # alerts that are shown; serious ones come first
 QUEUES = ("MODEL", "LANE", "JOBS", "TOKENS", "BYTES", "OLDEST")
 CLAIMED = ("MODEL", "LIVE", "LEASES", "JOBS", "STAGED", "EXPIRY", "SUSPECTS", "DEAD")
 SLOS = ("HOST", "BATCHER", "MODEL", "SLO P99", "MEASURED", "BATCH NOW", "AT MOST")
+WEBHOOKS = ("WEBHOOK OF", "TO", "FATE", "STATUS", "TRY", "AGO")
 BATCHERS = ("HOST", "BATCHER", "MODEL", "BATCH OF n TAKES", "ROOM", "BEAT", "JITNEY", "PROTOCOL")
 
 
@@ -38,6 +39,8 @@ def status_lines(seen: Snapshot, width: int | None) -> list[str]:
         lines += ["", *table(BATCHERS, [_batcher(one) for one in seen.overview.batchers], names=3, width=width)]
     if slos := [row for one in seen.overview.batchers for row in _slo(one)]:
         lines += ["", *table(SLOS, slos, names=3, width=width)]
+    if tries := [_webhook(one, seen.overview.now) for one in seen.overview.webhooks.tries]:
+        lines += ["", *table(WEBHOOKS, tries, names=3, width=width)]
     return [printable(line[:width]) for line in lines]
 
 
@@ -61,6 +64,7 @@ def _heading(seen: Snapshot) -> list[str]:
         f"broker     {seen.address} · {kind}{_memory(facts)}",
         f"namespace  {seen.namespace} · protocol {PROTOCOL} · {moment}",
         *_predictions(overview.predictions),
+        *_webhooks(overview.webhooks),
     ]
 
 
@@ -68,6 +72,17 @@ def _predictions(seen: PredictionsOverview) -> list[str]:
     """Nothing where there is none."""
     said = f"predictions {count(seen.open)} open · {count(seen.kept)} kept · {size(seen.bytes)}"
     return [said] if seen.kept or seen.open else []
+
+
+def _webhooks(seen: WebhooksOverview) -> list[str]:
+    """The same; what became of tries was counted since a week was without one."""
+    fates = [f"{count(tries)} {fate}" for fate, tries in sorted(seen.fates.items())]
+    return [" · ".join([f"webhooks   {count(seen.due)} due", *fates])] if seen.due or fates else []
+
+
+def _webhook(one: WebhookTry, now: float) -> list[str]:
+    status = str(one.status) if one.status else NONE
+    return [one.prediction, one.host, one.fate, status, str(one.tries), seconds(max(0.0, now - one.at))]
 
 
 def _memory(facts: Facts) -> str:
@@ -145,6 +160,7 @@ def status_facts(seen: Snapshot) -> dict[str, Any]:
         "models": [_model_facts(model) for model in overview.models],
         "batchers": [_batcher_facts(one) for one in overview.batchers],
         "predictions": asdict(overview.predictions),
+        "webhooks": asdict(overview.webhooks),
         "worries": [{"about": alert.about, "said": alert.said} for alert in alerts(overview)],
         "complete": overview.is_complete and not overview.left_out,
     }

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from broker.predictions.contract import Hook, Prediction, PredictionBroker
+from broker.predictions.contract import Hook, HookTry, Prediction, PredictionBroker
 from server.api.schema.predictions import PredictionDocument, PredictionEvent
 from server.errors import Problem
 from server.front_end import FrontEnd
@@ -33,6 +33,7 @@ from server.webhooks.signature import headers
 log = structlog.get_logger("server.webhooks")
 
 MOST_AT_ONCE = 16  # tries that one front end makes at once
+NO_HOST = "–"
 LOOK = 1.0  # seconds between two looks for what is due
 
 Deliver = Callable[[Receiver, Mapping[str, str], bytes], Awaitable[Reply]]
@@ -75,27 +76,33 @@ class Sender:
         try:
             prediction = await self._keeper.ask(partial(_read, hook.id))
             if prediction is not None:
-                await self._settle(hook, prediction, await self._reply(prediction))
+                await self._tell(hook, prediction)
         except Problem as problem:
             log.warning("webhook not settled", prediction=shown(hook.id), code=problem.code)  # it is sent again
         except Exception:
             log.exception("webhook crashed", prediction=shown(hook.id))
 
-    async def _reply(self, prediction: Prediction) -> Reply:
+    def _receiver(self, prediction: Prediction) -> Receiver | None:
+        """None for one that was taken by a front end that allows more."""
         try:
-            receiver = receiver_from(request_from(prediction.request).webhook, self._allowed)
-        except Problem:  # it was taken by a front end that allows more
-            return Reply(is_refused=True)
+            return receiver_from(request_from(prediction.request).webhook, self._allowed)
+        except Problem:
+            return None
+
+    async def _reply(self, receiver: Receiver, prediction: Prediction) -> Reply:
         id, body = f"{prediction.id}-{prediction.state}", body_of(prediction)
         return await self._deliver(receiver, headers(id, body, time.time(), self._front_end.webhook_secrets), body)
 
-    async def _settle(self, hook: Hook, prediction: Prediction, reply: Reply) -> None:
-        left = prediction.expires - prediction.now
-        fate, wait = after(reply, hook.tries, left, random.uniform(1.0, 1.1))
-        await self._keeper.ask(partial(_settle, hook.id, wait))
+    async def _tell(self, hook: Hook, prediction: Prediction) -> None:
+        receiver = self._receiver(prediction)
+        reply = Reply(is_refused=True) if receiver is None else await self._reply(receiver, prediction)
+        fate, wait = after(reply, hook.tries, prediction.expires - prediction.now, random.uniform(1.0, 1.1))
+        host, id = NO_HOST if receiver is None else receiver.host, shown(hook.id)
+        tried = HookTry(prediction=id, host=host, status=reply.status, tries=hook.tries, fate=str(fate))
+        await self._keeper.ask(partial(_settle, hook.id, wait, tried))
         self._front_end.metrics.webhooks[(str(fate),)] += 1
         say = log.info if fate is Fate.DELIVERED else log.warning
-        say("webhook", prediction=shown(hook.id), fate=str(fate), status=reply.status, tries=hook.tries)
+        say("webhook", prediction=id, fate=str(fate), status=reply.status, tries=hook.tries)
 
 
 def body_of(prediction: Prediction) -> bytes:
@@ -129,5 +136,5 @@ async def _read(id: str, broker: PredictionBroker) -> Prediction | None:
     return (await broker.read([id])).get(id)
 
 
-async def _settle(id: str, wait: float | None, broker: PredictionBroker) -> Any:
-    await broker.settle_hook(id, wait)
+async def _settle(id: str, wait: float | None, tried: HookTry, broker: PredictionBroker) -> Any:
+    await broker.settle_hook(id, wait, tried)

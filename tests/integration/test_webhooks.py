@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from broker.keys import Keys
+from jitney.admin.snapshot import admin
 from tests.integration.processes import ROOT, FrontEnd, clean_environ
 from tests.integration.stack import NAMESPACE, Stack, stack
 from tests.waiting import until
@@ -51,6 +52,9 @@ def test_a_receiver_is_told_and_no_log_knows_secret_or_address(system: Stack, re
     assert came.verified(SECRET) == came.verified(OTHER_SECRET)
     assert came.verified()["data"]["id"] == id
     assert 'jitney_webhooks_total{fate="delivered"} 1.0' in "".join(one.metrics() for one in system.front_ends)
+    with admin(system.broker.url, NAMESPACE) as operator:
+        [tried] = operator.overview().webhooks.tries
+    assert (tried.host, tried.status, tried.fate) == ("127.0.0.1", 204, "delivered")
     said = system.outputs()
     assert "webhook" in said
     assert all(word not in said for word in (SECRET, OTHER_SECRET, "token=private", id))

@@ -12,8 +12,8 @@ from broker.admin.rights import Role
 from broker.common.diagnosis import diagnose
 from broker.errors import BrokerError
 from broker.messages import Lane
-from broker.predictions.contract import OVERHEAD
-from tests.contract.predictions.orders import created, ending
+from broker.predictions.contract import OVERHEAD, TRIES_SHOWN
+from tests.contract.predictions.orders import created, ending, tried
 from tests.contract.users import rules, url_as
 from tests.contract.worlds import LIMITS, LONG, MODEL, SHORT, RedisWorld, card, job, presence
 
@@ -57,6 +57,37 @@ async def test_predictions_are_counted_with_their_bytes(world: RedisWorld, admin
 
     assert (seen.open, seen.kept) == (1, 2)
     assert 1_000 + 2 * OVERHEAD < seen.bytes < 1_100 + 2 * OVERHEAD
+
+
+async def test_the_newest_tries_to_deliver_webhooks_are_shown_and_all_are_counted(
+    world: RedisWorld, admin: RedisAdmin
+) -> None:
+    predictions = await world.predictions()
+    ids = [await created(predictions, has_hook=True) for _ in range(TRIES_SHOWN + 2)]
+    for id in ids:
+        await predictions.finish(ending(id))
+    for id in ids[1:]:
+        failed = tried(prediction=id[:14], status=503, fate="retried")
+        for _ in range(2):  # asked again
+            await predictions.settle_hook(id, LONG, failed)
+    await predictions.settle_hook(ids[0], None, tried(prediction=ids[0][:14], host="::1"))
+
+    seen = admin.overview().webhooks
+
+    assert (seen.due, seen.fates) == (TRIES_SHOWN + 1, {"retried": TRIES_SHOWN + 1, "delivered": 1})
+    assert [one.prediction for one in seen.tries] == [id[:14] for id in [ids[0], *ids[:2:-1]]]
+    newest = seen.tries[0]
+    assert (newest.host, newest.status, newest.tries, newest.fate) == ("::1", 204, 1, "delivered")
+    assert 0.0 <= admin.overview().now - newest.at < LONG
+
+
+async def test_rubbish_among_tries_is_passed_over(world: RedisWorld, admin: RedisAdmin) -> None:
+    world.server.rpush(world.keys.webhook_tries, b"rubbish", b"1 x y z a b", b"\xff")
+    world.server.hset(world.keys.webhook_fates, mapping={b"delivered": b"many", b"gone": b"2"})
+
+    seen = admin.overview().webhooks
+
+    assert (list(seen.tries), seen.fates) == ([], {"gone": 2})
 
 
 async def test_waiting_jobs_are_counted_by_lane_with_tokens_and_age(world: RedisWorld, admin: RedisAdmin) -> None:

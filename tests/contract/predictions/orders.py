@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from broker.predictions.contract import Created, Ending, Order, PredictionBroker, State
+from broker.predictions.contract import Created, Ending, HookTry, Order, PredictionBroker, State
 from tests.contract.worlds import FRONT_END, LONG
 
 OTHER = "e" * 16
@@ -21,6 +21,11 @@ def ending(of: Order | str, **fields: Any) -> Ending:
     id = of if isinstance(of, str) else of.id
     given = {"id": id, "owner": FRONT_END, "state": State.SUCCEEDED, "result": b"done", "done": 1, "failed": 0}
     return Ending(**(given | {"keep": LONG} | fields))
+
+
+def tried(**fields: Any) -> HookTry:
+    given = {"prediction": "e1e1e1e1-12345…", "host": "hooks.example", "status": 204, "tries": 1, "fate": "delivered"}
+    return HookTry(**(given | fields))
 
 
 async def created(broker: PredictionBroker, most: int = ROOM, **fields: Any) -> str:

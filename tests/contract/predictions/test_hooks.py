@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from broker.predictions.contract import Hook, PredictionBroker
-from tests.contract.predictions.orders import OTHER, created, ending
+from tests.contract.predictions.orders import OTHER, created, ending, tried
 from tests.contract.worlds import LONG, SHORT, World
 
 pytestmark = pytest.mark.anyio
@@ -64,11 +64,11 @@ async def test_one_that_is_delivered_is_never_due_again(world: World) -> None:
     id = await ended(broker)
     await due(broker)
 
-    await broker.settle_hook(id, None)
+    await broker.settle_hook(id, None, tried())
 
     await world.pass_time(2 * SHORT)
     assert await due(broker) == []
-    await broker.settle_hook(id, SHORT)  # late, by somebody who had it before
+    await broker.settle_hook(id, SHORT, tried())  # late, by somebody who had it before
     await broker.finish(ending(id))  # told again
     await world.pass_time(2 * SHORT)
     assert await due(broker) == []
@@ -79,8 +79,8 @@ async def test_one_that_is_put_off_is_due_when_its_time_has_come(world: World) -
     soon, late = await ended(broker), await ended(broker)
     await due(broker)
 
-    await broker.settle_hook(soon, SHORT)
-    await broker.settle_hook(late, LONG)
+    await broker.settle_hook(soon, SHORT, tried())
+    await broker.settle_hook(late, LONG, tried())
 
     assert await due(broker) == []
     await world.pass_time(2 * SHORT)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from broker.messages import RECORD, Cancel, Failure, FailureCode, Lane
-from tests.contract.predictions.orders import created, ending
+from tests.contract.predictions.orders import created, ending, tried
 from tests.contract.worlds import FRONT_END, LIMITS, MODEL, RedisWorld, card, job, presence, request
 
 CHANGED = "what is kept has changed: raise PROTOCOL in broker/keys.py, then write it here anew (docs/upgrade.md)"
@@ -49,6 +49,7 @@ async def fill(world: RedisWorld) -> None:
         await created(predictions, id=id, key=f"key of {id}", fingerprint="f", has_hook=id == "p2")
     await predictions.add_rows("p1", FRONT_END, 0, [b"row 0", b"row 1"], 1)
     await predictions.finish(ending("p2"))
+    await predictions.settle_hook("p2", 60.0, tried(status=503, fate="retried"))
 
 
 TIME = b"T" * 13
@@ -86,6 +87,8 @@ KEPT = {
     "predictions:hooks": [b"p2"],
     "predictions:room": [b"p1:1042", b"p2:1032"],
     "predictions:bytes": b"2074",
+    "webhooks:tries": [TIME + b" retried 503 1 e1e1e1e1-12345\xe2\x80\xa6 hooks.example"],
+    "webhooks:fates": {b"retried": b"1"},
     "idem:key of p1": b"p1 f",
     "idem:key of p2": b"p2 f",
 }

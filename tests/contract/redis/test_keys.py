@@ -8,7 +8,7 @@ import pytest
 
 from broker.keys import Keys
 from broker.messages import Failure, FailureCode, Finish, Lane, Limits
-from tests.contract.predictions.orders import created, ending
+from tests.contract.predictions.orders import created, ending, tried
 from tests.contract.worlds import FRONT_END, LIMITS, MODEL, SHORT, RedisWorld, card, ids, job, presence, results
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
@@ -32,6 +32,7 @@ def table(keys: Keys) -> list[re.Pattern[str]]:
         keys.idempotency(NAME),
     ]
     rows += [keys.predictions_due, keys.predictions_room, keys.predictions_bytes, keys.predictions_hooks]
+    rows += [keys.webhook_tries, keys.webhook_fates]
     rows += [keys.artifact(NAME), keys.cards, keys.batchers, keys.epoch]
     return [re.compile(re.escape(row).replace(NAME, "[^:]+") + "$") for row in rows]
 
@@ -88,6 +89,8 @@ async def live_through_everything(world: RedisWorld) -> Census:
     await predictions.add_rows(one, FRONT_END, 0, [b"row"], 0)
     census.take()
     await predictions.finish(ending(one))
+    census.take()
+    await predictions.settle_hook(one, None, tried())
     census.take()
     for id in (one, other, other):
         await predictions.remove(id)

@@ -30,6 +30,8 @@ KEYS: dict[str, Callable[[Keys], str]] = {
     "leases": lambda keys: keys.leases(MODEL),
     "lease": lambda keys: keys.lease("1"),
     "limits": lambda keys: keys.limits(NAME),
+    "webhook tries": lambda keys: keys.webhook_tries,
+    "webhook fates": lambda keys: keys.webhook_fates,
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker.admin.overview import LeaseOverview, PredictionsOverview
+from broker.admin.overview import LeaseOverview, PredictionsOverview, WebhooksOverview, WebhookTry
 from broker.common.diagnosis import Diagnosis
 from broker.facts import Facts
 from broker.messages import Limits, Slo
@@ -36,6 +36,18 @@ def test_predictions_have_a_line_where_there_are_some() -> None:
     assert "predictions 2 open · 7 kept · 2.0 KiB" in status_lines(seen, None)
     assert not [line for line in status_lines(snapshot(model()), None) if "prediction" in line]
     assert status_facts(seen)["predictions"] == {"open": 2, "kept": 7, "bytes": 2048}
+
+
+def test_webhooks_have_a_line_and_their_newest_tries_a_table_where_there_are_some() -> None:
+    one = WebhookTry(at=995.0, prediction="e1-123…", host="hooks.example", status=0, tries=2, fate="retried")
+    seen = snapshot(model(), webhooks=WebhooksOverview(due=1, fates={"retried": 2, "delivered": 9}, tries=[one]))
+
+    lines = status_lines(seen, None)
+
+    assert "webhooks   1 due · 9 delivered · 2 retried" in lines
+    assert row(lines, "e1-123…").split() == ["e1-123…", "hooks.example", "retried", "–", "2", "5.0", "s"]
+    assert not [line for line in status_lines(snapshot(model()), None) if "webhook" in line.lower()]
+    assert json.loads(json.dumps(status_facts(seen)))["webhooks"]["tries"][0]["host"] == "hooks.example"
 
 
 def test_an_empty_lane_has_no_oldest_job() -> None:
