@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 FLOOR = (7, 0)  # the scripts need their flags
+CONFIRMS = (7, 2)  # Redis has WAITAOF since; Valkey always had it
+TO_CONFIRM = "give it `appendonly yes` and Redis 7.2 or newer, or Valkey, and its front ends' user +waitaof"
 NEWER = "Jitney needs Redis 7.0 or newer, or Valkey"
 NO_EVICTION = "CONFIG SET maxmemory-policy noeviction, and the same in its configuration file"
 LAST_WRITES = ("aof_last_write_status", "rdb_last_bgsave_status")
@@ -38,9 +40,16 @@ class Facts:
     databases: Sequence[str] = ()  # those that hold keys: db0, db1
 
     @property
+    def unconfirmed(self) -> str:
+        """Why it can never say that something is on its disk; empty where it can, or does not tell."""
+        if self.kind == "redis" and _version(self.version) < CONFIRMS:
+            return f"it is {self.kind} {self.version}, which has no WAITAOF"
+        return "its append-only file is off" if self.kind and not self.is_durable else ""
+
+    @property
     def is_too_old(self) -> bool:
         """It cannot run our scripts."""
-        return tuple(int(part) for part in re.findall(r"\d+", self.version)[:2]) < FLOOR
+        return _version(self.version) < FLOOR
 
     @property
     def misfit(self) -> Misfit | None:
@@ -77,6 +86,10 @@ def facts(info: Mapping[str, Any]) -> Facts:
         is_writable=all(info.get(what, "ok") == "ok" for what in LAST_WRITES),
         databases=[name for name in info if name.startswith("db") and name[2:].isdigit()],
     )
+
+
+def _version(said: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", said)[:2])
 
 
 def _primary(info: Mapping[str, Any]) -> str:

@@ -136,6 +136,11 @@ class Keys:
         return f"{self.prefix}predictions:bytes"
 
     @property
+    def predictions_mark(self) -> str:
+        """String: written to ask whether all that was written before it is on the broker's disk. TTL."""
+        return f"{self.prefix}predictions:mark"
+
+    @property
     def predictions_hooks(self) -> str:
         """Sorted set: predictions whose webhook is not delivered → when somebody must try (again), ms. TTL."""
         return f"{self.prefix}predictions:hooks"

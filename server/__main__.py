@@ -91,6 +91,7 @@ def run(settings: ServerSettings, broker: BrokerSettings, webhook_secrets: Seque
         on_unfit=lambda error: server.give_up(error),
         address=shown(broker.redis_url),
         defaults=parse_defaults(settings.default_models),
+        durable=settings.prediction_durability == "strict",
     )
     front_end = FrontEnd(settings=settings, tasks=tasks, webhook_secrets=webhook_secrets)
     server = Server(uvicorn_config(create_app(front_end, MEETING), settings, front_end.metrics.refused), front_end)

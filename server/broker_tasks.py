@@ -1,4 +1,5 @@
-"""Owns the connections to the broker: five long-lived tasks, each with its own, each started again when it ends."""
+"""Owns the connections to the broker: five long-lived tasks, and one more where predictions are to be durable, each
+with its own, each started again when it ends."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from broker.errors import BrokerError, BrokerUnfit
 from server.codecs.pool import CodecPool
 from server.fleet.codec_cache import CodecCache, MakeCodec
 from server.fleet.discovery import Discovery
+from server.predictions.durability import Durability
 from server.predictions.keeper import Keeper
 from server.requests.admission import Outbox
 from server.requests.breaker import CircuitBreaker
@@ -28,6 +30,12 @@ log = structlog.get_logger("server.broker_tasks")
 
 Connect = Callable[[], AbstractAsyncContextManager[FrontEndBroker]]  # a new connection, closed at the end of its `with`
 Sleep = Callable[[float], Awaitable[None]]
+
+
+class Aside(Protocol):
+    """A loop over one connection, without which all but predictions goes on."""
+
+    async def run(self, broker: FrontEndBroker) -> None: ...
 
 
 class Task(Protocol):
@@ -52,6 +60,7 @@ class BrokerTasks:
         sleep: Sleep = asyncio.sleep,
         address: str = "",
         defaults: Mapping[str, str] | None = None,
+        durable: bool = False,
     ) -> None:
         outbox = Outbox()
         self.pool = CodecPool()
@@ -65,6 +74,7 @@ class BrokerTasks:
         self.reader = Reader(self.pending, clock, sleep, address)
         self.writer = Writer(outbox, self.breaker, clock, sleep)
         self.predictions = Keeper(front_end, self.breaker, clock)
+        self.durability = Durability() if durable else None
         self._connect = connect
         self._on_unfit = on_unfit
         self._clock = clock
@@ -76,7 +86,9 @@ class BrokerTasks:
         tasks: Mapping[str, Task] = {"writer": self.writer, "reader": self.reader, "discovery": self.discovery}
         running = [asyncio.create_task(self.keep(name, task), name=name) for name, task in tasks.items()]
         running.append(asyncio.create_task(self.keep_codec_cache(), name="codec_cache"))
-        running.append(asyncio.create_task(self.keep_predictions(), name="predictions"))
+        running.append(asyncio.create_task(self.keep_aside("predictions", self.predictions), name="predictions"))
+        if self.durability is not None:
+            running.append(asyncio.create_task(self.keep_aside("durability", self.durability), name="durability"))
         try:
             yield
         finally:
@@ -116,8 +128,8 @@ class BrokerTasks:
             else:
                 backoff.reset()
 
-    async def keep_predictions(self) -> None:
-        """Connect while the breaker is closed. Their errors cost predictions alone and open no breaker. After an outage
+    async def keep_aside(self, name: str, task: Aside) -> None:
+        """Connect while the breaker is closed. Its errors cost predictions alone and open no breaker. After an outage
         the connection is a new one, for an idle one may lead to a server that is the primary no more. What fails on
         every connection, as where a right is missing, is tried less and less often."""
         backoff = Backoff()
@@ -125,12 +137,12 @@ class BrokerTasks:
             await self.breaker.until_closed()
             try:
                 async with self._connect() as broker:
-                    await self._until_open(self.predictions.run(broker))
+                    await self._until_open(task.run(broker))
                 backoff.reset()
             except BrokerError:  # the other tasks log it
                 await self._sleep(backoff.pause())
             except Exception:
-                log.exception("task crashed", task="predictions")
+                log.exception("task crashed", task=name)
                 await self._sleep(backoff.pause())
 
     async def _until_open(self, run: Coroutine[Any, Any, None]) -> None:

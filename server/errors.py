@@ -40,6 +40,7 @@ KINDS: Mapping[str, Kind] = {
     "internal": Kind(500, "The server failed"),
     FailureCode.NO_BATCHER: Kind(503, "No batcher serves this model at the moment"),
     FailureCode.BROKER_UNAVAILABLE: Kind(503, "The broker is away"),
+    "not_durable": Kind(503, "The broker has not confirmed that this is on its disk"),
     FailureCode.BROKER_FULL: Kind(503, "The broker is out of memory"),
     "overloaded": Kind(503, "This front end has too much in hand"),
     FailureCode.EXPIRED: Kind(504, "The deadline passed"),

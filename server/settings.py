@@ -12,6 +12,7 @@ from server.webhooks.addresses import networks_in
 
 MOST_PIXELS = 178_956_970  # Pillow reads no larger picture
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+DURABILITY = ("relaxed", "strict")
 PORTS = ("port", "metrics_port")
 BODIES = ("max_body_bytes", "max_image_body_bytes", "max_cluster_bytes")
 ABOVE_ZERO = (
@@ -65,6 +66,11 @@ class ServerSettings:
         3600.0, "seconds that a prediction's result is kept, and that it may take when it does not say; 86,400 at most"
     )
     max_prediction_time: float = setting(86_400.0, "longest X-Request-Timeout of a prediction, seconds")
+    prediction_durability: str = setting(
+        "relaxed",
+        "what a 202 promises: relaxed: the broker has the prediction; strict: it is on the broker's disk (WAITAOF)",
+        choices=DURABILITY,
+    )
     webhooks: bool = setting(
         False,
         "tell whoever asks by Jitney-Webhook when a prediction has ended, signed with JITNEY_WEBHOOK_SECRET (httpx2)",

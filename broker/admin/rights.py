@@ -36,6 +36,8 @@ class Right:
 
 
 READ_SCRIPTS = ("eval_ro", "evalsha_ro")
+# What --prediction-durability strict takes besides. Redis 7.0 takes no rule that names it, so docs/acl has none.
+CONFIRM = ("waitaof", "1", "0", "0")
 SCRIPTS = ("eval", "evalsha", *READ_SCRIPTS)
 RUN = "eval evalsha"
 READ = " ".join(READ_SCRIPTS)  # `jitney doctor` asks so for everybody's rights
@@ -66,7 +68,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "prediction-body:": f"set get exists strlen pexpire unlink {RUN}",
         "prediction-rows:": f"llen rpush lrange pexpire unlink {RUN}",
         "prediction-result:": f"set get exists strlen pexpire unlink {RUN}",
-        "predictions:": f"zadd zrem zrangebyscore zcard exists get incrby del pttl pexpire {RUN}",
+        "predictions:": f"zadd zrem zrangebyscore zcard exists get set incrby del pttl pexpire {RUN}",
         "webhooks:": f"lrange rpush ltrim hget hset pexpire {RUN}",
         "idem:": f"get set {RUN}",
     },

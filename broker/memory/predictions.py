@@ -167,6 +167,9 @@ class MemoryPredictions:
         if kept is not None and kept.hook_due is not None:
             kept.hook_due = None if wait is None else now + wait
 
+    async def persisted(self) -> bool:
+        return True
+
     async def epoch(self) -> str:
         self._store.now()
         return self._store.epoch

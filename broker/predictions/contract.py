@@ -190,6 +190,12 @@ class PredictionBroker(Protocol):
         """It is due again after so many seconds; None: never. Operators see what was tried."""
         ...
 
+    async def persisted(self) -> bool:
+        """Whether all that was stored before this call is in the broker's log on its disk: one that loses power has it
+        still. Waits up to three seconds, so it wants a connection of its own. Raises `BrokerError`, with what helps,
+        for a broker that can never say so."""
+        ...
+
     async def epoch(self) -> str:
         """That of the broker's memory. A new one says that it came back empty."""
         ...

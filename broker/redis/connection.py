@@ -32,7 +32,7 @@ from redis.retry import Retry
 from broker.common.diagnosis import diagnose, spoken, wrong_type
 from broker.common.masking import is_ambiguous
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable, BrokerUnfit
-from broker.facts import facts
+from broker.facts import TO_CONFIRM, facts
 from broker.redis.progress import PATIENT
 
 # What a server says while a failover, a full disk or a long script lasts. In a pipeline it stands inside a sentence.
@@ -42,6 +42,10 @@ WRONG_TYPE = re.compile(r"WRONGTYPE.*? key (jitney:\S+)|\([A-Z]+ (jitney:[^\s)]+
 # After these a connection is closed, and the broker's name looked up anew: a master that has become a replica would
 # refuse whatever comes on the old one, for ever. redis-py repeats nothing: it is given no retries.
 BREAKING = (ConnectionError, TimeoutError, ReadOnlyError)
+NO_CONFIRMATION = (
+    (r"(?i)unknown (redis )?command", "it does not know WAITAOF"),
+    (r"(?i)appendonly is disabled", "its append-only file is off"),
+)
 log = structlog.get_logger("broker")
 
 
@@ -169,3 +173,21 @@ async def check(client: redis.asyncio.Redis, key: str) -> None:
     if seen.mode == "cluster":
         with translated():
             await client.get(key)
+
+
+@contextmanager
+def confirmation() -> Iterator[None]:
+    """As `translated`; a server that can never say it raises `BrokerError` with the reason and what helps."""
+    with translated():
+        try:
+            yield
+        except ResponseError as error:
+            if reason := _no_confirmation(error):
+                raise BrokerError(f"the broker cannot confirm what is on its disk: {reason}; {TO_CONFIRM}") from error
+            raise
+
+
+def _no_confirmation(error: ResponseError) -> str:
+    if isinstance(error, NoPermissionError):
+        return "our user may not ask it (WAITAOF)"
+    return next((said for pattern, said in NO_CONFIRMATION if re.search(pattern, str(error))), "")

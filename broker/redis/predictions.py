@@ -28,11 +28,12 @@ from broker.predictions.contract import (
     State,
 )
 from broker.redis import scripts
-from broker.redis.connection import translated
+from broker.redis.connection import confirmation, translated
 
 FIELDS = ("state", "owner", "request", "bytes", "records", "done", "failed")
 TIMES = ("created", "started", "finished", "deadline", "expires")
 BEATEN = 500  # leases by one script: ten thousand would hold the broker's thread for tens of milliseconds
+PERSISTED = 3.0  # seconds: `appendfsync everysec` brings to disk each second what was written
 MARGIN = 60.0  # seconds that a body or a result outlives a script that nobody could run
 
 
@@ -130,6 +131,17 @@ class RedisPredictions:
     async def settle_hook(self, id: str, wait: float | None, tried: HookTry) -> None:
         said = f"{tried.fate} {tried.status} {tried.tries} {tried.prediction} {tried.host}"
         await self._hooks([0, 0, id, -1 if wait is None else _ms(wait), said, TRIES_SHOWN, _ms(TRIES_KEPT)])
+
+    async def persisted(self) -> bool:
+        """WAITAOF speaks of what its own connection has written: a mark, and with it whatever was written earlier. It
+        waits in short steps, for a long one would pass for a connection that is dead."""
+        mark, step = self._keys.predictions_mark, ["WAITAOF", 1, 0, _ms(PERSISTED / 3)]
+        with confirmation():
+            async with self._client.pipeline(transaction=False) as pipe:
+                for command in (["SET", mark, "", "PX", 1_000], step, step, step):
+                    pipe.execute_command(*command)
+                _, *said = await pipe.execute()
+        return any(local for local, _ in said)
 
     async def epoch(self) -> str:
         return (await self._get(self._keys.epoch) or b"").decode("ascii", "replace")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from broker.admin.redis import RedisAdmin
-from broker.admin.rights import Right, Role, rights
+from broker.admin.rights import CONFIRM, Right, Role, rights
 from broker.facts import Facts
 from broker.keys import Keys
-from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_facts, of_overview, of_rights
+from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_durability, of_facts, of_overview, of_rights
 from jitney.admin.snapshot import NotSeen, admin
 from jitney.admin.tables import printable
 
@@ -53,6 +54,9 @@ def _examine(url: str, namespace: str, roles: Sequence[Role]) -> Iterator[Findin
             missing, unknown = _missing(broker, keys), _unknown(broker, keys)
             yield from of_commands(unknown)
             yield from of_rights(broker.user, keys.prefix, missing, roles)
+            is_front_end = Role.FRONT_END in roles or not missing[Role.FRONT_END]
+            denied = is_front_end and broker.denied([CONFIRM])
+            yield of_durability(facts, is_denied=bool(denied), is_wanted=is_front_end and _is_strict())
             may_look = not missing[Role.OPERATOR] and not _named(Role.OPERATOR).intersection(unknown)
             yield from _looked(broker, facts, may_look=may_look)
     except NotSeen as error:
@@ -81,6 +85,11 @@ def _missing(broker: RedisAdmin, keys: Keys) -> dict[Role, list[Right]]:
         denied = broker.denied([right.words(keys) for right in needed])
         found[role] = [needed[place] for place in denied]
     return found
+
+
+def _is_strict() -> bool:
+    """Whether front ends that are started as we are would ask for it."""
+    return os.environ.get("JITNEY_PREDICTION_DURABILITY") == "strict"
 
 
 def _named(role: Role) -> set[str]:

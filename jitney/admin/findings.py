@@ -9,7 +9,7 @@ from enum import StrEnum
 from broker.admin.overview import ModelOverview, Overview
 from broker.admin.rights import Right, Role
 from broker.common.diagnosis import RENAMED
-from broker.facts import NEWER, NO_EVICTION, Facts
+from broker.facts import NEWER, NO_EVICTION, TO_CONFIRM, Facts
 from jitney.admin.alerts import START, alerts
 from jitney.admin.tables import size
 
@@ -116,6 +116,17 @@ def of_clocks(ahead: float) -> Finding:
     way = "ahead of" if ahead > 0 else "behind"
     said = f"the broker's is {abs(ahead):.1f} s {way} this machine's; no deadline suffers, logs do not line up"
     return Finding(about="clock", mark=Mark.WARN, said=said, remedy="let both keep time by NTP")
+
+
+def of_durability(facts: Facts, *, is_denied: bool, is_wanted: bool) -> Finding:
+    """Whether front ends may be started with `--prediction-durability strict`."""
+    why = facts.unconfirmed or ("this user may not ask it (WAITAOF)" if is_denied else "")
+    if not why:
+        said = "it confirms what is on its disk: front ends may have --prediction-durability strict"
+        return Finding(about="durability", mark=Mark.OK, said=said)
+    mark, remedy = (Mark.FAIL, TO_CONFIRM) if is_wanted else (Mark.SKIPPED, "")
+    said = f"no --prediction-durability strict with this broker: {why}"
+    return Finding(about="durability", mark=mark, said=said, remedy=remedy)
 
 
 def of_commands(unknown: Sequence[str]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -13,6 +14,7 @@ from server.dialects.contract import Call
 from server.errors import Problem
 from server.front_end import FrontEnd
 from server.http.body import lane_of, time_limit
+from server.predictions.durability import NOT_YET
 from server.predictions.prefer import applied, digest, key_of, wait_before_202
 from server.predictions.routes import Predictions
 from server.predictions.stored import Stored, kept_headers, request_to_bytes
@@ -20,6 +22,7 @@ from server.webhooks.addresses import networks_in
 from server.webhooks.receiver import receiver_from
 
 EPOCH_SHOWN = 8  # digits of the epoch that an id begins with
+ACCEPTED = 202
 FULL = "The predictions that are kept have no room for another one."
 NO_WEBHOOKS = "Jitney-Webhook: this server sends no webhooks (--webhooks on)."
 OTHER_REQUEST = "This Idempotency-Key belongs to another request."
@@ -32,6 +35,7 @@ class Submission:
         self._front_end = front_end
         self._inference = inference
         self._predictions = Predictions(front_end)
+        self._durability = front_end.tasks.durability
         self._webhook_allow = networks_in(front_end.settings.webhook_allow)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,7 +51,11 @@ class Submission:
         headers = {"location": f"/predictions/{created.id}", "preference-applied": applied(wait), "vary": "Prefer"}
         if created.outcome is Creation.REPLAYED:
             headers["idempotent-replayed"] = "true"
+        persisted = self._durability.join() if self._durability is not None else None
         response = await self._answer(created.id, wait, receive, scope)
+        if response.status_code == ACCEPTED and persisted is not None and not await persisted:
+            await self._take_back(order, created.id)
+            raise Problem("not_durable", NOT_YET)
         response.headers.update(headers)
         await response(scope, receive, send)
 
@@ -93,6 +101,8 @@ class Submission:
 
     async def _created(self, order: Order) -> Created:
         most, keeper = self._front_end.settings.predictions_bytes, self._front_end.tasks.predictions
+        if self._durability is not None:
+            self._durability.check()
 
         async def create(broker: PredictionBroker) -> Created:
             return await broker.create(order, most)
@@ -112,7 +122,17 @@ class Submission:
         if wait:
             await self._predictions.wait(id, wait, receive, scope)
             return await self._predictions.result(id)
-        return await self._predictions.described(id, 202)
+        return await self._predictions.described(id, ACCEPTED)
+
+    async def _take_back(self, order: Order, id: str) -> None:
+        """Nobody was told of it. One with a key stays: whoever sends it again is told then."""
+        if order.key:
+            return
+        keeper = self._front_end.tasks.predictions
+        keeper.drop(id)
+        with suppress(Problem):  # nobody knows its id, and its time ends
+            for _ in ("canceled", "forgotten"):
+                await keeper.ask(lambda broker: broker.remove(id))
 
 
 def _stored(scope: Scope, call: Call, lane: str, webhook: str) -> Stored:

@@ -11,7 +11,7 @@ from broker.admin.overview import LaneOverview, LeaseOverview
 from broker.admin.rights import Right, Role
 from broker.facts import Facts
 from broker.messages import Lane, ModelCard
-from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_facts, of_overview, of_rights
+from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_durability, of_facts, of_overview, of_rights
 from tests.unit.jitney.snapshots import batcher, facts, model, overview
 
 NOTHING: Mapping[Role, Sequence[Right]] = {role: [] for role in Role}
@@ -46,6 +46,27 @@ def test_what_is_unfit_is_named_with_its_remedy(seen: Facts, what: str, mark: Ma
     finding = about(list(of_facts(seen)), what)
 
     assert finding.mark is mark and remedy in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_denied", "is_wanted", "mark", "said"),
+    [
+        (facts(), False, True, Mark.OK, "confirms"),
+        (facts(), True, True, Mark.FAIL, "may not ask"),
+        (facts(kind="redis", version="7.0.15"), False, True, Mark.FAIL, "redis 7.0.15"),
+        (facts(kind="redis", version="7.2.1"), False, True, Mark.OK, "confirms"),
+        (facts(is_durable=False), False, True, Mark.FAIL, "append-only"),
+        (facts(is_durable=False), False, False, Mark.SKIPPED, "append-only"),
+        (Facts(), False, True, Mark.OK, "confirms"),
+    ],
+)
+def test_whether_the_broker_confirms_what_is_on_its_disk(
+    seen: Facts, is_denied: bool, is_wanted: bool, mark: Mark, said: str
+) -> None:
+    finding = of_durability(seen, is_denied=is_denied, is_wanted=is_wanted)
+
+    assert (finding.mark, said in finding.said) == (mark, True)
+    assert bool(finding.remedy) is (mark is Mark.FAIL)
 
 
 @pytest.mark.parametrize(("ahead", "mark"), [(0.3, Mark.OK), (-0.3, Mark.OK), (2.0, Mark.WARN), (-2.0, Mark.WARN)])

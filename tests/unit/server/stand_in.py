@@ -266,6 +266,7 @@ async def running(
     address: str = "",
     defaults: Mapping[str, str] | None = None,
     name: str = "f" * 16,
+    durable: bool = False,
     **settings: Any,
 ) -> AsyncIterator[RunningFrontEnd]:
     """A front end with its tasks running; discovery looks once (`met`) and then when the test says so.
@@ -280,7 +281,8 @@ async def running(
 
     clocks = {"clock": clock} if clock else {}
     sleep = short_retries if quick else never
-    tasks = BrokerTasks(connect, name, make_codec, sleep=sleep, address=address, defaults=defaults, **clocks)
+    told = {"address": address, "defaults": defaults, "durable": durable}
+    tasks = BrokerTasks(connect, name, make_codec, sleep=sleep, **told, **clocks)
     front_end = FrontEnd(settings=ServerSettings(**settings), tasks=tasks, **clocks)
     app = create_app(front_end, meeting)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)

@@ -189,7 +189,7 @@ async def test_predictions_whose_connection_breaks_get_another_later_and_later_a
     tasks.breaker.close()
     tasks.predictions.run = broken
     with pytest.raises(asyncio.CancelledError):
-        await tasks.keep_predictions()
+        await tasks.keep_aside("predictions", tasks.predictions)
 
     assert (connection.opened, tasks.breaker.is_open) == (3, False)
     assert pauses == [0.02, 0.04, 0.08]
@@ -204,7 +204,7 @@ async def test_an_outage_gives_predictions_a_new_connection_when_it_is_over():
 
     tasks = BrokerTasks(connection, "f" * 16, WordCodec)
     tasks.predictions.run = idle
-    keeping = asyncio.create_task(tasks.keep_predictions())
+    keeping = asyncio.create_task(tasks.keep_aside("predictions", tasks.predictions))
     for _ in range(2):
         tasks.breaker.close()
         await told.wait()

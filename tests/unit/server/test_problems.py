@@ -34,6 +34,7 @@ STATUSES = {
     "no_batcher": 503,
     "broker_unavailable": 503,
     "broker_full": 503,
+    "not_durable": 503,
     "overloaded": 503,
     "expired": 504,
 }
