@@ -18,11 +18,13 @@ from starlette.types import Scope
 from broker.common.throttled_log import ThrottledLog
 from server.api.docs import docs, openapi
 from server.api.inference import Inference
-from server.api.models import model_list
+from server.api.models import model_list, one_model
 from server.api.ops import livez, readyz
 from server.clustering.endpoint import Clustering
 from server.dialects import clustering, huggingface, native, sentences
+from server.dialects.openai import embeddings
 from server.dialects.openai import errors as openai
+from server.dialects.openai.endpoint import OpenAIEmbeddings
 from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem
 from server.front_end import FrontEnd
 from server.http.context import RequestMiddleware, identity, route_of
@@ -35,9 +37,10 @@ log = structlog.get_logger("server")
 
 DIALECTS = (native.ROUTES, huggingface.ROUTES)
 DIALECTS_OF_CLUSTERS = (clustering.ROUTES, sentences.ROUTES)
+DIALECTS_OF_OPENAI = (embeddings.ROUTES,)
 OURS = (native.ROUTES, clustering.ROUTES)  # these can be answered later
 FLAVOURS = {openai.PREFIX: openai.refuse}
-ENDPOINTS = (model_list, livez, readyz, docs, openapi)
+ENDPOINTS = (model_list, one_model, livez, readyz, docs, openapi)
 
 
 def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
@@ -66,7 +69,11 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
 
     inferences = [
         Route(path, _answered_later(front_end, routes, endpoint(front_end, dialect)), methods=["POST"])
-        for endpoint, dialects in ((Inference, DIALECTS), (Clustering, DIALECTS_OF_CLUSTERS))
+        for endpoint, dialects in (
+            (Inference, DIALECTS),
+            (Clustering, DIALECTS_OF_CLUSTERS),
+            (OpenAIEmbeddings, DIALECTS_OF_OPENAI),
+        )
         for routes in dialects
         for path, dialect in routes.items()
     ]

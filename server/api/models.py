@@ -1,4 +1,4 @@
-"""GET /v1/models: every model this front end has seen, the gone ones too."""
+"""GET /v1/models: every model this front end has seen, the gone ones too; and the live ones as OpenAI lists them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from broker.common.tasks import EMBEDDING
-from server.api.schema import service
+from server.api.schema import openai, service
 from server.clustering.contract import default_threshold
 from server.fleet.directory import Listed
 from server.front_end import FrontEnd
@@ -18,10 +18,28 @@ from server.front_end import FrontEnd
 def model_list(front_end: FrontEnd) -> Route:
     async def models(request: Request) -> Response:
         directory = front_end.directory
-        entries = [_entry(one, directory.default(one.card.task)) for _, one in sorted(directory.listed.items())]
-        return Response(msgspec.json.encode(service.ModelList(entries)), media_type="application/json")
+        listed = [one for _, one in sorted(directory.listed.items())]
+        found = service.ModelList(
+            models=[_entry(one, directory.default(one.card.task)) for one in listed],
+            data=[_as_openai(one) for one in listed if one.status == "live"],
+        )
+        return Response(msgspec.json.encode(found), media_type="application/json")
 
     return Route("/v1/models", models, methods=["GET"])
+
+
+def one_model(front_end: FrontEnd) -> Route:
+    async def model(request: Request) -> Response:
+        directory = front_end.directory
+        card = directory.named(request.path_params["name"], front_end.clock()).card
+        found = _as_openai(directory.listed[card.name])
+        return Response(msgspec.json.encode(found), media_type="application/json")
+
+    return Route("/v1/models/{name}", model, methods=["GET"])
+
+
+def _as_openai(listed: Listed) -> openai.OpenAIModel:
+    return openai.OpenAIModel(id=listed.card.name, created=int(listed.announced))
 
 
 def _entry(listed: Listed, default: str | None) -> service.ModelEntry:

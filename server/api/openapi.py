@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from broker.common.tasks import LANGUAGES, task_of
+from broker.common.tasks import EMBEDDING, LANGUAGES, task_of
 from broker.messages import Lane, ModelCard
 from broker.settings import NAME
 from server.api.operations import CALL, CLUSTERING, JSON, OF_TASK, OPERATIONS, Operation
@@ -17,6 +17,7 @@ from server.api.schema.predictions import PredictionEvent
 from server.api.schema.service import ProblemDocument
 from server.api.schema.stream import StreamEnd
 from server.api.tasks import bodies_of
+from server.dialects.openai.endpoint import most_texts
 from server.errors import ASKS_TO_COME_BACK, ENDS_THE_CONNECTION, KINDS, LONGEST_RETRY, SHORTEST_RETRY
 from server.http.body import SHORTEST_LIMIT
 from server.settings import ServerSettings
@@ -92,6 +93,9 @@ def _bound(schemas: Json, settings: ServerSettings, live: Live) -> None:
     schemas["Record"]["properties"]["text"]["maxLength"] = settings.max_body_bytes
     for kind, field in PICTURE_FIELDS:
         schemas[kind]["properties"][field]["maxLength"] = settings.max_image_body_bytes
+    of_openai = schemas["OpenAIEmbeddingRequest"]["properties"]
+    of_openai["input"]["anyOf"][1]["maxItems"] = most_texts(settings)
+    of_openai["model"]["examples"] = [card.name for card in live.of(EMBEDDING.name)]
     for one in (*OF_TASK.values(), CALL, CLUSTERING):
         assert one.body is not None
         fields = schemas[one.body.__name__.replace("Request", "Payload")]["properties"]

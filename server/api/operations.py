@@ -18,6 +18,7 @@ from server.errors import KINDS
 # Any request may be refused with 400, 408 or 431 before an endpoint sees it, or crash.
 ALWAYS = (400, 408, 431, 500)
 INFERENCE_PROBLEMS = tuple(sorted({kind.status for kind in KINDS.values()} - {405, 409, 410}))
+OPENAI_PROBLEMS = tuple(sorted({status_of(code) for code in KINDS} - {405, 410}))
 JSON = "application/json"
 LATER: Mapping[int, Any] = {202: PredictionDocument}
 
@@ -106,6 +107,19 @@ SENTENCES = Operation(
     problems=INFERENCE_PROBLEMS,
 )
 
+OPENAI_EMBEDDINGS = Operation(
+    method="post",
+    path="/v1/embeddings",
+    summary="Turn texts into vectors, as OpenAI's clients ask for them",
+    task=EMBEDDING.name,
+    body=openai.OpenAIEmbeddingRequest,
+    example=lambda languages: {"input": [EMBEDDING.text], "encoding_format": "float"},
+    reply=openai.OpenAIEmbeddingReply,
+    problems=OPENAI_PROBLEMS,
+    problem=openai.OpenAIProblem,
+    status_of=status_of,
+)
+
 PREDICTIONS = (
     Operation(
         method="get",
@@ -141,12 +155,22 @@ OPERATIONS: Sequence[Operation] = (
     HUGGING_FACE,
     CLUSTERING,
     SENTENCES,
+    OPENAI_EMBEDDINGS,
     Operation(
         method="get",
         path="/v1/models",
         summary="The models, live and gone",
         reply=service.ModelList,
         problems=(*ALWAYS, 503),
+        problem=openai.OpenAIProblem,
+        status_of=status_of,
+    ),
+    Operation(
+        method="get",
+        path="/v1/models/{name}",
+        summary="A live model, as OpenAI's clients ask for it",
+        reply=openai.OpenAIModel,
+        problems=(*ALWAYS, 404, 503),
         problem=openai.OpenAIProblem,
         status_of=status_of,
     ),

@@ -36,6 +36,7 @@ class Listed:
     status: str  # live | loading | gone
     batchers: int = 0  # of all revisions
     revisions: Sequence[Listed] = ()  # those with batchers, newest first, each with its own
+    announced: float = 0.0  # when this revision first appeared: seconds, the broker's clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +158,7 @@ def _served(one: Announcement, codecs: Mapping[str, Codec]) -> Served:
 
 def _listed(one: Announcement, codecs: Mapping[str, Codec]) -> Listed:
     status = "live" if _callable(one, codecs) else "loading" if one.batchers else "gone"
-    return Listed(card=one.card, status=status, batchers=len(one.batchers))
+    return Listed(card=one.card, status=status, batchers=len(one.batchers), announced=one.announced)
 
 
 def _by_name(best_last: Sequence[Listed]) -> dict[str, Listed]:

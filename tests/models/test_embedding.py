@@ -109,6 +109,14 @@ def test_an_input_longer_than_its_makers_say_is_refused(tmp_path: Path) -> None:
         model.forward([array("i", [5] * 17)])
 
 
+@pytest.mark.parametrize(("notes", "is_said"), [("{}", False), ('{"matryoshka": true}', True)])
+def test_the_card_says_whether_the_first_numbers_do_alone(tmp_path: Path, notes: str, is_said: bool) -> None:
+    directory = tiny.encoder(tmp_path)
+    (directory / "jitney.json").write_text(notes)
+
+    assert load(directory).about.options.get("matryoshka", False) is is_said
+
+
 def test_an_old_vocabulary_becomes_a_tokenizer_that_front_ends_can_read(tmp_path: Path) -> None:
     directory = tiny.encoder(tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json"):

@@ -41,6 +41,7 @@ class Embedding:
                 **self._prompts(recipe),
                 "is_unit": self._steps.is_unit,
                 "threshold": float(weights.notes.get("threshold", THRESHOLD)),  # at which two texts are alike
+                **({"matryoshka": True} if weights.notes.get("matryoshka") else {}),  # the first numbers do alone
             },
         )
 

@@ -25,9 +25,14 @@ def _is_similarity(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
 
 
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "description": (_is_text, "a text"),
     "languages": (_is_texts, 'a list of codes, as ["en", "fr"]'),
+    "matryoshka": (_is_switch, "true or false: whether vectors were trained to be cut"),
     "max_cost": (_is_length, "a whole number of tokens, 1 or more"),
     "threshold": (_is_similarity, "a similarity, above 0 and at most 1"),
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+
+from server.api.schema.openai import OpenAIModel
 
 
 class RevisionEntry(Struct, frozen=True, kw_only=True):
@@ -39,8 +41,12 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
     ] = msgspec.UNSET
 
 
-class ModelList(Struct, frozen=True):
+class ModelList(Struct, frozen=True, kw_only=True):
+    """The same models twice: as we describe them, and as OpenAI's clients read them."""
+
     models: list[ModelEntry]
+    data: Annotated[list[OpenAIModel], Meta(description="the live ones")]
+    object: Literal["list"] = "list"
 
 
 class Check(Struct, frozen=True):

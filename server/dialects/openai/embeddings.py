@@ -1,0 +1,124 @@
+"""POST /v1/embeddings: how OpenAI spells texts and vectors. A request is answered whole or not at all."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.json import Decoder
+
+from broker.common.tasks import EMBEDDING
+from broker.messages import FailureCode, ModelCard
+from server.api.incoming import Incoming
+from server.api.schema.envelope import read
+from server.api.schema.openai import OpenAIEmbeddingRequest
+from server.codecs.vectors import unit
+from server.dialects.contract import Call, Dialect, Row
+from server.dialects.openai.errors import refuse
+from server.errors import Problem, Refusal
+from server.json import to_json
+
+BODY = Decoder(OpenAIEmbeddingRequest)
+TOKEN_IDS = re.compile(rb'"input"\s*:\s*\[[\s\[]*-?\d')
+FIELD = re.compile(r"`\$\.(\w+)")  # where a body that cannot be read says that it is wrong
+NO_TOKEN_IDS = (
+    "'input' has token ids, and this model has a vocabulary of its own: send texts. With langchain_openai that is"
+    " OpenAIEmbeddings(check_embedding_ctx_length=False)."
+)
+NO_VECTOR = "The model's answer to this text is no vector."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The memo of a call: how its vectors are written."""
+
+    model: str  # as the request calls it
+    is_list: bool  # it has several texts, or may have
+    is_base64: bool
+    dimensions: int | None
+    tokens: int = 0  # of all texts, once they are encoded
+
+
+class Embeddings:
+    """Rows have come as JSON when the reply is written: as lists of numbers all would take ten times as much memory."""
+
+    def takes_pictures(self, incoming: Incoming) -> bool:
+        return False
+
+    def read(self, incoming: Incoming) -> Call:
+        asked = _asked(incoming.body)
+        served = incoming.model_of(EMBEDDING.name, asked.model)
+        wanted = Wanted(
+            model=asked.model or served.card.name,
+            is_list=not isinstance(asked.input, str),
+            is_base64=asked.encoding_format == "base64",
+            dimensions=None if asked.dimensions is None else int(asked.dimensions),
+        )
+        texts = [asked.input] if isinstance(asked.input, str) else asked.input
+        return Call(served, texts, {} if asked.prompt_name is None else {"promptName": asked.prompt_name}, memo=wanted)
+
+    def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
+        """Raises the first problem, with its place."""
+        rows = []
+        for place, answer in enumerate(answers):
+            if isinstance(answer, Problem):
+                raise of_input(answer, place, call.memo)
+            rows.append(answer["json"])
+        usage = {"prompt_tokens": call.memo.tokens, "total_tokens": call.memo.tokens}
+        end = b'],"model":%b,"usage":%b}' % (to_json(call.memo.model), to_json(usage))
+        return b'{"object":"list","data":[' + b",".join(rows) + end
+
+    def refuse(self, problem: Problem, request_id: str) -> Refusal:
+        return refuse(problem, request_id)
+
+
+ROUTES: Mapping[str, Dialect] = {"/v1/embeddings": Embeddings()}
+
+
+def row(answer: Row | Problem, place: int, wanted: Wanted, card: ModelCard) -> Row | Problem:
+    """A text's vector as a row of the reply; the problem there is, or one of its own."""
+    if isinstance(answer, Problem):
+        return answer
+    vector = answer.pop("embedding", None)
+    if not isinstance(vector, list):
+        return Problem(FailureCode.MODEL_ERROR, NO_VECTOR)
+    try:
+        kept = _first(vector, wanted.dimensions, card)
+    except Problem as problem:
+        return problem
+    shown = b64encode(array("f", kept).tobytes()).decode("ascii") if wanted.is_base64 else kept
+    return answer | {"json": to_json({"object": "embedding", "index": place, "embedding": shown})}
+
+
+def of_input(problem: Problem, place: int, wanted: Wanted) -> Problem:
+    """The problem of one text, as that of the request. It says which."""
+    if problem.extra.get("param") or not wanted.is_list:
+        return problem
+    said = f"input[{place}]: {problem.detail}"
+    return Problem(problem.code, said, retry_after=problem.retry_after, **problem.extra, param="input")
+
+
+def _asked(body: bytes) -> OpenAIEmbeddingRequest:
+    """Raises `Problem` (malformed) that names the field, where it is one of ours."""
+    try:
+        return read(BODY, body)
+    except Problem as problem:
+        field = FIELD.search(problem.detail)
+        said = NO_TOKEN_IDS if TOKEN_IDS.search(body) else problem.detail
+        raise Problem(problem.code, said, param=field[1] if field else None) from problem
+
+
+def _first(vector: list[float], dimensions: int | None, card: ModelCard) -> list[float]:
+    """So many of the numbers, scaled again where the model's vectors are. Raises `Problem` (invalid_input)."""
+    if dimensions in (None, len(vector)):
+        return vector
+    if card.options.get("matryoshka") is not True:
+        said = f"'dimensions' must be {len(vector)} or left out: vectors of {card.name!r} were not trained to be cut."
+        raise Problem(FailureCode.INVALID_INPUT, said, param="dimensions")
+    if dimensions > len(vector):
+        said = f"'dimensions' must be at most {len(vector)}: vectors of {card.name!r} have no more."
+        raise Problem(FailureCode.INVALID_INPUT, said, param="dimensions")
+    return unit(vector[:dimensions]) if card.options.get("is_unit", True) else vector[:dimensions]

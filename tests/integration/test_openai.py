@@ -1,0 +1,86 @@
+"""OpenAI's own client against real processes, with nothing said to it but where they are."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from itertools import cycle, islice
+
+import openai
+import pytest
+
+from tests.integration.stack import Stack, stack
+from tests.integration.toy_vocabularies import WORDS
+
+pytestmark = pytest.mark.anyio
+
+MODEL = "thirds"
+IDS = {word: place + 1 for place, word in enumerate(WORDS)}
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[Stack]:
+    with stack(models=["tests.integration.toy_embedders:Thirds", "synthetic:1ms+0.1ms"]) as made:
+        yield made
+
+
+@pytest.fixture
+def client(system: Stack) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key="none", base_url=f"{system.url}/v1") as made:
+        yield made
+
+
+def expected(text: str) -> list[float]:
+    """As float32."""
+    return list(array("f", [id / 3 for id in [*(IDS[word] for word in text.split()), 0, 0, 0][:3]]))
+
+
+def test_a_text_has_its_vector_in_base64_which_the_client_asks_for_and_reads(client: openai.OpenAI) -> None:
+    reply = client.embeddings.create(model=MODEL, input="word1 word2")
+
+    assert reply.data[0].embedding == expected("word1 word2")
+    assert (reply.model, reply.data[0].index, reply.usage.prompt_tokens) == (MODEL, 0, 2)
+
+
+def test_as_floats_it_is_the_same(client: openai.OpenAI) -> None:
+    reply = client.embeddings.create(model=MODEL, input=["word1 word2"], encoding_format="float")
+
+    assert reply.data[0].embedding == expected("word1 word2")
+
+
+def test_its_first_numbers_can_be_asked_for(client: openai.OpenAI) -> None:
+    reply = client.embeddings.create(model=MODEL, input="word1 word2", dimensions=2)
+
+    assert reply.data[0].embedding == expected("word1 word2")[:2]
+
+
+async def test_a_thousand_texts_come_back_in_their_order(system: Stack) -> None:
+    texts = [f"{word} word1" for word in islice(cycle(WORDS), 1000)]
+    async with openai.AsyncOpenAI(api_key="none", base_url=f"{system.url}/v1") as client:
+        reply = await client.embeddings.create(model=MODEL, input=texts)
+
+    assert [row.embedding for row in reply.data] == [expected(text) for text in texts]
+    assert [row.index for row in reply.data] == list(range(1000))
+
+
+def test_token_ids_are_refused_with_words_that_help(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="check_embedding_ctx_length=False"):
+        client.embeddings.create(model=MODEL, input=[[1, 2], [3]])
+
+
+def test_models_are_listed_and_found_and_missed(client: openai.OpenAI) -> None:
+    found = client.models.retrieve(MODEL)
+
+    assert {model.id for model in client.models.list()} == {MODEL, "synthetic"}
+    assert (found.id, found.owned_by) == (MODEL, "jitney")
+    assert found.created > 1_700_000_000
+    with pytest.raises(openai.NotFoundError) as missed:
+        client.embeddings.create(model="text-embedding-3-small", input="word1")
+    assert missed.value.code == "model_not_found"
+
+
+def test_an_address_that_is_not_there_is_told_in_the_client_s_words(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="GET /docs") as told:
+        client.moderations.create(input="word1")
+
+    assert told.value.code == "not_found"
