@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import itertools
 import signal
 import stat
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -33,6 +35,7 @@ from jitney.batch.window import Bounds, Window
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NOT_READ = {b"\x1f\x8b": "is compressed", b"\xff\xfe": "is UTF-16, not UTF-8", b"\xfe\xff": "is UTF-16, not UTF-8"}
+READ_AHEAD = 256 << 10  # bytes
 FIRST_ANSWER = 4 << 20  # bytes: how large a line's reply may be, until one has been seen
 AGAIN = "the same command goes on from here"
 
@@ -74,12 +77,12 @@ def _batch(options: BatchOptions, source: BinaryIO) -> int:
 
 def _run(options: BatchOptions, format: Format, output: Output | StreamOutput, names: Names) -> int:
     with output.open():
-        items = _items(options, format, names)
         count = Count(started=time.monotonic(), total=_size(options), rows=output.rows, before=output.rows)
-        count.bytes = count.bytes_before = _skip(items, output.rows)
-        count.failed = output.failed
         if output.rows:
             say(f"{output.rows:,} rows are there already; going on behind them")
+        items, count.bytes_before = _items(options, format, names, output.rows)
+        count.bytes, count.failed = count.bytes_before, output.failed
+        count.started = time.monotonic()  # what is there already is no work of this run
         screen = progress(time.monotonic)
         try:
             number = asyncio.run(_answered(options, items, _Writer(format, output, count, screen), screen))
@@ -170,7 +173,7 @@ def _source(options: BatchOptions) -> Iterator[BinaryIO]:
     if options.source == STREAM:
         yield sys.stdin.buffer
         return
-    with Path(options.source).open("rb") as file:
+    with io.BufferedReader(io.FileIO(options.source), READ_AHEAD) as file:
         if not stat.S_ISREG(Path(options.source).stat().st_mode):
             raise Stopped(USAGE, f"{options.source} is no file that can be read twice: pipe it in, and say - for IN")
         why = NOT_READ.get(file.peek(2)[:2])
@@ -204,21 +207,21 @@ def _require_free(options: BatchOptions, names: Names) -> None:
         raise Stopped(USAGE, f"{names.out} is there already: --retry-failed or --overwrite, or another name")
 
 
-def _items(options: BatchOptions, format: Format, names: Names) -> Iterator[Item]:
-    if options.retry_failed:
-        return items_to_retry(format.rows(), format, names.out, names.errors)
-    return (Item(row=row) for row in format.rows())
+def _items(options: BatchOptions, format: Format, names: Names, done: int) -> tuple[Iterator[Item], int]:
+    """Those that OUT does not have yet, and the bytes of IN before them."""
+    if options.retry_failed:  # both files are read from their beginnings
+        items = items_to_retry(format.rows(), format, names.out, names.errors)
+        return items, _skip(items, done, done)
+    items = (Item(row=row) for row in format.rows(max(1, done)))
+    return items, _skip(items, min(1, done), done)
 
 
-def _skip(items: Iterator[Item], rows: int) -> int:
-    """Leave out what OUT has already. Bytes of IN that it was made of."""
-    ends_at = count = 0
-    for item in itertools.islice(items, rows):
-        count += 1
-        ends_at = item.row.ends_at
-    if count < rows:
-        raise Stopped(USAGE, f"IN has {count} rows, and OUT.part {rows}: remove OUT.part and OUT.part.json")
-    return ends_at
+def _skip(items: Iterator[Item], count: int, done: int) -> int:
+    """Leave out so many; the last of them is the last one done. Where it ends."""
+    skipped = list(deque(itertools.islice(items, count), maxlen=1))
+    if count and (not skipped or skipped[0].row.number < done):
+        raise Stopped(USAGE, f"IN has fewer rows than OUT.part, {done:,}: remove OUT.part and OUT.part.json")
+    return skipped[0].row.ends_at if skipped else 0
 
 
 def _require_unchanged(options: BatchOptions, names: Names) -> None:

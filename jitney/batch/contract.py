@@ -63,8 +63,9 @@ class Format(Protocol):
     def begin(self, source: BinaryIO) -> None:
         """Read what stands before the first row. Raises `Stopped`."""
 
-    def rows(self) -> Iterator[Row]:
-        """Those of the file that was begun. Raises `Stopped` where what follows cannot be told apart."""
+    def rows(self, first: int = 1) -> Iterator[Row]:
+        """Those of the file that was begun, from this number on: what is before it is counted, and no more. Raises
+        `Stopped` where what follows cannot be told apart."""
 
     def head(self) -> bytes:
         """What stands before the first row of OUT."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
@@ -46,7 +47,7 @@ class Csv:
         self._lines = _Lines(source)
         self._reader = csv.reader(iter(self._lines), delimiter=self._delimiter)
         self._columns = next(self._cells(), [])
-        twice = sorted({name for name in self._columns if self._columns.count(name) > 1})
+        twice = sorted({name for name in self._columns if name and self._columns.count(name) > 1})  # Excel: ",,,"
         if twice:
             raise Stopped(USAGE, f"IN names the column {twice[0]!r} twice")
         if not self._id_column and "id" in self._columns:
@@ -56,10 +57,10 @@ class Csv:
                 has = ", ".join(map(repr, self._columns)) or "none: it is empty"
                 raise Stopped(USAGE, f"IN has no column {name!r}; its columns: {has}")
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self, first: int = 1) -> Iterator[Row]:
         text_at = self._columns.index(self._column)
         id_at = self._columns.index(self._id_column) if self._id_column else None
-        for number, cells in enumerate(self._cells(), 1):
+        for number, cells in enumerate(itertools.islice(self._cells(), first - 1, None), first):
             text = cells[text_at] if text_at < len(cells) else ""
             named = cells[id_at] if id_at is not None and id_at < len(cells) else number
             yield Row(

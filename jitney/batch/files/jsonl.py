@@ -23,9 +23,9 @@ class Jsonl:
     def begin(self, source: BinaryIO) -> None:
         self._source = source
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self, first: int = 1) -> Iterator[Row]:
         assert self._source is not None
-        return map(self._row, lines_of(self._source))
+        return map(self._row, lines_of(self._source, first))
 
     def head(self) -> bytes:
         return b""

@@ -22,15 +22,16 @@ class Line:
     complaint: str = ""  # why it is no object
 
 
-def lines_of(source: BinaryIO) -> Iterator[Line]:
-    """Never more than `LONGEST_ROW` bytes of a line in memory."""
+def lines_of(source: BinaryIO, first: int = 1) -> Iterator[Line]:
+    """From this number on. Never more than `LONGEST_ROW` bytes of a line in memory."""
     number = place = read = 0
     while line := source.readline(LONGEST_ROW + 1):
         place += 1
         is_long = len(line) > LONGEST_ROW and not line.endswith(b"\n")
         read += len(line) + (_skip_line(source) if is_long else 0)
-        if line.strip():
-            number += 1
+        is_blank = not line[:1] > b" " and not line.strip()
+        number += not is_blank
+        if not is_blank and number >= first:
             said, complaint = ({}, f"is longer than {LONGEST_ROW} bytes") if is_long else _object(line)
             why = complaint and f"line {place} {complaint}"
             yield Line(number=number, place=place, size=len(line), ends_at=read, said=said, complaint=why)

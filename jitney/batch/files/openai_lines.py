@@ -20,8 +20,8 @@ class OpenAILines:
     def begin(self, source: BinaryIO) -> None:
         self._source = source
 
-    def rows(self) -> Iterator[Row]:
-        for line in lines_of(self._source):
+    def rows(self, first: int = 1) -> Iterator[Row]:
+        for line in lines_of(self._source, first):
             if line.number == 1 and line.said and not any(name in line.said for name in FIELDS):
                 raise Stopped(USAGE, "the first line of IN has no custom_id, url and body: is --endpoint missing?")
             yield _row(line)

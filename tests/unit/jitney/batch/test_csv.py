@@ -58,6 +58,13 @@ def test_a_field_may_be_longer_than_python_reads_by_itself() -> None:
     assert len(rows[0].text) == 200_000
 
 
+def test_columns_without_a_name_are_copied() -> None:
+    assert written(csv_format("/embedding"), b"text,,\none,2,3\n", failed("c", "m")) == [
+        ["text", "", "", "embedding", "error"],
+        ["one", "2", "3", "", "c: m"],
+    ]
+
+
 def test_a_file_may_be_as_long_as_it_likes() -> None:
     rows = rows_of(csv_format(), b"text\n" + (b"x" * (1 << 20) + b"\n") * 17)
 
