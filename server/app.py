@@ -63,8 +63,8 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     async def refuse(request: Request, error: Exception) -> Response:
         problem = error if isinstance(error, Problem) else _translated(error)
         front_end.metrics.refused(problem.code)
-        log_refused(request.scope, problem)
         response: Response = request.scope["context"].refused(problem, getattr(error, "headers", None))
+        log_refused(request.scope, problem, response.status_code)
         return response
 
     inferences = [
@@ -101,15 +101,15 @@ def _translated(error: Exception) -> Problem:
     return Problem(OF_STATUS.get(status, "internal"), detail)
 
 
-def _refusal_log(clock: Callable[[], float]) -> Callable[[Scope, Problem], None]:
+def _refusal_log(clock: Callable[[], float]) -> Callable[[Scope, Problem, int], None]:
     """Writes a line for each refused request. Overload and outages refuse hundreds a second for one reason: their lines
     are throttled, with a count."""
     throttled: dict[str, ThrottledLog] = {}  # by code
 
-    def write_line(scope: Scope, problem: Problem) -> None:
+    def write_line(scope: Scope, problem: Problem, status: int) -> None:
         write: Callable[..., Any] = log.warning if problem.status >= 500 else log.info
         if problem.status in ASKS_TO_COME_BACK:
             write = throttled.setdefault(problem.code, ThrottledLog(write, clock))
-        write("refused", **identity(scope), route=route_of(scope), status=problem.status, code=problem.code)
+        write("refused", **identity(scope), route=route_of(scope), status=status, code=problem.code)
 
     return write_line

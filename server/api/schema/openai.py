@@ -33,11 +33,11 @@ class OpenAIEmbeddingRequest(Struct, frozen=True, kw_only=True):
     ]
     model: Model = None
     encoding_format: Annotated[
-        Literal["float", "base64"],
+        Literal["float", "base64"] | None,
         Meta(
             description="base64: the numbers as float32, little-endian, a quarter as long and what the clients ask for"
         ),
-    ] = "float"
+    ] = None
     dimensions: Annotated[
         Count | None,
         Meta(description="the first so many numbers of each vector, of a model that was trained for it (matryoshka)"),

@@ -11,7 +11,7 @@ from server.clustering.endpoint import NOT_ONE_MODEL
 from server.codecs.encoding import decode
 from server.codecs.work import Work
 from server.dialects.contract import Call, Dialect
-from server.dialects.openai.embeddings import of_input, row
+from server.dialects.openai.embeddings import of_input, vector
 from server.errors import Problem
 from server.front_end import FrontEnd
 from server.http.bytes_in_hand import most_large
@@ -41,8 +41,8 @@ class OpenAIEmbeddings(Inference):
             raise Problem(FailureCode.NO_BATCHER, NOT_ONE_MODEL)
         card = call.served.card
         answers = [
-            row(record.problem or decode(record.codec, record.plan, record.in_order()), place, call.memo, card)
-            for place, record in enumerate(records)
+            vector(record.problem or decode(record.codec, record.plan, record.in_order()), call.memo, card)
+            for record in records
         ]
         tokens = sum(piece.cost for record in records for piece in record.plan.pieces)
         return answers, self._written(replace(call, memo=replace(call.memo, tokens=tokens)), answers)

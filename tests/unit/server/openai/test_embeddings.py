@@ -25,7 +25,8 @@ async def embed(jitney: RunningFrontEnd, input: Any, **fields: Any) -> httpx2.Re
 
 
 def vector(degrees: float) -> list[float]:
-    return [cos(radians(degrees)), sin(radians(degrees))]
+    """As float32."""
+    return list(array("f", [cos(radians(degrees)), sin(radians(degrees))]))
 
 
 def error(answer: httpx2.Response) -> tuple[int, str, str | None]:
@@ -50,9 +51,10 @@ async def test_each_text_has_its_vector_and_the_reply_says_whose_they_are():
         }
 
 
-async def test_a_text_alone_has_a_row_as_well():
+@pytest.mark.parametrize("further", [{}, {"user": "somebody"}, {"encoding_format": None, "dimensions": None}])
+async def test_a_text_alone_has_a_row_as_well(further):
     async with angles() as jitney:
-        answer = await embed(jitney, "60", user="somebody")
+        answer = await embed(jitney, "60", **further)
 
         assert answer.json()["data"] == [{"object": "embedding", "index": 0, "embedding": vector(60)}]
 
@@ -61,7 +63,7 @@ async def test_in_base64_the_numbers_are_float32():
     async with angles() as jitney:
         answer = await embed(jitney, "60", encoding_format="base64")
 
-        assert array("f", b64decode(answer.json()["data"][0]["embedding"])) == array("f", vector(60))
+        assert array("f", b64decode(answer.json()["data"][0]["embedding"])).tolist() == vector(60)
 
 
 async def test_without_a_model_the_default_answers_and_is_named():
