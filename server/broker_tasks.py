@@ -35,6 +35,9 @@ Sleep = Callable[[float], Awaitable[None]]
 class Aside(Protocol):
     """A loop over one connection, without which all but predictions goes on."""
 
+    ticked: float  # seconds, our clock: when it last got anywhere, well or not
+    rests: bool  # it has no connection, and wants none before the breaker closes
+
     async def run(self, broker: FrontEndBroker) -> None: ...
 
 
@@ -134,7 +137,9 @@ class BrokerTasks:
         every connection, as where a right is missing, is tried less and less often."""
         backoff = Backoff()
         while True:
+            task.rests = True
             await self.breaker.until_closed()
+            task.rests, task.ticked = False, self._clock()
             try:
                 async with self._connect() as broker:
                     await self._until_open(task.run(broker))

@@ -17,6 +17,7 @@ from server.requests.reader import BLOCK
 READ_LATE = 3 * BLOCK  # seconds without a read that went well
 READ_DEAD = 15.0  # seconds; a read on a dead connection ends by its time limits well before
 TRIP_DEAD = 15.0  # seconds; the same for a trip of the writer
+BEAT_DEAD = 30.0  # seconds; the same for what is brought of predictions, many times what one question may take
 LOOK_DEAD = 60.0  # seconds; making the codec of a large vocabulary counts as one look
 MISSED = 600.0  # seconds that a model may be gone; after them it was taken out of service on purpose
 
@@ -25,9 +26,11 @@ def liveness(front_end: FrontEnd) -> tuple[bool, Health]:
     """Never asks the broker: a restart would not bring it back."""
     tasks = front_end.tasks
     writing_since = tasks.writer.ticked if tasks.writer.is_busy else front_end.clock()
+    beating_since = front_end.clock() if tasks.predictions.rests else tasks.predictions.ticked
     writer = _progress(front_end, "writer", writing_since, TRIP_DEAD)
     reader = _progress(front_end, "reader", tasks.reader.ticked, READ_DEAD)
-    checks = [writer, reader, _progress(front_end, "discovery", tasks.discovery.ticked, LOOK_DEAD)]
+    discovery = _progress(front_end, "discovery", tasks.discovery.ticked, LOOK_DEAD)
+    checks = [writer, reader, discovery, _progress(front_end, "predictions", beating_since, BEAT_DEAD)]
     is_alive = all(check.ok for check in checks)
     return is_alive, Health("ok" if is_alive else "failed", checks)
 

@@ -24,6 +24,7 @@ class Durability:
     yes: a broker that was away may have lost what it had taken."""
 
     def __init__(self) -> None:
+        self.ticked, self.rests = 0.0, True
         self._is_connected = False
         self._never = False  # this broker cannot say it
         self._joined: list[asyncio.Future[bool]] = []

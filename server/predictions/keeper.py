@@ -40,7 +40,7 @@ class Keeper:
 
     def __init__(self, front_end: str, breaker: CircuitBreaker, clock: Callable[[], float] = time.monotonic) -> None:
         self.front_end = front_end
-        self.ticked = clock()
+        self.ticked, self.rests = clock(), True
         self.run_one: Callable[[str, Order | None], Awaitable[None]] | None = None
         self.running: dict[str, asyncio.Task[None]] = {}  # by id, those that wait for their turn too
         self.adopted = 0  # ever
@@ -152,6 +152,7 @@ class Keeper:
 
     async def _serve(self, broker: PredictionBroker) -> None:
         for _ in range(len(self._asked)):  # whoever asks meanwhile has the next turn: beats wait for nobody's rush
+            self.ticked = self._clock()
             asked, future, tries = self._asked.popleft()
             if future.done():  # nobody waits any more
                 continue

@@ -83,7 +83,7 @@ async def test_the_tasks_that_must_turn_are_named():
     async with running() as jitney:
         answer = await jitney.client.get("/livez")
 
-        assert [check["name"] for check in answer.json()["checks"]] == ["writer", "reader", "discovery"]
+        assert [check["name"] for check in answer.json()["checks"]] == ["writer", "reader", "discovery", "predictions"]
 
 
 async def test_a_reader_that_is_late_is_told_but_does_not_end_the_process(clock):

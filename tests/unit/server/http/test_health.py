@@ -10,7 +10,7 @@ import structlog
 from broker.contract import Frames
 from broker.errors import BrokerUnavailable
 from server.fleet.discovery import FAILURES
-from server.http.health import MISSED, READ_LATE, liveness, readiness
+from server.http.health import BEAT_DEAD, MISSED, READ_LATE, liveness, readiness
 from tests.conftest import FakeClock
 from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
 
@@ -181,3 +181,29 @@ async def test_two_models_that_pass_for_revisions_of_one_are_told_once_in_the_lo
 async def test_a_rollout_is_no_trouble():
     async with running(ScriptedBroker([announced(card()), announced(card(revision="r2"), since=2.0)])) as jitney:
         assert await check(jitney, "model echo") == ("ok", {"name": "model echo", "ok": True, "detail": "live"})
+
+
+async def test_predictions_that_stand_still_are_told(clock: FakeClock):
+    async with running(clock=clock) as jitney:
+        tasks = jitney.front_end.tasks
+        await jitney.until(lambda: not tasks.predictions.rests)
+        tasks.predictions.ticked = clock() - BEAT_DEAD - 1.0
+
+        is_alive, told = liveness(jitney.front_end)
+
+        assert (is_alive, [one.name for one in told.checks if not one.ok]) == (False, ["predictions"])
+
+
+async def test_predictions_rest_while_the_broker_is_away_however_long_that_is(clock: FakeClock):
+    async with running(clock=clock) as jitney:
+        tasks = jitney.front_end.tasks
+        tasks.breaker.open()
+        await jitney.until(lambda: tasks.predictions.rests)
+        tasks.predictions.ticked = clock() - 3_600.0
+        is_alive_without, _ = liveness(jitney.front_end)
+
+        tasks.breaker.close()
+        await jitney.until(lambda: not tasks.predictions.rests)
+
+        assert (is_alive_without, liveness(jitney.front_end)[0]) == (True, True)
+        assert tasks.predictions.ticked == clock()
