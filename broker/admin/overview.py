@@ -59,7 +59,8 @@ class ModelOverview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionsOverview:
-    """The predictions of all front ends; those whose time is over are counted until the next one is created."""
+    """The predictions of all front ends; those whose time is over are counted until a beat takes them off, or a new one,
+    a hundred at a time."""
 
     open: int = 0
     kept: int = 0  # open ones and results

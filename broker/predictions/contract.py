@@ -13,7 +13,7 @@ from typing import Protocol
 
 LEASE = 5.0  # seconds of silence after which another front end adopts a prediction
 OVERHEAD = 1_024  # bytes that count for a prediction besides its body or its result
-TRIMMED = 100  # predictions at most whose time is over, that a creation takes off the sum of bytes
+TRIMMED = 100  # predictions at most whose time is over, that a creation or a beat takes off the sum of bytes
 TRIES_SHOWN = 20  # the newest tries to deliver a webhook that operators see
 TRIES_KEPT = 604_800.0  # seconds that they do, and how many there were, after the last one
 HOOK_LEASE = 20.0  # seconds for which whoever takes a webhook has it for itself

@@ -147,8 +147,9 @@ class RedisPredictions:
         return (await self._get(self._keys.epoch) or b"").decode("ascii", "replace")
 
     async def _beat(self, owner: str, ids: Sequence[str], most: int = 0, *, releases: bool = False) -> Any:
-        args = [owner, _ms(self.lease), most, int(releases), *ids]
+        args = [owner, _ms(self.lease), most, int(releases), 0 if ids else TRIMMED, *ids]
         named = [self._keys.predictions_due, self._keys.prediction("")]
+        named += [self._keys.predictions_room, self._keys.predictions_bytes]
         return await scripts.PREDICTION_BEAT.run(self._client, named, args)
 
     async def _hooks(self, args: list[Any]) -> Any:

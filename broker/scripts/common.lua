@@ -194,6 +194,13 @@ local function give_room(room, sum, id, bytes)
   if redis.call('EXISTS', room) == 0 then redis.call('DEL', sum) end  -- nothing is kept: the sum begins anew
 end
 
+-- Takes off what is over by now, so many at most.
+local function trim_room(room, sum, now, most)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', room, '-inf', now, 'LIMIT', 0, most)) do
+    give_room(room, sum, member:match('^(.*):(%d+)$'))
+  end
+end
+
 local function take_room(room, sum, id, bytes, now, life)
   if redis.call('ZADD', room, now + life, id .. ':' .. bytes) == 1 then count(sum, bytes, life + MARGIN) end
   keep(room, life + MARGIN)

@@ -1,16 +1,19 @@
 #!lua flags=allow-oom
--- BEAT of predictions: extends the leases of a front end, and gives it some whose lease has ended. Bounded work.
+-- BEAT of predictions: extends the leases of a front end, gives it some whose lease has ended, and takes what is over off
+-- the sum of bytes. Bounded work.
 --
 -- KEYS[1] predictions:due (zset: open predictions → when their lease ends, ms)
 -- KEYS[2] prediction: (what begins the name of each one's hash)
--- ARGV     owner, ms of a lease, the most to adopt, 1 = these are released, then the ids that it holds
+-- KEYS[3] predictions:room (zset)   KEYS[4] predictions:bytes (string)
+-- ARGV     owner, ms of a lease, the most to adopt, 1 = these are released, how many to trim, then the ids that it holds
 -- Returns  {how many are open, number of lost ones, the lost ones, the adopted ones}
 
 local due, prefix, owner, lease, most = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local LOOKED_AT = 100  -- entries of predictions that are gone already, besides those to adopt
 local now, lost, adopted = now_ms(), {}, {}
 
-for at = 5, #ARGV do
+trim_room(KEYS[3], KEYS[4], now, tonumber(ARGV[5]))
+for at = 6, #ARGV do
   local state, holder = unpack(redis.call('HMGET', prefix .. ARGV[at], 'state', 'owner'))
   if predicts(state) and holder == owner then
     redis.call('ZADD', due, ARGV[4] == '1' and 0 or now + lease, ARGV[at])

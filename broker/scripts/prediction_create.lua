@@ -23,9 +23,7 @@ if key then
   end
 end
 
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', room, '-inf', now, 'LIMIT', 0, trimmed)) do
-  give_room(room, sum, member:match('^(.*):(%d+)$'))
-end
+trim_room(room, sum, now, trimmed)
 if redis.call('EXISTS', body) == 0 then return {'full', '', 1000} end  -- there was no memory for it
 local bytes = redis.call('STRLEN', body) + #request + besides
 if number_in(redis.call('GET', sum) or '') + bytes > most then

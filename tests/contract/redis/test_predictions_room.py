@@ -33,6 +33,20 @@ async def test_a_thousand_that_have_expired_are_taken_off_by_those_that_come(wor
     assert world.server.zcard(world.keys.predictions_room) == EXPIRING // TRIMMED
 
 
+async def test_those_that_have_expired_are_taken_off_by_beats_where_none_comes(world: RedisWorld) -> None:
+    broker = await world.predictions()
+    for _ in range(TRIMMED + 1):
+        await created(broker, MOST, time_left=SHORT, keep=0.001)
+    await created(broker, MOST)
+    await world.pass_time(2 * SHORT)
+
+    await broker.beat(FRONT_END, [], 0)
+    once = summed(world)
+    await broker.beat(FRONT_END, [], 0)
+
+    assert (once, summed(world)) == (2 * SIZE, SIZE)
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_whatever_becomes_of_them_in_the_end_nothing_is_counted(world: RedisWorld, seed: int) -> None:
     broker, dice, ids = await world.predictions(), random.Random(seed), []
