@@ -59,8 +59,8 @@ class ModelOverview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionsOverview:
-    """The predictions of all front ends; those whose time is over are counted until a beat takes them off, or a new one,
-    a hundred at a time."""
+    """The predictions of all front ends; those whose time is over are counted until a beat, or one that is created,
+    takes them off, a hundred at a time."""
 
     open: int = 0
     kept: int = 0  # open ones and results

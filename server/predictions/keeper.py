@@ -19,6 +19,7 @@ from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
 from broker.predictions.contract import Beat, Order, PredictionBroker
 from server.errors import INTERNAL_DETAIL, Problem
+from server.predictions.unwanted import Unwanted
 from server.requests.breaker import CircuitBreaker
 
 log = structlog.get_logger("server.predictions")
@@ -44,6 +45,7 @@ class Keeper:
         self.run_one: Callable[[str, Order | None], Awaitable[None]] | None = None
         self.running: dict[str, asyncio.Task[None]] = {}  # by id, those that wait for their turn too
         self.adopted = 0  # ever
+        self.unwanted = Unwanted()
         self.is_ending = False  # then it adopts none
         self._breaker = breaker
         self._clock = clock
@@ -70,6 +72,7 @@ class Keeper:
             await self._serve(broker.predictions)
             if loop.time() >= self._beat_at:
                 await self._beat(broker.predictions, loop)
+                await self.unwanted.forget(broker.predictions)
             if self._elsewhere() and loop.time() >= self._look_at:
                 await self._look(broker.predictions, loop)
 

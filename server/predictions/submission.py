@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -18,6 +17,7 @@ from server.predictions.durability import NOT_YET
 from server.predictions.prefer import applied, digest, key_of, wait_before_202
 from server.predictions.routes import Predictions
 from server.predictions.stored import Stored, kept_headers, request_to_bytes
+from server.predictions.unwanted import forget
 from server.webhooks.addresses import networks_in
 from server.webhooks.receiver import receiver_from
 
@@ -104,10 +104,19 @@ class Submission:
         if self._durability is not None:
             self._durability.check()
 
+        is_sent = False
+
         async def create(broker: PredictionBroker) -> Created:
+            nonlocal is_sent
+            is_sent = True
             return await broker.create(order, most)
 
-        created = await keeper.ask(create)
+        try:
+            created = await keeper.ask(create)
+        except Problem:
+            if is_sent and not order.key:  # with a key, whoever sends it again is told
+                keeper.unwanted.add(order.id)
+            raise
         if created.outcome is Creation.FULL:
             raise Problem("contended", FULL, retry_after=created.wait)
         if created.outcome is Creation.MISMATCH:
@@ -130,9 +139,10 @@ class Submission:
             return
         keeper = self._front_end.tasks.predictions
         keeper.drop(id)
-        with suppress(Problem):  # nobody knows its id, and its time ends
-            for _ in ("canceled", "forgotten"):
-                await keeper.ask(lambda broker: broker.remove(id))
+        try:
+            await keeper.ask(lambda broker: forget(broker, id))
+        except Problem:
+            keeper.unwanted.add(id)
 
 
 def _stored(scope: Scope, call: Call, lane: str, webhook: str) -> Stored:
