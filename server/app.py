@@ -97,7 +97,7 @@ def _translated(error: Exception) -> Problem:
     """What routing raises, in our words."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     allowed = (getattr(error, "headers", None) or {}).get("Allow")
-    detail = f"This address takes {allowed}." if allowed else "GET /docs shows what there is."
+    detail = f"This address takes {allowed}." if allowed else "Nothing is here. GET /docs shows what there is."
     return Problem(OF_STATUS.get(status, "internal"), detail)
 
 
