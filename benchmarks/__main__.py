@@ -25,6 +25,7 @@ COMMANDS = {
     "clustering": ("serving.clustering", "clusters by how many records there are: the grouping, or the whole call"),
     "one_by_one": ("encoders.one_by_one", "pictures, pairs and labels in batches, beside transformers one by one"),
     "packing": ("encoders.packing", "forward groups beside batches that were sorted by length beforehand"),
+    "predictions": ("batches.predictions", "what a prediction costs beside a call that waits; its front end killed"),
     "pictures": ("serving.pictures", "what a front end spends on a picture: decoding, resizing"),
 }
 USAGE = "\n".join(

@@ -1,4 +1,4 @@
-"""POST over HTTP/1.1 on kept connections and nothing else: a load generator must not be what it measures.
+"""Requests over HTTP/1.1 on kept connections and nothing else: a load generator must not be what it measures.
 
 A general client (httpx2) spends about half a millisecond of Python on a request, several times what a front end spends
 on its answer: on a shared machine one would measure the client. This one spends about 30 µs, because it can do so
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -57,14 +57,14 @@ class HttpClient:
         self._authority, self._prefix = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
         self._kept: list[_Connection] = []
 
-    def request(self, path: str, body: bytes, content_type: str = JSON, *, lane: str = "") -> bytes:
+    def request(self, path: str, body: bytes, content_type: str = JSON, *, lane: str = "", prefer: str = "") -> bytes:
         """The bytes of one POST, to be sent any number of times."""
-        in_lane = f"Jitney-Lane: {lane}\r\n" if lane else ""
-        head = (
-            f"POST {self._prefix}{path} HTTP/1.1\r\nHost: {self._authority}\r\nContent-Type: {content_type}\r\n"
-            f"{in_lane}Content-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode("latin-1") + body
+        asked = {"Content-Type": content_type, "Jitney-Lane": lane, "Prefer": prefer, "Content-Length": str(len(body))}
+        return self._head("POST", path, asked) + body
+
+    def get(self, path: str) -> bytes:
+        """The bytes of one GET."""
+        return self._head("GET", path, {})
 
     async def send(self, request: bytes) -> Reply:
         """The reply. Raises `OSError` for a server that is not there or hangs up, `ValueError` for one that babbles."""
@@ -77,6 +77,12 @@ class HttpClient:
             raise
         self._kept.append(connection)
         return reply
+
+    def _head(self, method: str, path: str, headers: Mapping[str, str]) -> bytes:
+        """Headers without a value are left out."""
+        lines = [f"{method} {self._prefix}{path} HTTP/1.1", f"Host: {self._authority}"]
+        lines += [f"{name}: {value}" for name, value in headers.items() if value]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     async def check(self) -> None:
         """Raises `OSError` when nobody listens."""

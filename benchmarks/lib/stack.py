@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -85,6 +86,12 @@ class Stack:
                 return
             time.sleep(0.05)
         raise NotReady(f"no answer from {request.full_url} within {READY_LIMIT:g} s\n{self.said()}")
+
+    def kill(self, child: Child) -> None:
+        """SIGKILL: on return it is gone."""
+        os.kill(child.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        self.children.remove(child)
 
     def batches(self, batcher: Child) -> int:
         """How many batches it has computed, by its own metrics."""

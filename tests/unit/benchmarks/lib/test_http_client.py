@@ -66,6 +66,18 @@ def test_a_lane_is_a_header_and_without_one_there_is_none():
     assert b"Jitney-Lane" not in client.request("/x", b"")
 
 
+def test_a_get_has_neither_body_nor_headers_of_one():
+    client = HttpClient("http://127.0.0.1:1/jitney")
+
+    assert client.get("/predictions/1") == b"GET /jitney/predictions/1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n"
+
+
+def test_what_is_preferred_is_a_header():
+    client = HttpClient("http://127.0.0.1:1")
+
+    assert b"\r\nPrefer: respond-async\r\n" in client.request("/x", b"", prefer="respond-async")
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> tuple[Path, Path]:
     """One that 127.0.0.1 has signed for itself, and its key."""
