@@ -14,7 +14,7 @@ from server.errors import Problem
 from server.front_end import FrontEnd
 from server.predictions.document import PATH, address, come_back, document, entity_tag, is_known
 from server.predictions.prefer import LONGEST_WAIT, wait_of
-from server.predictions.stored import answer_from
+from server.predictions.stored import read_answer
 
 JSON = "application/json"
 UNKNOWN = "There is no prediction of this id, or its time is over."
@@ -68,7 +68,7 @@ class Predictions:
             raise Problem("canceled", CANCELED)
         if kept is None:
             raise await self._none(id)
-        answer = answer_from(kept)
+        answer = await read_answer(kept)
         headers = {"server-timing": answer.timing, "jitney-model": answer.model}
         headers = {name: value for name, value in headers.items() if value} | {"cache-control": "no-store"}
         return Response(answer.body, answer.status, headers, media_type=answer.media_type)

@@ -16,7 +16,7 @@ from server.errors import ASKS_TO_COME_BACK, INTERNAL_DETAIL, MEDIA_TYPE, Proble
 from server.front_end import FrontEnd
 from server.http.context import RequestContext
 from server.predictions.keeper import MOST_RUNNING, shown
-from server.predictions.stored import Answer, Stored, answer_to_bytes, request_from
+from server.predictions.stored import Answer, Stored, request_from, write_answer
 
 log = structlog.get_logger("server.predictions")
 
@@ -77,7 +77,7 @@ class Runner:
     async def _finish(self, id: str, one: Attempt, answer: Answer, ends_at: float) -> None:
         """Have it kept. Where the broker cannot, again until the time is over."""
         while True:
-            ending = self._ending(id, one, answer)
+            ending = await self._ending(id, one, answer)
             try:
                 counts = await self._keeper.ask(partial(_finish, ending))
             except Problem as problem:
@@ -91,13 +91,13 @@ class Runner:
                 self._note(ending, counts=counts)
                 return
 
-    def _ending(self, id: str, one: Attempt, answer: Answer) -> Ending:
+    async def _ending(self, id: str, one: Attempt, answer: Answer) -> Ending:
         records, failed = one.context.counts
         return Ending(
             id=id,
             owner=self._keeper.front_end,
             state=one.state,
-            result=answer_to_bytes(answer),
+            result=await write_answer(answer),
             done=records - failed,
             failed=failed,
             keep=self._front_end.settings.prediction_ttl,

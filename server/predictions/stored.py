@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import zlib
 from collections.abc import Mapping
 
 import msgspec
@@ -12,6 +14,11 @@ from server.errors import Problem
 # Of a request's headers those that its answer depends on, or that go with its jobs.
 KEPT = ("content-type", "jitney-lane", "traceparent", "x-request-id")
 MOST = 8_192  # bytes of all but the body
+# Results of translation shrink to half at 4 KB and to 42 % at 1 MB, vectors to 45 %: twice as many are kept. At level 1
+# a MB takes 12 ms of a core and 4 ms to read, 4 KB take 0.03 ms; all of a prediction takes 3 ms.
+DEFLATED = 1_024  # bytes of a result beyond which it is kept deflated
+LARGE = 65_536  # bytes beyond which a thread does that: nobody waits for it
+FASTEST = 1
 
 
 class Stored(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,6 +41,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     body: bytes
     timing: str = ""
     model: str = ""  # who answered, name@revision
+    is_deflated: bool = False  # its body
 
 
 _requests, _answers = msgspec.json.Decoder(Stored), msgspec.msgpack.Decoder(Answer)
@@ -57,8 +65,27 @@ def request_from(data: bytes) -> Stored:
 
 
 def answer_to_bytes(answer: Answer) -> bytes:
+    small = zlib.compress(answer.body, FASTEST) if len(answer.body) > DEFLATED else answer.body
+    if len(small) < len(answer.body):
+        answer = msgspec.structs.replace(answer, body=small, is_deflated=True)
     return msgspec.msgpack.encode(answer)
 
 
 def answer_from(data: bytes) -> Answer:
-    return _answers.decode(data)
+    answer = _answers.decode(data)
+    if not answer.is_deflated:
+        return answer
+    return msgspec.structs.replace(answer, body=zlib.decompress(answer.body), is_deflated=False)
+
+
+async def write_answer(answer: Answer) -> bytes:
+    """The same, and no other request waits for a large one."""
+    if len(answer.body) <= LARGE:
+        return answer_to_bytes(answer)
+    return await asyncio.to_thread(answer_to_bytes, answer)
+
+
+async def read_answer(data: bytes) -> Answer:
+    if len(data) <= LARGE:
+        return answer_from(data)
+    return await asyncio.to_thread(answer_from, data)
