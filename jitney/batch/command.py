@@ -54,7 +54,7 @@ def run_batch(options: BatchOptions) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        say(f"{error.filename or 'OUT'}: {error.strerror}")
+        say(f"{error.filename or options.target}: {error.strerror}")
         return USAGE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

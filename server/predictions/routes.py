@@ -82,7 +82,12 @@ class Predictions:
             return Response(status_code=204)
         self._keeper.drop(id)
         self._front_end.metrics.predictions[(str(State.CANCELED),)] += 1
-        return await self.described(id, 202)
+        try:
+            return await self.described(id, 202)
+        except Problem as problem:
+            if problem.code != "not_found":
+                raise
+            return Response(status_code=204)  # another DELETE has found it canceled, and forgotten it
 
     def _document(self, found: Prediction, status: int) -> Response:
         served = self._front_end.tasks.discovery.directory.served

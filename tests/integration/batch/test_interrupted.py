@@ -128,6 +128,8 @@ def test_a_full_disk_ends_it_and_the_same_command_goes_on(server: Counted, sourc
     full = subprocess.run(wanted, env=environ, cwd=ROOT, capture_output=True, timeout=LIMIT)
 
     assert full.returncode == 2 and b"cannot be written: File too large" in full.stderr
+    again = subprocess.run(wanted, env=environ, cwd=ROOT, capture_output=True, timeout=LIMIT)
+    assert again.returncode == 2 and str(tmp_path / "out.jsonl").encode() in again.stderr
     assert batch(source, server.url).returncode == 0
     assert rows(tmp_path / "out.jsonl") == uppercase()
 

@@ -116,6 +116,22 @@ async def test_an_open_one_is_canceled_and_its_jobs_are_too():
         assert jitney.front_end.tasks.predictions.running == {}
 
 
+async def test_one_that_another_client_forgets_while_it_is_canceled_is_gone(monkeypatch):
+    async with running(ScriptedBroker(answers=False)) as jitney:
+        accepted = await jitney.ask("life", headers=ASYNC)
+        remove = jitney.broker.predictions.remove
+
+        async def remove_twice(id):
+            before = await remove(id)
+            await remove(id)
+            return before
+
+        monkeypatch.setattr(jitney.broker.predictions, "remove", remove_twice)
+
+        assert (await jitney.client.delete(accepted.headers["location"])).status_code == 204
+        await jitney.until(lambda: jitney.front_end.tasks.predictions.running == {})
+
+
 async def test_an_ended_one_is_forgotten():
     async with running() as jitney:
         accepted = await jitney.ask("life", headers=ASYNC)
