@@ -19,6 +19,8 @@ from broker.settings import BrokerSettings, parser_for, pick
 from server.app import create_app
 from server.broker_tasks import BrokerTasks, Connect
 from server.codecs import make_codec
+from server.files.files import Files
+from server.files.startup import files_from
 from server.fleet.defaults import parse_defaults
 from server.front_end import FrontEnd
 from server.http.ports import PortTaken, listening, metrics_served
@@ -61,12 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.refuse(settings.complaints())
     try:
         webhook_secrets = secrets_from(os.environ, settings)
+        files = files_from(settings)
     except ValueError as error:
         parser.error(str(error))
     configure_logging(settings.log_level)
     tune_garbage_collector()
     try:
-        run(settings, broker, webhook_secrets)
+        run(settings, broker, webhook_secrets, files)
     except (PortTaken, BrokerUnfit) as error:
         print(f"python -m server: {masked(parser.as_given(str(error)))}", file=sys.stderr)
         return 1
@@ -80,7 +83,12 @@ def tune_garbage_collector() -> None:
     gc.set_threshold(10_000, 20, 50)
 
 
-def run(settings: ServerSettings, broker: BrokerSettings, webhook_secrets: Sequence[bytes] = ()) -> None:
+def run(
+    settings: ServerSettings,
+    broker: BrokerSettings,
+    webhook_secrets: Sequence[bytes] = (),
+    files: Files | None = None,
+) -> None:
     """Serve until a signal. Raises `PortTaken`, and `BrokerUnfit` for a broker that would lose jobs."""
     identity = secrets.token_hex(8)
     connect = connector(broker, settings, identity)
@@ -93,7 +101,7 @@ def run(settings: ServerSettings, broker: BrokerSettings, webhook_secrets: Seque
         defaults=parse_defaults(settings.default_models),
         durable=settings.prediction_durability == "strict",
     )
-    front_end = FrontEnd(settings=settings, tasks=tasks, webhook_secrets=webhook_secrets)
+    front_end = FrontEnd(settings=settings, tasks=tasks, webhook_secrets=webhook_secrets, files=files)
     server = Server(uvicorn_config(create_app(front_end, MEETING), settings, front_end.metrics.refused), front_end)
     with listening(settings) as listener, metrics_served(front_end):
         server.run(sockets=[listener])

@@ -26,6 +26,8 @@ from server.dialects.openai import embeddings
 from server.dialects.openai import errors as openai
 from server.dialects.openai.endpoint import OpenAIEmbeddings
 from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem
+from server.files.routes import routes as files
+from server.files.startup import files_swept
 from server.front_end import FrontEnd
 from server.http.context import RequestMiddleware, identity, route_of
 from server.predictions.routes import routes as predictions
@@ -50,7 +52,7 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with front_end.tasks.running(), webhooks_sent(front_end):
+        async with front_end.tasks.running(), webhooks_sent(front_end), files_swept(front_end):
             try:
                 if meeting:
                     await front_end.tasks.discovery.wait_until_met(meeting)
@@ -78,7 +80,7 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
         for path, dialect in routes.items()
     ]
     app = Starlette(
-        routes=[*inferences, *predictions(front_end), *(made(front_end) for made in ENDPOINTS)],
+        routes=[*inferences, *predictions(front_end), *files(front_end), *(made(front_end) for made in ENDPOINTS)],
         middleware=[Middleware(RequestMiddleware, front_end=front_end, flavours=FLAVOURS)],
         exception_handlers={Problem: refuse, HTTPException: refuse},
         lifespan=lifespan,

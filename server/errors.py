@@ -42,8 +42,10 @@ KINDS: Mapping[str, Kind] = {
     FailureCode.BROKER_UNAVAILABLE: Kind(503, "The broker is away"),
     "not_durable": Kind(503, "The broker has not confirmed that this is on its disk"),
     FailureCode.BROKER_FULL: Kind(503, "The broker is out of memory"),
+    "store_unavailable": Kind(503, "The store of files is away"),
     "overloaded": Kind(503, "This front end has too much in hand"),
     FailureCode.EXPIRED: Kind(504, "The deadline passed"),
+    "store_full": Kind(507, "The store of files has no room"),
 }
 OF_STATUS = {404: "not_found", 405: "method_not_allowed"}  # what routing may raise
 ASKS_TO_COME_BACK = (429, 503)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from server.broker_tasks import BrokerTasks
 from server.codecs.pool import CodecPool
+from server.files.files import Files
 from server.fleet.directory import Directory
 from server.http.bytes_in_hand import BytesInHand
 from server.http.deadline import DeadlineSweeper
@@ -29,6 +30,7 @@ class FrontEnd:
     clock: Callable[[], float] = time.monotonic
     is_draining: bool = False
     webhook_secrets: Sequence[bytes] = field(default=(), repr=False)
+    files: Files | None = None
     deadlines: DeadlineSweeper = field(init=False)
     bytes_in_hand: BytesInHand = field(init=False)
     prediction_bodies: dict[str, BodyRoom] = field(init=False)  # by model

@@ -29,6 +29,8 @@ ABOVE_ZERO = (
     "predictions_bytes",
     "prediction_ttl",
     "max_prediction_time",
+    "max_file_bytes",
+    "files_ttl",
 )
 LONGEST_TTL = 86_400.0  # seconds
 
@@ -77,6 +79,14 @@ class ServerSettings:
     )
     webhook_allow: str = setting(
         "", "networks of your own that webhooks may be sent to as well, by http too: 10.0.0.0/8 fd00::/8"
+    )
+    files: str = setting(
+        "",
+        "where files of /v1/files and /v1/batches lie: a directory, or s3://bucket/prefix; empty: there are none",
+    )
+    max_file_bytes: int = setting(200 << 20, "largest file that is taken, bytes; larger is 413")
+    files_ttl: float = setting(
+        2_592_000.0, "longest time that a file is kept, and how long when it does not say, seconds"
     )
     drain_seconds: float = setting(5.0, "seconds between SIGTERM and closing the port: unready, but still answering")
     default_models: str = setting(

@@ -12,7 +12,8 @@ import msgspec
 from broker.common.tasks import EMBEDDING, LANGUAGES, task_of
 from broker.messages import Lane, ModelCard
 from broker.settings import NAME
-from server.api.operations import CALL, CLUSTERING, JSON, OF_TASK, OPERATIONS, Operation
+from server.api.operation import JSON, Operation
+from server.api.operations import CALL, CLUSTERING, OF_TASK, OPERATIONS
 from server.api.schema.predictions import PredictionEvent
 from server.api.schema.service import ProblemDocument
 from server.api.schema.stream import StreamEnd
@@ -27,6 +28,7 @@ from server.webhooks.described import webhooks
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
 PROBLEMS = {ProblemDocument: "application/problem+json"}  # the content type of each kind, JSON for the others
+FORM = "multipart/form-data"
 PICTURES = ("image/*", "application/octet-stream")  # content types of a body that is a picture itself
 LATER_HEADERS = (
     (
@@ -65,7 +67,7 @@ def document(version: str, settings: ServerSettings, live: Live) -> Json:
     types = [
         kind
         for one in OPERATIONS
-        for kind in (one.body, one.reply, one.problem, *one.further.values())
+        for kind in (one.body, one.form, one.reply, one.problem, *one.further.values())
         if kind is not None
     ]
     told = [PredictionEvent] if settings.webhooks else []
@@ -135,6 +137,8 @@ def _operation(one: Operation, body: Json, languages: Sequence[str], settings: S
         content = {"schema": body} | ({"example": one.example(languages)} if one.example else {})
         pictures: Json = {} if one.address is None else {kind: {"schema": {}} for kind in PICTURES}
         found["requestBody"] = {"required": True, "content": {JSON: content} | pictures}
+    if one.form is not None:
+        found["requestBody"] = {"required": True, "content": {FORM: {"schema": _ref(one.form)}}}
     return found
 
 

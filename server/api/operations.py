@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from broker.common.tasks import EMBEDDING, IMAGE_CLASSIFICATION, RERANK, ZERO_SHOT
+from server.api.operation import ALWAYS, Operation
 from server.api.schema import clustering, huggingface, openai, predictions, service
 from server.api.schema.classification import Scored
 from server.api.schema.pictures import Address
@@ -14,41 +14,11 @@ from server.api.schema.predictions import PredictionDocument
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, TaskBodies
 from server.dialects.openai.errors import status_of
 from server.errors import KINDS
+from server.files.operations import FILES
 
-# Any request may be refused with 400, 408 or 431 before an endpoint sees it, or crash.
-ALWAYS = (400, 408, 431, 500)
-INFERENCE_PROBLEMS = tuple(sorted({kind.status for kind in KINDS.values()} - {405, 409, 410}))
-OPENAI_PROBLEMS = tuple(sorted({status_of(code) for code in KINDS} - {405, 410}))
-JSON = "application/json"
+INFERENCE_PROBLEMS = tuple(sorted({kind.status for kind in KINDS.values()} - {405, 409, 410, 507}))
+OPENAI_PROBLEMS = tuple(sorted({status_of(code) for code in KINDS} - {405, 410, 507}))
 LATER: Mapping[int, Any] = {202: PredictionDocument}
-
-
-def _status_of(code: str) -> int:
-    return KINDS[code].status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One method at one address, as the document describes it."""
-
-    method: str
-    path: str
-    summary: str
-    reply: Any = None  # a type; None: none of ours
-    ok: int = 200  # the status of that reply
-    further: Mapping[int, Any] = field(default_factory=dict)  # replies of other statuses: a type; None: no body
-    media_type: str = JSON
-    task: str = ""  # of the models that answer here; empty: of any
-    body: Any = None  # a type
-    query: type[Any] | None = None  # what may stand behind the '?'
-    address: type[Any] | None = None  # where a body may be a picture as well: what then stands behind the '?'
-    example: Callable[[Sequence[str]], Any] | None = None  # of a body, in some of these languages
-    most_records: str = "max_records"  # the setting that bounds a body
-    has_rows: bool = False  # which are sent one by one to those who ask for a stream
-    problems: Sequence[int] = ALWAYS
-    problem: type[Any] = service.ProblemDocument
-    status_of: Callable[[str], int] = _status_of  # a problem of this code
-    unwell: str = ""  # what a 503 with the same document as a 200 means
 
 
 def _inference(bodies: TaskBodies) -> Operation:
@@ -174,6 +144,7 @@ OPERATIONS: Sequence[Operation] = (
         problem=openai.OpenAIProblem,
         status_of=status_of,
     ),
+    *FILES,
     *PREDICTIONS,
     Operation(method="get", path="/livez", summary="Is this process alive", reply=service.Health, unwell="It is not"),
     Operation(

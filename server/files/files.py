@@ -42,7 +42,7 @@ class File(Struct, frozen=True, kw_only=True):
     expires_at: int | UnsetType = UNSET
 
 
-class Page(Struct, frozen=True, kw_only=True):
+class FilePage(Struct, frozen=True, kw_only=True):
     """Some of all files, and whether more come behind them."""
 
     object: str = "list"
@@ -110,7 +110,7 @@ class Files:
 
     async def page(
         self, after: str | None = None, limit: int = MOST_OF_A_PAGE, order: Order = "desc", purpose: str | None = None
-    ) -> Page:
+    ) -> FilePage:
         """Those behind `after`, which need not be there any more."""
         ids = await self._ids(ABOUT)
         if order == "desc":
@@ -120,7 +120,7 @@ class Files:
         found = [file async for file in self._known(ids, purpose, limit + 1)]
         data = found[:limit]
         ends = {"first_id": data[0].id, "last_id": data[-1].id} if data else {}
-        return Page(data=data, has_more=len(found) > limit, **ends)
+        return FilePage(data=data, has_more=len(found) > limit, **ends)
 
     async def delete(self, id: str) -> None:
         """Nobody finds it any more. Raises `Problem` (not_found)."""

@@ -69,7 +69,8 @@ def environment(name: str) -> dict[str, str]:
     (container,) = containers(name, init=False)
     found: dict[str, str] = {}
     for source in container.get("envFrom", []):
-        found |= named("ConfigMap", source["configMapRef"]["name"])["data"]
+        if "configMapRef" in source:  # a secret there has variables of object storage
+            found |= named("ConfigMap", source["configMapRef"]["name"])["data"]
     return found | {one["name"]: one.get("value", "secret") for one in container.get("env", [])}
 
 
@@ -252,7 +253,15 @@ def test_the_secret_is_made_as_the_readme_says():
     wanted |= {item["key"] for secret in everywhere(MANIFESTS, "secret") for item in secret["items"]}
     made = set(re.findall(r"--from-literal=([\w.-]+)=", (K8S / "README.md").read_text(encoding="utf-8")))
 
-    assert wanted == made
+    assert wanted == {name for name in made if not name.startswith("AWS_")}  # those are taken as they are
+
+
+def test_object_storage_needs_nothing_while_files_are_off():
+    (container,) = containers("jitney-front-end", init=False)
+    secrets = [one["secretRef"] for one in container["envFrom"] if "secretRef" in one]
+
+    assert secrets == [{"name": "jitney-files", "optional": True}]
+    assert settings("jitney-front-end")[1].files == ""
 
 
 def test_webhooks_need_nothing_while_they_are_off_and_leave_by_https_where_they_are_on():

@@ -37,6 +37,7 @@ from server.broker_tasks import BrokerTasks
 from server.codecs.contract import Piece, Plan
 from server.codecs.errors import CodecError
 from server.codecs.work import UNBOUNDED, Work
+from server.files.startup import files_from
 from server.fleet import discovery
 from server.fleet.discovery import PERIOD
 from server.front_end import FrontEnd
@@ -283,7 +284,8 @@ async def running(
     sleep = short_retries if quick else never
     told = {"address": address, "defaults": defaults, "durable": durable}
     tasks = BrokerTasks(connect, name, make_codec, sleep=sleep, **told, **clocks)
-    front_end = FrontEnd(settings=ServerSettings(**settings), tasks=tasks, **clocks)
+    made = ServerSettings(**settings)
+    front_end = FrontEnd(settings=made, tasks=tasks, files=files_from(made), **clocks)
     app = create_app(front_end, meeting)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with (

@@ -35,8 +35,10 @@ STATUSES = {
     "broker_unavailable": 503,
     "broker_full": 503,
     "not_durable": 503,
+    "store_unavailable": 503,
     "overloaded": 503,
     "expired": 504,
+    "store_full": 507,
 }
 
 

@@ -73,7 +73,7 @@ def test_every_status_of_an_inference_is_named_with_its_codes(path):
     responses = told()["paths"][path]["post"]["responses"]
 
     for code, kind in KINDS.items():
-        assert kind.status in (405, 409, 410) or f"({code})" in responses[str(kind.status)]["description"]
+        assert kind.status in (405, 409, 410, 507) or f"({code})" in responses[str(kind.status)]["description"]
 
 
 def test_every_address_says_how_any_request_may_end():
@@ -183,6 +183,8 @@ def test_every_example_is_a_body_of_its_address():
 
     posts = {path: one["post"]["requestBody"] for path, one in document["paths"].items() if "post" in one}
     for path, body in posts.items():
+        if "multipart/form-data" in body["content"]:
+            continue
         content = body["content"]["application/json"]
         schema = content["schema"] | {"components": document["components"]}
         assert Draft202012Validator(schema).is_valid(content["example"]), path

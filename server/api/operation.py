@@ -1,0 +1,43 @@
+"""One row of the table of addresses: a method at an address, as the OpenAPI document describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from server.api.schema import service
+from server.errors import KINDS
+
+# Any request may be refused with 400, 408 or 431 before an endpoint sees it, or crash.
+ALWAYS = (400, 408, 431, 500)
+JSON = "application/json"
+
+
+def _status_of(code: str) -> int:
+    return KINDS[code].status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method at one address, as the document describes it."""
+
+    method: str
+    path: str
+    summary: str
+    reply: Any = None  # a type; None: none of ours
+    ok: int = 200  # the status of that reply
+    further: Mapping[int, Any] = field(default_factory=dict)  # replies of other statuses: a type; None: no body
+    media_type: str = JSON
+    task: str = ""  # of the models that answer here; empty: of any
+    body: Any = None  # a type
+    form: Any = None  # a type, of a body that is a form
+    query: type[Any] | None = None  # what may stand behind the '?'
+    address: type[Any] | None = None  # where a body may be a picture as well: what then stands behind the '?'
+    example: Callable[[Sequence[str]], Any] | None = None  # of a body, in some of these languages
+    most_records: str = "max_records"  # the setting that bounds a body
+    has_rows: bool = False  # which are sent one by one to those who ask for a stream
+    problems: Sequence[int] = ALWAYS
+    problem: type[Any] = service.ProblemDocument
+    status_of: Callable[[str], int] = _status_of  # a problem of this code
+    unwell: str = ""  # what a 503 with the same document as a 200 means

@@ -1,0 +1,76 @@
+"""A file on its way in: streamed from its client into the store, in bounded memory, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+
+from starlette.types import Receive, Scope
+
+from server.errors import ClientGone, Problem
+from server.files.files import File, Files
+from server.files.form import Form, too_large
+from server.files.problems import store_problems
+
+AT_ONCE = 4  # uploads of one front end; each has two parts of object storage in memory
+FORM_BYTES = 1 << 16  # that a form may have besides its file
+SILENCE = 60.0  # seconds that a client may send nothing
+LONGEST = 3_600.0  # seconds that an upload may take
+TOO_SLOW = "The file did not arrive in time: more than a minute without a byte, or more than an hour."
+TOO_MANY = "Too many files are on their way to this front end at the moment."
+
+
+class Uploads:
+    """All of one front end."""
+
+    def __init__(self, files: Files, max_bytes: int, clock: Callable[[], float]) -> None:
+        self._files = files
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._running = 0
+
+    async def take(self, scope: Scope, receive: Receive) -> File:
+        """The file of this request. Raises `Problem` as soon as it is clear that there will be none; `ClientGone`."""
+        headers = scope["context"].headers
+        form = Form(headers.get(b"content-type", b""))
+        self._refuse_large(headers.get(b"content-length", b""))
+        with self._one(), store_problems():
+            async with aclosing(form.file(self._arriving(receive), self._max_bytes)) as chunks:
+                id = self._files.new_id()
+                size = await self._files.write(id, chunks)
+            return await self._files.register(id, size, form.filename, form.purpose, form.kept)
+
+    @contextmanager
+    def _one(self) -> Iterator[None]:
+        if self._running >= AT_ONCE:
+            raise Problem("overloaded", TOO_MANY)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+    def _refuse_large(self, declared: bytes) -> None:
+        """By what it says of its length, before it is read."""
+        if declared.isdigit() and int(declared[:16]) > self._max_bytes + FORM_BYTES:
+            raise too_large(self._max_bytes)
+
+    async def _arriving(self, receive: Receive) -> AsyncIterator[bytes]:
+        """The body as it comes."""
+        ends, size, more = self._clock() + LONGEST, 0, True
+        while more:
+            try:
+                async with asyncio.timeout(SILENCE):
+                    message = await receive()
+            except TimeoutError:
+                raise Problem("request_timeout", TOO_SLOW) from None
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            if self._clock() > ends:
+                raise Problem("request_timeout", TOO_SLOW)
+            chunk, more = message.get("body", b""), message.get("more_body", False)
+            size += len(chunk)
+            if size > self._max_bytes + FORM_BYTES:
+                raise too_large(self._max_bytes)
+            yield chunk
