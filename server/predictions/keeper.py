@@ -45,8 +45,8 @@ class Keeper:
         self.run_one: Callable[[str, Order | None], Awaitable[None]] | None = None
         self.running: dict[str, asyncio.Task[None]] = {}  # by id, those that wait for their turn too
         self.adopted = 0  # ever
-        self.unwanted = Unwanted()
         self.is_ending = False  # then it adopts none
+        self._unwanted = Unwanted()
         self._breaker = breaker
         self._clock = clock
         self._asked: deque[tuple[Ask, asyncio.Future[Any], int]] = deque()  # with the tries that it had
@@ -72,7 +72,7 @@ class Keeper:
             await self._serve(broker.predictions)
             if loop.time() >= self._beat_at:
                 await self._beat(broker.predictions, loop)
-                await self.unwanted.forget(broker.predictions)
+                await self._unwanted.forget(broker.predictions)
             if self._elsewhere() and loop.time() >= self._look_at:
                 await self._look(broker.predictions, loop)
 
@@ -110,6 +110,12 @@ class Keeper:
         task = self.running.get(id)
         if task is not None:
             task.cancel()
+
+    def forget(self, id: str) -> None:
+        """Its client was refused: nothing of it is to stay, once the broker answers."""
+        self._unwanted.add(id)
+        self._beat_at = 0.0
+        self._wake.set()
 
     async def until_ended(self, id: str, seconds: float) -> None:
         """Return when it has ended, or is gone, or so many seconds are over."""

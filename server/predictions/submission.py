@@ -115,7 +115,7 @@ class Submission:
             created = await keeper.ask(create)
         except Problem:
             if is_sent and not order.key:  # with a key, whoever sends it again is told
-                keeper.unwanted.add(order.id)
+                keeper.forget(order.id)
             raise
         if created.outcome is Creation.FULL:
             raise Problem("contended", FULL, retry_after=created.wait)
@@ -142,7 +142,7 @@ class Submission:
         try:
             await keeper.ask(lambda broker: forget(broker, id))
         except Problem:
-            keeper.unwanted.add(id)
+            keeper.forget(id)
 
 
 def _stored(scope: Scope, call: Call, lane: str, webhook: str) -> Stored:

@@ -1,15 +1,18 @@
-"""Predictions when the broker dies, comes back with its data or empty, or has no memory left."""
+"""Predictions when the broker dies, comes back with its data or empty, has no memory left, or its answers are lost."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from broker.redis import scripts
 from tests.faults.broker.test_memory import memory_spent
 from tests.faults.kit import report
 from tests.faults.kit.broker_process import DURABLE, BrokerProcess, broker_process
+from tests.faults.kit.proxied import KEYS, proxied_stack
 from tests.faults.kit.submissions import check_all_forgotten, check_one_result_each, check_results, fetched, submitted
 from tests.faults.kit.traffic import PATH
 from tests.integration.stack import Stack, stack
@@ -33,6 +36,8 @@ def system(broker: BrokerProcess) -> Iterator[Stack]:
 
 
 def wait_until_back(system: Stack) -> None:
+    # Before that a front end may answer by what it knew of old, then look, and find nobody.
+    system.until(lambda: bool(system.announced()), "the batcher has announced itself again")
     system.wait_live()
     for front_end in system.front_ends:  # each looks for batchers by itself
         until(lambda front_end=front_end: front_end.post(PATH, ONE_MORE).status == 200, "it answers again")
@@ -81,3 +86,23 @@ def test_without_memory_new_predictions_are_refused_and_running_ones_end(broker:
     check_results(other, addresses)
     check_one_result_each(system, addresses)
     check_all_forgotten(system, other, addresses)
+
+
+def test_a_creation_whose_answers_are_lost_is_refused_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    create = scripts.PREDICTION_CREATE.sha.encode()
+    with proxied_stack(tmp_path) as system, system.broker.client() as client:
+        [front_end] = system.stack.front_ends
+        assert front_end.post(PATH, ONE_MORE, {"Prefer": "respond-async, wait=20"}).status == 200
+        before = set(client.keys(KEYS.prediction("*")))
+        system.stack.batchers[0].pause()
+
+        with system.front.drop_reply(create, nth=1), system.front.drop_reply(create, nth=2):
+            refused = front_end.post(PATH, ONE_MORE, {"Prefer": "respond-async"})
+
+        told = time.monotonic()
+        assert (refused.status, refused.json()["code"]) == (503, "broker_unavailable")
+        until(lambda: set(client.keys(KEYS.prediction("*"))) == before, "it is forgotten")
+        report.record(
+            "two lost answers to a prediction's creation: until nothing of it is left", time.monotonic() - told
+        )
+        assert (client.zcard(KEYS.predictions_due), client.zcard(KEYS.predictions_room)) == (0, 1)
