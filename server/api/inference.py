@@ -18,6 +18,7 @@ from server.errors import Problem, problem_of
 from server.front_end import FrontEnd
 from server.http.body import lane_of, read_body, require_json, require_json_or_picture, time_limit
 from server.http.bytes_in_hand import Held
+from server.http.context import RequestContext
 from server.http.timing import Stages, stages
 from server.requests.reporting import count, log_failed, who_answered
 from server.requests.request import Record
@@ -131,21 +132,29 @@ class Inference:
             raise problem_of(error) from error
 
     async def _compute(
-        self, call: Call, records: Sequence[Record], deadline: float, lane: Lane, scope: Scope, work: Work
+        self, call: Call, records: list[Record], deadline: float, lane: Lane, scope: Scope, work: Work
     ) -> Stages | None:
         """Every record then has its outputs or its problem. Returns where the time went; None: nothing was computed."""
-        pending, clock, context = self._front_end.pending, self._front_end.clock, scope["context"]
+        context = scope["context"]
+        if context.pump is None:
+            spent = await self._compute_at_once(call, records, deadline, lane, context, work)
+        else:
+            spent = await context.pump.compute(call, records, deadline, lane, work, context)
+        if spent is not None:
+            self._front_end.metrics.computed(call.served.card.name, spent)
+        return spent
+
+    async def _compute_at_once(
+        self, call: Call, records: Sequence[Record], deadline: float, lane: Lane, context: RequestContext, work: Work
+    ) -> Stages | None:
+        pending, clock = self._front_end.pending, self._front_end.clock
         started = clock()
         with pending.expect(call.served, records, call.options, deadline, lane, work, context.meta) as request:
             pending.admit(request)
             await request
         if request.generation:
             context.model = who_answered(call, records, request.served)
-        if request.timing is None:
-            return None
-        spent = stages(request.timing, clock() - started)
-        self._front_end.metrics.computed(call.served.card.name, spent)
-        return spent
+        return None if request.timing is None else stages(request.timing, clock() - started)
 
     async def _answered(self, call: Call, records: Sequence[Record], scope: Scope, work: Work, held: Held) -> bytes:
         """The reply. Raises the first record's `Problem` when every record has one, or the dialect's choice of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import structlog
 from starlette.responses import Response
@@ -13,6 +14,9 @@ from broker.messages import NO_META
 from server.errors import INTERNAL_DETAIL, ClientGone, Problem, Refusal, headers, refusal
 from server.front_end import FrontEnd
 from server.ids import Ids
+
+if TYPE_CHECKING:
+    from server.predictions.pump import Pump
 
 log = structlog.get_logger("server")
 
@@ -34,7 +38,18 @@ UNMATCHED = "unmatched"  # never the raw path: anyone could make it a label
 class RequestContext:
     """What the layers within know of a request, under `scope["context"]`."""
 
-    __slots__ = ("caller", "counts", "headers", "model", "refuse", "request_id", "started", "time_left", "trace")
+    __slots__ = (
+        "caller",
+        "counts",
+        "headers",
+        "model",
+        "pump",
+        "refuse",
+        "request_id",
+        "started",
+        "time_left",
+        "trace",
+    )
 
     def __init__(self, request_id: bytes, started: float, headers: Mapping[bytes, bytes]) -> None:
         self.request_id = request_id
@@ -45,6 +60,7 @@ class RequestContext:
         self.model = b""  # name@revision, once one was chosen
         self.counts = (0, 0)  # records that were answered, and those of them with an error
         self.time_left: float | None = None  # seconds that it may take whatever its headers say: of a prediction
+        self.pump: Pump | None = None  # how the records of a prediction go out; None: all at once
         self.refuse: Refuse = refusal  # a dialect's own, once the route is known
 
     @property

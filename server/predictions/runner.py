@@ -16,6 +16,7 @@ from server.errors import ASKS_TO_COME_BACK, INTERNAL_DETAIL, MEDIA_TYPE, Proble
 from server.front_end import FrontEnd
 from server.http.context import RequestContext
 from server.predictions.keeper import MOST_RUNNING, shown
+from server.predictions.pump import Pump
 from server.predictions.stored import Answer, Stored, request_from, write_answer
 
 log = structlog.get_logger("server.predictions")
@@ -44,7 +45,7 @@ class Runner:
                 return
             stored, ends_at = request_from(order.request), self._front_end.clock() + order.time_left
             async with self._turns[stored.model], self._bodies[stored.model].of(len(order.body)):
-                await self._run(id, Attempt(stored, order.body), ends_at)
+                await self._run(id, Attempt(stored, order.body, Pump(id, self._front_end)), ends_at)
         except Problem as problem:  # the broker is away: whoever has the lease then goes on
             log.warning("prediction given up", prediction=shown(id), code=problem.code)
 
@@ -57,7 +58,10 @@ class Runner:
         async with self._turns[stored.model], self._bodies[stored.model].of(prediction.size):
             body = await self._keeper.ask(lambda broker: broker.begin(id, self._keeper.front_end))
             if body is not None:
-                await self._run(id, Attempt(stored, body), ends_at)
+                pump = Pump(id, self._front_end)
+                if prediction.done + prediction.failed:
+                    await pump.load()
+                await self._run(id, Attempt(stored, body, pump), ends_at)
 
     async def _run(self, id: str, one: Attempt, ends_at: float) -> None:
         answer = await self._answer(one, ends_at)
@@ -117,9 +121,10 @@ async def _finish(ending: Ending, broker: PredictionBroker) -> bool:
 class Attempt:
     """A stored request and what became of it the last time that it was run."""
 
-    def __init__(self, stored: Stored, body: bytes) -> None:
+    def __init__(self, stored: Stored, body: bytes, pump: Pump) -> None:
         self._stored = stored
         self._body = body
+        self._pump = pump
         self._headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in stored.headers.items()]
         self._request_id = stored.headers.get("x-request-id", "").encode("latin-1")
         self.context = RequestContext(self._request_id, 0.0, dict(self._headers))
@@ -129,7 +134,7 @@ class Attempt:
     async def run(self, app: ASGIApp, time_left: float, now: float) -> Answer:
         """The answer of its address, which has so many seconds."""
         self.context = RequestContext(self._request_id, now, dict(self._headers))
-        self.context.time_left = time_left
+        self.context.time_left, self.context.pump = time_left, self._pump
         self.state, self.wait = State.SUCCEEDED, None
         self._answer: dict[str, Any] = {"body": b""}
         self._is_read = False
