@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import itertools
 import signal
-import stat
 import sys
 import time
 from collections import deque
@@ -25,6 +23,7 @@ from jitney.batch.files.jsonl import Jsonl
 from jitney.batch.files.openai_lines import OpenAILines
 from jitney.batch.files.output import Output
 from jitney.batch.files.retry_failed import items_to_retry
+from jitney.batch.files.source import source_of
 from jitney.batch.files.state import Names, read_state
 from jitney.batch.files.stream import StreamOutput
 from jitney.batch.flow import Flow
@@ -34,8 +33,7 @@ from jitney.batch.requests import Asker
 from jitney.batch.window import Bounds, Window
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-NOT_READ = {b"\x1f\x8b": "is compressed", b"\xff\xfe": "is UTF-16, not UTF-8", b"\xfe\xff": "is UTF-16, not UTF-8"}
-READ_AHEAD = 256 << 10  # bytes
+MOST_REQUESTS = 64  # under way at once: it fills a batch, and a pool of connections gets slower with each one
 FIRST_ANSWER = 4 << 20  # bytes: how large a line's reply may be, until one has been seen
 AGAIN = "the same command goes on from here"
 
@@ -46,7 +44,8 @@ def run_batch(options: BatchOptions) -> int:
     try:
         if complaint := options.complaint():
             raise Stopped(USAGE, complaint)
-        with _source(options) as source:
+        require_httpx2()  # said before anything is opened
+        with source_of(options.source) as source:
             return _batch(options, source)
     except Stopped as stopped:
         say(stopped.message)
@@ -111,7 +110,7 @@ async def _answered(options: BatchOptions, items: Iterator[Item], writer: _Write
     is_by_lines = options.format == OPENAI
     rows = 1 if is_by_lines else min(options.rows_per_request, options.window)
     bounds = Bounds(rows=options.window, request_rows=rows, answer_bytes=FIRST_ANSWER if is_by_lines else 0)
-    flow = Flow(-(-options.window // rows), options.patience)
+    flow = Flow(min(MOST_REQUESTS, -(-options.window // rows)), options.patience)
     async with connected(options, flow.limit) as post:
         asker = Asker(post, ByLines() if is_by_lines else ByRecords(options), options, flow, screen.note)
         with _signals() as came:
@@ -165,21 +164,6 @@ def _signals() -> Iterator[list[int]]:
         yield came
     finally:
         forget()
-
-
-@contextlib.contextmanager
-def _source(options: BatchOptions) -> Iterator[BinaryIO]:
-    require_httpx2()  # said before anything is opened
-    if options.source == STREAM:
-        yield sys.stdin.buffer
-        return
-    with io.BufferedReader(io.FileIO(options.source), READ_AHEAD) as file:
-        if not stat.S_ISREG(Path(options.source).stat().st_mode):
-            raise Stopped(USAGE, f"{options.source} is no file that can be read twice: pipe it in, and say - for IN")
-        why = NOT_READ.get(file.peek(2)[:2])
-        if why:
-            raise Stopped(USAGE, f"{options.source} {why}; pipe it through what changes that, and say - for IN")
-        yield file
 
 
 def _format(options: BatchOptions) -> Format:

@@ -240,3 +240,13 @@ def test_no_more_requests_are_under_way_than_may_be() -> None:
     run(work())
 
     assert (max(most), len(most)) == (2, 6)
+
+
+def test_after_a_refusal_of_all_each_of_many_gets_its_turn() -> None:
+    rig = Rig(lambda records, n: refused(503, **{"retry-after": "1"}) if n <= 8 else ok(records))
+
+    async def work() -> list[list[Answer]]:
+        asker = rig.asker()
+        return await asyncio.gather(*[asker.ask(texts(1)) for _ in range(100)])
+
+    assert len(run(work())) == 100
