@@ -20,6 +20,8 @@ from server.api.docs import docs, openapi
 from server.api.inference import Inference
 from server.api.models import model_list, one_model
 from server.api.ops import livez, readyz
+from server.batches.startup import RunsBoth
+from server.batches.startup import routes as batches
 from server.clustering.endpoint import Clustering
 from server.dialects import clustering, huggingface, native, sentences
 from server.dialects.openai import embeddings
@@ -31,7 +33,6 @@ from server.files.startup import files_swept
 from server.front_end import FrontEnd
 from server.http.context import RequestMiddleware, identity, route_of
 from server.predictions.routes import routes as predictions
-from server.predictions.runner import Runner
 from server.predictions.submission import Submission
 from server.webhooks.sender import webhooks_sent
 
@@ -41,6 +42,7 @@ DIALECTS = (native.ROUTES, huggingface.ROUTES)
 DIALECTS_OF_CLUSTERS = (clustering.ROUTES, sentences.ROUTES)
 DIALECTS_OF_OPENAI = (embeddings.ROUTES,)
 OURS = (native.ROUTES, clustering.ROUTES)  # these can be answered later
+IN_BATCHES = (*OURS, *DIALECTS_OF_OPENAI)  # lines of batches may ask for these
 FLAVOURS = {openai.PREFIX: openai.refuse}
 ENDPOINTS = (model_list, one_model, livez, readyz, docs, openapi)
 
@@ -52,7 +54,7 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with front_end.tasks.running(), webhooks_sent(front_end), files_swept(front_end):
+        async with front_end.tasks.running(), webhooks_sent(front_end), files_swept(front_end), running.watching():
             try:
                 if meeting:
                     await front_end.tasks.discovery.wait_until_met(meeting)
@@ -79,13 +81,15 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
         for routes in dialects
         for path, dialect in routes.items()
     ]
+    in_batches = [path for routes in IN_BATCHES for path in routes]
+    kept = [*predictions(front_end), *files(front_end), *batches(front_end, in_batches)]
     app = Starlette(
-        routes=[*inferences, *predictions(front_end), *files(front_end), *(made(front_end) for made in ENDPOINTS)],
+        routes=[*inferences, *kept, *(made(front_end) for made in ENDPOINTS)],
         middleware=[Middleware(RequestMiddleware, front_end=front_end, flavours=FLAVOURS)],
         exception_handlers={Problem: refuse, HTTPException: refuse},
         lifespan=lifespan,
     )
-    front_end.tasks.predictions.run_one = Runner(front_end, app.router)
+    front_end.tasks.predictions.run_one = running = RunsBoth(front_end, app.router)
     app.router.redirect_slashes = False  # a redirect would be built from the Host header, which behind a proxy is wrong
     return app
 

@@ -57,6 +57,8 @@ class Metrics:
     streamed_records: dict[Labels, int] = field(default_factory=_counts)  # model
     truncated_records: dict[Labels, int] = field(default_factory=_counts)  # model
     predictions: dict[Labels, int] = field(default_factory=_counts)  # what became of them
+    batches: dict[Labels, int] = field(default_factory=_counts)  # what became of them
+    batch_lines: dict[Labels, int] = field(default_factory=_counts)  # what became of them
     webhooks: dict[Labels, int] = field(default_factory=_counts)  # what became of tries
     groupings: dict[Labels, Histogram] = field(default_factory=_histograms)  # model
     grouped_records: dict[Labels, int] = field(default_factory=_counts)  # model

@@ -153,7 +153,7 @@ def _parameters(one: Operation, settings: ServerSettings) -> list[Json]:
         found += _behind_question_mark(one.query)
     if one.address is not None:
         found += _behind_question_mark(one.address)
-    if one.body is not None:
+    if one.body is not None and one.has_model:
         found += [
             {"name": name, "in": "header", "description": description, "schema": kind}
             for name, description, kind in _client_headers(settings)
@@ -228,11 +228,11 @@ def _streams(one: Operation) -> Json:
 def _headers(one: Operation, status: int) -> Json:
     """Which headers an answer has; `required` where it always has them."""
     found = {"X-Request-ID": _header("this request's id", {"type": "string"}, required=True)}
-    if one.body is not None:
+    if one.body is not None and one.has_model:
         key = {"type": "string", "pattern": r"^[a-z0-9._-]+@[A-Za-z0-9._-]+(, [a-z0-9._-]+@[A-Za-z0-9._-]+)*$"}
         said = "who answered, name@revision; errors name it where a model was chosen; two where one ended on the way"
         found["Jitney-Model"] = _header(said, key, required=status == 200)
-    if one.body is not None and status == 200:
+    if one.body is not None and one.has_model and status == 200:
         found["Server-Timing"] = _header("where the time went: queue, window, compute, return", {"type": "string"})
     if status in ASKS_TO_COME_BACK:
         seconds = {"type": "integer", "minimum": int(SHORTEST_RETRY), "maximum": int(LONGEST_RETRY)}

@@ -12,6 +12,7 @@ from server.api.schema.classification import Scored
 from server.api.schema.pictures import Address
 from server.api.schema.predictions import PredictionDocument
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, TaskBodies
+from server.batches.operations import BATCHES
 from server.dialects.openai.errors import status_of
 from server.errors import KINDS
 from server.files.operations import FILES
@@ -145,6 +146,7 @@ OPERATIONS: Sequence[Operation] = (
         status_of=status_of,
     ),
     *FILES,
+    *BATCHES,
     *PREDICTIONS,
     Operation(method="get", path="/livez", summary="Is this process alive", reply=service.Health, unwell="It is not"),
     Operation(

@@ -117,6 +117,13 @@ class Keeper:
         self._beat_at = 0.0
         self._wake.set()
 
+    async def stop(self, id: str) -> None:
+        """The same, and wait until it is over."""
+        task = self.running.get(id)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
     async def until_ended(self, id: str, seconds: float) -> None:
         """Return when it has ended, or is gone, or so many seconds are over."""
         if seconds <= 0.0 or self.is_ending:

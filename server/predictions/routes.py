@@ -17,6 +17,7 @@ from server.predictions.prefer import LONGEST_WAIT, wait_of
 from server.predictions.stored import read_answer
 
 JSON = "application/json"
+BATCH = "batch_"
 UNKNOWN = "There is no prediction of this id, or its time is over."
 LOST = "The broker has lost its memory since, and this prediction with it: send the request again."
 CANCELED = "This prediction was canceled."
@@ -114,13 +115,13 @@ def routes(front_end: FrontEnd) -> list[Route]:
     predictions = Predictions(front_end)
 
     async def one(request: Request) -> Response:
-        id = request.path_params["id"]
+        id = _id(request)
         if request.method == "DELETE":
             return await predictions.remove(id)
         return await _waited(request, lambda: predictions.status(id, request.headers.get("if-none-match")))
 
     async def result(request: Request) -> Response:
-        id = request.path_params["id"]
+        id = _id(request)
         return await _waited(request, lambda: predictions.result(id))
 
     async def _waited(request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
@@ -133,3 +134,11 @@ def routes(front_end: FrontEnd) -> list[Route]:
         Route(f"{PATH}/{{id}}", one, methods=["GET", "DELETE"]),
         Route(f"{PATH}/{{id}}/result", result, methods=["GET"]),
     ]
+
+
+def _id(request: Request) -> str:
+    """Raises `Problem` for the id of a batch, whose lease lies beside the predictions."""
+    id: str = request.path_params["id"]
+    if id.startswith(BATCH):
+        raise Problem("not_found", UNKNOWN)
+    return id

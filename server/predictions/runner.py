@@ -121,7 +121,7 @@ async def _finish(ending: Ending, broker: PredictionBroker) -> bool:
 class Attempt:
     """A stored request and what became of it the last time that it was run."""
 
-    def __init__(self, stored: Stored, body: bytes, pump: Pump) -> None:
+    def __init__(self, stored: Stored, body: bytes, pump: Pump | None = None) -> None:
         self._stored = stored
         self._body = body
         self._pump = pump

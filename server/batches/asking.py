@@ -1,0 +1,158 @@
+"""A line of a batch is answered: through the same address as for a client that waits, in the bulk lane."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import unquote
+
+import msgspec
+from msgspec import Raw, Struct
+from starlette.types import ASGIApp
+
+from broker.common.tasks import ANY, EMBEDDING
+from broker.messages import Lane
+from server.api.tasks import BODIES_OF_TASK
+from server.batches.input.lines import Malformed, Request, request_from
+from server.batches.input.reading import Line
+from server.batches.kept import Asked
+from server.batches.window import Answered
+from server.fleet.directory import Served
+from server.front_end import FrontEnd
+from server.predictions.runner import Attempt
+from server.predictions.stored import Answer, Stored
+
+MODELS = ANY.path.partition("{")[0]
+EMBEDDINGS = "/v1/embeddings"
+TASK_OF: Mapping[str, str] = {of.task.path: task for task, of in BODIES_OF_TASK.items()} | {EMBEDDINGS: EMBEDDING.name}
+BYTES_A_TOKEN = 4  # of text, roughly
+SHOWN = 22  # characters of a batch's id that stand in the ids of its requests
+EXPIRED = "This request was not computed before the completion window was over."
+
+
+class Error(Struct, frozen=True):
+    """Why there is no response."""
+
+    code: str
+    message: str
+
+
+class Response(Struct, frozen=True, kw_only=True):
+    """What the address has answered."""
+
+    status_code: int
+    request_id: str
+    body: Raw
+
+
+class OutputLine(Struct, frozen=True, kw_only=True):
+    """A line of the files that a batch ends with."""
+
+    id: str
+    custom_id: str
+    response: Response | None = None
+    error: Error | None = None
+
+
+class Asking:
+    """Answers the lines of one batch, each as soon as its lane has room for it."""
+
+    def __init__(self, front_end: FrontEnd, app: ASGIApp, asked: Asked, wall: Callable[[], float]) -> None:
+        self._front_end, self._app, self._asked, self._wall = front_end, app, asked, wall
+        self.room = 1  # jobs that the batchers of its model take at once, as last seen
+
+    async def __call__(self, line: Line) -> Answered:
+        """Its answer, counted."""
+        answered = await self._answered(line)
+        outcome = "completed" if answered.is_good else "expired" if answered.is_expired else "failed"
+        self._front_end.metrics.batch_lines[(outcome,)] += 1
+        return answered
+
+    async def _answered(self, line: Line) -> Answered:
+        """Tried again while it is refused for now, until the time of the batch is over."""
+        try:
+            request = request_from(line.text or b"", self._asked.endpoint)
+        except Malformed as wrong:  # it was looked at before, so the file has changed
+            return _without(f"{self._asked.id}-{line.number}", "", wrong.code, wrong.message)
+        name = f"{self._asked.id[:SHOWN]}-{line.number}"
+        attempt = Attempt(self._stored(name), bytes(request.body))
+        while (time_left := self._asked.expires_at - self._wall()) > 0.0:
+            async with self._share(request):
+                answer = await attempt.run(self._app, time_left, self._front_end.clock())
+            if attempt.wait is None:
+                return _shown(name, request, answer)
+            await asyncio.sleep(min(attempt.wait, max(0.0, self._asked.expires_at - self._wall())))
+        return _without(name, request.custom_id, "batch_expired", EXPIRED, is_expired=True)
+
+    @asynccontextmanager
+    async def _share(self, request: Request) -> AsyncIterator[None]:
+        """Room in the lane of its model; one that is not there now answers by itself."""
+        model, jobs = asks_for(request)
+        served = self._served(model)
+        if served is None:
+            yield
+            return
+        self.room = max(1, served.capacity.room or served.room)
+        tokens = len(bytes(request.body)) // BYTES_A_TOKEN
+        async with self._front_end.lane_share.of(served, Lane.BULK, jobs, tokens):
+            yield
+
+    def _served(self, model: str | None) -> Served | None:
+        directory, endpoint = self._front_end.tasks.discovery.directory, self._asked.endpoint
+        if endpoint.startswith(MODELS):
+            model = unquote(endpoint.removeprefix(MODELS))
+        name = model or directory.default(TASK_OF.get(endpoint, ""))
+        return directory.served.get(name or "")
+
+    def _stored(self, name: str) -> Stored:
+        headers = {"content-type": "application/json", "jitney-lane": str(Lane.BULK), "x-request-id": name}
+        return Stored(path=self._asked.endpoint, query="", headers=headers, model="", task="", lane=str(Lane.BULK))
+
+
+def asks_for(request: Request) -> tuple[str | None, int]:
+    """The model that a body names, and about how many jobs it is: as many as its longest list is long."""
+    fields = _fields(request.body)
+    if "payload" in fields:
+        fields = _fields(fields["payload"])
+    lists = (_length(value) for value in fields.values())
+    return _text(fields.get("model")), max(lists, default=1)
+
+
+def _fields(raw: Raw) -> dict[str, Raw]:
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
+def _length(raw: Raw) -> int:
+    if bytes(raw)[:1] != b"[":
+        return 1
+    try:
+        return max(1, len(msgspec.json.decode(raw, type=list[Raw])))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 1
+
+
+def _text(raw: Raw | None) -> str | None:
+    try:
+        return None if raw is None else msgspec.json.decode(raw, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _shown(name: str, request: Request, answer: Answer) -> Answered:
+    if answer.status == 504:
+        return _without(name, request.custom_id, "batch_expired", EXPIRED, is_expired=True)
+    response = Response(status_code=answer.status, request_id=name, body=Raw(answer.body))
+    return _written(OutputLine(id=name, custom_id=request.custom_id, response=response), is_good=answer.status < 400)
+
+
+def _without(name: str, custom_id: str, code: str, message: str, *, is_expired: bool = False) -> Answered:
+    line = OutputLine(id=name, custom_id=custom_id, error=Error(code, message))
+    return _written(line, is_good=False, is_expired=is_expired)
+
+
+def _written(line: OutputLine, *, is_good: bool, is_expired: bool = False) -> Answered:
+    return Answered(msgspec.json.encode(line) + b"\n", is_good, is_expired)

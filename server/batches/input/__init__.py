@@ -1,0 +1,1 @@
+"""What a batch reads: the lines of its file."""

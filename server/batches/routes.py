@@ -1,0 +1,138 @@
+"""/v1/batches: create, look at, list and cancel, as OpenAI's clients do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+
+import msgspec
+import structlog
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server.batches.archive import Archive
+from server.batches.creation import asked_from, request_from
+from server.batches.document import document, listed, status_of
+from server.batches.kept import Asked, Batch, KeyOwner, is_id, new_id
+from server.batches.leases import Leases
+from server.batches.operations import PATH
+from server.batches.running import shown
+from server.batches.schema import ListOfBatches
+from server.errors import Problem
+from server.files.problems import store_problems
+from server.front_end import FrontEnd
+from server.http.body import read_body
+from server.predictions.prefer import digest, key_of
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+log = structlog.get_logger("server.batches")
+
+MOST_BODY = 65_536  # bytes
+UNKNOWN = "There is no batch of this id."
+OTHER_REQUEST = "This Idempotency-Key belongs to another request."
+
+
+class BatchRoutes:
+    """Answers about batches, whoever runs them. The store is what it tells."""
+
+    def __init__(self, front_end: FrontEnd, archive: Archive, leases: Leases, endpoints: Collection[str]) -> None:
+        self._front_end, self._archive, self._leases, self._endpoints = front_end, archive, leases, endpoints
+
+    async def many(self, request: Request) -> Response:
+        with store_problems():
+            return await (self._create if request.method == "POST" else self._list)(request)
+
+    async def one(self, request: Request) -> Response:
+        with store_problems():
+            return _json(document(await self._found(request.path_params["id"])))
+
+    async def cancel(self, request: Request) -> Response:
+        with store_problems():
+            return await self._cancel(request.path_params["id"])
+
+    async def _create(self, request: Request) -> Response:
+        context = request.scope["context"]
+        key = key_of(context.headers.get(b"idempotency-key"))
+        with self._front_end.bytes_in_hand.hold() as held:
+            body = await read_body(context.headers, request.receive, MOST_BODY, held)
+        wanted = request_from(body, self._endpoints)
+        await self._require_input(wanted.input_file_id)
+        id, is_new = await self._id(key, body)
+        asked = await self._archive.create(asked_from(wanted, self._archive.wall(), id))
+        if is_new:
+            self._front_end.metrics.batches[("created",)] += 1
+        batch = await self._found(asked.id)
+        if batch.end is None:
+            await self._begin(asked)
+        return _json(document(batch))
+
+    async def _list(self, request: Request) -> Response:
+        asked = _query(request)
+        ids = [id for id in await self._archive.ids() if not asked.after or id < asked.after]
+        found = [await self._archive.find(id) for id in ids[: asked.limit]]
+        return _json(listed([one for one in found if one is not None], has_more=len(ids) > asked.limit))
+
+    async def _cancel(self, id: str) -> Response:
+        batch = await self._found(id)
+        if batch.end is not None:
+            raise Problem("malformed", f"This batch cannot be cancelled: it is {status_of(batch)}.")
+        await self._archive.cancel(batch.asked.id)
+        try:
+            await self._leases.begin_anew(batch.asked, self._archive.wall())
+        except Problem as problem:  # whoever runs it finds that in the store
+            log.warning("batch is cancelled without the broker", batch=shown(batch.asked.id), code=problem.code)
+        return _json(document(await self._found(batch.asked.id)))
+
+    async def _require_input(self, id: str) -> None:
+        """Raises `Problem` (not_found)."""
+        assert self._front_end.files is not None
+        try:
+            await self._front_end.files.find(id)
+        except Problem as problem:
+            raise Problem(problem.code, problem.detail, param="input_file_id") from None
+
+    async def _id(self, key: bytes, body: bytes) -> tuple[str, bool]:
+        """The id that this request has, and whether it is a new one. Raises `Problem` (key_reused)."""
+        mine = KeyOwner(id=new_id(self._archive.wall()), fingerprint=digest(body))
+        if not key:
+            return mine.id, True
+        owner = await self._archive.own(digest(PATH.encode(), key), mine)
+        if owner.fingerprint != mine.fingerprint:
+            raise Problem("key_reused", OTHER_REQUEST)
+        return owner.id, owner.id == mine.id
+
+    async def _begin(self, asked: Asked) -> None:
+        try:
+            await self._leases.begin(asked, self._archive.wall())
+        except Problem as problem:  # it is in the store, where whoever looks finds it
+            log.warning("batch begins without the broker", batch=shown(asked.id), code=problem.code)
+
+    async def _found(self, id: str) -> Batch:
+        batch = await self._archive.find(id)
+        if batch is None:
+            raise Problem("not_found", UNKNOWN)
+        return batch
+
+
+def routes(many: Endpoint, one: Endpoint, cancel: Endpoint) -> list[Route]:
+    return [
+        Route(PATH, many, methods=["GET", "POST"]),
+        Route(f"{PATH}/{{id}}", one, methods=["GET"]),
+        Route(f"{PATH}/{{id}}/cancel", cancel, methods=["POST"]),
+    ]
+
+
+def _json(shown: Struct) -> Response:
+    return Response(msgspec.json.encode(shown), media_type="application/json", headers={"cache-control": "no-store"})
+
+
+def _query(request: Request) -> ListOfBatches:
+    """Raises `Problem` (malformed)."""
+    try:
+        found = msgspec.convert(dict(request.query_params), ListOfBatches, strict=False)
+    except msgspec.ValidationError as error:
+        raise Problem("malformed", f"{error}.", param="limit") from None
+    if found.after and not is_id(found.after):
+        raise Problem("not_found", UNKNOWN, param="after")
+    return found

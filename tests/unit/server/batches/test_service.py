@@ -1,0 +1,99 @@
+"""Batches of a front end: which run here, which nobody runs, and which are forgotten."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.batches.archive import Archive
+from server.batches.service import Batches
+from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, running, told
+
+pytestmark = pytest.mark.anyio
+ENDPOINT = "/models/echo"
+
+
+def line(custom_id: str, text: str) -> dict[str, Any]:
+    body = {"payload": {"records": [{"id": custom_id, "text": text}]}}
+    return {"custom_id": custom_id, "method": "POST", "url": ENDPOINT, "body": body}
+
+
+async def created(jitney: RunningFrontEnd, *lines: dict[str, Any]) -> str:
+    """The id of a batch of these."""
+    data = b"".join(json.dumps(one).encode() + b"\n" for one in lines)
+    form: dict[str, Any] = {"data": {"purpose": "batch"}, "files": {"file": ("in.jsonl", data)}}
+    file = (await jitney.client.post("/v1/files", **form)).json()["id"]
+    asked = {"input_file_id": file, "endpoint": ENDPOINT, "completion_window": "24h"}
+    reply = await jitney.client.post("/v1/batches", json=asked)
+    assert reply.status_code == 200, reply.text
+    return str(reply.json()["id"])
+
+
+async def ended(jitney: RunningFrontEnd, id: str) -> dict[str, Any]:
+    while True:
+        shown: dict[str, Any] = (await jitney.client.get(f"/v1/batches/{id}")).json()
+        if shown["status"] in ("completed", "failed", "expired", "cancelled"):
+            return shown
+
+
+async def rows(jitney: RunningFrontEnd, id: str) -> list[dict[str, Any]]:
+    return [json.loads(row) for row in (await jitney.client.get(f"/v1/files/{id}/content")).text.splitlines()]
+
+
+async def test_each_line_is_answered_by_its_address_in_the_bulk_lane(tmp_path: Path):
+    async with running(files=str(tmp_path)) as jitney:
+        shown = await ended(jitney, await created(jitney, line("a", "life"), line("b", "impossible"), line("c", "is")))
+
+        good, bad = await rows(jitney, shown["output_file_id"]), await rows(jitney, shown["error_file_id"])
+        texts = [(row["custom_id"], row["response"]["body"]["result"][0]["text"]) for row in good]
+        assert texts == [("a", "LIFE"), ("c", "IS")]
+        assert [(row["custom_id"], row["response"]["status_code"]) for row in bad] == [("b", 422)]
+        assert {request.lane for _, requests, _ in jitney.broker.trips for request in requests} == {"bulk"}
+
+
+async def test_one_that_is_in_the_store_and_nobody_runs_is_run_by_whoever_finds_it(tmp_path: Path):
+    broker = ScriptedBroker(answers=False)
+    async with running(broker, files=str(tmp_path)) as first:
+        id = await created(first, line("a", "life"))
+        await broker.admitted.wait()
+    async with running(files=str(tmp_path)) as other:  # at a broker that knows of nothing
+        assert (await ended(other, id))["status"] == "completed"
+
+
+async def test_without_a_place_for_files_there_are_no_batches_and_the_flag_is_named():
+    async with running() as jitney:
+        answers = [await jitney.client.get(path) for path in ("/v1/batches", "/v1/batches/batch_1")]
+
+        assert {answer.status_code for answer in answers} == {404}
+        assert all("--files" in answer.json()["error"]["message"] for answer in answers)
+
+
+async def test_the_list_goes_on_behind_the_last_one_that_is_known(tmp_path: Path):
+    async with running(files=str(tmp_path)) as jitney:
+        ids = [await created(jitney, line("a", "life")) for _ in range(3)]
+
+        first = (await jitney.client.get("/v1/batches?limit=2")).json()
+        second = (await jitney.client.get(f"/v1/batches?limit=2&after={first['last_id']}")).json()
+
+        shown = [one["id"] for page in (first, second) for one in page["data"]]
+        assert shown == sorted(ids, reverse=True)
+        assert (first["has_more"], second["has_more"]) == (True, False)
+        assert (await jitney.client.get("/v1/batches?limit=0")).status_code == 400
+
+
+async def test_an_ended_one_is_forgotten_once_its_time_is_over(tmp_path: Path):
+    async with running(files=str(tmp_path)) as jitney:
+        id = await created(jitney, line("a", "life"))
+        await ended(jitney, id)
+        files = jitney.front_end.files
+        assert files is not None
+        week = 7 * 86_400.0
+        for later, known in ((week, True), (6 * week, False)):
+            archive = Archive(files.store, lambda later=later: time.time() + later)
+            await Batches(jitney.front_end, jitney.app.router, archive, files).forget()
+            assert (await archive.find(id) is not None) == known
+        assert told(await jitney.client.get(f"/predictions/{id}")) == (404, "not_found")
