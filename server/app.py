@@ -32,6 +32,7 @@ from server.files.routes import routes as files
 from server.files.startup import files_swept
 from server.front_end import FrontEnd
 from server.http.context import RequestMiddleware, identity, route_of
+from server.predictions.events.stream import routes as events
 from server.predictions.routes import routes as predictions
 from server.predictions.submission import Submission
 from server.webhooks.sender import webhooks_sent
@@ -82,7 +83,7 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
         for path, dialect in routes.items()
     ]
     in_batches = [path for routes in IN_BATCHES for path in routes]
-    kept = [*predictions(front_end), *files(front_end), *batches(front_end, in_batches)]
+    kept = [*predictions(front_end), *events(front_end), *files(front_end), *batches(front_end, in_batches)]
     app = Starlette(
         routes=[*inferences, *kept, *(made(front_end) for made in ENDPOINTS)],
         middleware=[Middleware(RequestMiddleware, front_end=front_end, flavours=FLAVOURS)],

@@ -14,7 +14,7 @@ from broker.messages import Lane, ModelCard
 from broker.settings import NAME
 from server.api.operation import JSON, Operation
 from server.api.operations import CALL, CLUSTERING, OF_TASK, OPERATIONS
-from server.api.schema.predictions import PredictionEvent
+from server.api.schema.predictions import PredictionDocument, PredictionEvent
 from server.api.schema.service import ProblemDocument
 from server.api.schema.stream import StreamEnd
 from server.api.tasks import bodies_of
@@ -29,6 +29,7 @@ Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
 PROBLEMS = {ProblemDocument: "application/problem+json"}  # the content type of each kind, JSON for the others
 FORM = "multipart/form-data"
+LARGEST_EVENT = 999_999_999  # an id has nine digits at most
 PICTURES = ("image/*", "application/octet-stream")  # content types of a body that is a picture itself
 LATER_HEADERS = (
     (
@@ -43,7 +44,7 @@ WEBHOOK_HEADER = (
 )
 FURTHER = {
     202: "It is open: the document says how far it is",
-    204: "It had ended, and is forgotten",
+    204: "It had ended, and is forgotten; of events: the client has all of them",
     304: "The client has this document: If-None-Match",
 }
 PICTURE_FIELDS = (("PictureRecord", "image"), ("HuggingFaceRequest", "inputs"))  # that hold one in base64
@@ -149,6 +150,10 @@ def _parameters(one: Operation, settings: ServerSettings) -> list[Json]:
         found.append({"name": "name", "in": "path", "required": True, "schema": named})
     if "{id}" in one.path:
         found.append({"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}})
+    if one.is_followed:
+        said, number = "the last event that came: what is told begins behind it", {"type": "integer", "minimum": 0}
+        number |= {"maximum": LARGEST_EVENT}
+        found.append({"name": "Last-Event-ID", "in": "header", "description": said, "schema": number})
     if one.query is not None:
         found += _behind_question_mark(one.query)
     if one.address is not None:
@@ -198,7 +203,7 @@ def _client_headers(settings: ServerSettings) -> Sequence[tuple[str, str, Json]]
 
 
 def _responses(one: Operation) -> Json:
-    content = {one.media_type: {"schema": _ref(one.reply)}}
+    content = _events() if one.is_followed else {one.media_type: {"schema": _ref(one.reply)}}
     rows = _streams(one) if one.has_rows else {}
     ok: Json = {"description": "The answer", "headers": _headers(one, one.ok), "content": content | rows}
     unwell = {"503": {"description": one.unwell, "headers": _headers(one, 200), "content": content}}
@@ -223,6 +228,15 @@ def _streams(one: Operation) -> Json:
     lines = {"anyOf": [{"allOf": [_ref(row), index]}, _ref(StreamEnd)]}
     events = {"type": "string", "description": "events record (a row), done (the end) and error, with JSON as data"}
     return {LINES.media_type.decode(): {"schema": lines}, EVENTS.media_type.decode(): {"schema": events}}
+
+
+def _events() -> Json:
+    """What is told of a prediction. The schema of lines is that of one line."""
+    standing = {"type": "object", "required": ["prediction"], "properties": {"prediction": _ref(PredictionDocument)}}
+    row = {"type": "object", "required": ["id", "index"], "properties": {"index": {"type": "integer"}}}
+    events = {"type": "string", "description": "events status, record (a row), done (the end) and error, JSON as data"}
+    lines = {"anyOf": [standing, row, _ref(StreamEnd)]}
+    return {EVENTS.media_type.decode(): {"schema": events}, LINES.media_type.decode(): {"schema": lines}}
 
 
 def _headers(one: Operation, status: int) -> Json:

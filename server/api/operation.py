@@ -37,6 +37,7 @@ class Operation:
     address: type[Any] | None = None  # where a body may be a picture as well: what then stands behind the '?'
     example: Callable[[Sequence[str]], Any] | None = None  # of a body, in some of these languages
     most_records: str = "max_records"  # the setting that bounds a body
+    is_followed: bool = False  # its reply is a stream of events
     has_rows: bool = False  # which are sent one by one to those who ask for a stream
     problems: Sequence[int] = ALWAYS
     problem: type[Any] = service.ProblemDocument

@@ -118,6 +118,14 @@ PREDICTIONS = (
         query=predictions.Wait,
         problems=tuple(sorted({*INFERENCE_PROBLEMS, 409, 410})),
     ),
+    Operation(
+        method="get",
+        path="/predictions/{id}/events",
+        summary="What becomes of it, as it happens: where it stands, each record in their order, its end",
+        is_followed=True,
+        further={204: None},
+        problems=(*ALWAYS, 404, 410, 503),
+    ),
 )
 
 OPERATIONS: Sequence[Operation] = (

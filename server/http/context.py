@@ -16,7 +16,7 @@ from server.front_end import FrontEnd
 from server.ids import Ids
 
 if TYPE_CHECKING:
-    from server.predictions.pump import Pump
+    from server.predictions.large.pump import Pump
 
 log = structlog.get_logger("server")
 

@@ -38,7 +38,7 @@ def document(prediction: Prediction) -> bytes:
             finished_at=None if prediction.finished is None else _spoken(prediction.finished),
             deadline_at=_spoken(prediction.deadline),
             expires_at=_spoken(prediction.expires),
-            links=Links(self=here, result=f"{here}/result"),
+            links=Links(self=here, result=f"{here}/result", events=f"{here}/events"),
         )
     )
 

@@ -17,8 +17,9 @@ import structlog
 from broker.common.throttled_log import ThrottledLog
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
-from broker.predictions.contract import Beat, Order, PredictionBroker
+from broker.predictions.contract import Beat, Order, Prediction, PredictionBroker
 from server.errors import INTERNAL_DETAIL, Problem
+from server.predictions.events.followers import Followers
 from server.predictions.unwanted import Unwanted
 from server.requests.breaker import CircuitBreaker
 
@@ -51,6 +52,7 @@ class Keeper:
         self._clock = clock
         self._asked: deque[tuple[Ask, asyncio.Future[Any], int]] = deque()  # with the tries that it had
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._followers = Followers()
         self._wake = asyncio.Event()
         self._open = 0  # predictions of all front ends, at the last beat
         self._beat_at = self._look_at = 0.0  # seconds, the loop's clock
@@ -73,7 +75,7 @@ class Keeper:
             if loop.time() >= self._beat_at:
                 await self._beat(broker.predictions, loop)
                 await self._unwanted.forget(broker.predictions)
-            if self._elsewhere() and loop.time() >= self._look_at:
+            if self._watched() and loop.time() >= self._look_at:
                 await self._look(broker.predictions, loop)
 
     async def ask(self, asked: Callable[[PredictionBroker], Awaitable[Found]]) -> Found:
@@ -139,9 +141,16 @@ class Keeper:
         finally:
             self._no_longer(id, future)
 
+    async def until_changed(self, seen: Prediction, seconds: float) -> Prediction | None:
+        """It once it has come further than that; None where it is gone. The same after so many seconds, or where this
+        front end ends."""
+        self._wake.set()
+        return await self._followers.until_changed(seen, seconds)
+
     def end_waits(self) -> None:
         """Whoever waits gets the document as it stands: this front end ends, and another can be asked."""
         self.is_ending = True
+        self._followers.end()
         for id in list(self._waiting):
             self._tell(id)
 
@@ -159,12 +168,13 @@ class Keeper:
                 log.warning("predictions not handed over", predictions=len(held))  # their leases end by themselves
 
     def _pause(self, now: float) -> float:
-        until = min(self._beat_at, self._look_at) if self._elsewhere() else self._beat_at
+        until = min(self._beat_at, self._look_at) if self._watched() else self._beat_at
         return max(0.0, until - now)
 
-    def _elsewhere(self) -> list[str]:
-        """Those that somebody waits for here and that run elsewhere, or nowhere."""
-        return [id for id in self._waiting if id not in self.running]
+    def _watched(self) -> list[str]:
+        """Those that somebody waits for here and that run elsewhere, or nowhere; and those that somebody follows."""
+        waited = [id for id in self._waiting if id not in self.running]
+        return list(dict.fromkeys([*waited, *self._followers.ids]))
 
     async def _serve(self, broker: PredictionBroker) -> None:
         for _ in range(len(self._asked)):  # whoever asks meanwhile has the next turn: beats wait for nobody's rush
@@ -215,9 +225,10 @@ class Keeper:
         self._open = beat.open
 
     async def _look(self, broker: PredictionBroker, loop: asyncio.AbstractEventLoop) -> None:
-        ids = self._elsewhere()
+        ids = self._watched()
         found = await broker.read(ids)
         for id in ids:
+            self._followers.note(id, found.get(id))
             if id not in found or not found[id].state.is_open:
                 self._tell(id)
         self._look_at = loop.time() + LOOK

@@ -42,11 +42,11 @@ class Predictions:
 
     async def described(self, id: str, status: int = 200) -> Response:
         """Its document."""
-        return self._document(await self._found(id), status)
+        return self._document(await self.found(id), status)
 
     async def status(self, id: str, if_none_match: str | None) -> Response:
         """Its document, unless the client has it."""
-        found = await self._found(id)
+        found = await self.found(id)
         response = self._document(found, 200)
         if not is_known(entity_tag(found), if_none_match):
             return response
@@ -68,7 +68,7 @@ class Predictions:
         if found is not None and found.state is State.CANCELED:
             raise Problem("canceled", CANCELED)
         if kept is None:
-            raise await self._none(id)
+            raise await self.none(id)
         answer = await read_answer(kept)
         headers = {"server-timing": answer.timing, "jitney-model": answer.model}
         headers = {name: value for name, value in headers.items() if value} | {"cache-control": "no-store"}
@@ -78,7 +78,7 @@ class Predictions:
         """Cancel an open one, forget an ended one."""
         before = await self._keeper.ask(lambda broker: broker.remove(id))
         if before is None:
-            raise await self._none(id)
+            raise await self.none(id)
         if not before.is_open:
             return Response(status_code=204)
         self._keeper.drop(id)
@@ -97,13 +97,14 @@ class Predictions:
             headers["location"] = address(found.id)
         return Response(document(found), status, headers, media_type=JSON)
 
-    async def _found(self, id: str) -> Prediction:
+    async def found(self, id: str) -> Prediction:
+        """Raises `Problem` where there is none."""
         found = (await self._keeper.ask(lambda broker: broker.read([id]))).get(id)
         if found is None:
-            raise await self._none(id)
+            raise await self.none(id)
         return found
 
-    async def _none(self, id: str) -> Problem:
+    async def none(self, id: str) -> Problem:
         """An id of another memory of the broker was lost with it; any other is not there."""
         epoch = await self._keeper.ask(lambda broker: broker.epoch())
         begins, dash, _ = id.partition("-")

@@ -16,7 +16,7 @@ from server.errors import ASKS_TO_COME_BACK, INTERNAL_DETAIL, MEDIA_TYPE, Proble
 from server.front_end import FrontEnd
 from server.http.context import RequestContext
 from server.predictions.keeper import MOST_RUNNING, shown
-from server.predictions.pump import Pump
+from server.predictions.large.pump import Pump
 from server.predictions.stored import Answer, Stored, request_from, write_answer
 
 log = structlog.get_logger("server.predictions")

@@ -30,6 +30,7 @@ class Stored(Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str  # its name, never a revision: a rollout may pass meanwhile
     task: str
     lane: str
+    has_rows: bool = False  # its reply has a row for each record, that stands alone
     webhook: str = ""  # whom to tell when it has ended
 
 

@@ -150,4 +150,4 @@ def _stored(scope: Scope, call: Call, lane: str, webhook: str) -> Stored:
     headers = kept_headers(context.headers) | {"x-request-id": context.request_id.decode("latin-1")}
     query = scope["query_string"].decode("latin-1")
     found = {"path": scope["path"], "query": query, "headers": headers, "model": card.name, "task": card.task}
-    return Stored(**found, lane=lane, webhook=webhook)
+    return Stored(**found, lane=lane, has_rows=call.row_ids is not None, webhook=webhook)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,6 +50,18 @@ def test_what_one_front_end_has_taken_another_answers_as_if_its_client_had_waite
 
     assert (reply.status, reply.body) == (200, waited.body)
     assert reply.headers["jitney-model"] == waited.headers["jitney-model"]
+
+
+def test_what_becomes_of_one_is_told_at_another_front_end(system: Stack) -> None:
+    address = accepted(system, "life", "!raise")
+
+    told = system.front_ends[1].get(f"{address}/events", {"Accept": "application/x-ndjson"}, timeout=30.0)
+
+    *standing, first, second, end = [json.loads(line) for line in told.body.splitlines()]
+    rows = fetched(system, address).json()["result"]
+    assert standing[-1]["prediction"]["status"] == "succeeded"
+    assert [first, second] == [row | {"index": at} for at, row in enumerate(rows)]
+    assert (end["done"], end["records"], end["failed"]) == (True, 2, 1)
 
 
 def test_a_failure_is_fetched_as_the_problem_that_it_is(system: Stack) -> None:

@@ -21,6 +21,7 @@ class Links(Struct, frozen=True, kw_only=True):
 
     self: str
     result: str
+    events: str
 
 
 class PredictionDocument(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -24,6 +24,7 @@ class StreamEnd(Struct, frozen=True, kw_only=True):
     """The last of a stream; one without it was broken off."""
 
     done: Annotated[bool, Meta(description="false: the server failed on the way, and rows may be missing")]
+    status: Annotated[str | msgspec.UnsetType, Meta(description="of a prediction: how it ended")] = msgspec.UNSET
     records: int | msgspec.UnsetType = msgspec.UNSET
     failed: Annotated[int | msgspec.UnsetType, Meta(description="how many of them have an error")] = msgspec.UNSET
     model: Annotated[str | msgspec.UnsetType, Meta(description="who answered, as Jitney-Model")] = msgspec.UNSET

@@ -7,7 +7,7 @@ import pytest
 from server.codecs.encoding import decode
 from server.errors import Problem, document
 from server.json import to_json
-from server.predictions.kept_rows import record_from, row_from, row_to_bytes
+from server.predictions.large.kept_rows import record_from, row_from, row_to_bytes
 
 
 @pytest.mark.parametrize(
@@ -22,19 +22,19 @@ from server.predictions.kept_rows import record_from, row_from, row_to_bytes
     ],
 )
 def test_fields_come_back_as_they_are_written(fields):
-    kept = row_from(row_to_bytes(fields, "m@1"))
+    kept = row_from(row_to_bytes(fields, "m@1", "id"))
 
     record = record_from(kept)
     again = decode(record.codec, record.plan, record.in_order())
     assert record.has_ended
     assert to_json(again) == to_json(kept.answer) == to_json(fields)
-    assert kept.model == "m@1"
+    assert (kept.model, bytes(kept.id)) == ("m@1", b'"id"')
 
 
 def test_a_problem_comes_back_with_all_that_clients_see_of_it():
     problem = Problem("unknown_language", "no xx", retry_after=2.5, languages=["en", "ja"])
 
-    record = record_from(row_from(row_to_bytes(problem, "m@1")))
+    record = record_from(row_from(row_to_bytes(problem, "m@1", 7)))
 
     assert record.problem is not None
     assert document(record.problem, "1") == document(problem, "1")

@@ -9,7 +9,8 @@ import pytest
 from broker.messages import FailureCode, Verdict
 from broker.predictions.contract import MOST_ROWS
 from server.fleet.directory import Directory
-from server.predictions import keeper, progress, pump
+from server.predictions import keeper
+from server.predictions.large import progress, pump
 from tests.unit.server.predictions.asking import ASYNC, ended, result
 from tests.unit.server.stand_in import ScriptedBroker, announced, answered, card, running, told
 

@@ -20,7 +20,7 @@ from server.front_end import FrontEnd
 from server.http.context import RequestContext
 from server.http.timing import Stages, stages
 from server.predictions.lane_share import room_of
-from server.predictions.progress import Progress
+from server.predictions.large.progress import Progress
 from server.requests.request import PendingRequest, Record
 
 PARTS = 2  # portions of a room: the next is on its way before a batcher has done the last of those before
@@ -56,7 +56,7 @@ class Pump:
     ) -> Stages | None:
         """Every record then has its outputs or its problem, and the context who answered. Returns where the time went,
         of the portion that took longest; None: nothing was computed. Raises `Problem`."""
-        left = self._progress.continue_with(records, call.served)
+        left = self._progress.continue_with(records, call)
         flow = Flow(self._front_end, self._progress, call, records, deadline, lane, work, context)
         await flow.run(left)
         if models := self._progress.models:

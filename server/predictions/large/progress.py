@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
@@ -14,10 +15,10 @@ from broker.predictions.contract import MOST_ROWS, PredictionBroker
 from server.codecs.encoding import INLINE, decode, weight
 from server.codecs.pool import CodecPool
 from server.codecs.work import Work
+from server.dialects.contract import Call
 from server.errors import ASKS_TO_COME_BACK, Problem
-from server.fleet.directory import Served
 from server.predictions.keeper import Keeper, shown
-from server.predictions.kept_rows import record_from, row_from, row_to_bytes
+from server.predictions.large.kept_rows import record_from, row_from, row_to_bytes
 from server.requests.request import Record
 
 log = structlog.get_logger("server.predictions")
@@ -37,6 +38,7 @@ class Progress:
         self._pool = pool
         self._ended: dict[int, Record] = {}  # by its place in the request
         self._models: dict[int, str] = {}  # who answered
+        self._ids: Sequence[Any] = ()  # of records
         self._ready = 0  # from the first record on, so many have ended
         self._kept = 0  # rows at the broker
         self._failed = [0]  # for each number of rows: how many of them have failed
@@ -60,10 +62,10 @@ class Progress:
             if len(rows) < PAGE:
                 return
 
-    def continue_with(self, records: list[Record], served: Served) -> list[Record]:
+    def continue_with(self, records: list[Record], call: Call) -> list[Record]:
         """Put those that have ended in the place of the new ones. Returns those that are to be computed. Answers of
         another model are none: the default of a task may have changed meanwhile."""
-        name = f"{served.card.name}@"
+        name, self._ids = f"{call.served.card.name}@", call.row_ids or ()
         if any(not model.startswith(name) for model in self._models.values()):
             self._forget()
         left = [record for place, record in enumerate(records) if place not in self._ended]
@@ -138,7 +140,7 @@ class Progress:
         for place in places:
             record = self._ended[place]
             answer = record.problem or decode(record.codec, record.plan, record.in_order())
-            row = row_to_bytes(answer, self._models[place])
+            row = row_to_bytes(answer, self._models[place], self._ids[place])
             size += len(row)
             if found and size > MOST_BYTES:
                 break

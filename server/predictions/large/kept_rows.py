@@ -18,7 +18,7 @@ from server.requests.request import Record
 
 Row = dict[str, Any]
 ONE_OUTPUT = "kept"
-NO_FIELDS = Raw(b"{}")
+NO_FIELDS, NO_ID = Raw(b"{}"), Raw(b"null")
 
 
 class Told(Struct, omit_defaults=True):
@@ -36,6 +36,7 @@ class Told(Struct, omit_defaults=True):
 class KeptRow(Struct, kw_only=True, omit_defaults=True):
     """JSON: so it is written the same again, whatever a model's fields are."""
 
+    id: Raw = NO_ID  # its record's
     fields: Raw = NO_FIELDS
     problem: Told | None = None
     model: str  # who answered or was asked, name@revision
@@ -52,12 +53,12 @@ class KeptRow(Struct, kw_only=True, omit_defaults=True):
 _rows = msgspec.json.Decoder(KeptRow)
 
 
-def row_to_bytes(answer: Row | Problem, model: str) -> bytes:
+def row_to_bytes(answer: Row | Problem, model: str, id: Any) -> bytes:
     """Raises what `to_json` does."""
     if isinstance(answer, Problem):
         told = Told(answer.code, answer.detail, answer.retry_after, answer.extra)
-        return msgspec.json.encode(KeptRow(problem=told, model=model))
-    return msgspec.json.encode(KeptRow(fields=Raw(to_json(answer)), model=model))
+        return msgspec.json.encode(KeptRow(problem=told, model=model, id=Raw(to_json(id))))
+    return msgspec.json.encode(KeptRow(fields=Raw(to_json(answer)), model=model, id=Raw(to_json(id))))
 
 
 def row_from(data: bytes) -> KeptRow:
