@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Iterator
 from itertools import cycle, islice
+from pathlib import Path
 
 import openai
 import pytest
 
+from tests.integration.batch.commands import batch, rows
 from tests.integration.stack import Stack, stack
 from tests.integration.toy_vocabularies import WORDS
 
@@ -84,3 +87,21 @@ def test_an_address_that_is_not_there_is_told_in_the_client_s_words(client: open
         client.moderations.create(input="word1")
 
     assert told.value.code == "not_found"
+
+
+def test_a_file_of_its_lines_is_answered_as_the_client_is(system: Stack, tmp_path: Path) -> None:
+    texts = ["word1", "", "word2 word1"]
+    body = [{"model": MODEL, "input": text, "encoding_format": "float"} for text in texts]
+    lines = [
+        {"custom_id": str(at), "method": "POST", "url": "/v1/embeddings", "body": said} for at, said in enumerate(body)
+    ]
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    done = batch(source, system.url, endpoint="")
+
+    responses = [row["response"] for row in rows(tmp_path / "out.jsonl")]
+    assert (done.returncode, [response["status_code"] for response in responses]) == (1, [200, 400, 200])
+    assert responses[1]["body"]["error"]["code"] == "invalid_input"
+    assert responses[2]["request_id"] and responses[2]["body"]["model"] == MODEL
+    assert array("f", responses[2]["body"]["data"][0]["embedding"]).tolist() == expected(texts[2])
