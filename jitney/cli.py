@@ -276,21 +276,30 @@ def doctor(
         list[Role] | None,
         typer.Option(help="Whom this user must be able to act as; again for more. Without: any.", show_default=False),
     ] = None,
+    files: Annotated[
+        str,
+        typer.Option(
+            metavar="WHERE",
+            envvar="JITNEY_FILES",
+            help="Try this store of files too: a directory, or s3://bucket/prefix.",
+        ),
+    ] = "",
     as_json: AsJson = False,
     redis_url: RedisUrl = REDIS_URL,
     namespace: Namespace = NAMESPACE,
 ) -> None:
-    """Look at everything that the broker must be and allow; each failure comes with its remedy.
+    """Look at everything that the broker, and a store of files, must be and allow; each failure comes with its remedy.
 
     \b
     jitney doctor
     JITNEY_REDIS_URL=redis://jitney-batcher:password@broker:6379 jitney doctor --role batcher
 
-    It changes nothing. It ends with 0 when nothing fails, warnings aside, else with 1.
+    It changes nothing; in a store of files it puts a probe, and removes it. It ends with 0 when nothing fails, warnings
+    aside, else with 1.
     """
     from jitney.admin.doctor import run_doctor
 
-    raise typer.Exit(run_doctor(redis_url, namespace, roles=role or [], as_json=as_json))
+    raise typer.Exit(run_doctor(redis_url, namespace, roles=role or [], as_json=as_json, files=files))
 
 
 UNREAD = 141  # exit code of whatever writes to a reader that has gone: 128 + SIGPIPE

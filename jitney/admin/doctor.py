@@ -12,6 +12,7 @@ from broker.admin.redis import RedisAdmin
 from broker.admin.rights import CONFIRM, Right, Role, rights
 from broker.facts import Facts
 from broker.keys import Keys
+from jitney.admin.files import of_files
 from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_durability, of_facts, of_overview, of_rights
 from jitney.admin.snapshot import NotSeen, admin
 from jitney.admin.tables import printable
@@ -19,9 +20,9 @@ from jitney.admin.tables import printable
 CLEAN, ILL = 0, 1
 
 
-def run_doctor(url: str, namespace: str, *, roles: Sequence[Role], as_json: bool) -> int:
-    """Exit code: 0, or 1 when something fails."""
-    findings = list(_examine(url, namespace, roles))
+def run_doctor(url: str, namespace: str, *, roles: Sequence[Role], as_json: bool, files: str = "") -> int:
+    """Exit code: 0, or 1 when something fails. `files`: where front ends keep files, if they do."""
+    findings = [*_examine(url, namespace, roles), *([of_files(files)] if files else [])]
     failed = sum(finding.mark is Mark.FAIL for finding in findings)
     if as_json:
         print(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("server.files")
 
 NEEDS_OBSTORE = "object storage needs obstore: pip install 'jitney[files]'"
-PART = 8 << 20  # bytes of each part of a large object
-PARTS_AT_ONCE = 2
+PART = 5 << 20  # bytes of each part of a large object: the least that S3 takes
+PARTS_AT_ONCE = 1
 REQUEST_SECONDS = 30.0  # that one request to it may take
 RETRY_SECONDS = 15.0  # from the first try until it is given up
 MOST_RETRIES = 3

@@ -36,7 +36,7 @@ class Folder:
         await _in_thread(self._put, checked(name), data, is_new)
 
     async def put_stream(self, name: str, chunks: AsyncIterator[bytes]) -> int:
-        file = await _in_thread(self._begin)
+        file = await self._begun()
         try:
             async for piece in gathered(chunks, READ):
                 await _in_thread(file.write, piece)
@@ -80,6 +80,14 @@ class Folder:
             self._finish(file, name, is_new)
         finally:
             _give_up(file)
+
+    async def _begun(self) -> IO[bytes]:
+        beginning = asyncio.ensure_future(_in_thread(self._begin))
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            beginning.add_done_callback(_forget)  # the thread opens it nevertheless
+            raise
 
     def _begin(self) -> IO[bytes]:
         """A file that nobody else writes, and nobody tidies away while it is open."""
@@ -175,6 +183,11 @@ def _give_up(file: IO[bytes]) -> None:
         os.unlink(file.name)
     with suppress(OSError):  # closing writes what is buffered, for which there may be no room
         file.close()
+
+
+def _forget(beginning: asyncio.Future[IO[bytes]]) -> None:
+    if not beginning.cancelled() and beginning.exception() is None:
+        _give_up(beginning.result())
 
 
 def _make_folder(folder: Path) -> None:

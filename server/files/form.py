@@ -18,7 +18,8 @@ SEND_A_FORM = "Send the file as multipart/form-data, with the fields purpose and
 PURPOSE, FILE = "purpose", "file"
 ANCHOR, SECONDS = "expires_after[anchor]", "expires_after[seconds]"
 BATCH, CREATED = "batch", "created_at"
-MOST_PARTS = 16
+KNOWN = (PURPOSE, FILE, ANCHOR, SECONDS)
+BESIDES = 1 << 16  # bytes that a form may have besides its file
 MOST_OF_A_FIELD = 1_024  # bytes
 LONGEST_NAME = 255  # characters
 SHORTEST_KEPT, LONGEST_KEPT = 3_600, 2_592_000  # seconds, as OpenAI has them
@@ -34,7 +35,6 @@ class Form:
         """Raises `Problem` (unsupported_media_type, malformed) for another type, and a form that cannot be told."""
         self.filename = ""
         self._fields: dict[str, bytearray] = {}
-        self._parts = 0
         self._has_ended = False
         self._header = [bytearray(), bytearray()]  # the name and the value of the one that arrives
         self._name: str | None = None  # of the field that arrives
@@ -48,25 +48,28 @@ class Form:
     @property
     def kept(self) -> float | None:
         """Seconds that the file is to be kept; None where the form does not say."""
-        if SECONDS not in self._fields and ANCHOR not in self._fields:
+        if self._field(ANCHOR) not in ("", CREATED):
+            raise Problem("malformed", "expires_after.anchor is created_at", param="expires_after.anchor")
+        if SECONDS not in self._fields:
             return None
         said = self._field(SECONDS)
-        if self._field(ANCHOR) != CREATED or not re.fullmatch("[0-9]{1,9}", said):
-            raise Problem("malformed", "expires_after has the anchor created_at, and seconds", param="expires_after")
-        if not SHORTEST_KEPT <= int(said) <= LONGEST_KEPT:
+        if not re.fullmatch("[0-9]{1,9}", said) or not SHORTEST_KEPT <= int(said) <= LONGEST_KEPT:
             bounds = f"expires_after.seconds is {SHORTEST_KEPT} to {LONGEST_KEPT}"
             raise Problem("malformed", bounds, param="expires_after.seconds")
         return float(said)
 
     async def file(self, body: AsyncIterator[bytes], limit: int) -> AsyncGenerator[bytes, None]:
         """The bytes of the file; ends only when the whole form is there and in order, else it raises `Problem`."""
-        size = 0
+        size = total = 0
         async for chunk in body:
+            total += len(chunk)
             for piece in self._found_in(chunk):
                 size += len(piece)
                 if size > limit:
                     raise too_large(limit)
                 yield piece
+            if total - size > BESIDES:
+                raise Problem("malformed", f"The form has more than {BESIDES} bytes besides its file")
         if not self._has_ended:
             raise Problem("malformed", f"The form ends before its last boundary. {SEND_A_FORM}.")
         self._require_whole()
@@ -118,10 +121,7 @@ class Form:
             raise Problem("malformed", "The boundary of the form is too long") from error
 
     def _part_begins(self) -> None:
-        self._parts += 1
         self._name = None
-        if self._parts > MOST_PARTS:
-            raise Problem("malformed", f"The form has more than {MOST_PARTS} fields")
 
     def _header_ends(self) -> None:
         from python_multipart.multipart import parse_options_header
@@ -138,17 +138,18 @@ class Form:
         if self._name is None:
             raise Problem("malformed", "A field of the form has no name")
         if self._name in self._fields:
-            raise Problem("malformed", "A field of the form comes twice")
-        self._fields[self._name] = bytearray()
+            raise Problem("malformed", f"The form has two fields named {self._name}", param=self._name)
+        if self._name in KNOWN:
+            self._fields[self._name] = bytearray()
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._name == FILE:
             self._pieces.append(data[start:end])
-            return
-        field = self._fields[self._name or ""]
-        field += data[start:end]
-        if len(field) > MOST_OF_A_FIELD:
-            raise Problem(FailureCode.TOO_LARGE, f"A field of the form has at most {MOST_OF_A_FIELD} bytes")
+        elif self._name in KNOWN:
+            field = self._fields[self._name]
+            field += data[start:end]
+            if len(field) > MOST_OF_A_FIELD:
+                raise Problem(FailureCode.TOO_LARGE, f"{self._name} has at most {MOST_OF_A_FIELD} bytes")
 
     def _part_ends(self) -> None:
         if self._name == PURPOSE:

@@ -10,11 +10,10 @@ from starlette.types import Receive, Scope
 
 from server.errors import ClientGone, Problem
 from server.files.files import File, Files
-from server.files.form import Form, too_large
+from server.files.form import BESIDES, Form, too_large
 from server.files.problems import store_problems
 
 AT_ONCE = 4  # uploads of one front end; each has two parts of object storage in memory
-FORM_BYTES = 1 << 16  # that a form may have besides its file
 SILENCE = 60.0  # seconds that a client may send nothing
 LONGEST = 3_600.0  # seconds that an upload may take
 TOO_SLOW = "The file did not arrive in time: more than a minute without a byte, or more than an hour."
@@ -53,12 +52,12 @@ class Uploads:
 
     def _refuse_large(self, declared: bytes) -> None:
         """By what it says of its length, before it is read."""
-        if declared.isdigit() and int(declared[:16]) > self._max_bytes + FORM_BYTES:
+        if declared.isdigit() and int(declared[:16]) > self._max_bytes + BESIDES:
             raise too_large(self._max_bytes)
 
     async def _arriving(self, receive: Receive) -> AsyncIterator[bytes]:
         """The body as it comes."""
-        ends, size, more = self._clock() + LONGEST, 0, True
+        ends, more = self._clock() + LONGEST, True
         while more:
             try:
                 async with asyncio.timeout(SILENCE):
@@ -69,8 +68,5 @@ class Uploads:
                 raise ClientGone
             if self._clock() > ends:
                 raise Problem("request_timeout", TOO_SLOW)
-            chunk, more = message.get("body", b""), message.get("more_body", False)
-            size += len(chunk)
-            if size > self._max_bytes + FORM_BYTES:
-                raise too_large(self._max_bytes)
-            yield chunk
+            more = message.get("more_body", False)
+            yield message.get("body", b"")

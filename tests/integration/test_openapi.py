@@ -23,11 +23,11 @@ SEED = os.environ.get("JITNEY_TEST_SEED", "8")
 
 
 @pytest.fixture(scope="module")
-def system() -> Iterator[Stack]:
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     models = ["translation:demo/translation", "classification:demo/classification", "synthetic:1ms+0.1ms"]
     models += ["image-classification:demo/image_classification", "tests.integration.toy_embedders:Zebra"]
     models += ["tests.integration.toy_pairs:Ranker", "tests.integration.toy_pairs:Nli"]
-    with stack(models=models) as made:
+    with stack(models=models, files=tmp_path_factory.mktemp("files")) as made:
         yield made
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,6 +113,29 @@ async def test_without_room_it_is_full_and_nothing_is_left(tmp_path: Path):
             await folder.put("a/b", bytes(1 << 17))
 
     assert everything_in(tmp_path) == []
+
+
+async def test_a_writer_that_is_cancelled_while_its_file_is_opened_leaves_nothing(tmp_path: Path, monkeypatch):
+    opened, go = threading.Event(), threading.Event()
+    folder = Folder(tmp_path)
+    begin = folder._begin
+
+    def slow() -> Any:
+        file = begin()
+        opened.set()
+        go.wait()
+        return file
+
+    monkeypatch.setattr(folder, "_begin", slow)
+    writing = asyncio.create_task(folder.put_stream("a/b", large()))
+    await asyncio.to_thread(opened.wait)
+    writing.cancel()
+    await asyncio.wait([writing])
+    assert len(everything_in(tmp_path)) == 1
+
+    go.set()
+    while everything_in(tmp_path):
+        await asyncio.sleep(0)
 
 
 async def test_where_it_may_not_write_it_is_away(tmp_path: Path):

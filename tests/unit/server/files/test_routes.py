@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,8 +11,9 @@ import httpx2
 import openai
 import pytest
 
+from server.files import upload
+from server.files.form import BESIDES
 from server.files.store import StoreAway, StoreFull
-from server.files.upload import FORM_BYTES
 from tests.s3_server import BUCKET
 from tests.unit.server.stand_in import RunningFrontEnd, running
 
@@ -106,7 +108,9 @@ async def test_a_client_says_how_long_its_file_is_kept(tmp_path):
         assert (short.expires_at, long.expires_at) == (short.created_at + 3_600, long.created_at + 5_000)
 
 
-@pytest.mark.parametrize("parts", [(PURPOSE, FILE), (FILE, PURPOSE), (FILE, PURPOSE, ("other", "", b"field"))])
+@pytest.mark.parametrize(
+    "parts", [(PURPOSE, FILE), (FILE, PURPOSE), (("other", "", b"x" * 5_000), FILE, ("other", "", b"x"), PURPOSE)]
+)
 async def test_the_fields_may_come_in_any_order(tmp_path, parts: Any):
     async with serving(tmp_path) as (jitney, _):
         answer = await posted(jitney, form(*parts))
@@ -142,15 +146,15 @@ async def test_a_name_is_kept_without_its_path_and_leads_nowhere(tmp_path, sent:
         pytest.param(form(FILE), "purpose must be batch", id="no purpose"),
         pytest.param(form(FILE, ("purpose", "", b"fine-tune")), "purpose must be batch", id="another purpose"),
         pytest.param(form(("purpose", "", b"evals"), end=b"--b\r\n"), "purpose must be batch", id="before the file"),
-        pytest.param(form(PURPOSE, FILE, FILE), "comes twice", id="two files"),
-        pytest.param(form(*[(str(n), "", b"") for n in range(20)]), "more than 16 fields", id="many fields"),
+        pytest.param(form(PURPOSE, FILE, FILE), "two fields named file", id="two files"),
+        pytest.param(form(*[("x", "", b"")] * 2_000), "more than 65536 bytes", id="many fields"),
+        pytest.param(form(PURPOSE, FILE) + bytes(70_000), "more than 65536 bytes", id="more behind its end"),
         pytest.param(b"--b\r\nX: y\r\n\r\nz\r\n--b--\r\n", "no name", id="a field without a name"),
-        pytest.param(form(PURPOSE, FILE, ("expires_after[seconds]", "", b"9999")), "anchor", id="no anchor"),
         pytest.param(
-            form(PURPOSE, FILE, ("expires_after[anchor]", "", b"created_at"), ("expires_after[seconds]", "", b"60")),
-            "3600 to 2592000",
-            id="too short",
+            form(PURPOSE, FILE, ("expires_after[anchor]", "", b"now")), "anchor is created_at", id="another anchor"
         ),
+        pytest.param(form(PURPOSE, FILE, ("expires_after[seconds]", "", b"60")), "3600 to 2592000", id="too short"),
+        pytest.param(form(PURPOSE, FILE, ("expires_after[seconds]", "", b"x")), "3600 to 2592000", id="no number"),
     ],
 )
 async def test_a_form_that_is_not_whole_is_refused_and_nothing_is_kept(tmp_path, body: bytes, said: str):
@@ -206,7 +210,7 @@ async def test_a_form_that_says_that_it_is_too_large_is_not_read(tmp_path):
         yield b""
 
     async with serving(tmp_path, max_file_bytes=MAX) as (jitney, _):
-        length = {"content-length": str(MAX + FORM_BYTES + 1)}
+        length = {"content-length": str(MAX + BESIDES + 1)}
         answer = await posted(jitney, never(), FORM | length)
 
         assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
@@ -227,6 +231,35 @@ async def test_a_client_that_hangs_up_leaves_nothing(where: str):
         await jitney.app(scope, receive, send)
 
         assert await kept(jitney) == []
+
+
+async def silence() -> AsyncIterator[bytes]:
+    yield form(PURPOSE, FILE)[:-20]
+    await asyncio.Event().wait()
+
+
+async def test_a_client_that_falls_silent_is_given_up_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(upload, "SILENCE", 0.01)
+
+    async with serving(tmp_path) as (jitney, _):
+        answer = await posted(jitney, silence())
+
+        assert (answer.status_code, answer.headers["connection"]) == (408, "close")
+        assert await kept(jitney) == []
+
+
+async def test_one_upload_too_many_is_asked_to_come_back_and_an_ended_one_makes_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(upload, "AT_ONCE", 1)
+
+    async with serving(tmp_path) as (jitney, client):
+        sending = asyncio.create_task(posted(jitney, silence()))
+        await jitney.until(lambda: [*(tmp_path / ".unfinished").glob("*")])
+        refused = await posted(jitney, form(PURPOSE, FILE))
+        sending.cancel()
+        await asyncio.wait([sending])
+
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert (await client.files.create(file=LINES, purpose="batch")).bytes == len(LINES)
 
 
 @pytest.mark.parametrize(
