@@ -14,7 +14,7 @@ from broker.messages import Lane, ModelCard
 from broker.settings import NAME
 from server.api.operation import JSON, Operation
 from server.api.operations import CALL, CLUSTERING, OF_TASK, OPERATIONS
-from server.api.schema.predictions import PredictionDocument, PredictionEvent
+from server.api.schema.predictions import PredictionDocument
 from server.api.schema.service import ProblemDocument
 from server.api.schema.stream import StreamEnd
 from server.api.tasks import bodies_of
@@ -23,6 +23,7 @@ from server.errors import ASKS_TO_COME_BACK, ENDS_THE_CONNECTION, KINDS, LONGEST
 from server.http.body import SHORTEST_LIMIT
 from server.settings import ServerSettings
 from server.streams.forms import EVENTS, LINES
+from server.webhooks.described import EVENTS as TOLD
 from server.webhooks.described import webhooks
 
 Json = dict[str, Any]
@@ -40,7 +41,7 @@ LATER_HEADERS = (
 )
 WEBHOOK_HEADER = (
     "Jitney-Webhook",
-    "with respond-async: an address that is told, signed, when the prediction has ended",
+    "an address that is told, signed, when the prediction (respond-async) or the batch has ended",
 )
 FURTHER = {
     202: "It is open: the document says how far it is",
@@ -71,7 +72,7 @@ def document(version: str, settings: ServerSettings, live: Live) -> Json:
         for kind in (one.body, one.form, one.reply, one.problem, *one.further.values())
         if kind is not None
     ]
-    told = [PredictionEvent] if settings.webhooks else []
+    told = TOLD if settings.webhooks else ()
     _, schemas = msgspec.json.schema_components([*types, StreamEnd, *told], ref_template=REF)
     _bound(schemas, settings, live)
     paths: Json = {}
@@ -163,11 +164,13 @@ def _parameters(one: Operation, settings: ServerSettings) -> list[Json]:
             {"name": name, "in": "header", "description": description, "schema": kind}
             for name, description, kind in _client_headers(settings)
         ]
-    if one.body is not None and 202 in one.further:
-        found += [
-            {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
-            for name, description in (*LATER_HEADERS, *([WEBHOOK_HEADER] if settings.webhooks else []))
-        ]
+    is_later = one.body is not None and 202 in one.further
+    further = [*(LATER_HEADERS if is_later else ())]
+    further += [WEBHOOK_HEADER] if settings.webhooks and (is_later or one.has_webhook) else []
+    found += [
+        {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+        for name, description in further
+    ]
     return found
 
 

@@ -31,6 +31,7 @@ class Operation:
     media_type: str = JSON
     task: str = ""  # of the models that answer here; empty: of any
     body: Any = None  # a type
+    has_webhook: bool = False  # its client may name whom to tell of the end; with a 202 it always may
     has_model: bool = True  # where there is a body, a model answers it
     form: Any = None  # a type, of a body that is a form
     query: type[Any] | None = None  # what may stand behind the '?'

@@ -46,7 +46,7 @@ def seconds_of(window: str) -> float:
     return seconds
 
 
-def asked_from(request: BatchRequest, now: float, id: str = "") -> Asked:
+def asked_from(request: BatchRequest, now: float, id: str = "", webhook: str = "") -> Asked:
     """The batch that this asks for."""
     kept = request.output_expires_after
     return Asked(
@@ -58,4 +58,5 @@ def asked_from(request: BatchRequest, now: float, id: str = "") -> Asked:
         expires_at=now + seconds_of(request.completion_window),
         metadata=request.metadata,
         output_seconds=None if kept is None else float(kept.seconds),
+        webhook=webhook,
     )

@@ -37,6 +37,7 @@ class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: float  # then what is not computed is not computed any more
     metadata: dict[str, str] | None = None
     output_seconds: float | None = None  # that its files are kept
+    webhook: str = ""  # whom to tell when it has ended
 
 
 class Cancel(Struct, frozen=True, kw_only=True):

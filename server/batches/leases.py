@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from broker.predictions.contract import Creation, Order, PredictionBroker
-from server.batches.kept import Asked
+from msgspec.structs import replace
+
+from broker.predictions.contract import Creation, Ending, Order, PredictionBroker, State
+from server.batches.kept import Asked, End
 from server.predictions.keeper import Keeper
 from server.predictions.stored import Stored, request_to_bytes
+from server.webhooks.events import of_batch
 
 MARGIN = 3_600.0  # seconds that a lease is known after the time of its batch: to end it, and to be seen ended
 UNBOUNDED = 1 << 50  # bytes: a lease is small, and what is accepted is run
-REQUEST = request_to_bytes(Stored(path="/v1/batches", query="", headers={}, model="", task="", lane="bulk"))
+REQUEST = Stored(path="/v1/batches", query="", headers={}, model="", task="", lane="bulk")
 
 
 class Leases:
@@ -22,16 +25,7 @@ class Leases:
 
     async def begin(self, asked: Asked, now: float) -> None:
         """Somebody runs it from now on: whoever did before, else this front end."""
-        time_left = max(0.0, asked.expires_at - now) + MARGIN
-        order = Order(
-            id=asked.id,
-            owner=self._keeper.front_end,
-            request=REQUEST,
-            body=b"",
-            records=0,
-            time_left=time_left,
-            keep=MARGIN,
-        )
+        order = self._order(asked, max(0.0, asked.expires_at - now) + MARGIN)
         created = await self._keeper.ask(lambda broker: broker.create(order, UNBOUNDED))
         if created.outcome is Creation.CREATED:
             self._keeper.take(asked.id)
@@ -56,6 +50,21 @@ class Leases:
 
         await self._keeper.ask(twice)
 
+    async def end(self, asked: Asked, end: End, keep: float) -> None:
+        """Nobody runs it any more. Whoever wants to be told is, for so many seconds; else nothing of it stays."""
+        if not asked.webhook:
+            await self.remove(asked.id)
+            return
+        event, owner = of_batch(asked.id, end.status, end.at), self._keeper.front_end
+        # Whatever the batch's is: this state needs no lease, and the first one counts.
+        ending = Ending(id=asked.id, owner=owner, state=State.SUCCEEDED, result=event, done=0, failed=0, keep=keep)
+
+        async def tell(broker: PredictionBroker) -> None:
+            await broker.create(self._order(asked, MARGIN), UNBOUNDED)  # where it came back empty
+            await broker.finish(ending)
+
+        await self._keeper.ask(tell)
+
     async def release(self, id: str) -> None:
         """Another front end may run it, this one cannot."""
         await self._keeper.ask(lambda broker: broker.release(self._keeper.front_end, [id]))
@@ -71,3 +80,15 @@ class Leases:
         if asked.id in found and not found[asked.id].state.is_open:
             await self.remove(asked.id)
         await self.begin(asked, now)
+
+    def _order(self, asked: Asked, time_left: float) -> Order:
+        return Order(
+            id=asked.id,
+            owner=self._keeper.front_end,
+            request=request_to_bytes(replace(REQUEST, webhook=asked.webhook)),
+            body=b"",
+            records=0,
+            time_left=time_left,
+            keep=MARGIN,
+            has_hook=bool(asked.webhook),
+        )

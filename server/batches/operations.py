@@ -20,6 +20,7 @@ BATCHES = (
         summary="Compute the requests of a file, in the bulk lane",
         body=BatchRequest,
         has_model=False,
+        has_webhook=True,
         example=lambda languages: {
             "input_file_id": "file-…",
             "endpoint": "/v1/embeddings",

@@ -24,6 +24,7 @@ from server.files.problems import store_problems
 from server.front_end import FrontEnd
 from server.http.body import read_body
 from server.predictions.prefer import digest, key_of
+from server.webhooks.receiver import url_from
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 log = structlog.get_logger("server.batches")
@@ -53,13 +54,14 @@ class BatchRoutes:
 
     async def _create(self, request: Request) -> Response:
         context = request.scope["context"]
+        webhook = url_from(context.headers.get(b"jitney-webhook"), self._front_end.settings)
         key = key_of(context.headers.get(b"idempotency-key"))
         with self._front_end.bytes_in_hand.hold() as held:
             body = await read_body(context.headers, request.receive, MOST_BODY, held)
         wanted = request_from(body, self._endpoints)
         await self._require_input(wanted.input_file_id)
         id, is_new = await self._id(key, body)
-        asked = await self._archive.create(asked_from(wanted, self._archive.wall(), id))
+        asked = await self._archive.create(asked_from(wanted, self._archive.wall(), id, webhook))
         if is_new:
             self._front_end.metrics.batches[("created",)] += 1
         batch = await self._found(asked.id)

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from server.batches.archive import Archive
 from server.batches.asking import Asking
-from server.batches.kept import Asked, created_at
+from server.batches.kept import Asked, Batch, created_at
 from server.batches.leases import Leases
 from server.batches.running import Run, shown
 from server.dialects.openai.endpoint import most_bytes
@@ -45,7 +45,7 @@ class Batches:
             async with self._turns:
                 if await self.leases.holds(id):
                     await self._run(id)
-                    await self.leases.remove(id)
+                    await self._leave(id)
         except Problem as problem:  # the broker is away: whoever has the lease then goes on
             log.warning("batch given up", batch=shown(id), code=problem.code)
         except Exception:
@@ -109,21 +109,28 @@ class Batches:
                     await breaker.until_open()
 
     async def _run(self, id: str) -> None:
-        asked = await self._asked(id)
-        if asked is None:
+        batch = await self._find(id)
+        if batch is None:
             return
         longest = most_bytes(self._front_end.settings) + BESIDE_BODY
-        end = await Run(self._archive, self._files, self._ask, longest, asked)()
+        end = await Run(self._archive, self._files, self._ask, longest, batch.asked)()
         if end is not None:
             self._front_end.metrics.batches[(end.status,)] += 1
             counted = {"total": end.total, "completed": end.completed, "failed": end.failed}
             log.info("batch ended", batch=shown(id), status=end.status, **counted)
 
-    async def _asked(self, id: str) -> Asked | None:
+    async def _leave(self, id: str) -> None:
+        """It has ended: whoever wants to be told is."""
+        batch = await self._find(id)
+        if batch is None or batch.end is None:
+            await self.leases.remove(id)
+        else:
+            await self.leases.end(batch.asked, batch.end, self._front_end.settings.prediction_ttl)
+
+    async def _find(self, id: str) -> Batch | None:
         while True:
             try:
-                batch = await self._archive.find(id)
-                return None if batch is None else batch.asked
+                return await self._archive.find(id)
             except StoreError as error:
                 log.warning("batch waits for the store", batch=shown(id), reason=str(error))
                 await asyncio.sleep(LOOK)

@@ -18,13 +18,11 @@ from server.predictions.prefer import applied, digest, key_of, wait_before_202
 from server.predictions.routes import Predictions
 from server.predictions.stored import Stored, kept_headers, request_to_bytes
 from server.predictions.unwanted import forget
-from server.webhooks.addresses import networks_in
-from server.webhooks.receiver import receiver_from
+from server.webhooks.receiver import url_from
 
 EPOCH_SHOWN = 8  # digits of the epoch that an id begins with
 ACCEPTED = 202
 FULL = "The predictions that are kept have no room for another one."
-NO_WEBHOOKS = "Jitney-Webhook: this server sends no webhooks (--webhooks on)."
 OTHER_REQUEST = "This Idempotency-Key belongs to another request."
 
 
@@ -36,7 +34,6 @@ class Submission:
         self._inference = inference
         self._predictions = Predictions(front_end)
         self._durability = front_end.tasks.durability
-        self._webhook_allow = networks_in(front_end.settings.webhook_allow)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         wait = None
@@ -65,7 +62,7 @@ class Submission:
         longest = settings.max_prediction_time
         seconds = time_limit(context.headers, min(settings.prediction_ttl, longest), longest)
         lane = lane_of(context.headers)
-        webhook = self._webhook(context.headers.get(b"jitney-webhook"))
+        webhook = url_from(context.headers.get(b"jitney-webhook"), settings)
         key = key_of(context.headers.get(b"idempotency-key"))
         body, call = await self._inference.read_only(scope, receive)
         stored = _stored(scope, call, lane, webhook)
@@ -84,14 +81,6 @@ class Submission:
             has_hook=bool(webhook),
             fingerprint=digest(scope["method"].encode("ascii"), path, scope["query_string"], body) if key else "",
         )
-
-    def _webhook(self, header: bytes | None) -> str:
-        """Whom to tell; empty: nobody. Raises `Problem` (malformed)."""
-        if header is None:
-            return ""
-        if not self._front_end.settings.webhooks:
-            raise Problem("malformed", NO_WEBHOOKS)
-        return receiver_from(header.strip().decode("latin-1"), self._webhook_allow).url
 
     def _new_id(self) -> str:
         """Whoever knows it may read the prediction, so nobody can guess it; its beginning says which memory of the

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.api.schema.predictions import PredictionEvent
+from server.api.schema.predictions import BatchEvent, PredictionEvent
 
 Json = dict[str, Any]
-EVENT = f"#/components/schemas/{PredictionEvent.__name__}"
+EVENTS = (PredictionEvent, BatchEvent)
 HEADERS = {
     "webhook-id": "the same in every try: a receiver that must not act twice remembers it",
     "webhook-timestamp": "of this try, in seconds since 1970: a receiver refuses old ones",
@@ -23,15 +23,20 @@ ANSWERS = {
 
 def webhooks() -> Json:
     """Of a front end that sends them."""
+    return {"prediction_ended": _sent("prediction", PredictionEvent), "batch_ended": _sent("batch", BatchEvent)}
+
+
+def _sent(what: str, event: type[Any]) -> Json:
+    schema = {"$ref": f"#/components/schemas/{event.__name__}"}
     parameters = [
         {"name": name, "in": "header", "required": True, "description": said, "schema": {"type": "string"}}
         for name, said in HEADERS.items()
     ]
     told = {
-        "operationId": "prediction_ended",
-        "summary": "Sent to the address that a request named by Jitney-Webhook, when its prediction has ended",
+        "operationId": f"{what}_ended",
+        "summary": f"Sent to the address that a request named by Jitney-Webhook, when its {what} has ended",
         "parameters": parameters,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": EVENT}}}},
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
         "responses": {status: {"description": said} for status, said in ANSWERS.items()},
     }
-    return {"prediction_ended": {"post": told}}
+    return {"post": told}

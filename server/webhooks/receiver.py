@@ -9,8 +9,10 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from server.errors import Problem
-from server.webhooks.addresses import Network, are_allowed, may_be_reached
+from server.settings import ServerSettings
+from server.webhooks.addresses import Network, are_allowed, may_be_reached, networks_in
 
+NO_WEBHOOKS = "Jitney-Webhook: this server sends no webhooks (--webhooks on)."
 LONGEST = 2_048  # characters of an address
 PORTS = {"https": 443, "http": 80}
 PRINTABLE = re.compile(r"[!-\[\]-~]+")  # ASCII without spaces, and without the backslash that some take for a slash
@@ -45,6 +47,15 @@ def receiver_from(url: str, allowed: Sequence[Network]) -> Receiver:
     if not is_reachable(found, [found.host], allowed):
         raise Problem("malformed", "Jitney-Webhook names an address that this server does not send to.")
     return found
+
+
+def url_from(header: bytes | None, settings: ServerSettings) -> str:
+    """Whom a request wants told, by its `Jitney-Webhook`; empty: nobody. Raises `Problem` (malformed)."""
+    if header is None:
+        return ""
+    if not settings.webhooks:
+        raise Problem("malformed", NO_WEBHOOKS)
+    return receiver_from(header.strip().decode("latin-1"), networks_in(settings.webhook_allow)).url
 
 
 def is_reachable(receiver: Receiver, addresses: Sequence[str], allowed: Sequence[Network]) -> bool:

@@ -14,18 +14,17 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import msgspec
 import structlog
 
 from broker.predictions.contract import Hook, HookTry, Prediction, PredictionBroker
-from server.api.schema.predictions import PredictionDocument, PredictionEvent
+from server.batches.kept import PREFIX
 from server.errors import Problem
 from server.front_end import FrontEnd
-from server.predictions.document import document
 from server.predictions.keeper import Keeper, shown
 from server.predictions.stored import request_from
 from server.webhooks.addresses import Network, networks_in
 from server.webhooks.delivery import Delivery
+from server.webhooks.events import event_id, of_prediction
 from server.webhooks.receiver import Receiver, receiver_from
 from server.webhooks.schedule import Fate, Reply, after
 from server.webhooks.signature import headers
@@ -89,13 +88,22 @@ class Sender:
         except Problem:
             return None
 
-    async def _reply(self, receiver: Receiver, prediction: Prediction) -> Reply:
-        id, body = f"{prediction.id}-{prediction.state}", body_of(prediction)
+    async def _event(self, prediction: Prediction) -> tuple[str, bytes] | None:
+        """Its id and its body; None where there is none any more."""
+        if not prediction.id.startswith(PREFIX):
+            return of_prediction(prediction)
+        body = await self._keeper.ask(lambda broker: broker.result(prediction.id, prediction.owner))
+        return None if body is None else (event_id(prediction.id), body)
+
+    async def _reply(self, receiver: Receiver, id: str, body: bytes) -> Reply:
         return await self._deliver(receiver, headers(id, body, time.time(), self._front_end.webhook_secrets), body)
 
     async def _tell(self, hook: Hook, prediction: Prediction) -> None:
+        event = await self._event(prediction)
+        if event is None:
+            return
         receiver = self._receiver(prediction)
-        reply = Reply(is_refused=True) if receiver is None else await self._reply(receiver, prediction)
+        reply = Reply(is_refused=True) if receiver is None else await self._reply(receiver, *event)
         fate, wait = after(reply, hook.tries, prediction.expires - prediction.now, random.uniform(1.0, 1.1))
         host, id = NO_HOST if receiver is None else receiver.host, shown(hook.id)
         tried = HookTry(prediction=id, host=host, status=reply.status, tries=hook.tries, fate=str(fate))
@@ -103,13 +111,6 @@ class Sender:
         self._front_end.metrics.webhooks[(str(fate),)] += 1
         say = log.info if fate is Fate.DELIVERED else log.warning
         say("webhook", prediction=id, fate=str(fate), status=reply.status, tries=hook.tries)
-
-
-def body_of(prediction: Prediction) -> bytes:
-    """The same in every try."""
-    told = msgspec.json.decode(document(prediction), type=PredictionDocument)
-    when = told.finished_at or told.created_at
-    return msgspec.json.encode(PredictionEvent(type=f"prediction.{told.status}", timestamp=when, data=told))
 
 
 @asynccontextmanager

@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
+import openai
 import pytest
 
 from broker.keys import Keys
 from jitney.admin.snapshot import admin
+from tests.faults.kit.batches import created, found, lines
 from tests.integration.processes import ROOT, FrontEnd, clean_environ
 from tests.integration.stack import NAMESPACE, Stack, stack
 from tests.waiting import until
@@ -27,9 +30,9 @@ def receiver() -> Iterator[LocalReceiver]:
 
 
 @pytest.fixture
-def system() -> Iterator[Stack]:
-    secrets = f"{OTHER_SECRET} {SECRET}"
-    with stack(front_ends=2, webhooks="on", webhook_allow=LOOPBACK, webhook_secret=secrets) as made:
+def system(tmp_path: Path) -> Iterator[Stack]:
+    secrets, files = f"{OTHER_SECRET} {SECRET}", tmp_path / "files"
+    with stack(front_ends=2, webhooks="on", webhook_allow=LOOPBACK, webhook_secret=secrets, files=files) as made:
         yield made
 
 
@@ -84,6 +87,17 @@ def test_killed_in_the_middle_of_a_delivery_another_delivers_again(system: Stack
 
     assert set(ids(receiver.came)) == {f"{id}-succeeded"}
     assert len({one.body for one in receiver.came}) == 1
+
+
+def test_the_end_of_a_batch_is_told_as_openai_tells_it(system: Stack, receiver: LocalReceiver) -> None:
+    told = {"Jitney-Webhook": receiver.url}
+    batch = created(system.front_ends[0], lines(10), extra_headers=told)
+    until(lambda: receiver.came and settled(system), "it is delivered", within=20.0)
+
+    [came] = receiver.came
+    event = openai.OpenAI(api_key="none").webhooks.unwrap(came.body, dict(came.headers), secret=SECRET)
+    assert (event.type, event.data.id) == ("batch.completed", batch.id)
+    assert found(system.front_ends[1], batch).status == "completed"
 
 
 def test_a_front_end_that_could_not_sign_does_not_start_and_repeats_no_secret() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -49,3 +49,19 @@ class PredictionEvent(Struct, frozen=True, kw_only=True):
     type: Annotated[str, Meta(description="prediction.succeeded, .failed, .canceled or .expired")]
     timestamp: Annotated[str, Meta(description="when it ended")]
     data: PredictionDocument
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """Which batch has."""
+
+    id: str
+
+
+class BatchEvent(Struct, frozen=True, kw_only=True):
+    """The body of a webhook that tells of a batch's end, as OpenAI sends it."""
+
+    id: Annotated[str, Meta(description="that of the webhook")]
+    object: Literal["event"] = "event"
+    created_at: Annotated[int, Meta(description="when it ended, in seconds since 1970")]
+    type: Annotated[str, Meta(description="batch.completed, .failed, .expired or .cancelled")]
+    data: Ended

@@ -269,7 +269,7 @@ def test_a_client_may_name_a_webhook_where_these_are_on():
 def test_what_a_receiver_gets_is_described_where_webhooks_are_on():
     found = told(webhooks=True)
 
-    [sent] = found["webhooks"].values()
+    sent = found["webhooks"]["prediction_ended"]
     body = sent["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert {one["name"] for one in sent["post"]["parameters"]} == {*headers("id", b"{}", 1.0, [b"secret"])}
     assert body == {"$ref": "#/components/schemas/PredictionEvent"}
