@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -116,13 +116,13 @@ def routes(front_end: FrontEnd) -> list[Route]:
     predictions = Predictions(front_end)
 
     async def one(request: Request) -> Response:
-        id = _id(request)
+        id = id_in(request.path_params)
         if request.method == "DELETE":
             return await predictions.remove(id)
         return await _waited(request, lambda: predictions.status(id, request.headers.get("if-none-match")))
 
     async def result(request: Request) -> Response:
-        id = _id(request)
+        id = id_in(request.path_params)
         return await _waited(request, lambda: predictions.result(id))
 
     async def _waited(request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
@@ -137,9 +137,9 @@ def routes(front_end: FrontEnd) -> list[Route]:
     ]
 
 
-def _id(request: Request) -> str:
+def id_in(path_params: Mapping[str, str]) -> str:
     """Raises `Problem` for the id of a batch, whose lease lies beside the predictions."""
-    id: str = request.path_params["id"]
+    id = path_params["id"]
     if id.startswith(BATCH):
         raise Problem("not_found", UNKNOWN)
     return id

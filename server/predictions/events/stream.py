@@ -22,7 +22,7 @@ from server.predictions.document import PATH
 from server.predictions.events import told
 from server.predictions.keeper import shown
 from server.predictions.large.kept_rows import row_from
-from server.predictions.routes import Predictions
+from server.predictions.routes import Predictions, id_in
 from server.predictions.stored import Answer, read_answer, request_from
 from server.streams.accept import form_of
 from server.streams.forms import EVENTS, Form
@@ -49,7 +49,7 @@ class Events:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = scope["context"].headers
         sent = _last_seen(headers.get(b"last-event-id"))
-        prediction = await self._predictions.found(scope["path_params"]["id"])
+        prediction = await self._predictions.found(id_in(scope["path_params"]))
         if sent > prediction.records:  # it has the end: 204 keeps browsers from coming again
             await Response(status_code=204)(scope, receive, send)
             return

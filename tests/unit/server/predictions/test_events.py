@@ -246,10 +246,11 @@ async def test_what_is_none_is_refused():
     async with running() as jitney:
         await stored(jitney.broker)
         unknown = await jitney.client.get("/predictions/unknown/events")
+        batch = await jitney.client.get("/predictions/batch_1/events")
         head = await jitney.client.head(f"/predictions/{ID}/events")
         wrong = await jitney.client.get(f"/predictions/{ID}/events", headers={"Last-Event-ID": "x"})
 
-        assert (told(unknown), told(wrong)) == ((404, "not_found"), (400, "malformed"))
+        assert [told(one) for one in (unknown, batch, wrong)] == [(404, "not_found")] * 2 + [(400, "malformed")]
         assert (head.status_code, head.headers["content-type"]) == (200, EVENTS)
 
 
