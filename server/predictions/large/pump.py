@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from broker.messages import Lane
 from server.codecs.work import Work
 from server.dialects.contract import Call
@@ -23,6 +25,9 @@ from server.predictions.lane_share import room_of
 from server.predictions.large.progress import Progress
 from server.requests.request import PendingRequest, Record
 
+log = structlog.get_logger("server.predictions")
+
+PATIENCE = 120.0  # seconds until jobs count as lost, as in a broker's last second; twice as long each time
 PARTS = 2  # portions of a room: the next is on its way before a batcher has done the last of those before
 
 
@@ -95,7 +100,7 @@ class Flow:
         for record in records:
             whole.add(record)
         if self._fits(whole):
-            await self._send(whole.records)
+            await self._send_until_ended(whole.records)
             return
         self._left.extend(records)
         keeping = asyncio.ensure_future(self._keep())
@@ -118,7 +123,7 @@ class Flow:
         async with share.of(self._latest(), self._lane, portion.jobs, portion.tokens):
             if self._left:
                 group.create_task(self._next(group))
-            await self._send_until_taken(portion.records)
+            await self._send_until_ended(portion.records)
 
     def _portion(self) -> Portion:
         """The next records, at least one."""
@@ -137,12 +142,17 @@ class Flow:
         most_tokens = served.token_capacity.room
         return portion.jobs <= room_of(served) and not (most_tokens and portion.tokens > most_tokens)
 
-    async def _send_until_taken(self, records: Sequence[Record]) -> None:
-        """It keeps its share of the lane while it waits: whoever came after it would be refused as well."""
+    async def _send_until_ended(self, records: Sequence[Record]) -> None:
+        """What is refused keeps its share of the lane while it waits: whoever came after it would be refused as well.
+        For jobs that are lost nobody waits until the deadline, which may be a day away."""
+        patience = PATIENCE
         while True:
             try:
-                await self._send(records)
+                await self._send(records, patience)
                 return
+            except TimeoutError:
+                log.warning("jobs sent again", model=self._served.card.key, records=len(records), after=patience)
+                patience, wait = 2 * patience, 0
             except Problem as problem:
                 if problem.status not in ASKS_TO_COME_BACK:
                     raise
@@ -152,15 +162,16 @@ class Flow:
             for record in records:
                 record.follow(record.codec, record.plan)
 
-    async def _send(self, records: Sequence[Record]) -> None:
-        """Until each has its outputs or its problem. Raises `Problem` where they are refused."""
+    async def _send(self, records: Sequence[Record], patience: float) -> None:
+        """Until each has its outputs or its problem. Raises `Problem` where they are refused, and `TimeoutError`."""
         self._served = served = self._latest()
         await self._encode_anew(records, served)
         call, pending, clock = self._call, self._front_end.pending, self._front_end.clock
         started, work, meta = clock(), self._work.again(), self._context.meta
         with pending.expect(served, records, call.options, self._deadline, self._lane, work, meta) as request:
             pending.admit(request)
-            await request
+            async with asyncio.timeout(patience):
+                await request
         self._note(records, served, request, clock() - started)
 
     def _latest(self) -> Served:

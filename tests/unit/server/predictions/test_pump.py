@@ -305,3 +305,18 @@ async def test_one_that_is_canceled_leaves_nothing_out(at_once):
         await jitney.until(lambda: len(jitney.broker.cancelled) == MOST)
         assert jitney.front_end.lane_share.out("echo", "interactive") == 0
         assert isinstance(jitney.front_end.directory, Directory)
+
+
+@pytest.mark.parametrize("texts", [TEXTS, ["life"]], ids=["of a large one", "of a small one"])
+async def test_jobs_that_are_lost_are_sent_again_long_before_the_deadline(at_once, monkeypatch, texts):
+    monkeypatch.setattr(pump, "PATIENCE", 0.01)
+    async with running(Slow()) as jitney:
+        accepted = await jitney.ask(*texts, headers=ASYNC)
+        await settled(jitney)
+        lost = jitney.broker.told = len(jitney.broker.jobs)  # nobody has these
+        await jitney.until(lambda: len(jitney.broker.jobs) > lost)
+
+        await answer_all(jitney, accepted)
+
+        rows = (await result(jitney, accepted)).json()["result"]
+        assert [row["text"] for row in rows] == [text.upper() for text in texts]
