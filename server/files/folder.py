@@ -94,7 +94,8 @@ class Folder:
         folder = self._root / UNFINISHED
         while True:
             _make_folder(folder)
-            file = open(folder / os.urandom(16).hex(), "xb")  # noqa: SIM115 - it is closed by `_give_up`
+            path = folder / os.urandom(16).hex()
+            file = open(path, "xb", opener=_private)  # noqa: SIM115 - it is closed by `_give_up`
             fcntl.flock(file, fcntl.LOCK_EX)
             if os.fstat(file.fileno()).st_nlink:  # else somebody tidied in between
                 return file
@@ -166,6 +167,10 @@ def _opened(path: Path) -> IO[bytes]:
     return path.open("rb", buffering=0)
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o660)  # what clients bring is nobody else's on this machine
+
+
 def _place(unfinished: str, target: Path, is_new: bool) -> None:
     _make_folder(target.parent)
     if not is_new:
@@ -194,7 +199,7 @@ def _make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o770, exist_ok=True)
     _sync_folder(folder.parent)
 
 

@@ -78,6 +78,12 @@ async def test_what_a_dead_writer_left_is_tidied_away_at_once_and_nothing_else(t
     assert everything_in(tmp_path) == ["a/b"]
 
 
+async def test_nobody_else_of_the_machine_may_read_it(tmp_path: Path):
+    await Folder(tmp_path / "files").put("a/b", b"data")
+
+    assert [path for path in tmp_path.glob("**/*") if path.stat().st_mode & stat.S_IRWXO] == []
+
+
 async def test_unfinished_files_are_no_names(tmp_path: Path):
     with half_written(tmp_path):
         assert len(list((tmp_path / UNFINISHED).iterdir())) == 1
