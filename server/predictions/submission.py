@@ -7,7 +7,8 @@ import secrets
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from broker.predictions.contract import Created, Creation, Order, PredictionBroker
+from broker.messages import FailureCode
+from broker.predictions.contract import OVERHEAD, Created, Creation, Order, PredictionBroker
 from server.api.inference import Inference
 from server.dialects.contract import Call
 from server.errors import Problem
@@ -90,6 +91,8 @@ class Submission:
 
     async def _created(self, order: Order) -> Created:
         most, keeper = self._front_end.settings.predictions_bytes, self._front_end.tasks.predictions
+        if len(order.body) + len(order.request) + OVERHEAD > most:
+            raise Problem(FailureCode.TOO_LARGE, f"All predictions together have {most} bytes here.", limit=most)
         if self._durability is not None:
             self._durability.check()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.unit.server.clustering.angles import angles, payload
 from tests.unit.server.predictions.asking import ASYNC, ended, result
 from tests.unit.server.stand_in import ScriptedBroker, announced, card, running, told
 
@@ -41,6 +42,28 @@ async def test_a_model_is_found_by_its_task_as_ever():
         accepted = await jitney.ask("life", path="/classification", headers=ASYNC, topK=2)
 
         assert (await result(jitney, accepted)).json()["result"][0]["options"] == {"topK": 2}
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"), [("/cluster", ["0", "9", "120"]), ("/clustering", payload("0", "9", "120"))]
+)
+async def test_clusters_can_be_fetched_later_too(path, asked):
+    async with angles() as jitney:
+        waited = await jitney.client.post(path, json=asked)
+        accepted = await jitney.client.post(path, json=asked, headers=ASYNC)
+
+        assert accepted.status_code == 202
+        assert (await result(jitney, accepted)).content == waited.content
+
+
+async def test_one_that_has_no_room_even_alone_is_not_told_to_come_back():
+    async with running(predictions_bytes=2_000) as jitney:
+        assert (await jitney.ask("a", headers=ASYNC)).status_code == 202
+
+        refused = await jitney.ask("a" * 1_000, headers=ASYNC)
+
+        assert (refused.json()["code"], refused.json()["limit"]) == ("too_large", 2_000)
+        assert "retry-after" not in refused.headers
 
 
 async def test_the_document_says_how_it_ended():
