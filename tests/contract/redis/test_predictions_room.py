@@ -36,9 +36,11 @@ async def test_a_thousand_that_have_expired_are_taken_off_by_those_that_come(wor
 async def test_those_that_have_expired_are_taken_off_by_beats_where_none_comes(world: RedisWorld) -> None:
     broker = await world.predictions()
     for _ in range(TRIMMED + 1):
-        await created(broker, MOST, time_left=SHORT, keep=0.001)
-    await created(broker, MOST)
-    await world.pass_time(2 * SHORT)
+        await created(broker, MOST)
+    over = world.server.zrange(world.keys.predictions_room, 0, -1)
+    world.server.zadd(world.keys.predictions_room, dict.fromkeys(over, 1))  # type: ignore[arg-type]
+    world.server.zadd(world.keys.predictions_room, {f"last:{SIZE}": 2**52})
+    world.server.incrby(world.keys.predictions_bytes, SIZE)
 
     await broker.beat(FRONT_END, [], 0)
     once = summed(world)
