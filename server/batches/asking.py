@@ -55,11 +55,24 @@ class OutputLine(Struct, frozen=True, kw_only=True):
     error: Error | None = None
 
 
+class Pace:
+    """One request of all batches begins in a round of the event loop: a hundred at once would keep everybody waiting
+    for as long as it takes to encode them."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def turn(self) -> None:
+        async with self._lock:
+            await asyncio.sleep(0)
+
+
 class Asking:
     """Answers the lines of one batch, each as soon as its lane has room for it."""
 
-    def __init__(self, front_end: FrontEnd, app: ASGIApp, asked: Asked, wall: Callable[[], float]) -> None:
+    def __init__(self, front_end: FrontEnd, app: ASGIApp, pace: Pace, asked: Asked, wall: Callable[[], float]) -> None:
         self._front_end, self._app, self._asked, self._wall = front_end, app, asked, wall
+        self._pace = pace
         self.room = 1  # jobs that the batchers of its model take at once, as last seen
 
     async def __call__(self, line: Line) -> Answered:
@@ -79,6 +92,7 @@ class Asking:
         attempt = Attempt(self._stored(name), bytes(request.body))
         while (time_left := self._asked.expires_at - self._wall()) > 0.0:
             async with self._share(request):
+                await self._pace.turn()
                 answer = await attempt.run(self._app, time_left, self._front_end.clock())
             if attempt.wait is None:
                 return _shown(name, request, answer)

@@ -185,7 +185,7 @@ def _status(batch: Batch, head: Head, error: LineError | None) -> str:
 def _next(head: Head, done: Sequence[Done], now: float, *, is_last: bool) -> Head:
     output, errors = _texts(done)
     good = sum(one.answer.is_good for one in done)
-    last = done[-1].line if done else None
+    last = done[-1] if done else None
     return replace(
         head,
         number=head.number + 1,

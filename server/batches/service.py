@@ -11,7 +11,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from server.batches.archive import Archive
-from server.batches.asking import Asking
+from server.batches.asking import Asking, Pace
 from server.batches.kept import Asked, Batch, created_at
 from server.batches.leases import Leases
 from server.batches.running import Run, shown
@@ -37,6 +37,7 @@ class Batches:
         self._front_end, self._app, self._archive, self._files = front_end, app, archive, files
         self.leases = Leases(front_end.tasks.predictions)
         self._turns = asyncio.Semaphore(MOST_RUNNING)
+        self._pace = Pace()
         self._forgets_at = 0.0
 
     async def run_one(self, id: str) -> None:
@@ -136,4 +137,4 @@ class Batches:
                 await asyncio.sleep(LOOK)
 
     def _ask(self, asked: Asked) -> Asking:
-        return Asking(self._front_end, self._app, asked, self._archive.wall)
+        return Asking(self._front_end, self._app, self._pace, asked, self._archive.wall)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from server.batches.input.reading import Line
 
 FIRST_LINES = 16  # at once, before anybody knows how large answers are
-MOST_BYTES = 16 << 20  # of answers, as large as the largest so far
+MOST_BYTES = 16 << 20  # of answers that are on their way, each as large as the largest so far; the same of lines
 PART_BYTES = 4 << 20  # after which a part is written
 PART_SECONDS = 2.0  # the same
 PART_SHARE = 0.01  # of the time that it has taken so far: a batch of a day has hundreds of parts, not thousands
@@ -28,9 +28,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A line that has its answer."""
+    """A line that has its answer: where it ends in the input, and its number."""
 
-    line: Line
+    number: int
+    end: int
     answer: Answered
 
 
@@ -48,6 +49,7 @@ class Window:
         self._waiting: deque[tuple[Line, asyncio.Task[Answered]]] = deque()
         self._done: list[Done] = []
         self._bytes = 0  # of the done ones
+        self._bytes_read = 0  # of the waiting ones
         self._largest = 1  # bytes of an answer
         self._answered = 0
         self._started = self._written_at = clock()
@@ -60,6 +62,7 @@ class Window:
                     if not await self._advance():
                         return False
                 self._waiting.append((line, asyncio.ensure_future(self._answer(line))))
+                self._bytes_read += len(line.text or b"")
             while self._waiting:
                 if not await self._advance():
                     return False
@@ -68,8 +71,9 @@ class Window:
             await self._end()
 
     def _is_full(self) -> bool:
-        in_hand, bytes_each = len(self._waiting) + len(self._done), max(1, MOST_BYTES // self._largest)
-        return in_hand >= self._most() or len(self._waiting) >= min(FIRST_LINES + 2 * self._answered, bytes_each)
+        waiting, at_once = len(self._waiting), min(FIRST_LINES + 2 * self._answered, MOST_BYTES // self._largest)
+        is_large = waiting and self._bytes_read >= MOST_BYTES
+        return bool(is_large or waiting + len(self._done) >= self._most() or waiting >= max(1, at_once))
 
     async def _advance(self) -> bool:
         """One step: answers that are there, or a part, or some waiting. Whether to go on."""
@@ -78,12 +82,13 @@ class Window:
         await asyncio.wait({self._waiting[0][1]}, timeout=self._until_due() if self._done else None)
         while self._waiting and self._waiting[0][1].done() and not self._is_due():
             line, task = self._waiting.popleft()
-            self._take(Done(line, task.result()))
+            self._take(line, task.result())
         return True
 
-    def _take(self, done: Done) -> None:
-        size = len(done.answer.text)
-        self._done.append(done)
+    def _take(self, line: Line, answer: Answered) -> None:
+        size = len(answer.text)
+        self._done.append(Done(line.number, line.end, answer))
+        self._bytes_read -= len(line.text or b"")
         self._answered += 1
         self._bytes, self._largest = self._bytes + size, max(self._largest, size)
 

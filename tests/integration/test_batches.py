@@ -9,9 +9,11 @@ import openai
 import pytest
 
 from tests.faults.kit.batches import client_of, created, ended, found, line, rows
+from tests.integration.processes import request
 from tests.integration.stack import Stack, stack
 from tests.s3_server import BUCKET, s3_server
 
+SYNTHETIC, EMBEDDING = "synthetic:10ms+0.1ms,faults=on", "tests.integration.toy_embedders:Thirds"
 ENDPOINT = "/models/synthetic"
 TEXTS = [f"text {number}" for number in range(100)]
 
@@ -27,7 +29,7 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     where: dict[str, object] = {"files": tmp_path_factory.mktemp("files")}
     if request.param == "bucket":
         where = {**request.getfixturevalue("s3"), "files": f"s3://{BUCKET}/{uuid.uuid4().hex}"}
-    with stack(models=["synthetic:10ms+0.1ms,faults=on"], front_ends=2, **where) as made:
+    with stack(models=[SYNTHETIC, EMBEDDING], front_ends=2, **where) as made:
         yield made
 
 
@@ -62,6 +64,26 @@ def test_lines_that_fail_are_in_the_error_file_and_the_others_in_the_output(syst
     (failed,) = rows(one, done.error_file_id)
     assert (failed["custom_id"], failed["response"]["status_code"]) == ("line-1", 500)
     assert failed["response"]["body"]["code"] == "model_error"
+
+
+def test_vectors_come_as_the_clients_own_call_brings_them(system: Stack) -> None:
+    one, other = system.front_ends
+    bodies = [{"input": "word1 word2"}, {"input": [[1, 2]]}, {"input": ["word3"], "model": "thirds"}]
+    many = [
+        {"custom_id": str(number), "method": "POST", "url": "/v1/embeddings", "body": body}
+        for number, body in enumerate(bodies)
+    ]
+
+    done = ended(other, created(one, many))
+
+    good = rows(one, done.output_file_id)
+    assert [row["custom_id"] for row in good] == ["0", "2"]
+    with client_of(one) as client:
+        called = client.embeddings.create(model="thirds", input="word1 word2").data[0].embedding
+    assert good[0]["response"]["body"]["data"][0]["embedding"] == pytest.approx(called)
+    (bad,) = rows(one, done.error_file_id)
+    assert (bad["custom_id"], bad["response"]["status_code"]) == ("1", 400)
+    assert "error" in bad["response"]["body"]
 
 
 def test_an_input_with_errors_is_told_by_its_lines(system: Stack) -> None:
@@ -139,5 +161,7 @@ def test_what_cannot_be_a_batch_is_refused_at_once(system: Stack, wrong: dict[st
 def test_the_id_of_a_batch_is_no_predictions(system: Stack) -> None:
     batch = created(system.front_ends[0], asked("life"))
 
-    assert system.get(f"/predictions/{batch.id}").status == 404
+    addresses = [f"/predictions/{batch.id}{rest}" for rest in ("", "/result", "/events")]
+    assert {system.get(address).status for address in addresses} == {404}
+    assert request("DELETE", system.front_ends[0].port, addresses[0]).status == 404
     assert found(system.front_ends[0], batch).id == batch.id

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
+AT_A_TIME = 100  # lines between which others have their turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ async def lines_of(
     async for chunk in chunks:
         for line in reader.feed(chunk):
             yield line
+            if line.number % AT_A_TIME == 0:
+                await asyncio.sleep(0)
     for line in reader.end():
         yield line
 

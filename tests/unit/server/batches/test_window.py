@@ -24,7 +24,7 @@ class Recorder:
         self.asked: list[int] = []
         self.parts: list[list[int]] = []
         self.rest: list[int] = []
-        self.most_in_hand = 0
+        self.most_in_hand = self.most_waiting = self._waiting = 0
         self.goes_on = True
         self.let_go = asyncio.Event()
         self._held, self._size = held, size
@@ -33,15 +33,17 @@ class Recorder:
     async def answer(self, line: Line) -> Answered:
         self.asked.append(line.number)
         self.most_in_hand = max(self.most_in_hand, len(self.asked) - sum(map(len, self.parts)))
-        if line.number in self._held:
-            await self.let_go.wait()
+        self._waiting += 1
+        self.most_waiting = max(self.most_waiting, self._waiting)
+        await (self.let_go.wait() if line.number in self._held else asyncio.sleep(0))
+        self._waiting -= 1
         return Answered(b"x" * self._size, True)
 
     async def write(self, done: Sequence[Done], is_last: bool) -> bool:
         if not is_last:
-            self.parts.append([one.line.number for one in done])
+            self.parts.append([one.number for one in done])
         else:
-            self.rest = [one.line.number for one in done]
+            self.rest = [one.number for one in done]
         return self.goes_on
 
     async def run(self, lines: int) -> bool:
@@ -91,8 +93,18 @@ async def test_large_answers_make_it_ask_for_fewer_lines_at_once(monkeypatch):
 
     await recorder.run(40)
 
-    assert recorder.most_in_hand <= 50
+    assert recorder.most_waiting == 2
     assert [*chain(*recorder.parts), *recorder.rest] == list(range(1, 41))
+
+
+async def test_large_lines_are_read_one_by_one(monkeypatch):
+    monkeypatch.setattr(window, "MOST_BYTES", 1)
+    recorder = Recorder(most=50)
+
+    await recorder.run(10)
+
+    assert recorder.most_waiting == 1
+    assert [*chain(*recorder.parts), *recorder.rest] == list(range(1, 11))
 
 
 async def test_it_stops_where_somebody_else_has_written():
