@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 
 from benchmarks.lib.loops import Call
 
@@ -22,6 +23,7 @@ class Way(StrEnum):
     ALONE = "alone"
     PLAIN = "plain requests"
     BULK = "bulk lane"
+    FILES = "/v1/batches"
 
 
 LANES = {Way.PLAIN: "interactive", Way.BULK: "bulk"}
@@ -64,8 +66,10 @@ class Bursts:
     def seconds(self) -> float:
         return self.warm_up + self.duration
 
-    def is_on(self, at: float) -> bool:
-        return at % self.period < self.on
+    @property
+    def begins(self) -> list[float]:
+        """When bursts begin."""
+        return [number * self.period for number in range(ceil(self.seconds / self.period))]
 
     def is_measured(self, at: float) -> bool:
         return self.warm_up <= at < self.seconds
@@ -77,6 +81,6 @@ class Run:
 
     way: Way
     calls: Sequence[Call]  # the interactive requests
-    batches: Sequence[Sequence[float]] = ()  # of each batch: when its lines were answered
+    computed: Sequence[tuple[float, int]] = ()  # when, and how many jobs had left the card by then
     refused: int = 0  # lines that were refused for now, and sent again
     others: float = 0.0  # cores that processes other than ours kept busy

@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from benchmarks.batches.contract import NotMeasured
+from benchmarks.batches.api import expect
 from benchmarks.lib import machine
 from benchmarks.lib.broker_calls import by_command
 from benchmarks.lib.envelope import envelope
-from benchmarks.lib.http_client import HttpClient, Reply, fast_run
+from benchmarks.lib.http_client import HttpClient, fast_run
 from benchmarks.lib.stack import Child, Stack
 from benchmarks.lib.workload import drawn
 
 NAME, SPEC = "quick", "synthetic:1ms+0ms"
 WAITS, PREDICTION = "call that waits", "prediction"
-AT_ONCE = 16  # calls under way
 RESULT_WAIT = 30  # seconds
 WORDS = 8.0  # of a text, mean
 
 Ask = Callable[[HttpClient, bytes], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Case:
+    """Which calls make a block."""
+
+    records: int
+    at_once: int  # that are under way
+    calls: int
+
+
+CASES = (
+    Case(records=1, at_once=1, calls=300),
+    Case(records=1, at_once=16, calls=600),
+    Case(records=64, at_once=16, calls=200),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +44,7 @@ class Cost:
     """Of one call, on average over a block of them."""
 
     kind: str
-    records: int
+    case: Case
     scripts: float  # EVALSHAs; the one inside the batcher's transaction counts too
     commands: float  # all, those inside scripts included
     broker_micros: float  # processor time
@@ -40,23 +55,22 @@ class Cost:
     seconds: float  # mean, from the first request to the answer
 
 
-def measure(stack: Stack, front_end: Child, calls: Mapping[int, int], rounds: int) -> Iterator[Cost]:
-    """Blocks of both kinds in turns; `calls`: how many make a block, by their records. Raises `OSError`,
-    `NotMeasured`."""
+def measure(stack: Stack, front_end: Child, cases: Sequence[Case], rounds: int) -> Iterator[Cost]:
+    """Blocks of both kinds in turns. Raises `OSError`, `NotMeasured`."""
     for number in range(rounds):
-        for records, count in calls.items():
-            body = envelope(drawn(WORDS, seed=number, count=records))
+        for case in cases:
+            body = envelope(drawn(WORDS, seed=number, count=case.records))
             for kind, ask in ASKS.items():
-                yield _block(stack, front_end, kind, ask, body, records, count)
+                yield _block(stack, front_end, kind, ask, body, case)
 
 
-def _block(stack: Stack, front_end: Child, kind: str, ask: Ask, body: bytes, records: int, count: int) -> Cost:
-    fast_run(_all(front_end.url, ask, body, AT_ONCE))  # connections and caches are warm
+def _block(stack: Stack, front_end: Child, kind: str, ask: Ask, body: bytes, case: Case) -> Cost:
+    fast_run(_all(front_end.url, ask, body, replace(case, calls=case.at_once)))  # now its code is warm
     before, started = _reading(stack, front_end), time.perf_counter()
-    fast_run(_all(front_end.url, ask, body, count))
+    fast_run(_all(front_end.url, ask, body, case))
     took = time.perf_counter() - started
-    spent = {name: (value - before[name]) / count for name, value in _reading(stack, front_end).items()}
-    return Cost(kind=kind, records=records, seconds=took * AT_ONCE / count, **spent)
+    spent = {name: (value - before[name]) / case.calls for name, value in _reading(stack, front_end).items()}
+    return Cost(kind=kind, case=case, seconds=took * case.at_once / case.calls, **spent)
 
 
 def _reading(stack: Stack, front_end: Child) -> dict[str, float]:
@@ -75,32 +89,26 @@ def _reading(stack: Stack, front_end: Child) -> dict[str, float]:
     }
 
 
-async def _all(url: str, ask: Ask, body: bytes, count: int) -> None:
-    """So many calls, a few at once."""
+async def _all(url: str, ask: Ask, body: bytes, case: Case) -> None:
     with HttpClient(url) as client:
-        turn = iter(range(count))
+        turn = iter(range(case.calls))
 
         async def one_by_one() -> None:
             for _ in turn:
                 await ask(client, body)
 
-        await asyncio.gather(*(one_by_one() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(one_by_one() for _ in range(case.at_once)))
 
 
 async def _wait(client: HttpClient, body: bytes) -> None:
-    _expect(200, await client.send(client.request(f"/models/{NAME}", body)))
+    expect(200, await client.send(client.request(f"/models/{NAME}", body)))
 
 
 async def _predict(client: HttpClient, body: bytes) -> None:
     submitted = await client.send(client.request(f"/models/{NAME}", body, prefer="respond-async"))
-    _expect(202, submitted)
+    expect(202, submitted)
     place = submitted.header(b"location").decode("ascii")
-    _expect(200, await client.send(client.get(f"{place}/result?wait={RESULT_WAIT}")))
+    expect(200, await client.send(client.get(f"{place}/result?wait={RESULT_WAIT}")))
 
 
 ASKS: Mapping[str, Ask] = {WAITS: _wait, PREDICTION: _predict}
-
-
-def _expect(status: int, reply: Reply) -> None:
-    if reply.status != status:
-        raise NotMeasured(f"answered {reply.status}, not {status}: {reply.body[:300].decode(errors='replace')}")

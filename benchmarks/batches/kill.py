@@ -1,24 +1,30 @@
-"""A front end is killed amid a large prediction: how soon another one goes on, what is computed again, what is lost."""
+"""A front end is killed amid a large piece of work: how soon another goes on, what is done twice, what is lost."""
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from benchmarks.batches.contract import NotMeasured
-from benchmarks.lib.envelope import envelope
-from benchmarks.lib.http_client import JSON
 from benchmarks.lib.stack import NAMESPACE, Child, Stack
 from broker.keys import Keys
 
 NAME, SPEC = "card", "synthetic:20ms+0.5ms"
 LIMIT = 120.0  # seconds of anything that is waited for
 LOOK = 0.02  # seconds between two looks
+SETTLED = 0.5  # seconds for which nothing more is computed
+
+
+class Work(Protocol):
+    """What is to be done, and how its client asks for it. Every method raises `OSError`, `NotMeasured`."""
+
+    def submit(self, front_end: Child, texts: list[str]) -> str:
+        """The id of this work, which this front end runs."""
+
+    def answers(self, front_end: Child, id: str) -> list[Any] | None:
+        """The answer to each text; None while it is not done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +39,31 @@ class Kill:
     wrong: int  # records whose answer is missing, out of order, or another one
 
 
-def kill_amid(stack: Stack, batcher: Child, owner: Child, other: Child, records: int) -> Kill:
-    """Post to `owner`, kill it half-way, fetch from `other`. Raises `OSError`, `NotMeasured`."""
+def kill_in_turn(stack: Stack, work: Work, kills: int, records: int, *options: str) -> list[Kill]:
+    """Each time the front end that is left is the next to be killed, and a new one stands beside it. `options` are
+    theirs. Raises `NotReady`, `OSError`, `NotMeasured`."""
+    batcher, front_ends, found = stack.start_batcher(NAME, SPEC), list[Child](), list[Kill]()
+    for number in range(kills):
+        while len(front_ends) < 2:
+            front_ends.append(stack.start_front_end(*options, title=f"front end {number}.{len(front_ends)}"))
+        for front_end in front_ends:
+            stack.wait_until_it_answers(front_end, NAME)
+        found.append(kill_amid(stack, batcher, front_ends.pop(0), front_ends[0], work, records))
+    return found
+
+
+def kill_amid(stack: Stack, batcher: Child, owner: Child, other: Child, work: Work, records: int) -> Kill:
+    """Give the work to `owner`, kill it half-way, fetch the answers from `other`. Raises `OSError`, `NotMeasured`."""
     texts = [f"text {number}" for number in range(records)]
     before = stack.jobs(batcher)
-    id = _submitted(owner, texts)
+    id = work.submit(owner, texts)
     first = _owner(stack, id)
     _until(lambda: stack.jobs(batcher) >= before + records // 2, "half of it is computed")
     stack.kill(owner)
     killed, done_before = time.perf_counter(), stack.jobs(batcher) - before
     adopted = _until(lambda: _owner(stack, id) != first, "it is adopted")
-    found: dict[str, Any] = {}
-    finished = _until(lambda: bool(found.update(_result(other, id)) or found), "its result is there")
+    answers: list[Any] = []
+    finished = _until(lambda: _are_there(answers, work.answers(other, id)), "its result is there")
     computed = _settled(lambda: stack.jobs(batcher)) - before
     return Kill(
         records=records,
@@ -52,31 +71,19 @@ def kill_amid(stack: Stack, batcher: Child, owner: Child, other: Child, records:
         adopted=adopted - killed,
         finished=finished - killed,
         twice=computed - records,
-        wrong=wrong(texts, found["result"]),
+        wrong=wrong(texts, answers),
     )
 
 
 def wrong(texts: list[str], answers: list[Any]) -> int:
     """How many texts are not answered in their place. The model answers each text reversed."""
-    expected = [{"id": str(number), "text": text[::-1]} for number, text in enumerate(texts)]
-    amiss = sum(answer != due for answer, due in zip(answers, expected, strict=False))
+    amiss = sum(answer != text[::-1] for answer, text in zip(answers, texts, strict=False))
     return int(amiss) + abs(len(answers) - len(texts))
 
 
-def _submitted(owner: Child, texts: list[str]) -> str:
-    headers = {"Content-Type": JSON, "Prefer": "respond-async", "Jitney-Lane": "bulk"}
-    request = urllib.request.Request(f"{owner.url}/models/{NAME}", envelope(texts), headers)
-    try:
-        with urllib.request.urlopen(request, timeout=LIMIT) as reply:
-            return str(reply.headers["location"]).rpartition("/")[2]
-    except urllib.error.HTTPError as error:
-        raise NotMeasured(f"a prediction was answered {error.code}: {error.read()[:300].decode()}") from None
-
-
-def _result(other: Child, id: str) -> dict[str, Any]:
-    """Nothing while it is open."""
-    with urllib.request.urlopen(f"{other.url}/predictions/{id}/result?wait=1", timeout=LIMIT) as reply:
-        return dict(json.load(reply)) if reply.status == 200 else {}
+def _are_there(answers: list[Any], found: list[Any] | None) -> bool:
+    answers += found or []
+    return found is not None
 
 
 def _owner(stack: Stack, id: str) -> Any:
@@ -98,5 +105,5 @@ def _settled(count: Callable[[], int]) -> int:
     counted = -1
     while (now := count()) != counted:
         counted = now
-        time.sleep(0.5)
+        time.sleep(SETTLED)
     return counted

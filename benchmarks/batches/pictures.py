@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from benchmarks.batches.contract import Bursts, Ground, Run, Way
 from benchmarks.batches.report import latencies, progress
 from benchmarks.lib.summary import ANSWERED, spread
-from benchmarks.tuning.report.drawing import BLUE, GREEN, GREY, ORANGE, latency_scale, new_figure
+from benchmarks.tuning.report.drawing import BLUE, GREEN, GREY, ORANGE, PINK, latency_scale, new_figure
 
-COLOURS = {Way.ALONE: GREEN, Way.PLAIN: ORANGE, Way.BULK: BLUE}
+COLOURS = {Way.ALONE: GREEN, Way.PLAIN: ORANGE, Way.BULK: BLUE, Way.FILES: PINK}
 POINTS = 200  # of a staircase
 
 
@@ -22,7 +22,7 @@ def staircase(ground: Ground, bursts: Bursts, runs: Sequence[Run]) -> Figure:
     above, below = figure.subplots(2, 1, sharex=True)
     for run in runs:
         _latencies(above, bursts, run)
-        if run.batches:
+        if run.way is not Way.ALONE:
             _progress(below, bursts, run)
     above.set(title=f"{ground.spec}: interactive requests in bursts beside three batches", ylabel="latency, ms")
     below.set(xlabel="seconds (grey: a burst of interactive requests)", ylabel="records of the batches, done")
@@ -45,14 +45,12 @@ def _latencies(axes: Axes, bursts: Bursts, run: Run) -> None:
 
 def _progress(axes: Axes, bursts: Bursts, run: Run) -> None:
     """From when they are warm; all batches together."""
-    before = sum(progress(run, bursts.warm_up))
+    before = progress(run, bursts.warm_up)
     times = [bursts.warm_up + bursts.duration * number / POINTS for number in range(POINTS + 1)]
-    done = [sum(progress(run, at)) - before for at in times]
+    done = [progress(run, at) - before for at in times]
     axes.plot(times, done, color=COLOURS[run.way], label=str(run.way))
 
 
 def _shade(axes: Axes, bursts: Bursts) -> None:
-    begins = 0.0
-    while begins < bursts.seconds:
-        axes.axvspan(begins, begins + bursts.on, color=GREY, alpha=0.25, linewidth=0)
-        begins += bursts.period
+    for begin in bursts.begins:
+        axes.axvspan(begin, begin + bursts.on, color=GREY, alpha=0.25, linewidth=0)

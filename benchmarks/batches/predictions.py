@@ -12,18 +12,18 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from benchmarks.batches import cost, kill
+from benchmarks.batches import cost
 from benchmarks.batches.contract import NotMeasured
 from benchmarks.batches.cost_report import costs_as_table, kills_as_table
+from benchmarks.batches.kill import Kill, kill_in_turn
+from benchmarks.batches.works import LargePrediction
 from benchmarks.lib import machine
 from benchmarks.lib.arguments import above, at_least, parser
 from benchmarks.lib.stack import NotReady, open_stack
 from broker.errors import BrokerUnavailable
-
-RECORDS_AND_CALLS = {1: 600, 64: 200}  # calls of a block by their records
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,32 +37,26 @@ def main(arguments: Sequence[str]) -> int:
     except (NotReady, NotMeasured, BrokerUnavailable, OSError) as error:
         print(f"python -m benchmarks predictions: {error}", file=sys.stderr)
         return 1
-    print("\n".join([" · ".join(machine.describe().values()), "", *costs_as_table(costs), "", *kills_as_table(kills)]))
+    shown = [*costs_as_table(costs), "", *(kills_as_table(LargePrediction.title, kills) if kills else ())]
+    print("\n".join([" · ".join(machine.describe().values()), "", *shown]))
     return 0
 
 
 def _costs(asked: Namespace) -> list[cost.Cost]:
-    calls = {records: max(1, count // asked.shorter) for records, count in RECORDS_AND_CALLS.items()}
+    cases = [replace(case, calls=max(1, case.calls // asked.shorter)) for case in cost.CASES]
     with open_stack() as stack:
         stack.start_batcher(cost.NAME, cost.SPEC)
         front_end = stack.start_front_end()
         stack.wait_until_it_answers(front_end, cost.NAME)
-        return list(cost.measure(stack, front_end, calls, asked.rounds))
+        return list(cost.measure(stack, front_end, cases, asked.rounds))
 
 
-def _kills(asked: Namespace) -> list[kill.Kill]:
-    """Each time the one that is left is the next to be killed, and a new one stands beside it."""
-    kills = []
+def _kills(asked: Namespace) -> list[Kill]:
+    if not asked.kills:
+        return []
+    options = ["--max-records", str(asked.records), "--max-body-bytes", str(1 << 24)]
     with open_stack() as stack:
-        batcher = stack.start_batcher(kill.NAME, kill.SPEC)
-        options = ["--max-records", str(asked.records), "--max-body-bytes", str(1 << 24)]
-        front_ends = [stack.start_front_end(*options, title="front end 0")]
-        for number in range(asked.kills):
-            front_ends.append(stack.start_front_end(*options, title=f"front end {number + 1}"))
-            for front_end in front_ends:
-                stack.wait_until_it_answers(front_end, kill.NAME)
-            kills.append(kill.kill_amid(stack, batcher, front_ends.pop(0), front_ends[0], asked.records))
-    return kills
+        return kill_in_turn(stack, LargePrediction(), asked.kills, asked.records, *options)
 
 
 def _read(arguments: Sequence[str]) -> Namespace:

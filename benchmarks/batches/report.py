@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -36,18 +37,27 @@ def latencies(bursts: Bursts, runs: Iterable[Run]) -> list[float]:
     return [call.took for run in runs for call in _measured(bursts, run) if call.outcome == ANSWERED]
 
 
-def progress(run: Run, at: float) -> list[int]:
-    """Records of each batch that were done by then."""
-    return [RECORDS * sum(answered <= at for answered in batch) for batch in run.batches]
+def progress(run: Run, at: float) -> float:
+    """Records of the batches that had left the card by then: all but the interactive ones. Between two looks it is
+    taken to grow evenly."""
+    done = _interpolated(run.computed, at) - run.computed[0][1]
+    return done - sum(call.ended <= at and call.outcome == ANSWERED for call in run.calls)
 
 
 def rates(bursts: Bursts, run: Run) -> tuple[float, float, float]:
     """Records of all batches a second: in the measured time, in its bursts, between them."""
-    done = [at for batch in run.batches for at in batch if bursts.is_measured(at)]
-    in_bursts, half = sum(map(bursts.is_on, done)), bursts.duration / 2
-    found = (len(done) / bursts.duration, in_bursts / half, (len(done) - in_bursts) / half)
-    whole, on, off = (RECORDS * one for one in found)
-    return whole, on, off
+    ons = [(begin, begin + bursts.on) for begin in bursts.begins if bursts.is_measured(begin)]
+    whole = progress(run, bursts.seconds) - progress(run, bursts.warm_up)
+    on, half = sum(progress(run, end) - progress(run, begin) for begin, end in ons), bursts.duration / 2
+    return whole / bursts.duration, on / half, (whole - on) / half
+
+
+def _interpolated(points: Sequence[tuple[float, int]], at: float) -> float:
+    after = bisect(points, at, key=lambda point: point[0])
+    if not 0 < after < len(points):
+        return points[min(after, len(points) - 1)][1]
+    (begin, low), (end, high) = points[after - 1], points[after]
+    return low + (high - low) * (at - begin) / (end - begin)
 
 
 def _measured(bursts: Bursts, run: Run) -> list[Call]:
@@ -78,5 +88,5 @@ def _kept(bursts: Bursts, run: Run) -> dict[str, Any]:
         "records_per_second": {"all": whole, "in_bursts": on, "between": off},
         "refused": run.refused,
         "others": run.others,
-        "staircase": [progress(run, point * EVERY) for point in points] if run.batches else [],
+        "staircase": [round(progress(run, point * EVERY)) for point in points],
     }
