@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -63,7 +63,7 @@ class Bucket:
         except FileNotFoundError:
             return None
 
-    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         # By ranges: one long answer to a slow reader would outlive every time-out on the way.
         with _translated():
             size = (await self._obstore.head_async(self._objects, checked(name)))["size"]
@@ -155,4 +155,4 @@ def _translated() -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     """Without the answer's own text, which may repeat the id of a key."""
-    return str(error).partition("\n")[0].partition("<?xml")[0]
+    return str(error).partition("\n")[0].partition("<")[0]

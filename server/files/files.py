@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -104,7 +104,7 @@ class Files:
             raise Problem("not_found", UNKNOWN)
         return file
 
-    def content(self, id: str, offset: int = 0) -> AsyncIterator[bytes]:
+    def content(self, id: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """The bytes of a file that was found, in pieces. Raises `FileNotFoundError` if it was deleted since."""
         return self.store.read(_data(id), offset)
 

@@ -10,7 +10,8 @@ import asyncio
 import errno
 import fcntl
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
@@ -22,6 +23,7 @@ from server.files.store import READ, AlreadyThere, StoreAway, StoreFull, checked
 log = structlog.get_logger("server.files")
 
 UNFINISHED = ".unfinished"  # no name begins with a dot
+THREADS = 8  # of its own: a directory that hangs, as one of a network may, holds up nothing else
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 T = TypeVar("T")
 
@@ -31,44 +33,45 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._threads = ThreadPoolExecutor(THREADS, "files")
 
     async def put(self, name: str, data: bytes, is_new: bool = False) -> None:
-        await _in_thread(self._put, checked(name), data, is_new)
+        await self._in_thread(self._put, checked(name), data, is_new)
 
     async def put_stream(self, name: str, chunks: AsyncIterator[bytes]) -> int:
         file = await self._begun()
         try:
             async for piece in gathered(chunks, READ):
-                await _in_thread(file.write, piece)
+                await self._in_thread(file.write, piece)
             size = file.tell()
-            await _in_thread(self._finish, file, checked(name), False)
+            await self._in_thread(self._finish, file, checked(name), False)
         finally:
             _give_up(file)
         return size
 
     async def get(self, name: str) -> bytes | None:
         try:
-            return await _in_thread(self._path(name).read_bytes)
+            return await self._in_thread(self._path(name).read_bytes)
         except FileNotFoundError:
             return None
 
-    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
-        with await _in_thread(_opened, self._path(name)) as file:
-            await _in_thread(file.seek, offset)
-            while piece := await _in_thread(file.read, READ):
+    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        with await self._in_thread(_opened, self._path(name)) as file:
+            await self._in_thread(file.seek, offset)
+            while piece := await self._in_thread(file.read, READ):
                 yield piece
 
     async def names(self, folder: str) -> list[str]:
-        return await _in_thread(self._names, checked(folder))
+        return await self._in_thread(self._names, checked(folder))
 
     async def folders(self, folder: str) -> list[str]:
-        return await _in_thread(_folders, self._path(folder))
+        return await self._in_thread(_folders, self._path(folder))
 
     async def delete(self, names: Iterable[str]) -> None:
-        await _in_thread(self._delete, [checked(name) for name in names])
+        await self._in_thread(self._delete, [checked(name) for name in names])
 
     async def tidy(self) -> int:
-        return await _in_thread(self._tidy)
+        return await self._in_thread(self._tidy)
 
     def _path(self, name: str) -> Path:
         return self._root / checked(name)
@@ -81,8 +84,12 @@ class Folder:
         finally:
             _give_up(file)
 
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        with _translated():
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
     async def _begun(self) -> IO[bytes]:
-        beginning = asyncio.ensure_future(_in_thread(self._begin))
+        beginning = asyncio.ensure_future(self._in_thread(self._begin))
         try:
             return await asyncio.shield(beginning)
         except asyncio.CancelledError:
@@ -143,11 +150,6 @@ async def gathered(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[byt
             held, length = [], 0
     if length:
         yield b"".join(held)
-
-
-async def _in_thread(work: Callable[..., T], *arguments: object) -> T:
-    with _translated():
-        return await asyncio.to_thread(work, *arguments)
 
 
 @contextmanager

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import get_args
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from server.errors import Problem
-from server.files.files import MOST_OF_A_PAGE, File, Order
+from server.files.download import Downloads
+from server.files.files import MOST_OF_A_PAGE, Order
 from server.files.operations import PATH, DeletedFile
 from server.files.problems import store_problems
 from server.files.startup import files_of
@@ -21,9 +24,13 @@ from server.front_end import FrontEnd
 
 LARGEST_LIMIT = 10_000  # OpenAI's; a page has MOST_OF_A_PAGE at most, and says that there is more
 
+Download = Callable[[Scope, Receive, Send], Awaitable[None]]
+
 
 def routes(front_end: FrontEnd) -> list[Route]:
-    uploads = front_end.files and Uploads(front_end.files, front_end.settings.max_file_bytes, front_end.clock)
+    files = front_end.files
+    uploads = files and Uploads(files, front_end.settings.max_file_bytes, front_end.clock)
+    downloads = files and Downloads(files)
 
     async def many(request: Request) -> Response:
         files = files_of(front_end)
@@ -43,33 +50,17 @@ def routes(front_end: FrontEnd) -> list[Route]:
                 return _json(DeletedFile(id=id))
             return _json(await files.find(id))
 
-    async def content(request: Request) -> Response:
-        files = files_of(front_end)
+    async def content(request: Request) -> Download:
         with store_problems():
-            file = await files.find(request.path_params["id"])
-        return download(file, files.content(file.id) if request.method == "GET" else nothing())
+            file = await files_of(front_end).find(request.path_params["id"])
+        assert downloads
+        return partial(downloads.send, file)
 
     return [
         Route(PATH, many, methods=["GET", "POST"]),
         Route(f"{PATH}/{{id}}", one, methods=["GET", "DELETE"]),
         Route(f"{PATH}/{{id}}/content", content, methods=["GET"]),
     ]
-
-
-def download(file: File, pieces: AsyncIterator[bytes]) -> Response:
-    """The bytes, as fast as the client reads: a browser stores them and shows nothing of them."""
-    headers = {
-        "content-length": str(file.bytes),
-        "content-disposition": f'attachment; filename="{file.id}.jsonl"',
-        "x-content-type-options": "nosniff",
-    }
-    return StreamingResponse(pieces, headers=headers, media_type="application/octet-stream")
-
-
-async def nothing() -> AsyncIterator[bytes]:
-    """What HEAD wants of a file."""
-    return
-    yield b""
 
 
 def _json(told: object) -> Response:

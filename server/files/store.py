@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -45,7 +45,7 @@ class Store(Protocol):
         """All of it, or None where there is nothing of this name."""
         ...
 
-    def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+    def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """The bytes from there on, READ of them at a time at most. Raises `FileNotFoundError`."""
         ...
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 
 from starlette.types import Receive, Scope
 
@@ -12,8 +12,9 @@ from server.errors import ClientGone, Problem
 from server.files.files import File, Files
 from server.files.form import BESIDES, Form, too_large
 from server.files.problems import store_problems
+from server.http.at_once import AtOnce
 
-AT_ONCE = 4  # uploads of one front end; each has two parts of object storage in memory
+MOST = 4  # uploads of one front end; each has two parts of object storage in memory
 SILENCE = 60.0  # seconds that a client may send nothing
 LONGEST = 3_600.0  # seconds that an upload may take
 TOO_SLOW = "The file did not arrive in time: more than a minute without a byte, or more than an hour."
@@ -27,28 +28,18 @@ class Uploads:
         self._files = files
         self._max_bytes = max_bytes
         self._clock = clock
-        self._running = 0
+        self._running = AtOnce(MOST, TOO_MANY)
 
     async def take(self, scope: Scope, receive: Receive) -> File:
         """The file of this request. Raises `Problem` as soon as it is clear that there will be none; `ClientGone`."""
         headers = scope["context"].headers
         form = Form(headers.get(b"content-type", b""))
         self._refuse_large(headers.get(b"content-length", b""))
-        with self._one(), store_problems():
+        with self._running.one(), store_problems():
             async with aclosing(form.file(self._arriving(receive), self._max_bytes)) as chunks:
                 id = self._files.new_id()
                 size = await self._files.write(id, chunks)
             return await self._files.register(id, size, form.filename, form.purpose, form.kept)
-
-    @contextmanager
-    def _one(self) -> Iterator[None]:
-        if self._running >= AT_ONCE:
-            raise Problem("overloaded", TOO_MANY)
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
 
     def _refuse_large(self, declared: bytes) -> None:
         """By what it says of its length, before it is read."""
