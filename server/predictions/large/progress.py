@@ -64,9 +64,10 @@ class Progress:
 
     def continue_with(self, records: list[Record], call: Call) -> list[Record]:
         """Put those that have ended in the place of the new ones. Returns those that are to be computed. Answers of
-        another model are none: the default of a task may have changed meanwhile."""
+        another model are none: the default of a task may have changed meanwhile. Nor are those of records that mean
+        nothing alone, as in a cluster: all have to be of one revision."""
         name, self._ids = f"{call.served.card.name}@", call.row_ids or ()
-        if any(not model.startswith(name) for model in self._models.values()):
+        if call.row_ids is None or any(not model.startswith(name) for model in self._models.values()):
             self._forget()
         left = [record for place, record in enumerate(records) if place not in self._ended]
         for place, record in self._ended.items():

@@ -103,7 +103,7 @@ class Flow:
             await self._send_until_ended(whole.records)
             return
         self._left.extend(records)
-        keeping = asyncio.ensure_future(self._keep())
+        keeping = asyncio.ensure_future(self._progress.keep())
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._next(group))
@@ -111,11 +111,6 @@ class Flow:
             raise _first(several) from None
         finally:
             keeping.cancel()
-
-    async def _keep(self) -> None:
-        """Rows that are no answers by themselves, as those of a cluster, are of no use to anybody."""
-        if self._call.row_ids is not None:
-            await self._progress.keep()
 
     async def _next(self, group: asyncio.TaskGroup) -> None:
         """One portion, and once it is out the one after it: who asks for one at a time shares the lane with others."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from broker.predictions.contract import MOST_ROWS
+from tests.faults.broker.test_memory import memory_spent
 from tests.faults.kit.broker_process import DURABLE, BrokerProcess, broker_process
 from tests.faults.kit.models import LOG, PATH, PAUSE, SPEC, recorded
 from tests.faults.kit.oracle import KEYS, leftovers
@@ -157,4 +158,20 @@ def test_it_goes_on_when_the_broker_is_back_with_its_data(broker: BrokerProcess,
         check_result(other, address)
 
         assert computed_again(log) <= AGAIN
+        check_end(system, other, address)
+
+
+def test_while_the_broker_has_no_memory_portions_wait_and_rows_too(broker: BrokerProcess, log: Path) -> None:
+    with stack((SPEC,), 2, broker=broker.server, **SETTINGS, **{LOG: log}) as system, broker.client() as client:
+        one, other = system.front_ends
+        address = submitted(one)
+        until(lambda: done(other, address) >= SOME, "some of it is done")
+        with memory_spent(client):
+            until(lambda: one.post(PATH, body(["caller"])).status == 503, "nobody's jobs are taken", within=20.0)
+            before = done(other, address)
+        until(lambda: done(other, address) > before, "it goes on", within=20.0)
+
+        check_result(other, address)
+
+        assert computed_again(log) == 0
         check_end(system, other, address)

@@ -8,9 +8,12 @@ import pytest
 
 from broker.messages import FailureCode, Verdict
 from broker.predictions.contract import MOST_ROWS
+from server.codecs.contract import Plan
+from server.dialects.contract import Call
 from server.fleet.directory import Directory
 from server.predictions import keeper
 from server.predictions.large import progress, pump
+from server.requests.request import Record
 from tests.unit.server.predictions.asking import ASYNC, ended, result
 from tests.unit.server.stand_in import ScriptedBroker, announced, answered, card, running, told
 
@@ -305,6 +308,19 @@ async def test_one_that_is_canceled_leaves_nothing_out(at_once):
         await jitney.until(lambda: len(jitney.broker.cancelled) == MOST)
         assert jitney.front_end.lane_share.out("echo", "interactive") == 0
         assert isinstance(jitney.front_end.directory, Directory)
+
+
+@pytest.mark.parametrize(("row_ids", "left"), [pytest.param([0], 0, id="a row"), pytest.param(None, 1, id="a cluster")])
+async def test_another_run_takes_over_rows_and_nothing_of_clusters(row_ids, left):
+    async with running() as jitney:
+        tasks, served = jitney.front_end.tasks, jitney.front_end.directory.served["echo"]
+        kept = progress.Progress("id", tasks.predictions, tasks.pool)
+        kept.add([(0, Record("life", served.codec, Plan()), "echo@r1")])
+        records = [Record("life", served.codec, Plan())]
+
+        found = kept.continue_with(records, Call(served, ["life"], {}, row_ids=row_ids))
+
+        assert len(found) == left
 
 
 @pytest.mark.parametrize("texts", [TEXTS, ["life"]], ids=["of a large one", "of a small one"])
