@@ -11,6 +11,8 @@ from typing import Any
 import openai
 import pytest
 
+from server.batches.kept import Asked, End, new_id
+from server.batches.leases import Leases
 from server.webhooks import schedule, sender
 from server.webhooks.signature import secrets_in
 from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, running
@@ -18,6 +20,7 @@ from tests.webhook_receiver import LOOPBACK, SECRET, LocalReceiver, local_receiv
 
 pytestmark = pytest.mark.anyio
 ENDPOINT = "/models/echo"
+NOW = 1_800_000_000.0
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +110,19 @@ async def test_one_that_goes_on_from_the_store_alone_is_told_too(tmp_path: Path,
         await other.until(lambda: other.front_end.metrics.webhooks)
 
         assert told(receiver) == [("batch.completed", id)]
+
+
+async def test_the_end_is_told_though_the_broker_has_lost_who_ran_it(tmp_path: Path, receiver: LocalReceiver) -> None:
+    id = new_id(NOW)
+    times: dict[str, Any] = {"created_at": NOW, "expires_at": NOW, "completion_window": "24h"}
+    asked = Asked(id=id, endpoint=ENDPOINT, input_file_id="file-1", webhook=receiver.url, **times)
+    async with sending(tmp_path) as jitney:
+        leases = Leases(jitney.front_end.tasks.predictions)
+        for _ in range(2):  # by two front ends
+            await leases.end(asked, End(status="expired", at=NOW), 60.0)
+        await jitney.until(lambda: jitney.front_end.metrics.webhooks)
+
+        assert told(receiver) == [("batch.expired", id)]
 
 
 async def test_where_nobody_wants_to_be_told_nothing_of_an_ended_one_is_kept(tmp_path: Path) -> None:
