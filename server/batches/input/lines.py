@@ -12,6 +12,7 @@ from server.batches.kept import LineError
 MOST_REQUESTS = 50_000  # of one batch
 MOST_TOLD = 100  # errors of one input
 LONGEST_ID = 512  # characters of a custom_id
+BOM = b"\xef\xbb\xbf"  # with which editors of Windows begin a file
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -37,7 +38,7 @@ class Malformed(Exception):
 def request_from(text: bytes, endpoint: str) -> Request:
     """What this line asks for. Raises `Malformed`."""
     try:
-        found = _requests.decode(text)
+        found = _requests.decode(text.removeprefix(BOM))
     except msgspec.ValidationError as error:
         raise Malformed("invalid_request", f"This line is no request: {error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -28,7 +28,7 @@ def errors_of(*lines: bytes | None, most: int = 10) -> list[tuple[int | None, st
 
 def test_good_lines_have_no_errors_and_blank_ones_are_none():
     check = Check(ENDPOINT)
-    for number, text in enumerate((line("a"), b"", line("b"), b"  \r"), 1):
+    for number, text in enumerate((b"\xef\xbb\xbf" + line("a"), b"", line("b"), b"  \r"), 1):
         check.line(number, text)
     check.end()
 
