@@ -46,7 +46,7 @@ async def _run(url: str, ground: Ground, bursts: Bursts, way: Way, seed: int, jo
     with HttpClient(url) as client:
         count = 0 if way is Way.ALONE else BATCHES
         senders = [Sender(client=client, until=bursts.seconds, now=now) for _ in range(count)]
-        batches = [_batch(one, ground, way, number) for number, one in enumerate(senders)]
+        batches = [send_batch(one, ground, way, number) for number, one in enumerate(senders)]
         async with beside(_count(jobs, now, computed)):
             others = asyncio.gather(*batches)
             sent = await send_alone(interactive(url, ground, bursts, seed))
@@ -62,7 +62,7 @@ async def _count(jobs: Callable[[], int], now: Callable[[], float], computed: li
         await asyncio.sleep(EVERY)
 
 
-async def _batch(sender: Sender, ground: Ground, way: Way, number: int) -> None:
+async def send_batch(sender: Sender, ground: Ground, way: Way, number: int) -> None:
     """The batch of this number, in this way."""
     own = lines(ground, number)
     if way is Way.FILES:

@@ -55,7 +55,7 @@ def kill_in_turn(stack: Stack, work: Work, kills: int, records: int, *options: s
 def kill_amid(stack: Stack, batcher: Child, owner: Child, other: Child, work: Work, records: int) -> Kill:
     """Give the work to `owner`, kill it half-way, fetch the answers from `other`. Raises `OSError`, `NotMeasured`."""
     texts = [f"text {number}" for number in range(records)]
-    before = stack.jobs(batcher)
+    before = _settled(lambda: stack.jobs(batcher))
     id = work.submit(owner, texts)
     first = _owner(stack, id)
     _until(lambda: stack.jobs(batcher) >= before + records // 2, "half of it is computed")
@@ -101,7 +101,7 @@ def _until(holds: Callable[[], bool], what: str) -> float:
 
 
 def _settled(count: Callable[[], int]) -> int:
-    """What it counts once that has stood still: jobs of the dead front end may still be on the card."""
+    """What it counts once that has stood still: the last jobs, or those of the dead front end, may be on the card."""
     counted = -1
     while (now := count()) != counted:
         counted = now
