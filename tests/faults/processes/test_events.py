@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+from tests.faults.kit.report import record
 from tests.faults.kit.submissions import ASYNC, PATIENCE
 from tests.faults.kit.traffic import PATH
 from tests.integration.processes import HOST, FrontEnd
@@ -44,8 +46,14 @@ def test_whoever_follows_has_each_row_once_though_two_front_ends_end() -> None:
             if len(rows(seen)) == 1:
                 owner.kill()
                 first.popen.send_signal(signal.SIGTERM)
-        rest = list(followed(second, address, last=len(rows(seen))))
+                since = time.monotonic()
+        rest = []
+        for line in followed(second, address, last=len(rows(seen))):
+            rest.append(line)
+            if len(rows(rest)) == 1:
+                felt = time.monotonic() - since
 
+    record("two front ends of a prediction that is followed end: until its next row", felt)
     assert "done" not in seen[-1]
     assert 0 < len(rows(seen)) < len(ROWS)
     assert rows(seen) + rows(rest) == ROWS
