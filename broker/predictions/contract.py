@@ -18,6 +18,7 @@ TRIES_SHOWN = 20  # the newest tries to deliver a webhook that operators see
 TRIES_KEPT = 604_800.0  # seconds that they do, and how many there were, after the last one
 HOOK_LEASE = 20.0  # seconds for which whoever takes a webhook has it for itself
 MOST_ROWS = 64  # rows that are brought at once
+SETTLED = 1.1  # seconds after which a broker can be asked whether something is on its disk
 KEY_KEPT = 86_400.0  # seconds that an idempotency key is remembered at least
 
 
@@ -191,9 +192,9 @@ class PredictionBroker(Protocol):
         ...
 
     async def persisted(self) -> bool:
-        """Whether all that was stored before this call is in the broker's log on its disk: one that loses power has it
-        still. Waits up to three seconds, so it wants a connection of its own. Raises `BrokerError`, with what helps,
-        for a broker that can never say so."""
+        """Whether all that was stored `SETTLED` seconds before this call is in the broker's log on its disk: one that
+        loses power has it still. Waits for seconds, so it wants a connection of its own. Raises `BrokerError`, with
+        what helps, for a broker that can never say so."""
         ...
 
     async def epoch(self) -> str:

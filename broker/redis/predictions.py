@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -14,6 +16,7 @@ from broker.predictions.contract import (
     KEY_KEPT,
     LEASE,
     OVERHEAD,
+    SETTLED,
     TRIES_KEPT,
     TRIES_SHOWN,
     TRIMMED,
@@ -33,7 +36,9 @@ from broker.redis.connection import confirmation, translated
 FIELDS = ("state", "owner", "request", "bytes", "records", "done", "failed")
 TIMES = ("created", "started", "finished", "deadline", "expires")
 BEATEN = 500  # leases by one script: ten thousand would hold the broker's thread for tens of milliseconds
-PERSISTED = 3.0  # seconds: `appendfsync everysec` brings to disk each second what was written
+PERSISTED = 3.0  # seconds that a disk may take
+SLOW_DISK = 0.8  # seconds: one that takes longer is asked again
+TRIES = 2
 MARGIN = 60.0  # seconds that a body or a result outlives a script that nobody could run
 
 
@@ -133,6 +138,22 @@ class RedisPredictions:
         await self._hooks([0, 0, id, -1 if wait is None else _ms(wait), said, TRIES_SHOWN, _ms(TRIES_KEPT)])
 
     async def persisted(self) -> bool:
+        # Many versions (Redis before 7.4.3, Valkey 9.1: redis#13793) say yes too soon, within the second in which
+        # `everysec` has brought older writes to disk. After that second the next write, our mark, has all of them
+        # brought there, and WAITAOF waits for it. Where that took long the mark may have come too late: once more.
+        for _ in range(TRIES):
+            started = time.monotonic()
+            if not await self._marked():
+                return False
+            if time.monotonic() - started < SLOW_DISK:
+                return True
+            await asyncio.sleep(SETTLED)
+        return False
+
+    async def epoch(self) -> str:
+        return (await self._get(self._keys.epoch) or b"").decode("ascii", "replace")
+
+    async def _marked(self) -> bool:
         """WAITAOF speaks of what its own connection has written: a mark, and with it whatever was written earlier. It
         waits in short steps, for a long one would pass for a connection that is dead."""
         mark, step = self._keys.predictions_mark, ["WAITAOF", 1, 0, _ms(PERSISTED / 3)]
@@ -142,9 +163,6 @@ class RedisPredictions:
                     pipe.execute_command(*command)
                 _, *said = await pipe.execute()
         return any(local for local, _ in said)
-
-    async def epoch(self) -> str:
-        return (await self._get(self._keys.epoch) or b"").decode("ascii", "replace")
 
     async def _beat(self, owner: str, ids: Sequence[str], most: int = 0, *, releases: bool = False) -> Any:
         args = [owner, _ms(self.lease), most, int(releases), 0 if ids else TRIMMED, *ids]

@@ -50,6 +50,16 @@ async def test_what_is_never_brought_to_disk_is_not_confirmed(
     assert not await broker.persisted()
 
 
+async def test_a_disk_that_takes_long_is_asked_again(confirming: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_predictions, "SETTLED", 0.0)
+    monkeypatch.setattr(redis_predictions, "SLOW_DISK", 0.0)
+    broker = await confirming.predictions()
+    before = confirming.server.info("commandstats").get("cmdstat_waitaof", {"calls": 0})["calls"]
+
+    assert not await broker.persisted()
+    assert confirming.server.info("commandstats")["cmdstat_waitaof"]["calls"] - before == 2 * 3
+
+
 async def test_a_server_without_a_log_says_so(confirming: RedisWorld) -> None:
     confirming.server.config_set("appendonly", "no")
 

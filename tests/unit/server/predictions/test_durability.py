@@ -10,10 +10,17 @@ import pytest
 
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.predictions.contract import State
+from server.predictions import durability
 from tests.unit.server.predictions.asking import ASYNC, ended
 from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, running, told
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def settles_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durability, "SETTLED", 0.0)
+    monkeypatch.setattr(durability, "TOGETHER", 0.0)
 
 
 class Disk:
@@ -38,9 +45,9 @@ async def strict(first: bool | Exception = True, **how: object) -> AsyncIterator
     broker.predictions.persisted = disk  # type: ignore[method-assign]
     disk.answers.put_nowait(first)
     async with running(broker, durable=True, **how) as jitney:
-        durability = jitney.front_end.tasks.durability
-        assert durability is not None
-        await jitney.until(lambda: durability._is_connected or durability._never)
+        task = jitney.front_end.tasks.durability
+        assert task is not None
+        await jitney.until(lambda: task._is_connected or task._never)
         yield jitney, disk
 
 
@@ -59,6 +66,23 @@ async def test_a_202_waits_for_the_disk():
 
         assert (was_done, accepted.status_code) == (False, 202)
         assert (await ended(jitney, accepted))["status"] == "succeeded"
+
+
+async def test_it_is_asked_for_what_has_settled_and_for_nothing_else(monkeypatch: pytest.MonkeyPatch):
+    async with strict() as (jitney, disk):
+        first = asyncio.create_task(jitney.ask("first", headers=ASYNC))
+        await jitney.until(lambda: disk.asked == 2)
+        monkeypatch.setattr(durability, "SETTLED", 3_600.0)
+        second = asyncio.create_task(jitney.ask("second", headers=ASYNC))
+        for _ in range(2):
+            disk.answers.put_nowait(True)
+
+        assert (await first).status_code == 202
+        await jitney.until(lambda: jitney.front_end.tasks.durability._joined)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert (second.done(), disk.asked) == (False, 2)
+        second.cancel()
 
 
 async def test_one_answer_is_for_all_that_came_before_its_question():
