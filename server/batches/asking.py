@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from urllib.parse import unquote
 
 import msgspec
@@ -20,6 +20,8 @@ from server.batches.kept import Asked
 from server.batches.window import Answered
 from server.fleet.directory import Served
 from server.front_end import FrontEnd
+from server.predictions.lane_share import room_of
+from server.predictions.large.pump import Pump
 from server.predictions.runner import Attempt
 from server.predictions.stored import Answer, Stored
 
@@ -89,28 +91,30 @@ class Asking:
         except Malformed as wrong:  # it was looked at before, so the file has changed
             return _without(f"{self._asked.id}-{line.number}", "", wrong.code, wrong.message)
         name = f"{self._asked.id[:SHOWN]}-{line.number}"
-        attempt = Attempt(self._stored(name), bytes(request.body))
         while (time_left := self._asked.expires_at - self._wall()) > 0.0:
-            async with self._share(request):
+            async with AsyncExitStack() as share:
+                await self._enter(share, request)
                 await self._pace.turn()
+                attempt = self._attempt(name, request, share)
                 answer = await attempt.run(self._app, time_left, self._front_end.clock())
             if attempt.wait is None:
                 return _shown(name, request, answer)
             await asyncio.sleep(min(attempt.wait, max(0.0, self._asked.expires_at - self._wall())))
         return _without(name, request.custom_id, "batch_expired", EXPIRED, is_expired=True)
 
-    @asynccontextmanager
-    async def _share(self, request: Request) -> AsyncIterator[None]:
-        """Room in the lane of its model; one that is not there now answers by itself."""
+    async def _enter(self, share: AsyncExitStack, request: Request) -> None:
+        """Room in the lane of its model, until the stack ends; one that is not there now answers by itself."""
         model, jobs = asks_for(request)
         served = self._served(model)
-        if served is None:
-            yield
-            return
-        self.room = max(1, served.capacity.room or served.room)
-        tokens = len(bytes(request.body)) // BYTES_A_TOKEN
-        async with self._front_end.lane_share.of(served, Lane.BULK, jobs, tokens):
-            yield
+        if served is not None:
+            self.room = max(1, room_of(served))
+            tokens = len(bytes(request.body)) // BYTES_A_TOKEN
+            await share.enter_async_context(self._front_end.lane_share.of(served, Lane.BULK, jobs, tokens))
+
+    def _attempt(self, name: str, request: Request, share: AsyncExitStack) -> Attempt:
+        """A try. One that turns out to be larger than the batchers' room goes in portions, as a large prediction does,
+        and each has a share of its own: holding two at once could bring all of them to a halt."""
+        return Attempt(self._stored(name), bytes(request.body), Pump(name, self._front_end, share.aclose))
 
     def _served(self, model: str | None) -> Served | None:
         directory, endpoint = self._front_end.tasks.discovery.directory, self._asked.endpoint

@@ -13,6 +13,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -39,7 +40,7 @@ class Folder:
         await self._in_thread(self._put, checked(name), data, is_new)
 
     async def put_stream(self, name: str, chunks: AsyncIterator[bytes]) -> int:
-        file = await self._begun()
+        file = await self._open(_give_up, self._begin)
         try:
             async for piece in gathered(chunks, READ):
                 await self._in_thread(file.write, piece)
@@ -56,7 +57,7 @@ class Folder:
             return None
 
     async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
-        with await self._in_thread(_opened, self._path(name)) as file:
+        with await self._open(_close, _opened, self._path(name)) as file:
             await self._in_thread(file.seek, offset)
             while piece := await self._in_thread(file.read, READ):
                 yield piece
@@ -88,12 +89,15 @@ class Folder:
         with _translated():
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
-    async def _begun(self) -> IO[bytes]:
-        beginning = asyncio.ensure_future(self._in_thread(self._begin))
+    async def _open(
+        self, unwanted: Callable[[IO[bytes]], None], opens: Callable[..., IO[bytes]], *arguments: object
+    ) -> IO[bytes]:
+        """A file that a thread opens; `unwanted` gets it where nobody waits for it any more."""
+        opening = asyncio.ensure_future(self._in_thread(opens, *arguments))
         try:
-            return await asyncio.shield(beginning)
+            return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            beginning.add_done_callback(_forget)  # the thread opens it nevertheless
+            opening.add_done_callback(partial(_hand, unwanted))  # the thread opens it nevertheless
             raise
 
     def _begin(self) -> IO[bytes]:
@@ -192,9 +196,13 @@ def _give_up(file: IO[bytes]) -> None:
         file.close()
 
 
-def _forget(beginning: asyncio.Future[IO[bytes]]) -> None:
-    if not beginning.cancelled() and beginning.exception() is None:
-        _give_up(beginning.result())
+def _close(file: IO[bytes]) -> None:
+    file.close()
+
+
+def _hand(unwanted: Callable[[IO[bytes]], None], opening: asyncio.Future[IO[bytes]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        unwanted(opening.result())
 
 
 def _make_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -48,8 +48,11 @@ class Portion:
 class Pump:
     """Of one prediction, whose runs go on where the last one ended."""
 
-    def __init__(self, id: str, front_end: FrontEnd) -> None:
-        self._front_end = front_end
+    def __init__(
+        self, id: str, front_end: FrontEnd, before_portions: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """`before_portions`: whoever holds a share of the lane for it gives that back, for each portion has its own."""
+        self._front_end, self._before_portions = front_end, before_portions
         self._progress = Progress(id, front_end.tasks.predictions, front_end.pool)
 
     async def load(self) -> None:
@@ -63,7 +66,7 @@ class Pump:
         of the portion that took longest; None: nothing was computed. Raises `Problem`."""
         left = self._progress.continue_with(records, call)
         flow = Flow(self._front_end, self._progress, call, records, deadline, lane, work, context)
-        await flow.run(left)
+        await flow.run(left, self._before_portions)
         if models := self._progress.models:
             context.model = ", ".join(models).encode("ascii")
         return flow.spent
@@ -95,13 +98,17 @@ class Flow:
         self._left: deque[Record] = deque()
         self.spent: Stages | None = None
 
-    async def run(self, records: Sequence[Record]) -> None:
+    async def run(
+        self, records: Sequence[Record], before_portions: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         whole = Portion()
         for record in records:
             whole.add(record)
         if self._fits(whole):
             await self._send_until_ended(whole.records)
             return
+        if before_portions is not None:
+            await before_portions()
         self._left.extend(records)
         keeping = asyncio.ensure_future(self._progress.keep())
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from server.batches.archive import Archive
 from server.batches.service import Batches
-from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, running, told
+from server.predictions.large import pump
+from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, announced, answered, card, running, told
 
 pytestmark = pytest.mark.anyio
 ENDPOINT = "/models/echo"
@@ -53,6 +55,32 @@ async def test_each_line_is_answered_by_its_address_in_the_bulk_lane(tmp_path: P
         assert texts == [("a", "LIFE"), ("c", "IS")]
         assert [(row["custom_id"], row["response"]["status_code"]) for row in bad] == [("b", 422)]
         assert {request.lane for _, requests, _ in jitney.broker.trips for request in requests} == {"bulk"}
+
+
+async def test_lines_that_are_larger_than_the_batchers_room_go_in_portions_and_halt_nobody(tmp_path: Path):
+    broker = ScriptedBroker([announced(card(), room=4)], answers=False)
+    async with running(broker, files=str(tmp_path)) as jitney:
+        id = await created(jitney, *(line(str(number), "one two three four five") for number in range(20)))
+        await broker.admitted.wait()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert 0 < len(broker.jobs) <= 2 * 4 + 5  # a text is never parted
+
+        broker.answers = True
+        broker.publish(*(answered(job) for job in broker.jobs))
+
+        assert (await ended(jitney, id))["request_counts"] == {"total": 20, "completed": 20, "failed": 0}
+
+
+async def test_jobs_that_are_lost_are_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pump, "PATIENCE", 0.01)
+    broker = ScriptedBroker(answers=False)
+    async with running(broker, files=str(tmp_path)) as jitney:
+        id = await created(jitney, line("a", "life"))
+        await broker.admitted.wait()
+        broker.answers = True
+
+        assert (await ended(jitney, id))["status"] == "completed"
 
 
 async def test_one_that_is_in_the_store_and_nobody_runs_is_run_by_whoever_finds_it(tmp_path: Path):

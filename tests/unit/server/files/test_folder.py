@@ -12,10 +12,11 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
+from server.files import folder
 from server.files.folder import UNFINISHED, Folder
 from server.files.store import StoreAway, StoreFull
 
@@ -160,3 +161,27 @@ async def test_who_reads_what_is_deleted_reads_it_to_its_end(tmp_path: Path):
     await folder.delete(["a/b"])
 
     assert len(first + b"".join([piece async for piece in reading])) == 3 << 20
+
+
+async def test_a_file_that_nobody_waits_for_any_more_is_closed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store = Folder(tmp_path)
+    await store.put("a/b", b"bytes")
+    opened = []
+    may_open = threading.Event()
+
+    def slowly(path: Path) -> IO[bytes]:
+        may_open.wait()
+        opened.append(path.open("rb", buffering=0))
+        return opened[-1]
+
+    monkeypatch.setattr(folder, "_opened", slowly)
+    reading = asyncio.ensure_future(anext(store.read("a/b")))
+    await asyncio.sleep(0)
+
+    reading.cancel()
+    await asyncio.wait({reading})
+    may_open.set()
+
+    while not opened or not opened[0].closed:
+        await asyncio.sleep(0)
+    assert reading.cancelled()
