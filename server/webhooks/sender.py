@@ -51,25 +51,30 @@ class Sender:
     async def run(self) -> None:
         try:
             while True:
-                await self.turn()
-                await asyncio.sleep(LOOK)
+                if await self.turn() and self._sending:
+                    await asyncio.wait(self._sending, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await asyncio.sleep(LOOK)
         finally:
             for task in self._sending:
                 task.cancel()  # the lease ends by itself
 
-    async def turn(self) -> None:
-        """Begin to send what is due, as far as there is room."""
-        room = 0 if self._keeper.is_ending else MOST_AT_ONCE - len(self._sending)
+    async def turn(self) -> bool:
+        """Begin to send what is due, as far as there is room. Whether there may be more than that."""
+        if self._keeper.is_ending:
+            return False
+        room = MOST_AT_ONCE - len(self._sending)
         if not room:
-            return
+            return True
         try:
             due = await self._keeper.ask(partial(_take, room))
         except Problem:  # the broker is away
-            return
+            return False
         for hook in due:
             task = asyncio.create_task(self._send(hook))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
+        return len(due) == room
 
     async def _send(self, hook: Hook) -> None:
         try:

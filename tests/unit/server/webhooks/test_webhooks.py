@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 
 from broker.memory import MemoryStore
 from broker.memory.predictions import MemoryPredictions
+from server.predictions.stored import Stored, request_to_bytes
 from server.webhooks import schedule, sender
 from server.webhooks.signature import secrets_in
+from tests.contract.predictions.orders import created, ending
 from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, running, told
 from tests.webhook_receiver import LOOPBACK, SECRET, LocalReceiver, ids, local_receiver
 
@@ -79,6 +82,34 @@ async def test_one_that_is_not_taken_comes_again_with_the_same_id_and_body():
             assert len(set(ids(receiver.came))) == len({one.body for one in receiver.came}) == 1
             assert all(one.verified() for one in receiver.came)
             assert fates(jitney) == {("retried",): 2, ("delivered",): 1}
+
+
+async def test_those_that_have_no_room_are_sent_as_soon_as_others_are(monkeypatch):
+    monkeypatch.setattr(sender, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(sender, "LOOK", 3_600.0)
+    stored = Stored(
+        path="/", query="", headers={}, model="echo", task="", lane="bulk", webhook="https://hooks.example/"
+    )
+    tasks: list[int] = []
+
+    async def deliver(*_: Any) -> schedule.Reply:
+        tasks.append(len(made._sending))
+        await asyncio.sleep(0)
+        return schedule.Reply(status=204)
+
+    async with running() as jitney:
+        broker = jitney.broker.predictions
+        for _ in range(7):
+            id = await created(broker, request=request_to_bytes(stored), has_hook=True)
+            await broker.finish(ending(id))
+        made = sender.Sender(jitney.front_end, (), deliver)
+        jitney.front_end.webhook_secrets = secrets_in(SECRET)
+        sending = asyncio.create_task(made.run())
+        await jitney.until(lambda: fates(jitney) == {("delivered",): 7})
+        sending.cancel()
+        await asyncio.wait([sending])
+
+        assert max(tasks) <= 2
 
 
 async def test_a_receiver_that_wants_no_more_is_not_asked_again():
