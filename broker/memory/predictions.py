@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from broker.memory.store import MemoryStore
 from broker.predictions.contract import (
     HOOK_LEASE,
-    KEY_KEPT,
     LEASE,
     OVERHEAD,
     Beat,
@@ -63,7 +62,7 @@ class MemoryPredictions:
             return Created(outcome=Creation.FULL, wait=max(0.0, first - now))
         self._all[order.id] = made
         if order.key:
-            life = max(KEY_KEPT, order.time_left + order.keep)
+            life = order.time_left + order.keep
             self._store.idempotency[order.key] = (order.id, order.fingerprint, now + life)
         return Created(outcome=Creation.CREATED, id=order.id)
 

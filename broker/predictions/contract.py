@@ -19,7 +19,6 @@ TRIES_KEPT = 604_800.0  # seconds that they do, and how many there were, after t
 HOOK_LEASE = 20.0  # seconds for which whoever takes a webhook has it for itself
 MOST_ROWS = 64  # rows that are brought at once
 SETTLED = 1.1  # seconds after which a broker can be asked whether something is on its disk
-KEY_KEPT = 86_400.0  # seconds that an idempotency key is remembered at least
 
 
 class State(StrEnum):

@@ -13,7 +13,6 @@ from broker.errors import BrokerFull
 from broker.keys import Keys
 from broker.predictions.contract import (
     HOOK_LEASE,
-    KEY_KEPT,
     LEASE,
     OVERHEAD,
     SETTLED,
@@ -57,7 +56,6 @@ class RedisPredictions:
         args = [order.id, order.owner, order.request, order.records, _ms(order.time_left), _ms(order.keep)]
         args += [
             order.fingerprint or "-",
-            _ms(KEY_KEPT),
             _ms(self.lease),
             most_bytes,
             OVERHEAD,
