@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -23,7 +24,7 @@ from server.front_end import FrontEnd
 
 log = structlog.get_logger("server.batches")
 
-MOST_RUNNING = 16  # batches of one front end at once; others wait for their turn
+MOST_RUNNING = 16  # batches for one address that a front end runs at once; others wait for their turn
 BESIDE_BODY = 65_536  # bytes of a line that are not its body
 LOOK = 10.0  # seconds between two looks for batches that nobody runs, more or less
 ABANDONED = 3_600.0  # seconds after which a batch without a beginning is one that nobody was told of
@@ -36,14 +37,15 @@ class Batches:
     def __init__(self, front_end: FrontEnd, app: ASGIApp, archive: Archive, files: Files) -> None:
         self._front_end, self._app, self._archive, self._files = front_end, app, archive, files
         self.leases = Leases(front_end.tasks.predictions)
-        self._turns = asyncio.Semaphore(MOST_RUNNING)
+        self._turns = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(MOST_RUNNING))
         self._pace = Pace()
         self._forgets_at = 0.0
 
     async def run_one(self, id: str) -> None:
         """Returns when this batch has ended, or is held by another."""
         try:
-            async with self._turns:
+            batch = await self._find(id)
+            async with self._turns[batch.asked.endpoint if batch is not None else ""]:
                 if await self.leases.holds(id):
                     await self._run(id)
                     await self._leave(id)

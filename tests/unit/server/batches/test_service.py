@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from server.batches import service
 from server.batches.archive import Archive
 from server.batches.service import Batches
 from server.predictions.large import pump
@@ -19,17 +20,17 @@ pytestmark = pytest.mark.anyio
 ENDPOINT = "/models/echo"
 
 
-def line(custom_id: str, text: str) -> dict[str, Any]:
+def line(custom_id: str, text: str, endpoint: str = ENDPOINT) -> dict[str, Any]:
     body = {"payload": {"records": [{"id": custom_id, "text": text}]}}
-    return {"custom_id": custom_id, "method": "POST", "url": ENDPOINT, "body": body}
+    return {"custom_id": custom_id, "method": "POST", "url": endpoint, "body": body}
 
 
-async def created(jitney: RunningFrontEnd, *lines: dict[str, Any]) -> str:
+async def created(jitney: RunningFrontEnd, *lines: dict[str, Any], endpoint: str = ENDPOINT) -> str:
     """The id of a batch of these."""
     data = b"".join(json.dumps(one).encode() + b"\n" for one in lines)
     form: dict[str, Any] = {"data": {"purpose": "batch"}, "files": {"file": ("in.jsonl", data)}}
     file = (await jitney.client.post("/v1/files", **form)).json()["id"]
-    asked = {"input_file_id": file, "endpoint": ENDPOINT, "completion_window": "24h"}
+    asked = {"input_file_id": file, "endpoint": endpoint, "completion_window": "24h"}
     reply = await jitney.client.post("/v1/batches", json=asked)
     assert reply.status_code == 200, reply.text
     return str(reply.json()["id"])
@@ -70,6 +71,20 @@ async def test_lines_that_are_larger_than_the_batchers_room_go_in_portions_and_h
         broker.publish(*(answered(job) for job in broker.jobs))
 
         assert (await ended(jitney, id))["request_counts"] == {"total": 20, "completed": 20, "failed": 0}
+
+
+async def test_a_model_that_does_not_answer_holds_up_no_others_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(service, "MOST_RUNNING", 1)
+    broker = ScriptedBroker([announced(card()), announced(card("other"))], answers=False)
+    async with running(broker, files=str(tmp_path)) as jitney:
+        for _ in range(2):
+            await created(jitney, line("a", "life"))
+        await broker.admitted.wait()
+        broker.answers = True
+
+        id = await created(jitney, line("a", "life", "/models/other"), endpoint="/models/other")
+
+        assert (await ended(jitney, id))["status"] == "completed"
 
 
 async def test_jobs_that_are_lost_are_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
