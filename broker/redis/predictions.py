@@ -34,7 +34,7 @@ from broker.redis.connection import confirmation, translated
 
 FIELDS = ("state", "owner", "request", "bytes", "records", "done", "failed")
 TIMES = ("created", "started", "finished", "deadline", "expires")
-BEATEN = 500  # leases by one script: ten thousand would hold the broker's thread for tens of milliseconds
+AT_ONCE = 500  # leases by one script, predictions by one read: ten thousand would hold up the broker, or this process
 PERSISTED = 3.0  # seconds that a disk may take
 SLOW_DISK = 0.8  # seconds: one that takes longer is asked again
 TRIES = 2
@@ -68,16 +68,10 @@ class RedisPredictions:
         return Created(outcome=Creation(outcome.decode()), id=id.decode(), wait=wait / 1000)
 
     async def read(self, ids: Collection[str]) -> dict[str, Prediction]:
-        if not ids:
-            return {}
-        with translated():
-            async with self._client.pipeline(transaction=False) as pipe:
-                pipe.time()
-                for id in ids:
-                    pipe.hmget(self._keys.prediction(id), [*FIELDS, *TIMES])
-                (seconds, micros), *rows = await pipe.execute()
-        now = seconds + micros / 1e6
-        return {id: _prediction(id, row, now) for id, row in zip(ids, rows, strict=True) if row[0] is not None}
+        found: dict[str, Prediction] = {}
+        for some in _portions(ids):
+            found |= await self._read(some)
+        return found
 
     async def begin(self, id: str, owner: str) -> bytes | None:
         if not await scripts.PREDICTION_BEGIN.run(self._client, [self._keys.prediction(id)], [owner]):
@@ -162,6 +156,16 @@ class RedisPredictions:
                 _, *said = await pipe.execute()
         return any(local for local, _ in said)
 
+    async def _read(self, ids: Sequence[str]) -> dict[str, Prediction]:
+        with translated():
+            async with self._client.pipeline(transaction=False) as pipe:
+                pipe.time()
+                for id in ids:
+                    pipe.hmget(self._keys.prediction(id), [*FIELDS, *TIMES])
+                (seconds, micros), *rows = await pipe.execute()
+        now = seconds + micros / 1e6
+        return {id: _prediction(id, row, now) for id, row in zip(ids, rows, strict=True) if row[0] is not None}
+
     async def _beat(self, owner: str, ids: Sequence[str], most: int = 0, *, releases: bool = False) -> Any:
         args = [owner, _ms(self.lease), most, int(releases), 0 if ids else TRIMMED, *ids]
         named = [self._keys.predictions_due, self._keys.prediction("")]
@@ -184,7 +188,7 @@ class RedisPredictions:
 
 def _portions(ids: Collection[str]) -> Iterator[Sequence[str]]:
     held = list(ids)
-    return (held[at : at + BEATEN] for at in range(0, len(held), BEATEN))
+    return (held[at : at + AT_ONCE] for at in range(0, len(held), AT_ONCE))
 
 
 def _ms(seconds: float) -> int:

@@ -36,7 +36,7 @@ async def test_one_whose_owner_is_silent_is_adopted_once(world: World) -> None:
 async def test_leases_in_many_portions_are_beaten_and_released_like_those_in_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictions, "BEATEN", 2)
+    monkeypatch.setattr(predictions, "AT_ONCE", 2)
     broker = await world.predictions()
     ids = [await created(broker) for _ in range(5)]
 
