@@ -10,6 +10,7 @@ from broker.predictions.contract import Creation, Ending, Order, PredictionBroke
 from server.batches.kept import Asked, End
 from server.predictions.keeper import Keeper
 from server.predictions.stored import Stored, request_to_bytes
+from server.predictions.unwanted import forget
 from server.webhooks.events import of_batch
 
 MARGIN = 3_600.0  # seconds that a lease is known after the time of its batch: to end it, and to be seen ended
@@ -42,13 +43,7 @@ class Leases:
 
     async def remove(self, id: str) -> None:
         """Nobody runs it any more, and the broker knows nothing of it."""
-
-        async def twice(broker: PredictionBroker) -> None:
-            before = await broker.remove(id)
-            if before is not None and before.is_open:
-                await broker.remove(id)
-
-        await self._keeper.ask(twice)
+        await self._keeper.ask(lambda broker: forget(broker, id))
 
     async def end(self, asked: Asked, end: End, keep: float) -> None:
         """Nobody runs it any more. Whoever wants to be told is, for so many seconds; else nothing of it stays."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -19,8 +19,8 @@ from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
 from broker.predictions.contract import Beat, Order, Prediction, PredictionBroker
 from server.errors import INTERNAL_DETAIL, Problem
-from server.predictions.events.followers import Followers
 from server.predictions.unwanted import Unwanted
+from server.predictions.waiting import Waiting
 from server.requests.breaker import CircuitBreaker
 
 log = structlog.get_logger("server.predictions")
@@ -29,7 +29,8 @@ MOST_RUNNING = 32  # predictions of a model that one front end runs at once
 MOST_ADOPTED = 64  # predictions by one beat, however many are held: those may be of a model that has no batcher
 BEAT = 1.0  # seconds between two beats while there is a prediction: a fifth of a lease
 IDLE_BEAT = 5.0  # seconds while there is none
-LOOK = 0.2  # seconds between two looks for those who wait
+LOOK = 0.2  # seconds between two looks for those who wait, at least
+LOOK_PAUSE = 4  # as long as so many looks: for thousands of them one takes as long as requests would
 PATIENCE = 5.0  # seconds until an answer of the broker is given up
 TRIES = 2  # of what the broker did not answer: every method may be asked again
 
@@ -51,8 +52,7 @@ class Keeper:
         self._breaker = breaker
         self._clock = clock
         self._asked: deque[tuple[Ask, asyncio.Future[Any], int]] = deque()  # with the tries that it had
-        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
-        self._followers = Followers()
+        self._waiting = Waiting()
         self._wake = asyncio.Event()
         self._open = 0  # predictions of all front ends, at the last beat
         self._beat_at = self._look_at = 0.0  # seconds, the loop's clock
@@ -75,8 +75,8 @@ class Keeper:
             if loop.time() >= self._beat_at:
                 await self._beat(broker.predictions, loop)
                 await self._unwanted.forget(broker.predictions)
-            if self._watched() and loop.time() >= self._look_at:
-                await self._look(broker.predictions, loop)
+            if (ids := self._waiting.ids(self.running)) and loop.time() >= self._look_at:
+                await self._look(broker.predictions, ids, loop)
 
     async def ask(self, asked: Callable[[PredictionBroker], Awaitable[Found]]) -> Found:
         """What the broker says. Raises `Problem` (broker_unavailable, broker_full)."""
@@ -128,31 +128,20 @@ class Keeper:
 
     async def until_ended(self, id: str, seconds: float) -> None:
         """Return when it has ended, or is gone, or so many seconds are over."""
-        if seconds <= 0.0 or self.is_ending:
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(id, []).append(future)
-        self._wake.set()
-        try:
-            async with asyncio.timeout(seconds):
-                await future
-        except TimeoutError:
-            pass
-        finally:
-            self._no_longer(id, future)
+        if seconds > 0.0 and not self.is_ending:
+            self._wake.set()
+            await self._waiting.until_ended(id, seconds)
 
     async def until_changed(self, seen: Prediction, seconds: float) -> Prediction | None:
         """It once it has come further than that; None where it is gone. The same after so many seconds, or where this
         front end ends."""
         self._wake.set()
-        return await self._followers.until_changed(seen, seconds)
+        return await self._waiting.until_changed(seen, seconds)
 
     def end_waits(self) -> None:
         """Whoever waits gets the document as it stands: this front end ends, and another can be asked."""
         self.is_ending = True
-        self._followers.end()
-        for id in list(self._waiting):
-            self._tell(id)
+        self._waiting.end()
 
     async def hand_over(self) -> None:
         """This front end ends: others run what it has not ended."""
@@ -168,13 +157,8 @@ class Keeper:
                 log.warning("predictions not handed over", predictions=len(held))  # their leases end by themselves
 
     def _pause(self, now: float) -> float:
-        until = min(self._beat_at, self._look_at) if self._watched() else self._beat_at
-        return max(0.0, until - now)
-
-    def _watched(self) -> list[str]:
-        """Those that somebody waits for here and that run elsewhere, or nowhere; and those that somebody follows."""
-        waited = [id for id in self._waiting if id not in self.running]
-        return list(dict.fromkeys([*waited, *self._followers.ids]))
+        looks = self._waiting.ids(self.running)
+        return max(0.0, (min(self._beat_at, self._look_at) if looks else self._beat_at) - now)
 
     async def _serve(self, broker: PredictionBroker) -> None:
         for _ in range(len(self._asked)):  # whoever asks meanwhile has the next turn: beats wait for nobody's rush
@@ -224,30 +208,16 @@ class Keeper:
             self.take(id)
         self._open = beat.open
 
-    async def _look(self, broker: PredictionBroker, loop: asyncio.AbstractEventLoop) -> None:
-        ids = self._watched()
+    async def _look(self, broker: PredictionBroker, ids: Sequence[str], loop: asyncio.AbstractEventLoop) -> None:
+        began = loop.time()
         found = await broker.read(ids)
         for id in ids:
-            self._followers.note(id, found.get(id))
-            if id not in found or not found[id].state.is_open:
-                self._tell(id)
-        self._look_at = loop.time() + LOOK
+            self._waiting.note(id, found.get(id))
+        self._look_at = loop.time() + max(LOOK, LOOK_PAUSE * (loop.time() - began))
 
     def _ended(self, id: str) -> None:
         self.running.pop(id, None)
-        self._tell(id)
-
-    def _tell(self, id: str) -> None:
-        for future in self._waiting.get(id, ()):
-            if not future.done():
-                future.set_result(None)
-
-    def _no_longer(self, id: str, future: asyncio.Future[None]) -> None:
-        left = [one for one in self._waiting.get(id, ()) if one is not future]
-        if left:
-            self._waiting[id] = left
-        else:
-            self._waiting.pop(id, None)
+        self._waiting.note_end(id)
 
 
 def shown(id: str) -> str:

@@ -34,5 +34,6 @@ class Unwanted:
 
 async def forget(broker: PredictionBroker, id: str) -> None:
     """Whether it is open or has ended: nothing of it stays."""
-    for _ in ("canceled", "forgotten"):
+    before = await broker.remove(id)
+    if before is not None and before.is_open:  # it is canceled now, and kept as that
         await broker.remove(id)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
 from broker.errors import BrokerUnavailable
-from broker.predictions.contract import Beat
+from broker.predictions.contract import Beat, Prediction
+from server.predictions import keeper
 from tests.unit.server.stand_in import running
 
 pytestmark = pytest.mark.anyio
@@ -43,3 +44,16 @@ async def test_what_was_asked_when_the_connection_was_lost_is_asked_again_at_onc
             return "answer"
 
         assert await keep.ask(answer) == "answer"
+
+
+async def test_looks_that_take_long_leave_most_of_the_time_to_others():
+    async with running() as jitney:
+        keep, now = jitney.front_end.tasks.predictions, [0.0]
+
+        async def read(ids: object) -> dict[str, Prediction]:
+            now[0] += 1.0  # seconds
+            return {}
+
+        await keep._look(Mock(read=read), ["any"], Mock(time=lambda: now[0]))
+
+        assert keep._look_at == 1.0 + keeper.LOOK_PAUSE

@@ -74,7 +74,7 @@ async def test_those_who_wait_are_answered_when_a_front_end_ends():
         accepted = await jitney.ask("life", headers=ASYNC)
         waiting = asyncio.create_task(ended(jitney, accepted))
         keep = jitney.front_end.tasks.predictions
-        await jitney.until(lambda: keep._waiting)
+        await jitney.until(lambda: keep._waiting.ids(()))
 
         keep.end_waits()
 
