@@ -48,7 +48,7 @@ class Form:
     @property
     def kept(self) -> float | None:
         """Seconds that the file is to be kept; None where the form does not say."""
-        if self._field(ANCHOR) not in ("", CREATED):
+        if ANCHOR in self._fields and self._field(ANCHOR) != CREATED:
             raise Problem("malformed", "expires_after.anchor is created_at", param="expires_after.anchor")
         if SECONDS not in self._fields:
             return None

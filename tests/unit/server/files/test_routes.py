@@ -155,6 +155,7 @@ async def test_a_name_is_kept_without_its_path_and_leads_nowhere(tmp_path, sent:
         pytest.param(
             form(PURPOSE, FILE, ("expires_after[anchor]", "", b"now")), "anchor is created_at", id="another anchor"
         ),
+        pytest.param(form(PURPOSE, FILE, ("expires_after[anchor]", "", b"")), "anchor is created_at", id="no anchor"),
         pytest.param(form(PURPOSE, FILE, ("expires_after[seconds]", "", b"60")), "3600 to 2592000", id="too short"),
         pytest.param(form(PURPOSE, FILE, ("expires_after[seconds]", "", b"x")), "3600 to 2592000", id="no number"),
     ],
