@@ -189,5 +189,5 @@ def confirmation() -> Iterator[None]:
 
 def _no_confirmation(error: ResponseError) -> str:
     if isinstance(error, NoPermissionError):
-        return "our user may not ask it (WAITAOF)"
+        return "our user may not ask it (WAITAOF, INFO)"
     return next((said for pattern, said in NO_CONFIRMATION if re.search(pattern, str(error))), "")

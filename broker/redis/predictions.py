@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -36,8 +35,9 @@ FIELDS = ("state", "owner", "request", "bytes", "records", "done", "failed")
 TIMES = ("created", "started", "finished", "deadline", "expires")
 AT_ONCE = 500  # leases by one script, predictions by one read: ten thousand would hold up the broker, or this process
 PERSISTED = 3.0  # seconds that a disk may take
-SLOW_DISK = 0.8  # seconds: one that takes longer is asked again
-TRIES = 2
+TRIES = 3  # to be told so by a server whose disk is slow
+LOOK = 0.05  # seconds between two looks whether the disk is done
+DISK = ("INFO", "persistence")
 MARGIN = 60.0  # seconds that a body or a result outlives a script that nobody could run
 
 
@@ -47,6 +47,7 @@ class RedisPredictions:
     def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
         self._client, self._keys = client, keys
         self.lease, self.hook_lease = LEASE, HOOK_LEASE
+        self._delayed = 0  # times that the server has put off bringing writes to disk, when it was last asked
 
     async def create(self, order: Order, most_bytes: int) -> Created:
         keys = self._keys
@@ -130,14 +131,16 @@ class RedisPredictions:
         await self._hooks([0, 0, id, -1 if wait is None else _ms(wait), said, TRIES_SHOWN, _ms(TRIES_KEPT)])
 
     async def persisted(self) -> bool:
-        # Many versions (Redis before 7.4.3, Valkey 9.1: redis#13793) say yes too soon, within the second in which
-        # `everysec` has brought older writes to disk. After that second the next write, our mark, has all of them
-        # brought there, and WAITAOF waits for it. Where that took long the mark may have come too late: once more.
+        # Many versions (Redis before 7.4.3, Valkey 9.1: redis#13793) say yes too soon: within the second in which
+        # `everysec` has brought older writes to disk, and while it does so. After that second our mark, as the next
+        # write, sees to it that all of them are on their way; INFO says when that has ended. A disk that takes more
+        # than two seconds puts it off by a second, which the server counts: then all is asked once more.
         for _ in range(TRIES):
-            started = time.monotonic()
-            if not await self._marked():
+            is_kept, info = await self._marked()
+            before, self._delayed = self._delayed, int(info.get("aof_delayed_fsync", 0))
+            if not is_kept or not await self._is_written(info):
                 return False
-            if time.monotonic() - started < SLOW_DISK:
+            if self._delayed == before:
                 return True
             await asyncio.sleep(SETTLED)
         return False
@@ -145,16 +148,26 @@ class RedisPredictions:
     async def epoch(self) -> str:
         return (await self._get(self._keys.epoch) or b"").decode("ascii", "replace")
 
-    async def _marked(self) -> bool:
+    async def _marked(self) -> tuple[bool, dict[str, Any]]:
         """WAITAOF speaks of what its own connection has written: a mark, and with it whatever was written earlier. It
-        waits in short steps, for a long one would pass for a connection that is dead."""
+        waits in short steps, for a long one would pass for a connection that is dead. And what INFO says then."""
         mark, step = self._keys.predictions_mark, ["WAITAOF", 1, 0, _ms(PERSISTED / 3)]
         with confirmation():
             async with self._client.pipeline(transaction=False) as pipe:
-                for command in (["SET", mark, "", "PX", 1_000], step, step, step):
+                for command in (["SET", mark, "", "PX", 1_000], step, step, step, DISK):
                     pipe.execute_command(*command)
-                _, *said = await pipe.execute()
-        return any(local for local, _ in said)
+                _, *said, info = await pipe.execute()
+        return any(local for local, _ in said), info
+
+    async def _is_written(self, info: dict[str, Any]) -> bool:
+        """Whether what is on its way to the disk gets there in time."""
+        for _ in range(int(PERSISTED / LOOK)):
+            if not int(info.get("aof_pending_bio_fsync", 0)):
+                return True
+            await asyncio.sleep(LOOK)
+            with translated():
+                info = await self._client.execute_command(*DISK)
+        return False
 
     async def _read(self, ids: Sequence[str]) -> dict[str, Prediction]:
         with translated():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -50,14 +52,31 @@ async def test_what_is_never_brought_to_disk_is_not_confirmed(
     assert not await broker.persisted()
 
 
-async def test_a_disk_that_takes_long_is_asked_again(confirming: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disk_that_took_long_since_the_last_time_is_asked_again(
+    confirming: RedisWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(redis_predictions, "SETTLED", 0.0)
-    monkeypatch.setattr(redis_predictions, "SLOW_DISK", 0.0)
     broker = await confirming.predictions()
-    before = confirming.server.info("commandstats").get("cmdstat_waitaof", {"calls": 0})["calls"]
+    broker._delayed = 1  # type: ignore[attr-defined]  # as the server counts it
 
-    assert not await broker.persisted()
-    assert confirming.server.info("commandstats")["cmdstat_waitaof"]["calls"] - before == 2 * 3
+    for asked in (2, 3):
+        assert await broker.persisted()
+        assert confirming.server.info("commandstats")["cmdstat_waitaof"]["calls"] == 3 * asked
+
+
+async def test_what_is_on_its_way_to_the_disk_is_waited_for(
+    confirming: RedisWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker: Any = await confirming.predictions()
+    said = [{"aof_pending_bio_fsync": 0}, {"aof_pending_bio_fsync": 1}]
+    monkeypatch.setattr(redis_predictions, "LOOK", 0.0001)
+    monkeypatch.setattr(broker._client, "execute_command", AsyncMock(side_effect=lambda *_: said.pop()))
+
+    assert await broker._is_written({"aof_pending_bio_fsync": 1})
+    assert said == []
+    monkeypatch.setattr(broker._client, "execute_command", AsyncMock(return_value={"aof_pending_bio_fsync": 1}))
+    monkeypatch.setattr(redis_predictions, "PERSISTED", 0.001)
+    assert not await broker._is_written({"aof_pending_bio_fsync": 1})
 
 
 async def test_a_server_without_a_log_says_so(confirming: RedisWorld) -> None:
