@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 from msgspec.structs import replace
 
+from broker.common.throttled_log import ThrottledLog
 from server.batches.archive import Archive
 from server.batches.input.lines import Check
 from server.batches.input.reading import Line, closed_after, lines_of
@@ -41,6 +42,7 @@ class Run:
     def __init__(self, archive: Archive, files: Files, ask: Callable[[Asked], Ask], longest: int, asked: Asked) -> None:
         self._archive, self._files, self._longest = archive, files, longest
         self._asked, self._ask = asked, ask(asked)
+        self._is_away = ThrottledLog(log.warning)
 
     async def __call__(self) -> End | None:
         """How it has ended; None where another front end has ended it. A store that is away is asked again."""
@@ -53,8 +55,7 @@ class Run:
                 if (end := await self._step(batch)) is not None:
                     return end
             except StoreError as error:
-                log.warning("batch waits for the store", batch=shown(self._asked.id), reason=str(error))
-                await asyncio.sleep(STORE_PAUSE)
+                await self._pause(error)
             except FileNotFoundError:  # parts, which whoever has ended it has removed a moment ago
                 await asyncio.sleep(STORE_PAUSE)
 
@@ -106,8 +107,7 @@ class Run:
                 is_next = await self._archive.advance(self._asked.id, head, *_texts(done))
                 return is_next and not await self._archive.is_canceled(self._asked.id)
             except StoreError as error:
-                log.warning("batch waits for the store", batch=shown(self._asked.id), reason=str(error))
-                await asyncio.sleep(STORE_PAUSE)
+                await self._pause(error)
 
     def _most_lines(self) -> int:
         return min(max(LEAST_LINES, ROOMS * self._ask.room), MOST_LINES)
@@ -162,8 +162,12 @@ class Run:
                         yield piece
                 return
             except StoreError as error:
-                log.warning("batch waits for the store", batch=shown(self._asked.id), reason=str(error))
-                await asyncio.sleep(STORE_PAUSE)
+                await self._pause(error)
+
+    async def _pause(self, error: StoreError) -> None:
+        """The store is away."""
+        self._is_away("batch waits for the store", batch=shown(self._asked.id), reason=str(error))
+        await asyncio.sleep(STORE_PAUSE)
 
     def _now(self) -> float:
         return self._archive.wall()
