@@ -74,9 +74,9 @@ class Runner:
             if time_left <= 0.0:
                 return one.refused(Problem(FailureCode.EXPIRED, TOO_LATE))
             answer = await one.run(self._app, time_left, self._front_end.clock())
-            if one.wait is None or one.wait >= ends_at - self._front_end.clock():
+            if one.wait is None:
                 return answer
-            await asyncio.sleep(one.wait)
+            await asyncio.sleep(min(one.wait, max(0.0, ends_at - self._front_end.clock())))
 
     async def _finish(self, id: str, one: Attempt, answer: Answer, ends_at: float) -> None:
         """Have it kept. Where the broker cannot, again until the time is over."""

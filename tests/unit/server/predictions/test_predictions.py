@@ -220,6 +220,14 @@ async def test_one_that_takes_too_long_is_expired():
         assert told(await result(jitney, accepted)) == (504, "expired")
 
 
+async def test_one_that_is_refused_for_now_until_its_time_is_over_is_expired():
+    async with running() as jitney:
+        accepted = await jitney.ask("fail:no_batcher", headers=ASYNC | {"X-Request-Timeout": "0.2"})
+
+        assert (await ended(jitney, accepted))["status"] == "expired"
+        assert told(await result(jitney, accepted)) == (504, "expired")
+
+
 @pytest.mark.parametrize("wait", ["-1", "x", "nan", ""])
 async def test_a_wait_that_is_none_is_refused(wait):
     async with running() as jitney:
