@@ -20,9 +20,9 @@ from server.batches.kept import Asked
 from server.batches.window import Answered
 from server.fleet.directory import Served
 from server.front_end import FrontEnd
+from server.predictions.attempt import Attempt
 from server.predictions.lane_share import room_of
 from server.predictions.large.pump import Pump
-from server.predictions.runner import Attempt
 from server.predictions.stored import Answer, Stored
 
 MODELS = ANY.path.partition("{")[0]

@@ -15,20 +15,26 @@ class BodyRoom:
     def __init__(self, most: int) -> None:
         self._most = most
         self._freed = asyncio.Event()
+        self._line = asyncio.Lock()  # whoever waits for room has it, and others behind it: a large one is not overtaken
         self.held = 0
 
     def fits(self, size: int) -> bool:
-        return not self.held or self.held + size <= self._most
+        """At once."""
+        return not self._line.locked() and self._has_room(size)
 
     @asynccontextmanager
     async def of(self, size: int) -> AsyncIterator[None]:
         """Room for so many bytes, once there is some."""
-        while not self.fits(size):
-            self._freed.clear()
-            await self._freed.wait()
-        self.held += size
+        async with self._line:
+            while not self._has_room(size):
+                self._freed.clear()
+                await self._freed.wait()
+            self.held += size
         try:
             yield
         finally:
             self.held -= size
             self._freed.set()
+
+    def _has_room(self, size: int) -> bool:
+        return not self.held or self.held + size <= self._most
