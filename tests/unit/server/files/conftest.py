@@ -28,3 +28,12 @@ def bucket(s3: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Store:
 @pytest.fixture(params=["directory", "bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return open_store(str(tmp_path / "files")) if request.param == "directory" else request.getfixturevalue("bucket")
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """What `--files` is."""
+    if request.param == "directory":
+        return str(tmp_path)
+    request.getfixturevalue("bucket")
+    return f"s3://{BUCKET}/{tmp_path.name}"
