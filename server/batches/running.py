@@ -113,11 +113,11 @@ class Run:
         return min(max(LEAST_LINES, ROOMS * self._ask.room), MOST_LINES)
 
     async def _end(self, batch: Batch, error: LineError | None = None) -> End | None:
-        """The parts become files. Where two do so at once, the files of one are the batch's."""
+        """The parts become files: the same ones, however often that is tried."""
         head = batch.head or Head(number=-1, total=0, begun_at=self._now(), written_at=self._now())
         finalizing = head.written_at if head.is_last else self._now()
-        output = await self._file("output", self._archive.output(self._asked.id, head.number), head.completed)
-        errors = await self._file("error", self._archive.errors(self._asked.id, head.number), head.failed)
+        output = await self._file("output", self._archive.output(self._asked.id, head.number), head.completed, head)
+        errors = await self._file("error", self._archive.errors(self._asked.id, head.number), head.failed, head)
         end = End(
             status=_status(batch, head, error),
             at=self._now(),
@@ -132,16 +132,25 @@ class Run:
         )
         written = await self._write_end(end)
         if written is None:
-            for id in filter(None, (output, errors)):
-                await self._files.delete(id)
+            await self._take_back(output, errors)
         return written
 
-    async def _file(self, name: str, chunks: AsyncIterator[bytes], lines: int) -> str | None:
+    async def _file(self, name: str, chunks: AsyncIterator[bytes], lines: int, head: Head) -> str | None:
         """The id of a file of these, where there are lines for it."""
         if not lines:
             return None
-        made = await self._files.create(chunks, f"{self._asked.id}_{name}.jsonl", PURPOSE, self._asked.output_seconds)
-        return made.id
+        id = self._files.id_of(f"{self._asked.id} {name} {head.number}", head.written_at)
+        shown = f"{self._asked.id}_{name}.jsonl"
+        await self._files.create(chunks, shown, PURPOSE, self._asked.output_seconds, id)
+        return id
+
+    async def _take_back(self, *ids: str | None) -> None:
+        """Another front end has ended it first, maybe with a part more or less: its files are the batch's."""
+        batch = await self._archive.find(self._asked.id)
+        kept = (batch.end.output_file_id, batch.end.error_file_id) if batch and batch.end else ()
+        for id in ids:
+            if id is not None and id not in kept:
+                await self._files.delete(id)
 
     async def _write_end(self, end: End) -> End | None:
         return end if await self._archive.end(self._asked.id, end) else None

@@ -6,6 +6,7 @@ Ids begin with the time, so their order is that of creation, and have 96 random 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import time
@@ -63,6 +64,10 @@ class Files:
     def new_id(self) -> str:
         """An id that nobody has or guesses, behind all that were made before."""
         return f"file-{int(self._clock() * 1000):012x}{secrets.token_hex(12)}"
+
+    def id_of(self, secret: str, at: float) -> str:
+        """The same id each time, which nobody guesses who does not know the secret."""
+        return f"file-{int(at * 1000):012x}{hashlib.blake2b(secret.encode(), digest_size=12).hexdigest()}"
 
     async def create(
         self,

@@ -20,7 +20,7 @@ from server.batches.running import Run
 from server.batches.window import Answered
 from server.files.files import Files
 from server.files.folder import Folder
-from server.files.store import StoreAway
+from server.files.store import StoreAway, StoreFull
 
 pytestmark = pytest.mark.anyio
 NOW = 1_800_000_000.0
@@ -176,12 +176,24 @@ async def test_whoever_adopts_one_goes_on_where_the_store_says(kit: Kit):
 async def test_of_two_that_run_it_at_once_each_line_is_written_by_one(kit: Kit):
     asked = await kit.create(*(f"line {number}" for number in range(200)))
 
-    ends = await asyncio.gather(*(kit.run(asked)() for _ in range(3)))
+    archives = [Archive(kit.store, lambda now=NOW + number: now) for number in range(3)]  # no two see the same time
+    ends = await asyncio.gather(*(kit.run(asked, archive)() for archive in archives))
 
     shown = document(await kit.found())
     assert sum(end is not None for end in ends) == 1
     assert await kit.content(shown.output_file_id) == b"".join(b"%d\n" % number for number in range(1, 201))
     assert len((await kit.files.page()).data) == 2  # its input and its output: others have taken theirs back
+
+
+async def test_an_end_that_is_tried_again_leaves_no_files_beside_its_own(kit: Kit):
+    asked = await kit.create("good", "bad")
+    ends = Ends(kit.store, refused=3)
+
+    await kit.run(asked, Archive(ends, lambda: NOW))()
+
+    shown, files = document(await kit.found()), await kit.files.page()
+    assert ends.refused == 0
+    assert {file.id for file in files.data} == {asked.input_file_id, shown.output_file_id, shown.error_file_id}
 
 
 async def test_a_cancelled_one_ends_with_what_there_is(kit: Kit):
@@ -230,6 +242,23 @@ async def test_a_store_that_is_away_is_asked_again_and_nothing_is_lost(kit: Kit)
     assert await kit.content(shown.output_file_id) == b"".join(b"%d\n" % number for number in range(1, 31))
     assert flaky.refused > 5
     assert sorted(kit.computed) == list(range(1, 31))
+
+
+class Ends:
+    """Has no room for the ends of batches, so many times."""
+
+    def __init__(self, store: Folder, refused: int) -> None:
+        self._store = store
+        self.refused = refused
+
+    async def put(self, name: str, data: bytes, is_new: bool = False) -> None:
+        if name.endswith("end.json") and self.refused:
+            self.refused -= 1
+            raise StoreFull("There is no room.")
+        await self._store.put(name, data, is_new)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 class Flaky:
