@@ -33,7 +33,7 @@ class PredictionDocument(Struct, frozen=True, kw_only=True, rename="camel"):
     task: str
     lane: str
     records: int
-    done: Annotated[int, Meta(description="records with an answer; counted when it ends")]
+    done: Annotated[int, Meta(description="records with an answer; of a large one as they end, else at its end")]
     failed: Annotated[int, Meta(description="records with an error; it is failed only when all of them are")]
     created_at: str
     started_at: str | None
