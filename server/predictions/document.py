@@ -55,12 +55,15 @@ def is_known(tag: str, if_none_match: str | None) -> bool:
 
 
 def come_back(prediction: Prediction, served: Mapping[str, Served]) -> dict[str, str]:
-    """When to ask again, by the measured speed of its model; nothing for one that has ended."""
+    """When to ask again, by the measured speed of its model; nothing for one that has ended. Of a large one those
+    records that have not ended tell it better than the time that is over: others may share its lane."""
     if not prediction.state.is_open:
         return {}
     model = served.get(request_from(prediction.request).model)
-    expected = model.capacity.expected(prediction.records) if model is not None else 0.0
-    return {"retry-after": str(whole_seconds(expected - (prediction.now - prediction.created)))}
+    ended = prediction.done + prediction.failed
+    expected = model.capacity.expected(prediction.records - ended) if model is not None else 0.0
+    waited = 0.0 if ended else prediction.now - prediction.created
+    return {"retry-after": str(whole_seconds(expected - waited))}
 
 
 def _spoken(seconds: float) -> str:

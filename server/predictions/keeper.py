@@ -113,18 +113,18 @@ class Keeper:
         if task is not None:
             task.cancel()
 
-    def forget(self, id: str) -> None:
-        """Its client was refused: nothing of it is to stay, once the broker answers."""
-        self._unwanted.add(id)
-        self._beat_at = 0.0
-        self._wake.set()
-
     async def stop(self, id: str) -> None:
         """The same, and wait until it is over."""
         task = self.running.get(id)
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
+
+    def forget(self, id: str) -> None:
+        """Its client was refused: nothing of it is to stay, once the broker answers."""
+        self._unwanted.add(id)
+        self._beat_at = 0.0
+        self._wake.set()
 
     async def until_ended(self, id: str, seconds: float) -> None:
         """Return when it has ended, or is gone, or so many seconds are over."""
