@@ -66,7 +66,7 @@ class Check:
     @property
     def is_over(self) -> bool:
         """More need not be looked at."""
-        return len(self.errors) >= MOST_TOLD
+        return len(self.errors) >= MOST_TOLD or self.total > self._most
 
     def line(self, number: int, text: bytes | None) -> None:
         """The next one; None is one that is too long."""
@@ -92,5 +92,4 @@ class Check:
         digest = hashlib.blake2b(found.custom_id.encode("utf-8"), digest_size=12).digest()
         if digest in self._seen:
             raise Malformed("duplicate_custom_id", "An earlier line has this custom_id.", "custom_id")
-        if len(self._seen) < self._most:
-            self._seen.add(digest)
+        self._seen.add(digest)

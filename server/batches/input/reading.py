@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -54,14 +54,14 @@ class _Reader:
         self._open = bytearray()
         self._size = 0  # of the open line, what was thrown away of it too
 
-    def feed(self, chunk: bytes) -> list[Line]:
-        *whole, rest = bytes(chunk).split(b"\n")
-        found = []
-        for text in whole:
-            self._take(text)
-            found.append(self._line(1))
-        self._take(rest)
-        return found
+    def feed(self, chunk: bytes) -> Iterator[Line]:
+        """Those that end in it, made one by one: it may be nothing but line breaks."""
+        start = 0
+        while (end := chunk.find(b"\n", start)) >= 0:
+            self._take(chunk[start:end])
+            yield self._line(1)
+            start = end + 1
+        self._take(chunk[start:])
 
     def end(self) -> list[Line]:
         return [self._line(0)] if self._size else []

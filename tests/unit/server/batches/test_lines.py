@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from server.batches.input import reading
 from server.batches.input.lines import MOST_TOLD, Check
-from server.batches.input.reading import Line, lines_of
+from server.batches.input.reading import Line, closed_after, lines_of
 
 ENDPOINT = "/v1/embeddings"
 
@@ -66,6 +67,15 @@ def test_one_request_too_many_is_told_once():
     assert errors_of(*(line(str(n)) for n in range(5)), most=3) == [(4, "too_many_requests", None)]
 
 
+def test_no_more_is_looked_at_once_there_are_too_many_requests():
+    check = Check(ENDPOINT, most=3)
+    for number in range(4):
+        assert not check.is_over
+        check.line(number + 1, line(str(number)))
+
+    assert check.is_over
+
+
 def test_no_more_is_looked_at_once_there_are_enough_errors():
     check = Check(ENDPOINT)
     for number in range(MOST_TOLD):
@@ -87,6 +97,26 @@ async def read(*chunks: bytes, longest: int = 10, **where: int) -> list[Line]:
 @pytest.mark.parametrize("chunks", [(b"ab\n\ncde",), (b"a", b"b\n", b"\nc", b"de"), (b"", b"ab\n\nc", b"", b"de")])
 async def test_lines_know_where_they_end_however_they_arrive(chunks):
     assert await read(*chunks) == [Line(1, 3, b"ab"), Line(2, 4, b""), Line(3, 7, b"cde")]
+
+
+@pytest.mark.anyio
+async def test_of_a_piece_that_is_all_line_breaks_no_more_lines_are_made_than_are_read(monkeypatch):
+    # A mebibyte of them stopped the event loop for seconds.
+    made: list[int] = []
+
+    def counted(number: int, end: int, text: bytes | None) -> Line:
+        made.append(number)
+        return Line(number, end, text)
+
+    monkeypatch.setattr(reading, "Line", counted)
+
+    async def sent():
+        yield b"\n" * 1_000
+
+    async with closed_after(lines_of(sent(), longest=10)) as lines:
+        await anext(lines)
+
+    assert made == [1]
 
 
 @pytest.mark.anyio
