@@ -126,6 +126,7 @@ class Batches:
         """It has ended: whoever wants to be told is."""
         batch = await self._find(id)
         if batch is None or batch.end is None:
+            log.error("batch is not in the store any more", batch=shown(id))
             await self.leases.remove(id)
         else:
             await self.leases.end(batch.asked, batch.end, self._front_end.settings.prediction_ttl)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from server.batches import service
 from server.batches.archive import Archive
@@ -105,6 +107,20 @@ async def test_one_that_is_in_the_store_and_nobody_runs_is_run_by_whoever_finds_
         await broker.admitted.wait()
     async with running(files=str(tmp_path)) as other:  # at a broker that knows of nothing
         assert (await ended(other, id))["status"] == "completed"
+
+
+async def test_one_that_vanishes_from_the_store_is_told_to_whoever_reads_the_log(tmp_path: Path):
+    broker = ScriptedBroker(answers=False)
+    with structlog.testing.capture_logs() as logged:
+        async with running(broker, files=str(tmp_path)) as jitney:
+            id = await created(jitney, line("a", "life"))
+            await broker.admitted.wait()
+            shutil.rmtree(tmp_path / "batches")
+            broker.publish(*(answered(job) for job in broker.jobs))
+            while id in jitney.front_end.tasks.predictions.running:
+                await asyncio.sleep(0)
+
+    assert [one["log_level"] for one in logged if one["event"] == "batch is not in the store any more"] == ["error"]
 
 
 async def test_without_a_place_for_files_there_are_no_batches_and_the_flag_is_named():
