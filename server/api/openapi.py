@@ -32,12 +32,16 @@ PROBLEMS = {ProblemDocument: "application/problem+json"}  # the content type of 
 FORM = "multipart/form-data"
 LARGEST_EVENT = 999_999_999  # an id has nine digits at most
 PICTURES = ("image/*", "application/octet-stream")  # content types of a body that is a picture itself
+IDEMPOTENCY_HEADER = (
+    "Idempotency-Key",
+    "the same request with the same key is the same prediction (respond-async) or batch",
+)
 LATER_HEADERS = (
     (
         "Prefer",
         "respond-async: answered at once with 202 and where to fetch the result; with wait=S only after so long",
     ),
-    ("Idempotency-Key", "with respond-async: the same request with the same key is the same prediction"),
+    IDEMPOTENCY_HEADER,
 )
 WEBHOOK_HEADER = (
     "Jitney-Webhook",
@@ -165,7 +169,7 @@ def _parameters(one: Operation, settings: ServerSettings) -> list[Json]:
             for name, description, kind in _client_headers(settings)
         ]
     is_later = one.body is not None and 202 in one.further
-    further = [*(LATER_HEADERS if is_later else ())]
+    further = [*(LATER_HEADERS if is_later else [IDEMPOTENCY_HEADER] if one.has_webhook else ())]
     further += [WEBHOOK_HEADER] if settings.webhooks and (is_later or one.has_webhook) else []
     found += [
         {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
