@@ -46,8 +46,8 @@ class FrontEndCollector(Collector):
         yield _counter("clusters", "Groups that were made of them", ("model",), m.groups)
         yield _counter("clusterings_refused", "Requests whose threshold was too low", ("model",), m.low_thresholds)
         yield _counter("predictions", "Predictions created here, and how they ended", ("state",), m.predictions)
-        yield _counter("batches", "Batches created here, and how they ended", ("status",), m.batches)
-        yield _counter("batch_lines", "Lines of batches that were answered here", ("outcome",), m.batch_lines)
+        yield _counter("file_batches", "Batches of files created here, and how they ended", ("status",), m.batches)
+        yield _counter("file_batch_lines", "Lines of batches that were answered here", ("outcome",), m.batch_lines)
         yield _counter("webhooks", "Tries to deliver a webhook, by what came of them", ("fate",), m.webhooks)
         adopted = self._front_end.tasks.predictions.adopted
         yield CounterMetricFamily("jitney_predictions_adopted", "Predictions that came from silent ones", adopted)

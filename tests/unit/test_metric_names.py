@@ -1,0 +1,42 @@
+"""One name, one meaning: metrics of front ends, of batchers, and those that the pages name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from prometheus_client.core import Metric
+
+from batcher.metrics import BatcherMetrics
+from server.collector import collectors
+from tests.unit.server.stand_in import running
+
+pytestmark = pytest.mark.anyio
+
+TOP = Path(__file__).parents[2]
+PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", *(TOP / "docs").glob("*.md"), TOP / "k8s/README.md"]
+
+
+def named(metrics: Iterable[Metric]) -> set[str]:
+    return {f"{one.name}_total" if one.type == "counter" else one.name for one in metrics}
+
+
+async def of_front_ends() -> set[str]:
+    async with running() as jitney:
+        return {name for name in named(collectors(jitney.front_end).collect()) if name.startswith("jitney_")}
+
+
+async def test_no_metric_of_a_front_end_is_called_as_one_of_a_batcher():
+    shared = await of_front_ends() & named(BatcherMetrics("toy").registry.collect())
+
+    assert shared == set()
+
+
+async def test_every_metric_that_a_page_names_is_there():
+    known = await of_front_ends() | named(BatcherMetrics("toy").registry.collect())
+
+    for page in PAGES:
+        said = set(re.findall(r"jitney_[a-z0-9_]+(?=[`{)])", page.read_text()))
+        assert {name for name in said if name.removesuffix("_bucket") not in known} == set(), page.name
