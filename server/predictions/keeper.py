@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -103,7 +104,7 @@ class Keeper:
             return
         task = asyncio.ensure_future(self.run_one(id, order))
         self.running[id] = task
-        task.add_done_callback(lambda _: self._ended(id))
+        task.add_done_callback(partial(self._ended, id))
         self._beat_at = min(self._beat_at, asyncio.get_running_loop().time() + BEAT)
         self._wake.set()
 
@@ -215,9 +216,12 @@ class Keeper:
             self._waiting.note(id, found.get(id))
         self._look_at = loop.time() + max(LOOK, LOOK_PAUSE * (loop.time() - began))
 
-    def _ended(self, id: str) -> None:
+    def _ended(self, id: str, task: asyncio.Task[None]) -> None:
         self.running.pop(id, None)
-        self._waiting.note_end(id)
+        if task.cancelled():  # another front end may run it: whoever waits looks for it from now on
+            self._wake.set()
+        else:
+            self._waiting.note_end(id)
 
 
 def shown(id: str) -> str:

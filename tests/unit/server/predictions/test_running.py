@@ -12,7 +12,7 @@ from broker.memory.predictions import MemoryPredictions
 from broker.messages import FailureCode, Verdict
 from server.predictions import keeper, runner
 from server.predictions.stored import Stored, request_to_bytes
-from tests.contract.predictions.orders import order
+from tests.contract.predictions.orders import OTHER, ending, order
 from tests.unit.server.predictions.asking import ASYNC, ended, result
 from tests.unit.server.stand_in import ScriptedBroker, announced, card, running, told
 
@@ -79,6 +79,27 @@ async def test_those_who_wait_are_answered_when_a_front_end_ends():
         keep.end_waits()
 
         assert (await waiting)["status"] in ("queued", "running")
+
+
+async def test_those_who_wait_go_on_waiting_where_another_front_end_has_adopted_it():
+    broker = ScriptedBroker(answers=False)
+    async with running(broker) as jitney:
+        accepted = await jitney.ask("life", headers=ASYNC)
+        id, keep = accepted.json()["id"], jitney.front_end.tasks.predictions
+        await broker.admitted.wait()
+        waiting = asyncio.create_task(ended(jitney, accepted))
+        await jitney.until(lambda: keep._waiting.ids(()))
+        await broker.predictions.release(keep.front_end, [id])
+        await broker.predictions.beat(OTHER, [], 9)
+
+        keep.drop(id)  # as its next beat would say
+        await jitney.until(lambda: not keep.running)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert keep._waiting.ids(keep.running) == [id]
+        await broker.predictions.finish(ending(id, owner=OTHER))
+
+        assert (await waiting)["status"] == "succeeded"
 
 
 async def test_more_than_run_at_once_wait_for_their_turn(monkeypatch):
