@@ -20,6 +20,7 @@ from server.batches.operations import PATH
 from server.batches.running import shown
 from server.batches.schema import ListOfBatches
 from server.errors import Problem
+from server.files.concurrently import concurrently
 from server.files.problems import store_problems
 from server.front_end import FrontEnd
 from server.http.body import read_body
@@ -72,8 +73,8 @@ class BatchRoutes:
     async def _list(self, request: Request) -> Response:
         asked = _query(request)
         ids = [id for id in await self._archive.ids() if not asked.after or id < asked.after]
-        found = [await self._archive.find(id) for id in ids[: asked.limit]]
-        return _json(listed([one for one in found if one is not None], has_more=len(ids) > asked.limit))
+        found = [one async for _, one in concurrently(ids[: asked.limit], self._archive.find) if one is not None]
+        return _json(listed(found, has_more=len(ids) > asked.limit))
 
     async def _cancel(self, id: str) -> Response:
         batch = await self._found(id)

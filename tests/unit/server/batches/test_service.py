@@ -14,6 +14,7 @@ import structlog
 
 from server.batches import service
 from server.batches.archive import Archive
+from server.batches.kept import Batch
 from server.batches.service import Batches
 from server.predictions.large import pump
 from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, announced, answered, card, running, told
@@ -142,6 +143,28 @@ async def test_the_list_goes_on_behind_the_last_one_that_is_known(tmp_path: Path
         assert shown == sorted(ids, reverse=True)
         assert (first["has_more"], second["has_more"]) == (True, False)
         assert (await jitney.client.get("/v1/batches?limit=0")).status_code == 400
+
+
+async def test_those_of_a_page_are_looked_up_several_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    under_way, found, most = 0, Archive.find, 0
+
+    async def find(archive: Archive, id: str) -> Batch | None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            return await found(archive, id)
+        finally:
+            under_way -= 1
+
+    async with running(files=str(tmp_path)) as jitney:
+        for _ in range(3):
+            await ended(jitney, await created(jitney, line("a", "life")))
+        monkeypatch.setattr(Archive, "find", find)
+
+        await jitney.client.get("/v1/batches")
+
+    assert most >= 3
 
 
 async def test_an_ended_one_is_forgotten_once_its_time_is_over(tmp_path: Path):
