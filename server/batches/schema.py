@@ -7,10 +7,10 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from server.batches.kept import LineError
+from server.files.form import LONGEST_KEPT, SHORTEST_KEPT
 
 MetadataKey = Annotated[str, Meta(max_length=64)]
 MetadataValue = Annotated[str, Meta(max_length=512)]
-SHORTEST_KEPT, LONGEST_KEPT = 3_600, 2_592_000  # seconds
 
 
 class OutputExpiry(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from server.api.operation import ALWAYS, Operation
 from server.api.schema.openai import OpenAIProblem
 from server.dialects.openai.errors import status_of
 from server.files.files import File, FilePage
+from server.files.form import LONGEST_KEPT, SHORTEST_KEPT
 
 PATH = "/v1/files"
 PROBLEMS = (*ALWAYS, 404, 503)
@@ -24,7 +25,7 @@ class FileForm(Struct, frozen=True, kw_only=True, rename=EXPIRES):
     purpose: Literal["batch"]
     file: Annotated[str, Meta(extra_json_schema={"format": "binary"})]
     anchor: Literal["created_at"] | UnsetType = UNSET
-    seconds: Annotated[int, Meta(ge=3_600, le=2_592_000)] | UnsetType = UNSET
+    seconds: Annotated[int, Meta(ge=SHORTEST_KEPT, le=LONGEST_KEPT)] | UnsetType = UNSET
 
 
 class FileQuery(Struct, frozen=True, kw_only=True):
