@@ -76,7 +76,7 @@ class Keeper:
             if loop.time() >= self._beat_at:
                 await self._beat(broker.predictions, loop)
                 await self._unwanted.forget(broker.predictions)
-            if (ids := self._waiting.ids(self.running)) and loop.time() >= self._look_at:
+            if loop.time() >= self._look_at and (ids := list(self._waiting.ids(self.running))):
                 await self._look(broker.predictions, ids, loop)
 
     async def ask(self, asked: Callable[[PredictionBroker], Awaitable[Found]]) -> Found:
@@ -158,7 +158,7 @@ class Keeper:
                 log.warning("predictions not handed over", predictions=len(held))  # their leases end by themselves
 
     def _pause(self, now: float) -> float:
-        looks = self._waiting.ids(self.running)
+        looks = any(self._waiting.ids(self.running))
         return max(0.0, (min(self._beat_at, self._look_at) if looks else self._beat_at) - now)
 
     async def _serve(self, broker: PredictionBroker) -> None:

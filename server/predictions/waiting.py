@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from broker.predictions.contract import Prediction, State
@@ -33,9 +33,9 @@ class Waiting:
     def __init__(self) -> None:
         self._waits: dict[str, list[Wait]] = {}
 
-    def ids(self, running: Collection[str]) -> list[str]:
+    def ids(self, running: Collection[str]) -> Iterator[str]:
         """Those that are to be looked for: of what runs here the end is told without."""
-        return [id for id, waits in self._waits.items() if id not in running or any(one.seen for one in waits)]
+        return (id for id, waits in self._waits.items() if id not in running or any(one.seen for one in waits))
 
     async def until_ended(self, id: str, seconds: float) -> None:
         """Until it has ended, or is gone."""

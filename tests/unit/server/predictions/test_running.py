@@ -74,7 +74,7 @@ async def test_those_who_wait_are_answered_when_a_front_end_ends():
         accepted = await jitney.ask("life", headers=ASYNC)
         waiting = asyncio.create_task(ended(jitney, accepted))
         keep = jitney.front_end.tasks.predictions
-        await jitney.until(lambda: keep._waiting.ids(()))
+        await jitney.until(lambda: list(keep._waiting.ids(())))
 
         keep.end_waits()
 
@@ -88,7 +88,7 @@ async def test_those_who_wait_go_on_waiting_where_another_front_end_has_adopted_
         id, keep = accepted.json()["id"], jitney.front_end.tasks.predictions
         await broker.admitted.wait()
         waiting = asyncio.create_task(ended(jitney, accepted))
-        await jitney.until(lambda: keep._waiting.ids(()))
+        await jitney.until(lambda: list(keep._waiting.ids(())))
         await broker.predictions.release(keep.front_end, [id])
         await broker.predictions.beat(OTHER, [], 9)
 
@@ -96,7 +96,7 @@ async def test_those_who_wait_go_on_waiting_where_another_front_end_has_adopted_
         await jitney.until(lambda: not keep.running)
         for _ in range(50):
             await asyncio.sleep(0)
-        assert keep._waiting.ids(keep.running) == [id]
+        assert list(keep._waiting.ids(keep.running)) == [id]
         await broker.predictions.finish(ending(id, owner=OTHER))
 
         assert (await waiting)["status"] == "succeeded"

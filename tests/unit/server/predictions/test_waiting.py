@@ -48,17 +48,17 @@ async def test_each_is_told_of_what_it_waits_for(found: Prediction | None, is_to
     waiting = Waiting()
 
     assert await told(waiting, found) == is_told
-    assert waiting.ids(()) == []
+    assert list(waiting.ids(())) == []
 
 
 async def test_of_what_runs_here_only_followers_have_to_look():
     waiting = Waiting()
     end = asyncio.create_task(waiting.until_ended("one", LONG))
     await asyncio.sleep(0)
-    before = waiting.ids({"one"}), waiting.ids(())
+    before = list(waiting.ids({"one"})), list(waiting.ids(()))
     follower = asyncio.create_task(waiting.until_changed(OPEN, LONG))
     await asyncio.sleep(0)
-    after = waiting.ids({"one"})
+    after = list(waiting.ids({"one"}))
 
     waiting.note_end("one")
     await end
