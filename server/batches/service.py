@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from weakref import WeakValueDictionary
 
 import structlog
 from starlette.types import ASGIApp
@@ -37,7 +37,7 @@ class Batches:
     def __init__(self, front_end: FrontEnd, app: ASGIApp, archive: Archive, files: Files) -> None:
         self._front_end, self._app, self._archive, self._files = front_end, app, archive, files
         self.leases = Leases(front_end.tasks.predictions)
-        self._turns = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(MOST_RUNNING))
+        self.turns = WeakValueDictionary[str, asyncio.Semaphore]()  # by endpoint: those of batches that are here
         self._pace = Pace()
         self._forgets_at = 0.0
 
@@ -45,7 +45,8 @@ class Batches:
         """Returns when this batch has ended, or is held by another."""
         try:
             batch = await self._find(id)
-            async with self._turns[batch.asked.endpoint if batch is not None else ""]:
+            endpoint = batch.asked.endpoint if batch is not None else ""
+            async with self.turns.setdefault(endpoint, asyncio.Semaphore(MOST_RUNNING)):
                 if await self.leases.holds(id):
                     await self._run(id)
                     await self._leave(id)

@@ -124,6 +124,19 @@ async def test_one_that_vanishes_from_the_store_is_told_to_whoever_reads_the_log
     assert [one["log_level"] for one in logged if one["event"] == "batch is not in the store any more"] == ["error"]
 
 
+async def test_nothing_stays_of_an_endpoint_once_its_batches_have_ended(tmp_path: Path):
+    async with running(files=str(tmp_path)) as jitney:
+        id = await created(jitney, line("a", "life"))
+        await ended(jitney, id)
+        files = jitney.front_end.files
+        assert files is not None
+        batches = Batches(jitney.front_end, jitney.app.router, Archive(files.store), files)
+
+        await batches.run_one(id)
+
+        assert len(batches.turns) == 0
+
+
 async def test_without_a_place_for_files_there_are_no_batches_and_the_flag_is_named():
     async with running() as jitney:
         answers = [await jitney.client.get(path) for path in ("/v1/batches", "/v1/batches/batch_1")]
