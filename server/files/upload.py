@@ -13,6 +13,7 @@ from server.files.files import File, Files
 from server.files.form import BESIDES, Form, too_large
 from server.files.problems import store_problems
 from server.http.at_once import AtOnce
+from server.http.body import require_plain
 
 MOST = 4  # uploads of one front end; each has two parts of object storage in memory
 SILENCE = 60.0  # seconds that a client may send nothing
@@ -33,6 +34,7 @@ class Uploads:
     async def take(self, scope: Scope, receive: Receive) -> File:
         """The file of this request. Raises `Problem` as soon as it is clear that there will be none; `ClientGone`."""
         headers = scope["context"].headers
+        require_plain(scope["headers"])
         form = Form(headers.get(b"content-type", b""))
         self._refuse_large(headers.get(b"content-length", b""))
         with self._running.one(), store_problems():

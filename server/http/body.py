@@ -49,7 +49,7 @@ def require_json(headers: Headers, every_header: Iterable[tuple[bytes, bytes]]) 
     if kind != JSON and not is_json(kind):
         raise Problem("unsupported_media_type", "Send the body with Content-Type: application/json")
     if b"content-encoding" in headers:
-        _require_plain(value for name, value in every_header if name == b"content-encoding")
+        require_plain(every_header)
 
 
 def require_json_or_picture(headers: Headers, every_header: Iterable[tuple[bytes, bytes]]) -> None:
@@ -58,10 +58,12 @@ def require_json_or_picture(headers: Headers, every_header: Iterable[tuple[bytes
     if not is_json(kind) and not _is_picture(kind):
         said = "Send the picture itself with Content-Type: image/…, or JSON with Content-Type: application/json"
         raise Problem("unsupported_media_type", said)
-    _require_plain(value for name, value in every_header if name == b"content-encoding")
+    require_plain(every_header)
 
 
-def _require_plain(encodings: Iterable[bytes]) -> None:
+def require_plain(every_header: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raises `Problem` (unsupported_media_type) for a body that is compressed."""
+    encodings = (value for name, value in every_header if name == b"content-encoding")
     named = {one.strip().lower() for encoding in encodings for one in encoding.split(b",")}
     if not named <= {b"", b"identity"}:
         raise Problem("unsupported_media_type", "Send the body as it is, without Content-Encoding: none is read here")

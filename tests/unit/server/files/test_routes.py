@@ -71,6 +71,14 @@ async def test_a_page_that_cannot_be_is_refused(tmp_path, query: str):
         assert (answer.status_code, answer.json()["error"]["param"]) == (400, query.partition("=")[0])
 
 
+async def test_a_compressed_form_is_refused(tmp_path):
+    async with serving(tmp_path) as (jitney, _):
+        form = {"data": {"purpose": "batch"}, "files": {"file": ("in.jsonl", LINES)}}
+        answer = await jitney.client.post("/v1/files", **form, headers={"content-encoding": "gzip"})
+
+        assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media_type")
+
+
 async def test_an_empty_file_is_a_file(where: str):
     async with serving(where) as (_, client):
         id = (await client.files.create(file=("empty.jsonl", b""), purpose="batch")).id
