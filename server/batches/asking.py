@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from broker.common.tasks import ANY, EMBEDDING
 from broker.messages import Lane
 from server.api.tasks import BODIES_OF_TASK
+from server.batches.input.bodies import asks_for
 from server.batches.input.lines import Malformed, Request, request_from
 from server.batches.input.reading import Line
 from server.batches.kept import Asked
@@ -104,7 +105,7 @@ class Asking:
 
     async def _enter(self, share: AsyncExitStack, request: Request) -> None:
         """Room in the lane of its model, until the stack ends; one that is not there now answers by itself."""
-        model, jobs = asks_for(request)
+        model, jobs = asks_for(request.body)
         served = self._served(model)
         if served is not None:
             self.room = max(1, room_of(served))
@@ -126,38 +127,6 @@ class Asking:
     def _stored(self, name: str) -> Stored:
         headers = {"content-type": "application/json", "jitney-lane": str(Lane.BULK), "x-request-id": name}
         return Stored(path=self._asked.endpoint, query="", headers=headers, model="", task="", lane=str(Lane.BULK))
-
-
-def asks_for(request: Request) -> tuple[str | None, int]:
-    """The model that a body names, and about how many jobs it is: as many as its longest list is long."""
-    fields = _fields(request.body)
-    if "payload" in fields:
-        fields = _fields(fields["payload"])
-    lists = (_length(value) for value in fields.values())
-    return _text(fields.get("model")), max(lists, default=1)
-
-
-def _fields(raw: Raw) -> dict[str, Raw]:
-    try:
-        return msgspec.json.decode(raw, type=dict[str, Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-
-
-def _length(raw: Raw) -> int:
-    if bytes(raw)[:1] != b"[":
-        return 1
-    try:
-        return max(1, len(msgspec.json.decode(raw, type=list[Raw])))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return 1
-
-
-def _text(raw: Raw | None) -> str | None:
-    try:
-        return None if raw is None else msgspec.json.decode(raw, type=str)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
 
 
 def _shown(name: str, request: Request, answer: Answer) -> Answered:
