@@ -30,7 +30,9 @@ from server.batches.kept import (
     read,
     written,
 )
-from server.files.store import AlreadyThere, Store
+from server.files.store import READ, AlreadyThere, Store
+
+HEAD = 1_024  # bytes, in which the head of a part is mostly whole
 
 
 class Archive:
@@ -132,7 +134,7 @@ class Archive:
         """So many bytes from there on."""
         if not size:
             return
-        async with closed_after(self._store.read(name, offset)) as pieces:
+        async with closed_after(self._store.read(name, offset, min(size, READ))) as pieces:
             async for piece in pieces:
                 yield piece[:size]
                 size -= len(piece)
@@ -142,7 +144,7 @@ class Archive:
     async def _head_of(self, name: str) -> tuple[Head, int]:
         """The head of a part, and where its lines begin. Raises `FileNotFoundError`."""
         found = b""
-        async with closed_after(self._store.read(name)) as pieces:
+        async with closed_after(self._store.read(name, most=HEAD)) as pieces:
             async for piece in pieces:
                 found += piece
                 if b"\n" in piece:

@@ -63,13 +63,13 @@ class Bucket:
         except FileNotFoundError:
             return None
 
-    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
+    async def read(self, name: str, offset: int = 0, most: int = READ) -> AsyncGenerator[bytes, None]:
         # By ranges: one long answer to a slow reader would outlive every time-out on the way.
         with _translated():
             size = (await self._obstore.head_async(self._objects, checked(name)))["size"]
-        for start in range(offset, size, READ):
+        for start in range(offset, size, most):
             with _translated():
-                end = min(start + READ, size)
+                end = min(start + most, size)
                 piece = await self._obstore.get_range_async(self._objects, name, start=start, end=end)
             yield bytes(piece)
 

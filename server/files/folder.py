@@ -56,10 +56,10 @@ class Folder:
         except FileNotFoundError:
             return None
 
-    async def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
+    async def read(self, name: str, offset: int = 0, most: int = READ) -> AsyncGenerator[bytes, None]:
         with await self._open(_close, _opened, self._path(name)) as file:
             await self._in_thread(file.seek, offset)
-            while piece := await self._in_thread(file.read, READ):
+            while piece := await self._in_thread(file.read, most):
                 yield piece
 
     async def names(self, folder: str) -> list[str]:

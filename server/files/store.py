@@ -45,8 +45,8 @@ class Store(Protocol):
         """All of it, or None where there is nothing of this name."""
         ...
 
-    def read(self, name: str, offset: int = 0) -> AsyncGenerator[bytes, None]:
-        """The bytes from there on, READ of them at a time at most. Raises `FileNotFoundError`."""
+    def read(self, name: str, offset: int = 0, most: int = READ) -> AsyncGenerator[bytes, None]:
+        """The bytes from there on, so many of them at a time at most. Raises `FileNotFoundError`."""
         ...
 
     async def names(self, folder: str) -> list[str]:

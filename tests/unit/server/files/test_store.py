@@ -43,6 +43,12 @@ async def test_the_last_put_counts(store: Store):
     assert await store.get("a/b") == b"two"
 
 
+async def test_no_more_is_read_at_a_time_than_is_asked_for(store: Store):
+    await store.put("a/b", b"one two")
+
+    assert [piece async for piece in store.read("a/b", 1, most=4)] == [b"ne t", b"wo"]
+
+
 async def test_what_nobody_put_is_not_there(store: Store):
     assert await store.get("a/b") is None
     with pytest.raises(FileNotFoundError):
