@@ -159,6 +159,9 @@ def _parameters(one: Operation, settings: ServerSettings) -> list[Json]:
         said, number = "the last event that came: what is told begins behind it", {"type": "integer", "minimum": 0}
         number |= {"maximum": LARGEST_EVENT}
         found.append({"name": "Last-Event-ID", "in": "header", "description": said, "schema": number})
+    if 304 in one.further:
+        said = "the ETag of the document that the client has: 304 while nothing has changed"
+        found.append({"name": "If-None-Match", "in": "header", "description": said, "schema": {"type": "string"}})
     if one.query is not None:
         found += _behind_question_mark(one.query)
     if one.address is not None:
@@ -258,6 +261,8 @@ def _headers(one: Operation, status: int) -> Json:
     if status in ASKS_TO_COME_BACK:
         seconds = {"type": "integer", "minimum": int(SHORTEST_RETRY), "maximum": int(LONGEST_RETRY)}
         found["Retry-After"] = _header("seconds", seconds, required=True)
+    if 304 in one.further and status in (one.ok, 304):
+        found["ETag"] = _header("of this document, weak", {"type": "string"}, required=True)
     if status == 202:
         found["Location"] = _header("where to ask", {"type": "string"}, required=True)
     if status in ENDS_THE_CONNECTION:

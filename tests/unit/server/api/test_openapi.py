@@ -275,3 +275,10 @@ def test_what_a_receiver_gets_is_described_where_webhooks_are_on():
     assert body == {"$ref": "#/components/schemas/PredictionEvent"}
     assert found["components"]["schemas"]["PredictionEvent"]["properties"].keys() == {"type", "timestamp", "data"}
     assert "webhooks" not in told() and "PredictionEvent" not in told()["components"]["schemas"]
+
+
+def test_a_client_that_has_the_document_may_say_which():
+    found = told()["paths"]["/predictions/{id}"]["get"]
+
+    assert "If-None-Match" in {one["name"] for one in found["parameters"]}
+    assert all("ETag" in found["responses"][status]["headers"] for status in ("200", "304"))
