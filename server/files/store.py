@@ -69,7 +69,7 @@ class Store(Protocol):
 def open_store(address: str) -> Store:
     """The store of `--files`. Raises `ValueError` for an address that is none, or a package that is missing."""
     if not address.startswith(BUCKET):
-        if "://" in address:
+        if "://" in address or address.startswith("s3:"):  # s3:/bucket is a slip, no directory
             raise ValueError("it is a directory, or s3://bucket/prefix")
         from server.files.folder import Folder
 

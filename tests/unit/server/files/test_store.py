@@ -143,7 +143,9 @@ async def test_names_that_could_lead_elsewhere_are_none(store: Store, name: str)
         await store.get(name)
 
 
-@pytest.mark.parametrize("address", ["http://host/x", "s3://", "s3:///x", "s3://key:secret@bucket", "s3://bucket?x"])
+@pytest.mark.parametrize(
+    "address", ["http://host/x", "s3:/bucket", "s3://", "s3:///x", "s3://key:secret@bucket", "s3://bucket?x"]
+)
 def test_an_address_of_neither_kind_is_refused(address: str):
     with pytest.raises(ValueError, match=r"s3://bucket"):
         open_store(address)
