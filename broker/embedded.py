@@ -8,7 +8,6 @@ import logging
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from broker.common.diagnosis import diagnose
+from broker.common.free_port import free_port
 from broker.common.masking import shown
 from broker.common.parent_death import parent_death_guard
 from broker.errors import BrokerUnavailable
@@ -228,10 +228,3 @@ def ping(url: str) -> None:
     retry = Retry(NoBackoff(), 0)
     with redis.Redis.from_url(url, socket_connect_timeout=2.0, socket_timeout=2.0, retry=retry) as client:
         client.ping()
-
-
-def free_port() -> int:
-    """A loopback TCP port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -20,8 +20,9 @@ import redis
 
 from benchmarks.lib.broker_calls import by_command
 from benchmarks.lib.envelope import TEXT, envelope
+from broker.common.free_port import free_port
 from broker.common.parent_death import parent_death_guard
-from broker.embedded import Server, embedded_server, free_port
+from broker.embedded import Server, embedded_server
 from broker.keys import Keys
 
 ROOT = Path(__file__).resolve().parents[2]

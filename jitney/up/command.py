@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from broker.common.free_port import free_port
 from broker.common.masking import shown
-from broker.embedded import command, first_binary, free_port, named_server, private_directory, socket_url
+from broker.embedded import command, first_binary, named_server, private_directory, socket_url
 from broker.errors import BrokerError
 from jitney import __version__
 from jitney.up.child import UNAVAILABLE, USAGE, GaveUp
@@ -56,7 +57,7 @@ def _serve(
     port = take_port(host, port)
     with _broker(screen) as (redis_url, table):
         how = {"is_verbose": is_verbose, "reloads": reloads}
-        table += children(models, front_ends, host, port, redis_url, distinct(free_port), **how)
+        table += children(models, front_ends, host, port, redis_url, free_port, **how)
         screen.say(f"starting {', '.join(spec.title for spec in table)}")
         watches = watches_of(table, Path.cwd()) if reloads else []
         if watches:
@@ -111,17 +112,3 @@ def _why_not(host: str, port: int, error: OSError) -> str:
         remedy = "end the program that listens there, or choose another with --port (or JITNEY_PORT)"
         return f"port {port} on {host} is taken: {remedy}"
     return f"port {port} on {host} cannot be had ({error.strerror}): choose another --port or --host"
-
-
-def distinct(free: Callable[[], int]) -> Callable[[], int]:
-    """The same, but never one port twice: nobody listens there yet when the next is asked for."""
-    given: set[int] = set()
-
-    def next_port() -> int:
-        port = free()
-        while port in given:
-            port = free()
-        given.add(port)
-        return port
-
-    return next_port

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from broker.common.free_port import free_port
 
 START_LIMIT = 10.0  # seconds
 
@@ -54,7 +55,7 @@ def running(binary: str, *options: str, tcp: bool = False) -> Iterator[Server]:
     """Start it, with `options` last; kill it at the end. `tcp` makes loopback its URL."""
     with tempfile.TemporaryDirectory(prefix="jitney-") as directory:
         path = f"{directory}/s"
-        port = _free_port() if tcp else 0
+        port = free_port() if tcp else 0
         settings = ["--bind", "127.0.0.1", "--port", str(port), "--unixsocket", path, "--dir", directory]
         settings += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
         process = subprocess.Popen([binary, *settings, *options], stdout=subprocess.DEVNULL)
@@ -66,13 +67,6 @@ def running(binary: str, *options: str, tcp: bool = False) -> Iterator[Server]:
             process.send_signal(signal.SIGCONT)  # a test may have paused it
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _await_answer(server: Server) -> None:

@@ -23,8 +23,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from broker.admin.rights import Role
+from broker.common.free_port import free_port
 from broker.common.parent_death import parent_death_guard
-from broker.embedded import Binary, Server, embedded_server, free_port
+from broker.embedded import Binary, Server, embedded_server
 from broker.keys import Keys
 from tests.contract.users import rules, url_as
 from tests.integration.processes import HOST, ROOT, FrontEnd, Process, Reply, clean_environ, variables

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from broker.embedded import free_port
+from broker.common.free_port import free_port
 from tests.faults.kit import report
 from tests.faults.kit.broker_process import DURABLE
 from tests.faults.kit.oracle import check_answers, check_nothing_left, recovery

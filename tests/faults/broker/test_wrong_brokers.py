@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from broker.common.free_port import free_port
 from broker.common.parent_death import parent_death_guard
-from broker.embedded import Server, binaries, free_port
+from broker.embedded import Server, binaries
 from tests.contract.servers import running
 from tests.faults.kit.broker_process import NO_VARIABLES
 from tests.faults.kit.command import jitney

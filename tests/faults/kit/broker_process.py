@@ -14,8 +14,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from broker.common.free_port import free_port
 from broker.common.parent_death import parent_death_guard
-from broker.embedded import Binary, Server, command, first_binary, free_port, private_directory
+from broker.embedded import Binary, Server, command, first_binary, private_directory
 from tests.waiting import until
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "everysec")

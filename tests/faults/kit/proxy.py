@@ -19,7 +19,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from broker.embedded import free_port
+from broker.common.free_port import free_port
 
 CHUNK = 1 << 16
 REMEMBERED = 4096  # bytes of what a client said last

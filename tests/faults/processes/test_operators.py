@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from broker.embedded import embedded_server, free_port
+from broker.common.free_port import free_port
+from broker.embedded import embedded_server
 from tests.faults.kit.broker_process import NO_VARIABLES, broker_process
 from tests.faults.kit.command import jitney, watching
 from tests.faults.kit.poison import POISON, SPEC, meet_poison

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from broker.embedded import Server, embedded_server, free_port
+from broker.common.free_port import free_port
+from broker.embedded import Server, embedded_server
 from tests.faults.kit.broker_process import NO_VARIABLES, broker_process
 from tests.faults.kit.command import jitney
 from tests.integration.processes import FrontEnd, Process

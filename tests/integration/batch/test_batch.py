@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.embedded import free_port
+from broker.common.free_port import free_port
 from tests.integration.batch.commands import (
     LIMIT,
     arguments,

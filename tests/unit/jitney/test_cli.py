@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner, Result
 
-from broker.embedded import free_port
+from broker.common.free_port import free_port
 from jitney.cli import app
 
 COMMANDS = (["status"], ["doctor"], ["default"], ["dead", "list"], ["dead", "drop", "0"])

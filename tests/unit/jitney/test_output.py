@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.embedded import free_port
+from broker.common.free_port import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jitney.up.command import PortTaken, distinct, take_port
+from jitney.up.command import PortTaken, take_port
 from jitney.up.plan import ChildSpec, ModelSpec, Role, UsageError, children, default_models, own_name, read_models
 
 ROOT = Path(__file__).parents[3]
@@ -132,15 +132,6 @@ def test_every_child_has_a_metrics_port_of_its_own() -> None:
     ports = [spec.metrics_port for spec in _table(["a=x:X", "b=y:Y"], front_ends=2)]
 
     assert len(set(ports)) == 4
-
-
-def test_a_free_port_is_given_once() -> None:
-    offers = iter([1, 1, 2])
-    next_port = distinct(lambda: next(offers))
-
-    ports = [next_port(), next_port()]
-
-    assert ports == [1, 2]
 
 
 def test_a_port_that_somebody_listens_on_is_refused_with_the_remedy() -> None:

@@ -11,7 +11,7 @@ from benchmarks.lib.http_client import HttpClient
 from benchmarks.serving.load import Plan, main, measure, read_plan
 from benchmarks.serving.plan import bodies
 from benchmarks.serving.sending import sending
-from broker.embedded import free_port
+from broker.common.free_port import free_port
 from tests.unit.benchmarks.scripted import read_request, server
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.lib.progress import Tally
 from benchmarks.serving.load import main, read_plan, send
-from broker.embedded import free_port
+from broker.common.free_port import free_port
 from tests.unit.benchmarks.scripted import answer_every, read_request, server
 
 pytestmark = pytest.mark.anyio
