@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.http.test_large_bodies import MIB, QUICK, SMALL, forget_the_peak, in_status, small_calls
+from tests.faults.http.test_large_bodies import MIB, QUICK, SMALL, forget_the_peak, in_status, meanwhile
 from tests.integration.stack import Stack, stack
 from tests.waiting import until
 
@@ -54,9 +54,7 @@ def test_many_pixels_in_small_files_harm_nobody(system: Stack, mode: str, kind: 
 
     with ThreadPoolExecutor(AT_ONCE) as clients:
         asked = [clients.submit(front_end.post, PATH, hostile, {"Content-Type": "image/png"}) for _ in range(AT_ONCE)]
-        slowest = small_calls(system)
-        while not all(one.done() for one in asked):
-            slowest = max(slowest, small_calls(system))
+        slowest = meanwhile(system, asked)
 
     assert len(hostile) < 200_000
     assert {one.result().status for one in asked} == {200}
