@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from benchmarks.batches.contract import NotMeasured
+from benchmarks.lib.http_client import HttpClient, Returned, fast_run
 from benchmarks.lib.stack import NAMESPACE, Child, Stack
 from broker.keys import Keys
 
@@ -20,10 +23,10 @@ SETTLED = 0.5  # seconds for which nothing more is computed
 class Work(Protocol):
     """What is to be done, and how its client asks for it. Every method raises `OSError`, `NotMeasured`."""
 
-    def submit(self, front_end: Child, texts: list[str]) -> str:
-        """The id of this work, which this front end runs."""
+    async def submit(self, client: HttpClient, texts: list[str]) -> str:
+        """The id of this work, which the front end of this client runs."""
 
-    def answers(self, front_end: Child, id: str) -> list[Any] | None:
+    async def answers(self, client: HttpClient, id: str) -> list[Any] | None:
         """The answer to each text; None while it is not done."""
 
 
@@ -56,14 +59,15 @@ def kill_amid(stack: Stack, batcher: Child, owner: Child, other: Child, work: Wo
     """Give the work to `owner`, kill it half-way, fetch the answers from `other`. Raises `OSError`, `NotMeasured`."""
     texts = [f"text {number}" for number in range(records)]
     before = _settled(lambda: stack.jobs(batcher))
-    id = work.submit(owner, texts)
+    id = _asked(owner, partial(work.submit, texts=texts))
     first = _owner(stack, id)
     _until(lambda: stack.jobs(batcher) >= before + records // 2, "half of it is computed")
     stack.kill(owner)
     killed, done_before = time.perf_counter(), stack.jobs(batcher) - before
     adopted = _until(lambda: _owner(stack, id) != first, "it is adopted")
     answers: list[Any] = []
-    finished = _until(lambda: _are_there(answers, work.answers(other, id)), "its result is there")
+    fetch = partial(work.answers, id=id)
+    finished = _until(lambda: _are_there(answers, _asked(other, fetch)), "its result is there")
     computed = _settled(lambda: stack.jobs(batcher)) - before
     return Kill(
         records=records,
@@ -79,6 +83,16 @@ def wrong(texts: list[str], answers: list[Any]) -> int:
     """How many texts are not answered in their place. The model answers each text reversed."""
     amiss = sum(answer != text[::-1] for answer, text in zip(answers, texts, strict=False))
     return int(amiss) + abs(len(answers) - len(texts))
+
+
+def _asked(front_end: Child, ask: Callable[[HttpClient], Awaitable[Returned]]) -> Returned:
+    """What it says. Raises `OSError`, `NotMeasured`."""
+
+    async def once() -> Returned:
+        with HttpClient(front_end.url) as client:
+            return await asyncio.wait_for(ask(client), LIMIT)
+
+    return fast_run(once())
 
 
 def _are_there(answers: list[Any], found: list[Any] | None) -> bool:

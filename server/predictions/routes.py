@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope
 
 from broker.predictions.contract import Prediction, PredictionBroker, State
+from server.batches.kept import PREFIX
 from server.errors import Problem
 from server.front_end import FrontEnd
 from server.predictions.document import PATH, address, come_back, document, entity_tag, is_known
@@ -17,7 +18,6 @@ from server.predictions.prefer import LONGEST_WAIT, wait_of
 from server.predictions.stored import read_answer
 
 JSON = "application/json"
-BATCH = "batch_"
 UNKNOWN = "There is no prediction of this id, or its time is over."
 LOST = "The broker has lost its memory since, and this prediction with it: send the request again."
 CANCELED = "This prediction was canceled."
@@ -140,6 +140,6 @@ def routes(front_end: FrontEnd) -> list[Route]:
 def id_in(path_params: Mapping[str, str]) -> str:
     """Raises `Problem` for the id of a batch, whose lease lies beside the predictions."""
     id = path_params["id"]
-    if id.startswith(BATCH):
+    if id.startswith(PREFIX):
         raise Problem("not_found", UNKNOWN)
     return id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -57,3 +58,22 @@ def stopping_at(server: Counted, request: int, then: Callable[[], None]) -> None
         return None
 
     server.refuse = refuse
+
+
+def signalled(
+    server: Counted, request: int, number: signal.Signals, source: Path, *more: str, **how: Any
+) -> tuple[int, bytes]:
+    """A batch that gets this signal when the server gets that request: its exit status, and what it said."""
+    process: list[subprocess.Popen[bytes]] = []
+    ready = threading.Event()
+
+    def send() -> None:
+        ready.wait(LIMIT)
+        process[0].send_signal(number)
+        process[0].wait(LIMIT)
+
+    stopping_at(server, request, send)
+    process.append(begun(source, server.url, *more, **how))
+    ready.set()
+    _, said = process[0].communicate(timeout=LIMIT)
+    return process[0].returncode, said

@@ -6,22 +6,12 @@ import csv
 import os
 import signal
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
 
 from broker.common.free_port import free_port
-from tests.integration.batch.commands import (
-    LIMIT,
-    WINDOW,
-    arguments,
-    batch,
-    begun,
-    rows,
-    stopping_at,
-    uppercase,
-)
+from tests.integration.batch.commands import LIMIT, WINDOW, arguments, batch, begun, rows, signalled, uppercase
 from tests.integration.batch.counting_server import Counted
 from tests.integration.processes import ROOT, clean_environ
 from tests.integration.up import READY, running_up
@@ -30,19 +20,8 @@ from tests.integration.up import READY, running_up
 def test_killed_in_the_middle_it_goes_on_and_computes_no_finished_row_again(
     server: Counted, source: Path, tmp_path: Path
 ) -> None:
-    process: list[subprocess.Popen[bytes]] = []
-    ready = threading.Event()
-
-    def kill() -> None:
-        ready.wait(LIMIT)
-        process[0].kill()
-        process[0].wait()
-
-    stopping_at(server, 10, kill)
-    process.append(begun(source, server.url))
-    ready.set()
-    process[0].communicate(timeout=LIMIT)
-    assert process[0].returncode == -signal.SIGKILL
+    code, _ = signalled(server, 10, signal.SIGKILL, source)
+    assert code == -signal.SIGKILL
     finished = [row["text"].lower() for row in rows(tmp_path / "out.jsonl.part")]
 
     done = batch(source, server.url)
@@ -56,20 +35,9 @@ def test_killed_in_the_middle_it_goes_on_and_computes_no_finished_row_again(
 def test_a_signal_leaves_what_the_same_command_goes_on_from(
     number: signal.Signals, server: Counted, source: Path, tmp_path: Path
 ) -> None:
-    process: list[subprocess.Popen[bytes]] = []
-    ready = threading.Event()
+    code, said = signalled(server, 10, number, source)
 
-    def stop() -> None:
-        ready.wait(LIMIT)
-        process[0].send_signal(number)
-        process[0].wait(LIMIT)
-
-    stopping_at(server, 10, stop)
-    process.append(begun(source, server.url))
-    ready.set()
-    _, said = process[0].communicate(timeout=LIMIT)
-
-    assert process[0].returncode == 128 + number
+    assert code == 128 + number
     assert f"ended by {number.name}. ".encode() in said and b"the same command goes on from here" in said
     assert batch(source, server.url).returncode == 0
     assert rows(tmp_path / "out.jsonl") == uppercase()
@@ -98,20 +66,9 @@ def test_a_server_that_goes_on_refusing_ends_it_and_the_same_command_goes_on(
 
 
 def test_trying_again_what_failed_goes_on_after_a_kill_too(server: Counted, source: Path, tmp_path: Path) -> None:
-    process: list[subprocess.Popen[bytes]] = []
-    ready = threading.Event()
-
-    def kill() -> None:
-        ready.wait(LIMIT)
-        process[0].kill()
-        process[0].wait()
-
     server.refuse = lambda texts, before: (422, {}, {"code": "invalid_input", "detail": "not today"})
     assert batch(source, server.url).returncode == 1
-    stopping_at(server, server.requests + 10, kill)
-    process.append(begun(source, server.url, "--retry-failed"))
-    ready.set()
-    process[0].communicate(timeout=LIMIT)
+    signalled(server, server.requests + 10, signal.SIGKILL, source, "--retry-failed")
     finished = [row["text"].lower() for row in rows(tmp_path / "out.jsonl.part")]
 
     done = batch(source, server.url, "--retry-failed")

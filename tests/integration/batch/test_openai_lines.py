@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.batch.commands import LIMIT, WINDOW, batch, begun, rows, stopping_at
+from tests.integration.batch.commands import WINDOW, batch, rows, signalled
 from tests.integration.batch.counting_server import Counted
 
 HOW = {"endpoint": ""}
@@ -47,19 +45,8 @@ def test_each_line_goes_to_its_address_and_out_has_its_reply(server: Counted, so
 def test_killed_in_the_middle_it_goes_on_and_sends_no_finished_line_again(
     server: Counted, source: Path, tmp_path: Path
 ) -> None:
-    process: list[subprocess.Popen[bytes]] = []
-    ready = threading.Event()
-
-    def kill() -> None:
-        ready.wait(LIMIT)
-        process[0].kill()
-        process[0].wait()
-
-    stopping_at(server, 20, kill)
-    process.append(begun(source, server.url, **HOW))
-    ready.set()
-    process[0].communicate(timeout=LIMIT)
-    assert process[0].returncode == -signal.SIGKILL
+    code, _ = signalled(server, 20, signal.SIGKILL, source, **HOW)
+    assert code == -signal.SIGKILL
     finished = [row["response"]["body"]["text"].lower() for row in rows(tmp_path / "out.jsonl.part")]
 
     done = batch(source, server.url, **HOW)
