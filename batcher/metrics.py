@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from batcher.engines.engine import StepStats
+from batcher.policy.gathering.decision import GatheringState
 from batcher.serving.batch import Batch
 from broker.messages import Failure, Slo
 
@@ -56,6 +57,12 @@ class BatcherMetrics:
         self._slo_size = self._gauge("slo_batch_size", "Jobs that a batch may have now, for the sake of the SLO")
         self._slo_p99 = self._gauge("slo_p99_seconds", "Interactive jobs, admission to outcome; of the last 300")
         self._slo_bound = self._gauge("slo_bound_seconds", "What that p99 is to stay within")
+        # Nor of these where jobs join those that run.
+        self._gathers = self._gauge("window_gathers", "1: batches wait for callers that come back; 0: they never do")
+        self._expected = self._gauge("window_expected_jobs", "Jobs that would have joined, as of the last decision")
+        self._wait = self._gauge("window_wait_seconds", "That this was worth; 0: it was not")
+        self._rate = self._gauge("window_jobs_per_second", "Jobs answered, of the last 25 batches")
+        self._between = self._gauge("window_finish_seconds", "From the end of a batch until its outcomes are told")
         self._model = model
 
     def _gauge(self, name: str, text: str) -> Gauge:
@@ -97,6 +104,14 @@ class BatcherMetrics:
         self._slo_bound.labels(self._model).set(state.bound)
         if state.p99:
             self._slo_p99.labels(self._model).set(state.p99)
+
+    def gathering(self, state: GatheringState) -> None:
+        """Whether batches wait for callers that come back, and from what that is decided."""
+        self._gathers.labels(self._model).set(state.gathers)
+        self._expected.labels(self._model).set(state.expected)
+        self._wait.labels(self._model).set(state.wait)
+        self._rate.labels(self._model).set(state.rate)
+        self._between.labels(self._model).set(state.between)
 
     def lease(self, batch: Batch, failures: Sequence[Failure]) -> None:
         """All jobs of a batch have left the card."""

@@ -17,7 +17,9 @@ class BatcherSettings:
         "", "what to serve, e.g. translation:DIRECTORY, classification:HUB/NAME, synthetic:10ms+0.5ms, MODULE:CLASS"
     )
     name: str = setting("", "the name it is called by; empty takes one from the model", pattern=f"({NAME})?")
-    policy: str = setting("adaptive", "adaptive: an idle card never waits; fixed: wait max_wait", choices=POLICIES)
+    policy: str = setting(
+        "adaptive", "adaptive: wait for callers that are measured to come back; fixed: wait max_wait", choices=POLICIES
+    )
     max_wait: float = setting(0.005, "seconds a batch waits for company from its first job, under policy fixed")
     max_batch_size: int = setting(64, "jobs in a batch, 1 to 256")
     max_batch_tokens: int = setting(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from batcher.policy.bulk_share import bulk_lead
+from batcher.policy.gathering.decision import Gathering
 from batcher.policy.window import Window, closing_reason, time_to_stage
 from batcher.serving.batch import Batch
 from batcher.serving.retry import Retry
 from broker.contract import NEVER, BatcherBroker
 from broker.errors import TripFailed
-from broker.messages import Claim, Limits
+from broker.messages import Claim, Depth, Limits, Speed
 
 IDLE_WAIT = 0.5  # seconds that a lost wake token may cost
 SERVER_GRAIN = 0.15  # seconds: servers look after blocked clients ten times a second (hz), and wake them so much later
 POLL = 0.005  # seconds between two looks at the queue in the last moments of a fixed window; a quarter of a short one
+GRAIN = 0.001  # seconds: no two looks are nearer
+LOOKS = 3  # at the queue, while callers come back as expected
 
 
 class Claims:
@@ -32,11 +36,13 @@ class Claims:
         clock: Callable[[], float],
         predict: Callable[[int], float] = lambda jobs: 0.0,
         within: Callable[[Limits], Limits] = lambda limits: limits,
+        gathering: Gathering | None = None,
     ) -> None:
         self._broker, self._batcher, self._retry = broker, batcher, retry
         self._stopping, self._clock = stopping, clock
         self._predict = predict  # seconds that a batch of so many jobs takes; 0.0 while nobody knows
         self._within = within  # what a batcher makes of these by itself
+        self._gathers_with = gathering  # None: nobody is ever waited for but under `fixed`
         self.allowed = limits  # an operator's; replaced whole when they change
         self._count = 0
         self._trip = 0.001  # seconds: a round trip to the broker, as measured
@@ -51,15 +57,27 @@ class Claims:
         """Those of the next batch."""
         return self._within(self.allowed)
 
+    def answered(self, batch: Batch, speed: Speed) -> None:
+        """All of a batch were just told of its end; `speed`: what is known of batches by now."""
+        if self._gathers_with is not None and batch.jobs:
+            now, ended = self._clock(), batch.started_at + batch.seconds
+            known = now - (batch.claimed_at - batch.claim.claimed)  # on the broker's clock
+            stay = sum(known - job.admitted for job in batch.jobs)
+            self._gathers_with.answered(len(batch.jobs), ended=ended, now=now, stay=stay, speed=speed)
+
     async def when_woken(self, limits: Limits | None = None) -> Batch | None:
-        """For an idle card: block for the wake token, hold a fixed window open, claim. None when nothing waits."""
+        """For an idle card: block for the wake token, hold a window open where one is to be, claim. None when nothing
+        waits."""
         # Redis looks after blocked clients at its own pace (hz), so we block for the first job only; it is not the
         # clock of the window.
         limits, wait = limits or self.limits, self._wait
-        if limits.policy != "fixed":
+        gathering = self._gathering(limits)
+        if limits.policy != "fixed" and not (gathering and gathering.may_wait()):
             return await self._claim(Window(limits=limits, opened_at=self._clock()), wait=wait)
         if wait:
             await self._retry.call(lambda: self._broker.wait(wait))
+        if gathering is not None:
+            return await self._gather(limits, gathering)
         window = await self._hold_open(limits)
         return None if window is None or self._stopping.is_set() else await self._claim(window)
 
@@ -72,30 +90,65 @@ class Claims:
         """Seconds to block for a token."""
         return 0.0 if self._may_wait else IDLE_WAIT
 
-    async def before(self, running: asyncio.Future[None], predicted_end: float) -> Batch | None:
-        """For a busy card: claim the next batch just before it comes free, so that it never waits for the broker."""
-        if not self._may_stage:
+    async def before(self, running: asyncio.Future[None], predicted_end: float, *, jobs: int = 1) -> Batch | None:
+        """For a card that is busy with so many jobs: claim the next batch just before it comes free, so that it never
+        waits for the broker."""
+        limits, gathering = self.limits, self._gathering(self.limits)
+        if not self._may_stage and not (gathering and not self.has_suspects and gathering.may_stage()):
             return None
-        await asyncio.wait([running], timeout=time_to_stage(predicted_end, self._trip, self._clock()))
+        # Where a backlog waits nobody who comes later would be among them anyway.
+        early = limits.policy == "fixed" or self._may_wait or (gathering is not None and gathering.gathers)
+        await asyncio.wait([running], timeout=time_to_stage(predicted_end, self._trip, self._clock(), early=early))
         if running.done() or self._stopping.is_set():
             return None
-        limits = self.limits
+        window = await self._window_behind(jobs, predicted_end)
+        return await self._claim(window, staged=True) if window is not None else None
+
+    async def _window_behind(self, running: int, predicted_end: float) -> Window | None:
+        """None: what waits is to wait longer than so many jobs run."""
+        limits, gathering = self.limits, self._gathering(self.limits)
         window = Window(limits=limits, opened_at=self._clock())
         if limits.policy == "fixed":
-            depth = await self._retry.call(self._broker.depth)
-            window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
-            if not depth.jobs or window.is_open(predicted_end, depth):
+            depth = await self._look()
+            window = replace(window, opened_at=self._clock() - depth.oldest_age)
+            return window if depth.jobs and not window.is_open(predicted_end, depth) else None
+        if gathering is not None and gathering.may_wait_behind(running, limits.max_batch_size):
+            depth = await self._look()
+            if gathering.waits_behind(running, depth.jobs, limits.max_batch_size) and not window.is_full(depth):
+                self._may_wait = depth.jobs > 0
                 return None
-        return await self._claim(window, staged=True)
+        return window
+
+    def _gathering(self, limits: Limits) -> Gathering | None:
+        """None where nobody is waited for by what is measured."""
+        return self._gathers_with if limits.policy != "fixed" else None
+
+    async def _gather(self, limits: Limits, gathering: Gathering) -> Batch | None:
+        """Claim what waits as soon as nobody is worth waiting for any more."""
+        window, depth, has_waited = Window(limits=limits, opened_at=self._clock()), await self._look(), False
+        while not self._stopping.is_set() and not window.is_full(depth):
+            wait = gathering.wait(depth.jobs, self._clock(), limits.max_batch_size)
+            if not wait:
+                break
+            has_waited = True
+            await asyncio.sleep(max(GRAIN, wait / LOOKS))
+            depth = await self._look()
+        self._may_wait = depth.jobs > 0
+        if not depth.jobs or self._stopping.is_set():
+            return None
+        return await self._claim(window, gathered=has_waited)
+
+    async def _look(self) -> Depth:
+        return await self._retry.call(self._broker.depth)
 
     async def _hold_open(self, limits: Limits) -> Window | None:
         """None when nothing waits: a job that comes after this look opens a window of its own."""
-        depth = await self._retry.call(self._broker.depth)
+        depth = await self._look()
         window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
         # The jobs stay in the queue meanwhile, where another card may take them.
         while depth.jobs and window.is_open(self._clock(), depth) and not self._stopping.is_set():
             await self._company(window.time_left(self._clock()))
-            depth = await self._retry.call(self._broker.depth)
+            depth = await self._look()
         self._may_wait = depth.jobs > 0
         return window if depth.jobs else None
 
@@ -106,9 +159,13 @@ class Claims:
         else:  # the server would wake us too late
             await asyncio.sleep(min(left, max(POLL / 5, min(left / 4, POLL))))
 
-    async def _claim(self, window: Window, *, staged: bool = False, wait: float = 0.0) -> Batch | None:
+    async def _claim(
+        self, window: Window, *, staged: bool = False, wait: float = 0.0, gathered: bool = False
+    ) -> Batch | None:
         self._count += 1
         name, limits, waited = f"{self._batcher}:{self._count}", window.limits, self._clock() - window.opened_at
+        if gathering := self._gathering(limits):
+            limits = replace(limits, max_batch_size=gathering.most(limits.max_batch_size))
         claim = await self._ask_for(name, limits, staged=staged, wait=wait)
         if not claim.jobs and not claim.spoiled:
             return None
@@ -116,7 +173,7 @@ class Claims:
             claim=claim,
             claimed_at=self._clock(),
             window=0.0 if staged else waited,
-            closed_by=closing_reason(claim.closed_by, staged=staged, limits=limits),
+            closed_by=closing_reason(claim.closed_by, staged=staged, gathered=gathered, limits=limits),
             is_staged=staged,
         )
 
@@ -155,3 +212,7 @@ class Claims:
         # wait for its job need not look for a next one while it computes.
         age = max((claim.claimed - job.admitted for job in claim.jobs), default=0.0)
         self._may_stage = not self.has_suspects and (self._may_wait or age > elapsed)
+        if self._gathers_with is not None:
+            now = self._clock()
+            came = [now - claim.claimed + job.admitted for job in claim.jobs]
+            self._gathers_with.claimed(came, left=claim.left, now=now, waited=age > elapsed)

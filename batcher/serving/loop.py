@@ -12,6 +12,7 @@ from time import monotonic
 from batcher.engines.engine import Engine
 from batcher.metrics import BatcherMetrics
 from batcher.policy.batching import Batching
+from batcher.policy.gathering.decision import Gathering
 from batcher.policy.mean_cost import MeanCost
 from batcher.policy.slo import SloCap
 from batcher.serving.batch import Batch
@@ -55,6 +56,8 @@ class Loop:
         self._changes, self._leases = Changes(), Leases()
         self._retry = Retry(self._stopping, on_wait=self._on_wait, hears_broker=lambda: vitals.hears_broker)
         self._watch = SloWatch(slo, metrics, clock)
+        self._metrics = metrics
+        self._gathering = None if batching.joins else Gathering()  # jobs that join those that run wait for nobody
         self._claims = Claims(
             broker,
             limits,
@@ -64,6 +67,7 @@ class Loop:
             clock=clock,
             predict=batching.speed.predict,
             within=self._watch.within,
+            gathering=self._gathering,
         )
         self._thread = ModelThread(
             engine,
@@ -87,7 +91,7 @@ class Loop:
             step=lambda: self._thread.step,
             size=lambda: self.size,
             learn=self.learn,
-            told=lambda batch: self._watch.told(batch, self.allowed),
+            told=self._told,
         )
         self._handed: list[Batch] = []  # the thread may not have begun with them
         self._cancelled: frozenset[str] = frozenset()
@@ -211,7 +215,7 @@ class Loop:
         ends = (behind.batch.started_at or self._clock()) + predicted
         over = asyncio.ensure_future(self._until(lambda: behind.is_over))
         try:
-            return await self._claims.before(over, ends)
+            return await self._claims.before(over, ends, jobs=len(behind.batch.claim.jobs))
         finally:
             over.cancel()
 
@@ -255,6 +259,13 @@ class Loop:
         for left in report.left:
             self._leases.leave(left)
         self._changes.notify()
+
+    def _told(self, batch: Batch) -> None:
+        """All of a batch have been told of its end."""
+        self._watch.told(batch, self.allowed)
+        self._claims.answered(batch, self._batching.speed.speed)
+        if self._gathering is not None:
+            self._metrics.gathering(self._gathering.state)
 
     # Waiting
 

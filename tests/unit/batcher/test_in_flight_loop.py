@@ -25,6 +25,11 @@ async def test_a_job_is_answered_with_its_own_output() -> None:
         assert outputs(await here.outcomes(1)) == ["cba 2"]
 
 
+async def test_nobody_waits_for_callers_where_jobs_join_those_that_run() -> None:
+    async with world() as here:
+        assert here.loop._gathering is None
+
+
 async def test_jobs_join_while_others_are_in_flight_and_need_not_wait_for_their_end() -> None:
     async with world() as here:
         await here.in_flight("9 long")

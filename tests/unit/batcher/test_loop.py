@@ -99,6 +99,32 @@ async def test_limits_that_change_bind_beside_an_slo() -> None:
         assert (here.loop.size, here.loop.allowed.max_batch_size) == (2, 2)
 
 
+async def test_from_each_batch_it_is_learned_who_comes_back() -> None:
+    async with world() as here:
+        for _ in range(3):
+            await here.send("a", "b")
+            await here.outcomes(2)
+            here.seen.clear()
+
+        gathering = here.loop._gathering
+        assert gathering is not None and gathering.state.rate > 0.0
+
+
+async def test_those_who_come_back_soon_are_answered_together() -> None:
+    async with world() as here:
+        assert here.loop._gathering is not None
+        here.loop._gathering.may_wait = lambda: True  # type: ignore[method-assign]
+        waits = iter([0.001, 0.001])
+        here.loop._gathering.wait = lambda jobs, now, most: next(waits, 0.0)  # type: ignore[method-assign]
+        await here.send("a")
+        await asyncio.sleep(0)
+        await here.send("b")
+
+        await here.outcomes(2)
+
+        assert here.engine.batches == [["a", "b"]]
+
+
 async def test_a_failure_reaches_its_caller_and_the_others_get_their_results() -> None:
     async with world() as here:
         await here.send("good", "bad")

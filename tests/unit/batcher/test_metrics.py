@@ -6,6 +6,7 @@ from prometheus_client import generate_latest
 
 from batcher.engines.engine import StepStats
 from batcher.metrics import BatcherMetrics
+from batcher.policy.gathering.decision import GatheringState
 from batcher.serving.batch import Batch
 from broker.messages import Claim, Failure, FailureCode, Job, Slo
 
@@ -75,3 +76,19 @@ def test_an_slo_is_seen_where_one_is_kept_and_its_p99_once_it_was_measured() -> 
     assert 'jitney_slo_p99_seconds{model="toy"} 0.09' in after
     assert 'jitney_slo_bound_seconds{model="toy"} 0.1' in after
     assert "jitney_slo_batch_size{" not in generate_latest(none.registry).decode()
+
+
+def test_whether_batches_wait_for_callers_is_seen_with_what_decides_it() -> None:
+    metrics = BatcherMetrics("toy")
+
+    metrics.gathering(GatheringState(gathers=True, expected=7.5, wait=0.004, rate=800.0, between=0.001))
+
+    page = generate_latest(metrics.registry).decode()
+    for line in (
+        'jitney_window_gathers{model="toy"} 1.0',
+        'jitney_window_expected_jobs{model="toy"} 7.5',
+        'jitney_window_wait_seconds{model="toy"} 0.004',
+        'jitney_window_jobs_per_second{model="toy"} 800.0',
+        'jitney_window_finish_seconds{model="toy"} 0.001',
+    ):
+        assert line in page

@@ -35,30 +35,34 @@ def test_a_window_counts_from_its_first_job_and_not_from_the_look_at_it() -> Non
 
 
 @pytest.mark.parametrize(
-    ("predicted_end", "trip", "now", "expected"),
+    ("predicted_end", "trip", "now", "early", "expected"),
     [
-        pytest.param(1.000, 0.010, 0.0, 0.970, id="three trips before the card comes free"),
-        pytest.param(1.000, 0.0001, 0.0, 1.0 - TIMER_GRAIN, id="never nearer than the timer can tell"),
-        pytest.param(0.001, 0.010, 0.0, 0.0, id="at once when the card is nearly free"),
-        pytest.param(1.000, 0.010, 5.0, 0.0, id="at once when the batch is late"),
+        pytest.param(1.000, 0.010, 0.0, False, 0.980, id="two trips before the card comes free"),
+        pytest.param(1.000, 0.010, 0.0, True, 0.970, id="three where it looks at the queue first"),
+        pytest.param(1.000, 0.0001, 0.0, True, 1.0 - TIMER_GRAIN, id="never nearer than the timer can tell"),
+        pytest.param(0.001, 0.010, 0.0, False, 0.0, id="at once when the card is nearly free"),
+        pytest.param(1.000, 0.010, 5.0, False, 0.0, id="at once when the batch is late"),
     ],
 )
 def test_the_next_batch_is_claimed_as_late_as_the_card_allows(
-    predicted_end: float, trip: float, now: float, expected: float
+    predicted_end: float, trip: float, now: float, early: bool, expected: float
 ) -> None:
-    assert time_to_stage(predicted_end, trip, now) == pytest.approx(expected)
+    assert time_to_stage(predicted_end, trip, now, early=early) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
-    ("claimed", "staged", "limits", "reason"),
+    ("claimed", "staged", "gathered", "limits", "reason"),
     [
-        ("size", True, ADAPTIVE, "size"),
-        ("tokens", False, ADAPTIVE, "tokens"),
-        ("suspects", True, FIXED, "suspects"),
-        ("empty", True, ADAPTIVE, "busy"),
-        ("empty", False, FIXED, "window"),
-        ("empty", False, ADAPTIVE, "idle"),
+        ("size", True, False, ADAPTIVE, "size"),
+        ("tokens", False, True, ADAPTIVE, "tokens"),
+        ("suspects", True, False, FIXED, "suspects"),
+        ("empty", True, False, ADAPTIVE, "busy"),
+        ("empty", False, False, FIXED, "window"),
+        ("empty", False, False, ADAPTIVE, "idle"),
+        ("empty", False, True, ADAPTIVE, "gathered"),
     ],
 )
-def test_the_reason_names_the_knob_to_turn(claimed: str, staged: bool, limits: Limits, reason: str) -> None:
-    assert closing_reason(claimed, staged=staged, limits=limits) == reason
+def test_the_reason_names_the_knob_to_turn(
+    claimed: str, staged: bool, gathered: bool, limits: Limits, reason: str
+) -> None:
+    assert closing_reason(claimed, staged=staged, gathered=gathered, limits=limits) == reason

@@ -1,0 +1,171 @@
+"""How long to wait for those who will come: the callers that were just answered and are measured to come back. Pure.
+
+In a loop of callers a batcher that never waits serves two halves in turns, and each caller waits for two batches. Where
+the others come back within less time than their joining saves, it gathers them into one. Whether that is better than
+halves, which overlap our own work with the model's time, `Trial` finds out.
+
+It knows two ways. Going: a batch is whatever has gathered while the card was busy. Gathering: the window stays open
+while those still expected, times what each saves by joining (the fixed part of a batch, the work between batches),
+outweigh the wait of those that are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from batcher.policy.gathering.returns import EDGES, Curve, Returns, Round
+from batcher.policy.gathering.trial import Trial
+from broker.messages import Speed
+
+SURELY = 0.5  # standard deviations by which fewer are expected than come on average
+FEW = 0.3  # jobs: for fewer nobody waits
+SOMEBODY = 0.7  # jobs: a first one that comes is worth a look at who else is here
+LONG = 3  # work between two batches that a batch must last to be worth staging the next one on a guess
+OFTEN = 0.1  # of the claims lately that found jobs which had come while the card was busy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """How long to wait for whom."""
+
+    expected: float = 0.0  # jobs that would join
+    wait: float = 0.0  # seconds until they are here; 0.0: nobody waits for them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatheringState:
+    """What is decided, and from what."""
+
+    gathers: bool  # which way is in use
+    expected: float  # jobs that would have joined, as of the last decision
+    wait: float  # seconds that this was worth; 0.0: it was not
+    rate: float  # jobs a second, lately
+    between: float  # seconds between the end of a batch and its answer
+
+
+class Gathering:
+    """Of a card that computes batch by batch. Times are seconds of one clock."""
+
+    def __init__(self) -> None:
+        self._returns, self._trial = Returns(), Trial()
+        self._before = 0  # jobs here that had come before the last answer
+        self._between = 0.0  # seconds between the end of a batch and its answer
+        self._found = 0.0  # share of the claims lately that found jobs which had come while the card was busy
+        self._parts = 0  # jobs that the next batch may have, for those who have gathered to part; 0: any number
+        self._speed = Speed()  # what the fit says of batches
+        self._decision = Decision()
+
+    @property
+    def gathers(self) -> bool:
+        """Which way is in use."""
+        return self._trial.is_second
+
+    @property
+    def state(self) -> GatheringState:
+        """For people."""
+        return GatheringState(
+            gathers=self.gathers,
+            expected=self._decision.expected,
+            wait=self._decision.wait,
+            rate=self._returns.rate,
+            between=self._between,
+        )
+
+    # What is seen
+
+    def answered(self, jobs: int, *, ended: float, now: float, stay: float, speed: Speed) -> None:
+        """A batch that ended then was answered now; its jobs were here for `stay` seconds, added up."""
+        self._speed = speed
+        self._between += 0.1 * (now - ended - self._between)
+        last, gathered = self._returns.last, self.gathers
+        if length := self._returns.answered(jobs, now):
+            self._trial.note(jobs, seconds=length, stay=stay)
+        if gathered and not self.gathers and last is not None:
+            self._parts = (last.jobs + 1) // 2
+
+    def claimed(self, came: Sequence[float], *, left: int, now: float, waited: bool) -> None:
+        """A claim brought jobs that had come at these times; `waited`: some were there while the card was busy."""
+        self._returns.claimed(came, now, are_all=not left)
+        self._before, self._parts = left, 0
+        if not self.gathers:
+            self._found += 0.1 * (waited - self._found)
+
+    # What is decided
+
+    def most(self, most: int) -> int:
+        """Jobs that the next batch may have: those who have gathered stay together, unless they are made to part."""
+        return min(most, self._parts) if self._parts else most
+
+    def may_stage(self) -> bool:
+        """Whether to look for jobs behind a batch that runs, though none was there when it was claimed."""
+        if self.gathers or self._found <= OFTEN or self._speed.fixed <= LONG * self._between:
+            return False
+        self._trial.want()
+        return True
+
+    def may_wait(self) -> bool:
+        """Whether a first job, or those that are here, may have to wait for others: if not, nobody need look."""
+        last = self._returns.last
+        if last is None or last.jobs + self._before < 2:
+            return False
+        curve, came = self._returns.after(last.jobs), sum(last.came) + (not self._before)
+        soon = min(curve.when(came) + self._speed.fixed + 2 * self._between, EDGES[-1])
+        return curve.by(soon) - came >= SOMEBODY and self._may_gather()
+
+    def may_wait_behind(self, running: int, most: int) -> bool:
+        """Whether a single one would have to wait for these: if not, nobody need look how many are here."""
+        return self._wait_behind(running, 1, most).wait > 0.0 and self._may_gather()
+
+    def waits_behind(self, running: int, here: int, most: int) -> bool:
+        """Whether those that are here shall wait for those that run, and not start as soon as the card is free."""
+        self._before, self._decision = here, self._wait_behind(running, here, most)
+        return self._decision.wait > 0.0 and self.gathers
+
+    def wait(self, here: int, now: float, most: int) -> float:
+        """Seconds that those that are here wait for others; 0.0 closes the window. Asked again, it ends."""
+        last = self._returns.last
+        if last is None or not here or not self.gathers:
+            return 0.0
+        curve, came, passed = self._returns.after(last.jobs), self._came(last, here), now - last.at
+        # Those who take longer than they did are waited for half as long again.
+        at = max(2 / 3 * passed, min(passed, curve.when(came)))
+        pace = at / passed if passed > 0.0 else 1.0
+        self._decision = self._best(curve, here, most - here, came=came, at=at, pace=max(2 / 3, pace))
+        return self._decision.wait
+
+    def _came(self, last: Round, here: int) -> int:
+        return max(0, here - self._before) + sum(last.came)
+
+    def _may_gather(self) -> bool:
+        self._trial.want()
+        return self.gathers
+
+    def _wait_behind(self, running: int, here: int, most: int) -> Decision:
+        return self._best(self._returns.after(running), here, most - here, ahead=self._between)
+
+    def _best(
+        self,
+        curve: Curve,
+        here: int,
+        room: int,
+        *,
+        came: int = 0,
+        at: float = 0.0,
+        pace: float = 1.0,
+        ahead: float = 0.0,
+    ) -> Decision:
+        """The wait that gains most. `at`: seconds after the answer, on a curve that is gone along at this `pace`;
+        `ahead`: seconds until that answer."""
+        best, decision, speed = 0.0, Decision(), self._speed
+        known, left = curve.by(at), min(curve.all - came, room)
+        for edge, total, noise in zip(EDGES, curve.came, curve.noise, strict=True):
+            joins = min(total - known, left) - SURELY * noise
+            if edge <= at or joins <= FEW:
+                continue
+            took, longer = ahead + (edge - at) / pace, speed.per_job * joins
+            gain = joins * (speed.fixed + self._between) - here * (took + longer)
+            # Those who come no faster than jobs come on average are nobody's callers who come back.
+            if gain > best and joins > self._returns.rate * (took + longer):
+                best, decision = gain, Decision(expected=joins, wait=took)
+        return decision

@@ -1,0 +1,116 @@
+"""How long those that are here wait for those who come back, as decisions."""
+
+from __future__ import annotations
+
+import pytest
+
+from batcher.policy.gathering.decision import Gathering
+from broker.messages import Speed
+
+TEN_MS = Speed(fixed=0.010)
+RETURN = 0.0035  # seconds after their answer, that callers come back
+MOST = 64
+
+
+def halves(
+    jobs: int, speed: Speed = TEN_MS, *, rounds: int = 40, back: float = RETURN, waited: bool = True
+) -> Gathering:
+    """So many are answered every 10 ms, and come back; it gathers."""
+    gathering, now = Gathering(), 100.0
+    for _ in range(rounds):
+        gathering.answered(jobs, ended=now - 0.001, now=now, stay=jobs * 0.02, speed=speed)
+        gathering.claimed([now + back] * jobs, left=0, now=now + 0.009, waited=waited)
+        now += 0.010
+    gathering.answered(jobs, ended=now - 0.001, now=now, stay=jobs * 0.02, speed=speed)
+    gathering.now = now  # type: ignore[attr-defined]
+    gathering._trial.is_second = True
+    return gathering
+
+
+def test_a_half_waits_for_the_other_that_comes_back_soon() -> None:
+    assert halves(8).waits_behind(8, 8, MOST)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "speed", "back"),
+    [
+        pytest.param(8, Speed(fixed=0.006, per_job=0.0004), RETURN, id="nor where their jobs make the batch longer"),
+        pytest.param(8, Speed(fixed=0.002), RETURN, id="nor for longer than a batch takes"),
+        pytest.param(8, TEN_MS, 0.0195, id="nor where they come back when the batch has ended"),
+        pytest.param(64, TEN_MS, RETURN, id="nor with a batch that is full"),
+    ],
+)
+def test_nobody_waits_for_more_than_it_saves(jobs: int, speed: Speed, back: float) -> None:
+    assert not halves(jobs, speed, back=back).waits_behind(jobs, jobs, MOST)
+
+
+def test_many_do_not_wait_for_one() -> None:
+    assert not halves(1).waits_behind(1, 40, MOST)
+
+
+def test_nobody_waits_where_it_was_found_better_to_go() -> None:
+    gathering = halves(8)
+    gathering._trial.is_second = False
+
+    assert not gathering.waits_behind(8, 8, MOST)
+    assert gathering.wait(8, gathering.now + 0.001, MOST) == 0.0  # type: ignore[attr-defined]
+
+
+def test_those_who_are_here_wait_until_the_others_have_come_and_no_longer() -> None:
+    gathering = halves(8)
+    gathering.waits_behind(8, 8, MOST)  # a half is here before the other is answered
+    now = gathering.now  # type: ignore[attr-defined]
+
+    assert gathering.wait(8, now + 0.001, MOST) > 0.0
+    assert gathering.wait(12, now + 0.003, MOST) > 0.0
+    assert gathering.wait(16, now + 0.004, MOST) == 0.0
+
+
+def test_those_who_do_not_come_are_waited_for_half_as_long_again() -> None:
+    gathering = halves(8)
+    gathering.waits_behind(8, 2, MOST)
+    now = gathering.now  # type: ignore[attr-defined]
+
+    waits = [gathering.wait(2, now + after / 1000, MOST) > 0.0 for after in range(1, 30)]
+
+    assert waits[4] and not any(waits[7:])
+
+
+def test_for_a_lone_caller_nothing_is_worked_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathering = halves(1)
+    monkeypatch.setattr(gathering._returns, "after", None)
+
+    assert not gathering.may_wait()
+
+
+def test_nothing_is_known_before_the_first_answer() -> None:
+    gathering = Gathering()
+
+    assert not gathering.may_wait()
+    assert not gathering.may_stage()
+    assert gathering.wait(3, 1.0, MOST) == 0.0
+
+
+def test_those_who_have_gathered_part_when_it_is_found_better_to_go() -> None:
+    gathering, now = halves(8), 200.0
+    for _ in range(500):
+        gathering._trial.want()
+        gathering.answered(16, ended=now, now=now, stay=1.0, speed=TEN_MS)
+        now += 0.030 if gathering.gathers else 0.015
+        if not gathering.gathers:
+            break
+
+    assert gathering.most(MOST) == 8
+    gathering.claimed([now] * 8, left=8, now=now, waited=True)
+    assert gathering.most(MOST) == MOST
+
+
+def test_jobs_that_often_come_while_the_card_is_busy_are_looked_for() -> None:
+    gathering = halves(4, waited=False)
+    gathering._trial.is_second = False
+    assert not gathering.may_stage()
+
+    for number in range(5):
+        gathering.claimed([200.0 + number], left=0, now=200.5 + number, waited=True)
+
+    assert gathering.may_stage()
