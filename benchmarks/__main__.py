@@ -9,24 +9,24 @@ from importlib import import_module
 
 # Name → the module whose `main(arguments)` does it, and what it says.
 COMMANDS = {
-    "load": ("serving.load", "requests a second and latencies of a Jitney that runs: open or closed loop"),
+    "load": ("load.command", "requests a second and latencies of a Jitney that runs: open or closed loop"),
     "report": ("tuning.report.command", "a sweep as pictures and tables; two of them compared"),
-    "stress_test": ("serving.stress_test", "one POST /translation every so often: how many are answered, how soon"),
+    "stress_test": ("stress.command", "one POST /translation every so often: how many are answered, how soon"),
     "sweep": ("tuning.sweep", "what every window and size brings, tried on a live server; limits are put back"),
     "tour": ("tuning.tour", "a sweep, a tuning and their reports in one go; starts everything itself"),
     "tune": ("tuning.tune.command", "window and batch size for an SLO, found on a live server, to paste or to apply"),
-    "spine": ("serving.spine", "the whole path beside bare Starlette; starts everything itself, needs wrk"),
+    "spine": ("spine.command", "the whole path beside bare Starlette; starts everything itself, needs wrk"),
     "batches": ("batches.command", "interactive requests in bursts beside batches; starts everything itself"),
-    "bodies": ("serving.bodies", "what large bodies cost the broker, inside their jobs and by reference"),
-    "bare": ("serving.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),
+    "bodies": ("parts.bodies", "what large bodies cost the broker, inside their jobs and by reference"),
+    "bare": ("spine.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),
     "translation": ("translation.comparison", "the translation engine beside HF generate and CTranslate2"),
     "weights": ("translation.weights", "the random M2M100 checkpoints that translation is measured with"),
     "encoders": ("encoders.dtypes", "sentence embeddings in fp32, bf16 and int8 beside transformers"),
-    "clustering": ("serving.clustering", "clusters by how many records there are: the grouping, or the whole call"),
+    "clustering": ("parts.clustering", "clusters by how many records there are: the grouping, or the whole call"),
     "one_by_one": ("encoders.one_by_one", "pictures, pairs and labels in batches, beside transformers one by one"),
     "packing": ("encoders.packing", "forward groups beside batches that were sorted by length beforehand"),
     "predictions": ("batches.predictions", "what a prediction costs beside a call that waits; its front end killed"),
-    "pictures": ("serving.pictures", "what a front end spends on a picture: decoding, resizing"),
+    "pictures": ("parts.pictures", "what a front end spends on a picture: decoding, resizing"),
 }
 USAGE = "\n".join(
     [

@@ -14,8 +14,8 @@ from benchmarks.lib.envelope import envelope
 from benchmarks.lib.http_client import HttpClient, fast_run
 from benchmarks.lib.stack import Child, Stack
 from benchmarks.lib.workload import Workload, drawn
-from benchmarks.serving.plan import Plan
-from benchmarks.serving.sending import beside, send_alone
+from benchmarks.load.plan import Plan
+from benchmarks.load.sending import beside, send_alone
 
 WORDS = 8.0  # of a text, mean
 LINES = 64  # of a batch that differ

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.batches.api import BatchApi
 from benchmarks.batches.contract import NotMeasured
 from benchmarks.lib.http_client import HttpClient, Reply
-from benchmarks.serving.sending import FAILED_RECORD
+from benchmarks.load.sending import FAILED_RECORD
 
 COME_BACK = (429, 503)
 EVERY = 0.25  # seconds between two looks at a batch

@@ -16,7 +16,7 @@ from redis.retry import Retry
 from benchmarks.lib import workload
 from benchmarks.lib.arguments import above
 from benchmarks.lib.workload import Workload
-from benchmarks.serving.load import Plan, measure, read_plan
+from benchmarks.load.command import Plan, measure, read_plan
 from benchmarks.tuning.live_limits import LiveLimits
 from broker.keys import Keys
 

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from benchmarks.lib.loops import Call
 from benchmarks.lib.summary import Summary, mean, summarise
-from benchmarks.serving.load import Sent
+from benchmarks.load.command import Sent
 from benchmarks.tuning.records import Window
 
 AGREEING, WITHIN = 3, 0.1

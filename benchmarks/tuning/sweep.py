@@ -22,7 +22,7 @@ from benchmarks.lib.arguments import above, parser
 from benchmarks.lib.http_client import fast_run
 from benchmarks.lib.machine import describe
 from benchmarks.lib.markdown import table
-from benchmarks.serving.load import Plan, send
+from benchmarks.load.command import Plan, send
 from benchmarks.tuning.grid import grid, seconds, shown
 from benchmarks.tuning.live_limits import NOT_TAKEN_UP, SETTLING, LiveLimits
 from benchmarks.tuning.records import Offered, Point, Run, RunDirectory

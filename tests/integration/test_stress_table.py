@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from benchmarks.serving import stress_table
-from benchmarks.serving.stress_test import main
+from benchmarks.stress import table as stress_table
+from benchmarks.stress.command import main
 
 
 def test_the_table_starts_its_own_stack_and_keeps_every_call(tmp_path, capsys, monkeypatch):

@@ -12,7 +12,7 @@ from benchmarks.lib.envelope import envelope
 from benchmarks.lib.http_client import HttpClient
 from benchmarks.lib.summary import stage_means
 from benchmarks.lib.workload import Workload
-from benchmarks.serving.load import Plan
+from benchmarks.load.command import Plan
 from benchmarks.tuning.tune.cost_fit import Batch
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)

@@ -22,7 +22,7 @@ import redis
 from benchmarks.lib.arguments import above, parser
 from benchmarks.lib.http_client import fast_run
 from benchmarks.lib.machine import describe
-from benchmarks.serving.load import Plan
+from benchmarks.load.command import Plan
 from benchmarks.tuning.grid import grid, seconds, shown
 from benchmarks.tuning.live_limits import LiveLimits
 from benchmarks.tuning.records import Run, RunDirectory

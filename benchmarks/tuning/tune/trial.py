@@ -8,7 +8,7 @@ from itertools import count
 
 from benchmarks.lib.loops import Call
 from benchmarks.lib.summary import ANSWERED, summarise
-from benchmarks.serving.load import Plan, Sent, send
+from benchmarks.load.command import Plan, Sent, send
 from benchmarks.tuning.grid import shown
 from benchmarks.tuning.live_limits import NOT_TAKEN_UP, LiveLimits
 from benchmarks.tuning.records import Choice, Offered, Point

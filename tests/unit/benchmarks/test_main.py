@@ -43,7 +43,7 @@ def test_an_interrupted_measurement_ends_with_130(monkeypatch):
     def interrupted(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmarks.serving.load.main", interrupted)
+    monkeypatch.setattr("benchmarks.load.command.main", interrupted)
 
     assert main(["load", "--rate", "1"]) == 130
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.batches.contract import GROUNDS, Bursts, Way
 from benchmarks.batches.headline import interactive, send_batch
-from benchmarks.serving.sending import dues
+from benchmarks.load.sending import dues
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.serving.load import read_plan
-from benchmarks.serving.plan import bodies
+from benchmarks.load.command import read_plan
+from benchmarks.load.plan import bodies
 
 FILE = Path(__file__).resolve().parents[4] / "benchmarks/clients/locustfile.py"
 

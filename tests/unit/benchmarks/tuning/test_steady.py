@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from benchmarks.lib.loops import Call
-from benchmarks.serving.load import Sent
+from benchmarks.load.command import Sent
 from benchmarks.tuning.steady import Measured, steady
 
 WARM_UP, DURATION = 0.5, 10.0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.serving.plan import Plan, read_plan
+from benchmarks.load.plan import Plan, read_plan
 from benchmarks.tuning.tune.batch_costs import batch_costs, were_together
 from tests.unit.benchmarks.scripted import read_request, server
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.lib.loops import UNSENT, Call
-from benchmarks.serving.load import Plan, read_plan
+from benchmarks.load.command import Plan, read_plan
 from benchmarks.tuning.tune.trial import BEHIND, behind, late_share
 
 

@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.lib import call_lines
 from benchmarks.lib.http_client import fast_run
-from benchmarks.lib.progress import Progress
 from benchmarks.lib.summary import Summary, summarise, text
-from benchmarks.serving.plan import Plan as Plan
-from benchmarks.serving.plan import read_plan as read_plan
-from benchmarks.serving.processes import send_from_several
-from benchmarks.serving.sending import Report, send_alone
-from benchmarks.serving.sending import Sent as Sent
+from benchmarks.load import call_lines
+from benchmarks.load.plan import Plan as Plan
+from benchmarks.load.plan import read_plan as read_plan
+from benchmarks.load.processes import send_from_several
+from benchmarks.load.progress import Progress
+from benchmarks.load.sending import Report, send_alone
+from benchmarks.load.sending import Sent as Sent
 
 
 async def measure(plan: Plan, report: Report | None = None) -> Summary:

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.lib.progress import Tally
-from benchmarks.serving.load import main, read_plan, send
+from benchmarks.load.command import main, read_plan, send
+from benchmarks.load.progress import Tally
 from broker.common.free_port import free_port
 from tests.unit.benchmarks.scripted import answer_every, read_request, server
 

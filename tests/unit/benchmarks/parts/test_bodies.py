@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from benchmarks.serving.bodies import APART, INLINE, STEPS, _table, main
+from benchmarks.parts.bodies import APART, INLINE, STEPS, _table, main
 from broker.embedded import binaries
 from broker.redis import admission
 from broker.wire import LARGE

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-from benchmarks.lib import trace, workload
+from benchmarks.lib import workload
 from benchmarks.lib.arguments import above, at_least, parser
 from benchmarks.lib.arrivals import KINDS
 from benchmarks.lib.envelope import envelope
 from benchmarks.lib.workload import Workload
+from benchmarks.load import trace
 
 TRACE_END = 0.001  # seconds after its last request that a trace still lasts
 

@@ -6,8 +6,8 @@ import httpx2
 import pytest
 
 from benchmarks.lib.envelope import TEXT, envelope
-from benchmarks.serving import bare
-from benchmarks.serving.spine import main, read_plan
+from benchmarks.spine import bare
+from benchmarks.spine.command import main, read_plan
 
 pytestmark = pytest.mark.anyio
 

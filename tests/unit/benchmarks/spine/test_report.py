@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.lib.broker_calls import BrokerWork
 from benchmarks.lib.summary import Spread
-from benchmarks.serving.spine_report import (
+from benchmarks.spine.report import (
     BARE,
     JITNEY,
     Backlog,
@@ -14,7 +14,7 @@ from benchmarks.serving.spine_report import (
     Throughput,
     markdown,
 )
-from benchmarks.serving.wrk import WrkRun
+from benchmarks.spine.wrk import WrkRun
 
 QUIET = MachineLoad(load=0.7, others=0.02)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.serving.plan import Plan
-from benchmarks.serving.sending import Sent
+from benchmarks.load.plan import Plan
+from benchmarks.load.sending import Sent
 
 
 def shares(plan: Plan) -> list[Plan]:

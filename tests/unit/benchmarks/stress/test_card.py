@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from benchmarks.serving.card import Card, least_mean
+from benchmarks.stress.card import Card, least_mean
 
 
 def every_schedule(jobs: tuple[int, ...], largest: int) -> Iterator[list[tuple[int, ...]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.serving import wrk
+from benchmarks.spine import wrk
 
 OUTPUT = """Running 10s test @ http://127.0.0.1:9527/models/synthetic
   1 threads and 256 connections

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.lib.loops import Call
-from benchmarks.serving.load import Plan, read_plan
-from benchmarks.serving.sending import Sent, dues
-from benchmarks.serving.shares import shares, together
+from benchmarks.load.command import Plan, read_plan
+from benchmarks.load.sending import Sent, dues
+from benchmarks.load.shares import shares, together
 
 
 def plan(*arguments: str, processes: int = 3) -> Plan:

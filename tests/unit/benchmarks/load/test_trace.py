@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.lib.trace import read, sized
+from benchmarks.load.trace import read, sized
 
 
 def test_a_trace_is_read_in_order_of_time(tmp_path):

@@ -12,9 +12,9 @@ from typing import Any
 from benchmarks.lib.arrivals import schedule
 from benchmarks.lib.http_client import HttpClient
 from benchmarks.lib.loops import Answer, Call, Send, Sender
-from benchmarks.lib.progress import Tally, counting
 from benchmarks.lib.workload import Workload
-from benchmarks.serving.plan import Plan, bodies
+from benchmarks.load.plan import Plan, bodies
+from benchmarks.load.progress import Tally, counting
 
 FAILED_RECORD = b'"error":{'  # cannot stand within a JSON string: its quotes would be escaped there
 Report = Callable[[Tally], None]

@@ -9,7 +9,7 @@ from statistics import median
 from benchmarks.lib.broker_calls import BrokerWork, combined, commands_a_job, trips_a_job
 from benchmarks.lib.markdown import table
 from benchmarks.lib.summary import Spread
-from benchmarks.serving.wrk import WrkRun
+from benchmarks.spine.wrk import WrkRun
 
 BARE, JITNEY = "bare Starlette", "Jitney"
 LOAD = "load|others"  # columns

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.lib.http_client import HttpClient
-from benchmarks.serving.load import Plan, main, measure, read_plan
-from benchmarks.serving.plan import bodies
-from benchmarks.serving.sending import sending
+from benchmarks.load.command import Plan, main, measure, read_plan
+from benchmarks.load.plan import bodies
+from benchmarks.load.sending import sending
 from broker.common.free_port import free_port
 from tests.unit.benchmarks.scripted import read_request, server
 

@@ -12,10 +12,10 @@ from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Barrier
 
 from benchmarks.lib.http_client import fast_run
-from benchmarks.lib.progress import Tally
-from benchmarks.serving.plan import Plan
-from benchmarks.serving.sending import Report, Sent, send_alone
-from benchmarks.serving.shares import shares, together
+from benchmarks.load.plan import Plan
+from benchmarks.load.progress import Tally
+from benchmarks.load.sending import Report, Sent, send_alone
+from benchmarks.load.shares import shares, together
 
 START_LIMIT = 60.0  # seconds that the processes wait for each other, so that none outlives us for long
 

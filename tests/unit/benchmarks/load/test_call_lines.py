@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from benchmarks.lib.call_lines import write
 from benchmarks.lib.loops import Call
+from benchmarks.load.call_lines import write
 
 
 def test_each_call_is_a_line_with_its_stages(tmp_path):

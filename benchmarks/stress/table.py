@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from benchmarks.lib.loops import Call
 from benchmarks.lib.markdown import table
 from benchmarks.lib.summary import ANSWERED
-from benchmarks.serving.card import Card, least_mean
+from benchmarks.stress.card import Card, least_mean
 
 ITS_CARD = Card(fixed=0.400, per_job=0.014, largest=256)
 REQUESTS = 100  # in each row

@@ -27,7 +27,7 @@ from benchmarks.lib.envelope import TEXT, envelope
 from benchmarks.lib.loops import Answer, Call, Sender
 from benchmarks.lib.stack import NotReady, open_stack
 from benchmarks.lib.summary import ANSWERED
-from benchmarks.serving import stress_table
+from benchmarks.stress import table as stress_table
 from broker.errors import BrokerUnavailable
 
 HEADERS = {"Content-Type": "application/json"}

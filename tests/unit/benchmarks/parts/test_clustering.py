@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.serving import clustering
+from benchmarks.parts import clustering
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from benchmarks.lib.loops import Answer, Call, Sender
-from benchmarks.lib.progress import Progress, Tally, bar, counting
+from benchmarks.load.progress import Progress, Tally, bar, counting
 
 pytestmark = pytest.mark.anyio
 

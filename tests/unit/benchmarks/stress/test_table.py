@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.lib.loops import Call
-from benchmarks.serving.stress_table import ITS_CARD, ROWS, Row, are_all_answered, markdown
+from benchmarks.stress.table import ITS_CARD, ROWS, Row, are_all_answered, markdown
 
 
 def row(records: int, sleep: float, mean: float = 1.0) -> Row:

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from benchmarks.lib.loops import Call
-from benchmarks.serving.stress_test import Plan, closing_line, read_arguments, read_plan, report, run
+from benchmarks.stress.command import Plan, closing_line, read_arguments, read_plan, report, run
 
 pytestmark = pytest.mark.anyio
 

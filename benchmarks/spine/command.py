@@ -23,8 +23,8 @@ from benchmarks.lib.envelope import TEXT, envelope
 from benchmarks.lib.http_client import HttpClient, Reply, Returned, fast_run
 from benchmarks.lib.stack import NAMESPACE, Child, NotReady, Stack, open_stack
 from benchmarks.lib.summary import Spread, spread
-from benchmarks.serving import wrk
-from benchmarks.serving.spine_report import (
+from benchmarks.spine import wrk
+from benchmarks.spine.report import (
     BARE,
     JITNEY,
     Backlog,

@@ -1,0 +1,1 @@
+"""Requests at a server that runs: one after the other, or when they are due."""

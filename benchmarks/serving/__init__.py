@@ -1,1 +1,0 @@
-"""From HTTP to the model and back."""

@@ -1,0 +1,1 @@
+"""The whole path beside bare Starlette."""
