@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from server.front_end import FrontEnd
 from server.http.bounds import BoundedProtocol
+from server.http.listener import Listener
 from server.settings import ServerSettings
 
 log = structlog.get_logger("server")
@@ -48,12 +49,22 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, front_end: FrontEnd) -> None:
         super().__init__(config)
         self._front_end = front_end
+        self._listeners: list[Listener] = []
         self.reason: Exception | None = None  # why it gave up, if it did
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
+        """uvicorn's, with listeners of our own."""
+        await super().startup(sockets=[])
+        made = {"config": self.config, "server_state": self.server_state, "app_state": self.lifespan.state}
+        self._listeners = [Listener(each, partial(self.config.http_protocol_class, **made)) for each in sockets or ()]
         addresses = [f"{listener.getsockname()[0]}:{listener.getsockname()[1]}" for listener in sockets or ()]
         log.info("listening", addresses=addresses)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's, once it can see all connections."""
+        for listener in self._listeners:
+            await listener.close()
+        await super().shutdown(sockets=sockets)
 
     def give_up(self, reason: Exception) -> None:
         """Stop, for this reason."""
