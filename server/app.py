@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
-import structlog
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Scope
 
-from broker.common.throttled_log import ThrottledLog
 from server.api.docs import docs, openapi
 from server.api.inference import Inference
 from server.api.models import model_list, one_model
@@ -27,17 +19,15 @@ from server.dialects import clustering, huggingface, native, sentences
 from server.dialects.openai import embeddings
 from server.dialects.openai import errors as openai
 from server.dialects.openai.endpoint import OpenAIEmbeddings
-from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem
 from server.files.routes import routes as files
 from server.files.startup import files_swept
 from server.front_end import FrontEnd
-from server.http.context import RequestMiddleware, identity, route_of
+from server.http.addresses import Addresses
+from server.http.middleware import RequestMiddleware
 from server.predictions.events.stream import routes as events
 from server.predictions.routes import routes as predictions
 from server.predictions.submission import Submission
 from server.webhooks.sender import webhooks_sent
-
-log = structlog.get_logger("server")
 
 DIALECTS = (native.ROUTES, huggingface.ROUTES)
 DIALECTS_OF_CLUSTERS = (clustering.ROUTES, sentences.ROUTES)
@@ -63,15 +53,6 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
             finally:
                 await front_end.tasks.predictions.hand_over()
 
-    log_refused = _refusal_log(front_end.clock)
-
-    async def refuse(request: Request, error: Exception) -> Response:
-        problem = error if isinstance(error, Problem) else _translated(error)
-        front_end.metrics.refused(problem.code)
-        response: Response = request.scope["context"].refused(problem, getattr(error, "headers", None))
-        log_refused(request.scope, problem, response.status_code)
-        return response
-
     inferences = [
         Route(path, _answered_later(front_end, routes, endpoint(front_end, dialect)), methods=["POST"])
         for endpoint, dialects in (
@@ -86,10 +67,10 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     kept = [*predictions(front_end), *events(front_end), *files(front_end), *batches(front_end, in_batches)]
     app = Starlette(
         routes=[*inferences, *kept, *(made(front_end) for made in ENDPOINTS)],
-        middleware=[Middleware(RequestMiddleware, front_end=front_end, flavours=FLAVOURS)],
-        exception_handlers={Problem: refuse, HTTPException: refuse},
         lifespan=lifespan,
     )
+    # In place of Starlette's own layers, which would do what this one does once more.
+    app.middleware_stack = RequestMiddleware(Addresses(app.router, inferences, FLAVOURS), front_end)
     front_end.tasks.predictions.run_one = running = RunsBoth(front_end, app.router)
     app.router.redirect_slashes = False  # a redirect would be built from the Host header, which behind a proxy is wrong
     return app
@@ -98,25 +79,3 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
 def _answered_later(front_end: FrontEnd, routes: object, inference: Inference) -> Inference | Submission:
     """Our own addresses take `Prefer: respond-async`; a dialect of others has no word for it."""
     return Submission(front_end, inference) if routes in OURS else inference
-
-
-def _translated(error: Exception) -> Problem:
-    """What routing raises, in our words."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    allowed = (getattr(error, "headers", None) or {}).get("Allow")
-    detail = f"This address takes {allowed}." if allowed else "Nothing is here. GET /docs shows what there is."
-    return Problem(OF_STATUS.get(status, "internal"), detail)
-
-
-def _refusal_log(clock: Callable[[], float]) -> Callable[[Scope, Problem, int], None]:
-    """Writes a line for each refused request. Overload and outages refuse hundreds a second for one reason: their lines
-    are throttled, with a count."""
-    throttled: dict[str, ThrottledLog] = {}  # by code
-
-    def write_line(scope: Scope, problem: Problem, status: int) -> None:
-        write: Callable[..., Any] = log.warning if problem.status >= 500 else log.info
-        if problem.status in ASKS_TO_COME_BACK:
-            write = throttled.setdefault(problem.code, ThrottledLog(write, clock))
-        write("refused", **identity(scope), route=route_of(scope), status=status, code=problem.code)
-
-    return write_line

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from server.front_end import FrontEnd
-from server.http.bounds import BoundedProtocol
+from server.http.connection.bounds import BoundedProtocol
 from server.http.listener import Listener
 from server.settings import ServerSettings
 

@@ -6,7 +6,8 @@ import pytest
 
 from broker.messages import Failure, FailureCode
 from server.codecs.work import UNBOUNDED
-from server.http.context import RequestMiddleware
+from server.http.addresses import Addresses
+from server.http.middleware import RequestMiddleware
 from tests.unit.server.stand_in import ScriptedBroker, WordCodec, running, told
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +84,7 @@ async def test_a_crash_after_the_answer_has_begun_adds_nothing_to_it():
 
     async with running() as jitney:
         scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-        await RequestMiddleware(begin_and_crash, jitney.front_end)(scope, None, send)
+        await RequestMiddleware(Addresses(begin_and_crash), jitney.front_end)(scope, None, send)
 
         assert sent == ["http.response.start"]
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from server.http import bounds
-from server.http.bounds import MAX_HEAD, MAX_HEADERS
+from server.http.connection import bounds
+from server.http.connection.bounds import MAX_HEAD, MAX_HEADERS
 from tests.unit.server.http.tiny_server import GET, PATIENCE, POST, serving, told
 
 pytestmark = pytest.mark.anyio
@@ -125,23 +125,6 @@ async def test_headers_that_come_slowly_behind_requests_under_way_end_the_connec
         answer = await asyncio.wait_for(asking, PATIENCE)
 
         assert (answer.count(b"HTTP/1.1"), answer.count(b"hello")) == (2, 2)
-
-
-async def test_a_connection_that_never_asks_is_closed_like_an_idle_one():
-    async with serving() as server:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        await asyncio.wait_for(_made(server), PATIENCE)
-
-        server.made[0].timeout_keep_alive = 0.0
-        writer.write(b"\r\n")
-
-        assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
-        writer.close()
-
-
-async def _made(server):
-    while not server.made or server.made[0].timeout_keep_alive_task is None:
-        await asyncio.sleep(0.001)
 
 
 async def test_garbage_behind_a_good_request_does_not_spoil_its_answer():

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from server.http.bounds import MAX_HEAD
+from server.http.connection.bounds import MAX_HEAD
 from tests.unit.server.http.tiny_server import GET, PATIENCE, POST, serving, told
 
 pytestmark = pytest.mark.anyio

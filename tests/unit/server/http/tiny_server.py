@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import uvicorn
 from uvicorn.server import ServerState
 
-from server.http.bounds import BoundedProtocol
+from server.http.connection.bounds import BoundedProtocol
 
 GET = b"GET / HTTP/1.1\r\nHost: jitney\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: jitney\r\n"

@@ -1,7 +1,6 @@
 """What a connection may send before there is a request, and a clear answer to what is not HTTP.
 
-uvicorn reads heads of any size and answers garbage in plain text. The checks added here run once for each chunk that
-arrives, and most of their work is done only while a head is unfinished.
+The checks run once for each chunk that arrives, and most of their work is done only while a head is unfinished.
 """
 
 from __future__ import annotations
@@ -14,11 +13,12 @@ from typing import Any
 
 import httptools
 import structlog
-from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from server.errors import Problem, document, headers
-from server.http.half_closed import HalfClosed
+from server.http.connection.exchange import Exchange
+from server.http.connection.half_closed import HalfClosed
+from server.http.connection.protocol import Connection
 
 log = structlog.get_logger("server")
 
@@ -40,8 +40,8 @@ class HeadTooLarge(Exception):
     """Request line and headers are above a limit."""
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    """One connection. `on_refusal` is called with the code of each problem that is answered here."""
+class BoundedProtocol(Connection):
+    """A connection with bounds. `on_refusal` is called with the code of each problem that is answered here."""
 
     def __init__(self, *args: Any, on_refusal: Callable[[str], None] = lambda code: None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,49 +52,39 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None  # while a head is open
         self._has_refused = False  # what still comes is thrown away
         self._has_ended = False  # the client has closed its side: it sends no more, but may listen
-        self._active: RequestResponseCycle | None = None  # the request whose answer is next; `cycle` is the last read
         self._unread = 0  # bytes of answers that the client had not taken when it was last looked at
         self._write_timer: asyncio.TimerHandle | None = None  # while the client is slow to take them
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._wait_for_a_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
         self.resume_writing()
-        self._unset_keepalive_if_required()
-        self.pipeline.clear()
-        if self._active is not None and not self._active.response_complete:
-            self._active.disconnected = True  # uvicorn tells the last one only, and the first would write to nobody
-            self._active.message_event.set()
         super().connection_lost(exc)
 
-    def eof_received(self) -> bool | None:  # type: ignore[override]
+    def eof_received(self) -> bool | None:
         """The client sends no more. What it has asked for is still answered; then the connection ends."""
-        is_awaited = self.cycle is not None and not self.cycle.response_complete and not self.cycle.disconnected
+        last = self.last
+        is_awaited = last is not None and not last.response_complete and not last.disconnected
         if is_awaited and self._is_in_a_stream():
             return None  # whoever closes while rows come reads no more of them, and the next may be far off
         if not is_awaited and (self._has_refused or not self._has_open_head):
             return None
-        if not self._has_refused and (self._has_open_head or self.cycle.more_body):
+        if not self._has_refused and (self._has_open_head or (last is not None and last.more_body)):
             self._refuse(Problem("malformed", CUT_SHORT))
-        if is_awaited and not self._has_ended and not self.cycle.disconnected:
+        if last is not None and is_awaited and not self._has_ended and not last.disconnected:
             self._has_ended = True
-            self.cycle.keep_alive = False
-            if self._active is not None:
-                HalfClosed(self._active, self.loop)
+            last.keep_alive = False
+            if self.active is not None:
+                HalfClosed(self.active, self.loop)
         return True
 
     def _is_in_a_stream(self) -> bool:
         """The last request that was read gets an answer whose length nobody knows, and some of it has been sent."""
-        return self._active is self.cycle and self.cycle.response_started and bool(self.cycle.chunked_encoding)
+        return self.active is self.last is not None and self.last.response_started and self.last.is_chunked
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._active = cycle
-        super()._start_asgi_task(cycle, app)
+    def start(self, exchange: Exchange) -> None:
+        super().start(exchange)
         if self._has_ended:
-            HalfClosed(cycle, self.loop)
+            HalfClosed(exchange, self.loop)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -117,69 +107,31 @@ class BoundedProtocol(HttpToolsProtocol):
             log.debug("connection ended: its client takes no answer")
             self.transport.abort()
 
-    def timeout_keep_alive_handler(self) -> None:
-        """Idle, with its last answer taken; else a close would wait for that, for ever."""
-        if self.transport.get_write_buffer_size():
-            self.transport.abort()
-        else:
-            super().timeout_keep_alive_handler()
+    @property
+    def is_idle(self) -> bool:
+        return not self._has_open_head and super().is_idle
 
     def data_received(self, data: bytes) -> None:
         if self._has_refused:
             return
-        self._unset_keepalive_if_required()
         self._bytes = len(data) + (self._bytes if self._has_open_head else 0)
         try:
-            self._feed(data)
+            self.feed(data)
         except httptools.HttpParserError as error:
             is_large = isinstance(error.__context__, HeadTooLarge)
             self._refuse(Problem("headers_too_large", TOO_LARGE) if is_large else Problem("malformed", NOT_HTTP))
             return
         if self._has_open_head:
             self._limit_head()
-        elif self.cycle is None or self.cycle.response_complete:
-            self._wait_for_a_request()  # empty lines, or the rest of a body that nobody wants
-
-    def _feed(self, data: bytes | memoryview) -> None:
-        while data:
-            try:
-                self.parser.feed_data(data)
-                return
-            except httptools.HttpParserUpgrade as asked:
-                data = memoryview(data)[asked.args[0] :]
-                if self._should_upgrade():
-                    self._read_again(self._head_without_upgrade())
-
-    def _should_upgrade(self) -> bool:
-        """uvicorn asks this about a head with `Upgrade`, and then ignores the header: there is no other protocol here.
-
-        But the parser takes what follows such a head for the other protocol and not for a body. So it is fed the head
-        once more, without that header. CONNECT upgrades by its method, so it would not help there.
-        """
-        return bool(self.parser.get_method() != b"CONNECT")
-
-    def _head_without_upgrade(self) -> bytes:
-        version = self.parser.get_http_version().encode("ascii")
-        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
-        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
-        return b"\r\n".join([*lines, b"", b""])
-
-    def _read_again(self, head: bytes) -> None:
-        # By a new parser: the old one takes the connection for ended where this request closes it.
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-        self.parser.feed_data(head)
+        elif self.last is None or self.last.response_complete:
+            self.rest()  # empty lines, or the rest of a body that nobody wants
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._has_open_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """uvicorn's, with a bound."""
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
+        self.headers.append((name.lower(), value))
         if len(self.headers) > MAX_HEADERS:
             raise HeadTooLarge
 
@@ -202,11 +154,6 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._bytes - self._first_chunk > MAX_HEAD:
             self._refuse(Problem("headers_too_large", TOO_LARGE))
 
-    def _wait_for_a_request(self) -> None:
-        # uvicorn's own timer begins with the first answer; a connection that never asks would stay for ever.
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
-
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
@@ -218,25 +165,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self._has_refused = True
         self._on_refusal(problem.code)
         log.debug("connection refused", code=problem.code)
-        cycle = self.cycle
+        last = self.last
         if self.transport.is_closing():
             return
-        if cycle is not None and not cycle.response_complete and not cycle.more_body:
-            cycle.keep_alive = False  # a good request is under way: its answer will be the last
-        elif self.pipeline or (cycle is not None and cycle.response_started and not cycle.response_complete):
+        if last is not None and not last.response_complete and not last.more_body:
+            last.keep_alive = False  # a good request is under way: its answer will be the last
+        elif self.active is not last or (last is not None and last.response_started and not last.response_complete):
             self.transport.close()
         else:
-            self._abandon_cycle()
+            self._abandon(last)
             self.transport.write(self._response(problem))
             self.transport.write_eof()
             self.loop.call_later(LINGER, self.transport.close)
 
-    def _abandon_cycle(self) -> None:
+    def _abandon(self, exchange: Exchange | None) -> None:
         """The endpoint that waits for the rest of a broken body is told that its client has gone."""
-        if self.cycle is not None:
-            self.cycle.disconnected = True
-            self.cycle.waiting_for_100_continue = False  # else `100 Continue` would follow our answer
-            self.cycle.message_event.set()
+        if exchange is not None:
+            exchange.expects_continue = False  # else `100 Continue` would follow our answer
+            exchange.lose()
 
     def _response(self, problem: Problem) -> bytes:
         request_id = secrets.token_hex(16)

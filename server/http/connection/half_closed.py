@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from server.http.connection.exchange import Exchange
 
 BEGINNING = b"HTTP/1.1 "
 FIRST = 0.05  # seconds until the first byte: most responses are there by then. Each later one waits twice as long
@@ -18,12 +18,12 @@ FIRST = 0.05  # seconds until the first byte: most responses are there by then. 
 class HalfClosed:
     """The transport of one request whose client sends no more."""
 
-    def __init__(self, cycle: RequestResponseCycle, loop: asyncio.AbstractEventLoop) -> None:
-        self._cycle = cycle
-        self._transport = cycle.transport
+    def __init__(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+        self._exchange = exchange
+        self._transport = exchange.transport
         self._loop = loop
         self._ahead = 0  # bytes of the next response that were written
-        cycle.transport = self  # type: ignore[assignment]
+        exchange.transport = self  # type: ignore[assignment]
         self._plan(FIRST)
 
     def write(self, data: bytes) -> None:
@@ -38,7 +38,7 @@ class HalfClosed:
         self._loop.call_later(seconds, self._write_ahead, 2 * seconds)
 
     def _write_ahead(self, seconds: float) -> None:
-        is_over = self._cycle.response_started or self._cycle.disconnected or self._transport.is_closing()
+        is_over = self._exchange.response_started or self._exchange.disconnected or self._transport.is_closing()
         if not is_over and self._ahead < len(BEGINNING):
             self._transport.write(BEGINNING[self._ahead : self._ahead + 1])
             self._ahead += 1

@@ -1,0 +1,52 @@
+"""Which endpoint answers at an address. Those of inferences are looked up, all others are found by Starlette."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from starlette.routing import Route
+from starlette.types import ASGIApp, Scope
+
+from server.errors import Problem, Refusal
+
+Refuse = Callable[[Problem, str], Refusal]  # with the request's id
+NO_FLAVOURS: Mapping[str, Refuse] = {}
+
+
+class Addresses:
+    """Finds for each request what the router would find, which asks every route in turn whether it matches."""
+
+    def __init__(
+        self, router: ASGIApp, looked_up: Iterable[Route] = (), flavours: Mapping[str, Refuse] = NO_FLAVOURS
+    ) -> None:
+        """`looked_up`: routes of the router before which no other one matches. `flavours`: how all addresses below a
+        prefix refuse, those that lead nowhere too; an endpoint that is looked up says it itself."""
+        self.router = router
+        self._flavours = tuple(flavours.items())
+        self._fixed: dict[str, Route] = {}
+        self._below: dict[str, tuple[Route, str]] = {}  # by what stands before the last part, with the name of that
+        for route in looked_up:
+            above, _, last = route.path.rpartition("/")
+            if not route.param_convertors:
+                self._fixed[route.path] = route
+            elif [last] == [f"{{{name}}}" for name in route.param_convertors]:
+                self._below[above] = (route, last[1:-1])
+
+    def find(self, scope: Scope) -> ASGIApp:
+        """The endpoint, or the router for what is not looked up. The scope of an endpoint then has its route."""
+        path = scope["path"]
+        route, parameters = self._fixed.get(path), {}
+        if route is None:
+            above, _, last = path.rpartition("/")
+            route, name = self._below.get(above, (None, ""))
+            parameters = {name: last}
+        if route is None or "" in parameters.values() or scope["method"] not in (route.methods or ()):
+            return self._otherwise(scope)
+        scope["route"], scope["path_params"] = route, parameters
+        return route.app
+
+    def _otherwise(self, scope: Scope) -> ASGIApp:
+        for prefix, refuse in self._flavours:
+            if scope["path"].startswith(prefix):
+                scope["context"].refuse = refuse
+        return self.router

@@ -1,0 +1,220 @@
+"""A connection between two requests, and answers as they are written, on a transport and a clock of our own."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from server.http.connection.bounds import BoundedProtocol
+from tests.unit.server.http.tiny_server import GET, POST
+
+pytestmark = pytest.mark.anyio
+
+KEEP_ALIVE = 5  # seconds
+HELLO = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]}
+
+
+class Line(asyncio.Transport):
+    """Keeps what is written; `unread`: what of it the client has not taken."""
+
+    def __init__(self):
+        super().__init__()
+        self.written = []
+        self.ended = ""
+        self.unread = 0
+
+    def write(self, data):
+        self.written.append(bytes(data))
+
+    def get_write_buffer_size(self):
+        return self.unread
+
+    def is_closing(self):
+        return bool(self.ended)
+
+    def close(self):
+        self.ended = self.ended or "closed"
+
+    def abort(self):
+        self.ended = "aborted"
+
+    def pause_reading(self):
+        pass
+
+    def resume_reading(self):
+        pass
+
+
+class Timer:
+    def __init__(self, when, call):
+        self.when, self.call = when, call
+
+    def cancel(self):
+        self.when = float("inf")
+
+
+class Clock:
+    """A loop whose time moves when the test says so."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.timers = []
+
+    def time(self):
+        return self.now
+
+    def call_later(self, seconds, call, *arguments):
+        self.timers.append(Timer(self.now + seconds, lambda: call(*arguments)))
+        return self.timers[-1]
+
+    def create_task(self, coroutine):
+        return asyncio.get_running_loop().create_task(coroutine)
+
+    def pass_until(self, now):
+        while due := [timer for timer in self.timers if timer.when <= now]:
+            first = min(due, key=lambda timer: timer.when)
+            self.timers.remove(first)
+            self.now = first.when
+            first.call()
+        self.now = now
+
+
+class Talk:
+    """A connection to an application whose messages the test gives."""
+
+    def __init__(self, *messages):
+        self.messages = messages
+        self.errors = []
+        self.line, self.clock = Line(), Clock()
+        config = uvicorn.Config(self, log_config=None, lifespan="off", timeout_keep_alive=KEEP_ALIVE)
+        self.connection = BoundedProtocol(config, ServerState(), {}, self.clock)
+        self.connection.connection_made(self.line)
+
+    async def __call__(self, scope, receive, send):
+        while (await receive())["more_body"]:
+            pass
+        for message in self.messages:
+            try:
+                await send(message)
+            except RuntimeError as error:
+                self.errors.append(str(error))
+                raise
+
+    async def hears(self, said):
+        """What is written when the client has said this."""
+        self.connection.data_received(said)
+        while self.connection.state.tasks and not self.connection.last.more_body:
+            await asyncio.sleep(0)
+        written, self.line.written = self.line.written, []
+        return written
+
+
+def body(data, *, more=False):
+    return {"type": "http.response.body", "body": data, "more_body": more}
+
+
+def answer(*headers, status=200):
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+async def test_an_answer_of_known_length_is_written_at_once_with_its_head():
+    assert await Talk(HELLO, body(b"hello")).hears(GET + b"\r\n") == [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+    ]
+
+
+async def test_the_head_of_a_stream_does_not_wait_for_its_first_row():
+    heard = await Talk(answer(), body(b"row", more=True), body(b"")).hears(GET + b"\r\n")
+
+    assert heard == [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"3\r\nrow\r\n", b"0\r\n\r\n"]
+
+
+async def test_a_large_body_is_not_copied_behind_its_head():
+    large = b"x" * 100_000
+    head, rest = await Talk(answer((b"content-length", b"100000")), body(large)).hears(GET + b"\r\n")
+
+    assert (head[-4:], rest) == (b"\r\n\r\n", large)
+
+
+async def test_whoever_asks_for_the_head_alone_gets_no_body():
+    heard = await Talk(HELLO, body(b"hello")).hears(GET.replace(b"GET", b"HEAD") + b"\r\n")
+
+    assert heard == [b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"]
+
+
+@pytest.mark.parametrize("name", [b"x-\r\nset-cookie", b"x"])
+async def test_no_header_can_make_a_line_of_its_own(name):
+    talk = Talk(answer((b"content-length", b"0"), (name, b"a\r\nset-cookie: b")), body(b""))
+
+    heard = b"".join(await talk.hears(GET + b"\r\n"))
+
+    assert talk.errors == ["a header of this answer holds a control character"]
+    assert heard.startswith(b"HTTP/1.1 500 ") and b"cookie" not in heard
+
+
+@pytest.mark.parametrize("sent", [b"hell", b"hello?"])
+async def test_a_body_of_another_length_than_its_head_says_ends_the_connection(sent):
+    talk = Talk(HELLO, body(sent))
+
+    await talk.hears(GET + b"\r\n")
+
+    assert (talk.line.ended, len(talk.errors)) == ("closed", 1)
+
+
+async def test_an_answer_that_breaks_off_ends_the_connection():
+    talk = Talk(HELLO)
+
+    assert (await talk.hears(GET + b"\r\n"))[0].endswith(b"content-length: 5\r\n\r\n")
+    assert talk.line.ended == "closed"
+
+
+async def test_whoever_waits_to_be_told_to_go_on_is_told_when_the_body_is_asked_for():
+    talk = Talk(HELLO, body(b"hello"))
+    talk.connection.data_received(POST + b"Expect: 100-Continue\r\nContent-Length: 3\r\n\r\n")
+    while not talk.line.written:
+        await asyncio.sleep(0)
+
+    assert talk.line.written == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+    assert (await talk.hears(b"abc"))[1].endswith(b"hello")
+
+
+async def test_an_idle_connection_is_closed():
+    talk = Talk(HELLO, body(b"hello"))
+
+    talk.clock.pass_until(KEEP_ALIVE - 0.1)
+    assert not talk.line.ended
+    talk.clock.pass_until(KEEP_ALIVE)
+    assert talk.line.ended == "closed"
+
+
+async def test_it_is_idle_from_its_last_answer_on():
+    talk = Talk(HELLO, body(b"hello"))
+    talk.clock.pass_until(KEEP_ALIVE - 1.0)
+    await talk.hears(GET + b"\r\n")
+
+    talk.clock.pass_until(2 * KEEP_ALIVE - 1.1)
+    assert not talk.line.ended
+    talk.clock.pass_until(2 * KEEP_ALIVE - 1.0)
+    assert talk.line.ended == "closed"
+
+
+@pytest.mark.parametrize("said", [GET, POST + b"Content-Length: 3\r\n\r\n"], ids=["half a head", "half a request"])
+async def test_a_connection_is_not_idle_while_a_request_is_under_way(said):
+    talk = Talk(HELLO, body(b"hello"))
+    await talk.hears(said)
+
+    talk.clock.pass_until(2.9 * KEEP_ALIVE)  # short of the time that a head may take
+
+    assert not talk.line.ended
+
+
+async def test_an_idle_connection_whose_last_answer_is_not_taken_is_cut_off():
+    talk = Talk(HELLO, body(b"hello"))
+    talk.line.unread = 1
+
+    talk.clock.pass_until(KEEP_ALIVE)
+
+    assert talk.line.ended == "aborted"
