@@ -15,6 +15,8 @@ COMMANDS = {
     "sweep": ("tuning.sweep", "what every window and size brings, tried on a live server; limits are put back"),
     "tour": ("tuning.tour", "a sweep, a tuning and their reports in one go; starts everything itself"),
     "tune": ("tuning.tune.command", "window and batch size for an SLO, found on a live server, to paste or to apply"),
+    "compare": ("compare.command", "one model without batching, with fixed, with adaptive: table and picture"),
+    "ceiling": ("ceiling.command", "Jitney beside its limits: Starlette, one process, the broker, the model"),
     "spine": ("spine.command", "the whole path beside bare Starlette; starts everything itself, needs wrk"),
     "batches": ("batches.command", "interactive requests in bursts beside batches; starts everything itself"),
     "bodies": ("parts.bodies", "what large bodies cost the broker, inside their jobs and by reference"),

@@ -6,7 +6,10 @@ from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormat
 from collections.abc import Callable
 from typing import TypeVar
 
+from benchmarks.lib.machine import usable_cores
+
 Number = TypeVar("Number", int, float)
+Value = TypeVar("Value")
 
 
 def parser(name: str, description: str | None) -> ArgumentParser:
@@ -23,6 +26,24 @@ def above(least: Number) -> Callable[[str], Number]:
 def at_least(least: Number) -> Callable[[str], Number]:
     """A reader of numbers of the same kind as `least` that refuses smaller ones."""
     return _reader(type(least), lambda number: number >= least, f"at least {least}, please")
+
+
+def each(read: Callable[[str], Value]) -> Callable[[str], list[Value]]:
+    """A reader of several, with commas between them."""
+
+    def values(text: str) -> list[Value]:
+        return [read(part) for part in text.split(",")]
+
+    values.__name__ = "comma-separated"  # argparse names it when a part cannot be read
+    return values
+
+
+def cores(text: str) -> frozenset[int]:
+    """A reader of cores for the servers, `0` or `0,1`: some that are here, and one at least is left for who sends."""
+    here, asked = usable_cores(), frozenset(map(int, text.split(",")))
+    if not asked < here:
+        raise ArgumentTypeError(f"some of {', '.join(map(str, sorted(here)))}, please, and not all of them")
+    return asked
 
 
 def _reader(kind: type[Number], holds: Callable[[Number], bool], wish: str) -> Callable[[str], Number]:

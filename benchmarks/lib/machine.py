@@ -39,7 +39,13 @@ def instructions() -> str:
 
 def cores() -> int:
     """Those that this process and its children may use (`taskset` chooses)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(usable_cores())
+
+
+def usable_cores() -> frozenset[int]:
+    """The numbers of these."""
+    every = range(os.cpu_count() or 1)
+    return frozenset(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else every)
 
 
 def load() -> float:

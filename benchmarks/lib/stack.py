@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +59,7 @@ class Stack:
     redis: redis.Redis
     directory: Path
     cleanup: contextlib.ExitStack
+    cores: Collection[int] = ()  # that servers may use, and nobody else does; () for any
     children: list[Child] = field(default_factory=list)
 
     def start_front_end(self, *options: str, title: str = "front end") -> Child:
@@ -66,10 +67,10 @@ class Stack:
         port = free_port()
         return self._start(title, port, "server", "--port", str(port), "--metrics-port", "0", *options)
 
-    def start_bare(self) -> Child:
+    def start_bare(self, *options: str, title: str = "bare") -> Child:
         """`python -m benchmarks bare`."""
         port = free_port()
-        return self._start("bare", port, "benchmarks", "bare", "--port", str(port))
+        return self._start(title, port, "benchmarks", "bare", "--port", str(port), *options)
 
     def start_batcher(self, name: str, spec: str, *options: str) -> Child:
         """`python -m batcher`, serving under this name."""
@@ -134,6 +135,8 @@ class Stack:
                 start_new_session=True,  # Ctrl-C is for us: we end it
             )
         self.cleanup.callback(_end, popen)
+        if self.cores:
+            os.sched_setaffinity(popen.pid, self.cores)  # the threads that it starts later follow it
         self.cleanup.enter_context(parent_death_guard(popen.pid))
         child = Child(title=title, pid=popen.pid, port=port, output=output)
         self.children.append(child)
@@ -146,14 +149,31 @@ class Stack:
 
 
 @contextlib.contextmanager
-def open_stack() -> Iterator[Stack]:
-    """A stack with a broker of its own, on a socket that only we can reach. Raises `BrokerUnavailable`."""
+def open_stack(cores: Collection[int] = ()) -> Iterator[Stack]:
+    """A stack with a broker of its own, on a socket that only we can reach. Raises `BrokerUnavailable`.
+
+    Where `cores` are named, every server runs on these, and we who send on the others.
+    """
     with contextlib.ExitStack() as cleanup:
         directory = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="jitney-benchmark-")))
         # Never the broker that JITNEY_REDIS_URL names: others may live there, and its INFO would count them.
         broker = cleanup.enter_context(embedded_server(tcp=False, environ=_without_url()))
         client = cleanup.enter_context(redis.Redis.from_url(broker.url, socket_timeout=5.0))
-        yield Stack(broker=broker, redis=client, directory=directory, cleanup=cleanup)
+        if cores and broker.pid is not None:
+            cleanup.enter_context(_apart(broker.pid, cores))
+        yield Stack(broker=broker, redis=client, directory=directory, cleanup=cleanup, cores=cores)
+
+
+@contextlib.contextmanager
+def _apart(server: int, cores: Collection[int]) -> Iterator[None]:
+    """The server on these cores, and we on the rest for the length of the block."""
+    ours = os.sched_getaffinity(0)
+    os.sched_setaffinity(server, cores)
+    os.sched_setaffinity(0, ours - set(cores))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, ours)
 
 
 def _counted(batcher: Child, count: re.Pattern[str]) -> int:

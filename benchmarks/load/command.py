@@ -1,7 +1,7 @@
 """Load for a Jitney that runs: how many requests it answers in a second, and how soon.
 
-    python -m benchmarks load --rate 200 --arrivals poisson --duration 30
-    python -m benchmarks load --concurrency 64
+python -m benchmarks load --rate 200 --arrivals poisson --duration 30
+python -m benchmarks load --concurrency 64
 """
 
 from __future__ import annotations

@@ -4,6 +4,10 @@
 
 `POST /models/any` answers at once; `POST /models/sleeps-10` first sleeps so many milliseconds in a thread, as a model
 does that takes its time: what is left above them is HTTP, the threads of this machine, and nothing else.
+
+    python -m benchmarks bare --model synthetic:10ms+0ms
+
+holds the model itself and answers in batches: what Python can do without a broker and without a second process.
 """
 
 from __future__ import annotations
@@ -18,7 +22,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from benchmarks.lib.arguments import parser
+from benchmarks.lib.arguments import above, parser
+from benchmarks.spine.batching import batching_app
 
 SLEEPS = "sleeps-"
 
@@ -40,14 +45,21 @@ def main(arguments: Sequence[str]) -> int:
     """Serve until somebody ends it."""
     command = parser("bare", __doc__)
     command.add_argument("--port", type=int, default=9530, help="port on the loopback [default: 9530]")
+    command.add_argument("--model", metavar="SPEC", help="answer with this model, in batches [default: at once]")
+    command.add_argument("--max-batch-size", type=above(0), default=64, help="jobs in a batch [default: %(default)s]")
+    asked = command.parse_args(arguments)
+    try:
+        served = batching_app(asked.model, asked.max_batch_size) if asked.model else app
+    except ValueError as error:
+        command.error(str(error))
     # The settings of server/http/uvicorn_server.py: the comparison is about what stands behind them.
     uvicorn.run(
-        app,
-        port=command.parse_args(arguments).port,
+        served,
+        port=asked.port,
         loop="uvloop",
         http="httptools",
         ws="none",
-        lifespan="off",
+        lifespan="on" if asked.model else "off",
         log_config=None,
         access_log=False,
         server_header=False,

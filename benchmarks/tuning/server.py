@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar
 
 import redis
 from redis.backoff import ExponentialBackoff
@@ -23,7 +22,6 @@ from broker.keys import Keys
 WARM_UP = 0.5  # seconds before each window
 IN_FLIGHT = 4096  # requests: a server that is overloaded is not to be taken for a client that is
 RETRIES = 10  # of a command to the broker: some eight seconds where it refuses, a minute where it is silent
-Value = TypeVar("Value")
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -37,16 +35,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add("--namespace", default=namespace, help="of the broker's keys [default: JITNEY_NAMESPACE]")
     add("--processes", type=above(0), default=1, help="that send, each with its share of the load [default: 1]")
     workload.add_options(command)
-
-
-def each(read: Callable[[str], Value]) -> Callable[[str], list[Value]]:
-    """A reader of several, with commas between them."""
-
-    def values(text: str) -> list[Value]:
-        return [read(part) for part in text.split(",")]
-
-    values.__name__ = "comma-separated"  # argparse names it when a part cannot be read
-    return values
 
 
 @contextmanager

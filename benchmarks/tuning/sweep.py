@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 import redis
 
-from benchmarks.lib.arguments import above, parser
+from benchmarks.lib.arguments import above, each, parser
 from benchmarks.lib.http_client import fast_run
 from benchmarks.lib.machine import describe
 from benchmarks.lib.markdown import table
@@ -32,7 +32,6 @@ from benchmarks.tuning.server import (
     add_options,
     check,
     complaint,
-    each,
     live_limits,
     plan,
     refuse_unfit,

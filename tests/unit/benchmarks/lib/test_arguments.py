@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.lib.arguments import above, at_least, parser
+from benchmarks.lib import arguments
+from benchmarks.lib.arguments import above, at_least, cores, each, parser
 
 
 def read(kind, text: str):
@@ -41,3 +42,23 @@ def test_a_number_that_cannot_be_is_refused_in_words(kind, text, said, capsys):
         read(kind, text)
 
     assert said in capsys.readouterr().err
+
+
+def test_several_are_read_with_commas_between_them():
+    assert read(each(above(0)), "1,16") == [1, 16]
+
+
+def test_cores_are_some_of_those_that_are_here(monkeypatch):
+    monkeypatch.setattr(arguments, "usable_cores", lambda: frozenset({0, 1, 5}))
+
+    assert read(cores, "5,0") == {0, 5}
+
+
+@pytest.mark.parametrize("text", ["7", "0,1,5"])
+def test_cores_that_are_not_here_or_leave_none_to_us_are_refused(text, monkeypatch, capsys):
+    monkeypatch.setattr(arguments, "usable_cores", lambda: frozenset({0, 1, 5}))
+
+    with pytest.raises(SystemExit):
+        read(cores, text)
+
+    assert "some of 0, 1, 5, please, and not all of them" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Jitney beside the limits of what it is made of."""

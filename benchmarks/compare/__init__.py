@@ -1,0 +1,1 @@
+"""The same model without batching and with it."""

@@ -1,0 +1,103 @@
+"""One stretch of load on servers of our own: what came back, and what each process spent on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.lib import machine
+from benchmarks.lib.broker_calls import Reading
+from benchmarks.lib.envelope import TEXT
+from benchmarks.lib.http_client import fast_run
+from benchmarks.lib.stack import Child, Stack
+from benchmarks.lib.summary import ANSWERED, Summary
+from benchmarks.lib.workload import Workload
+from benchmarks.load.command import summarised
+from benchmarks.load.plan import Plan
+from benchmarks.load.sending import send_alone
+
+IN_FLIGHT = 4096  # requests: a server that is overloaded is not to be taken for a client that is
+US = "benchmark"  # as `Stack.pids` calls the process that sends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Clients that each wait for their answer, or requests a second whatever comes back: one of the two."""
+
+    clients: int | None = None
+    rate: float | None = None
+
+    @property
+    def title(self) -> str:
+        if self.rate is not None:
+            return f"{self.rate:g}/s"
+        return f"{self.clients} client{'s' if self.clients != 1 else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """Of one stretch, in seconds."""
+
+    warm_up: float
+    duration: float
+    timeout: float  # of a request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """What one load came to."""
+
+    summary: Summary
+    cpu: Mapping[str, float]  # processor µs an answer, by process
+    commands: float  # of the broker an answer, those inside scripts included
+    others: float  # cores that processes other than ours kept busy
+
+
+def measure(
+    stack: Stack, server: Child, name: str, load: Load, times: Times, texts: Sequence[str] = (TEXT,)
+) -> Stretch:
+    """POST /models/`name` of this server, a record a request. Raises `OSError` when it hangs up on everybody."""
+    plan = _plan(server.url, Workload(path=f"/models/{name}", texts=texts, records=1, languages=None), load, times)
+    before = _reading(stack)
+    sent = fast_run(send_alone(plan))
+    spent = _reading(stack) - before
+    answers = sum(call.outcome == ANSWERED for call in sent.calls)
+    return Stretch(
+        summary=summarised(plan, sent),
+        cpu=per_answer(spent.cpu, answers),
+        commands=sum(spent.calls.values()) / max(1, answers),
+        others=spent.others,
+    )
+
+
+def per_answer(cpu: Mapping[str, float], answers: int) -> dict[str, float]:
+    """Microseconds, of the processes that did anything; the one that sends is no server."""
+    micros = {title: 1e6 * seconds / max(1, answers) for title, seconds in cpu.items() if title != US}
+    return {title: spent for title, spent in micros.items() if spent >= 1.0}
+
+
+def _plan(url: str, workload: Workload, load: Load, times: Times) -> Plan:
+    return Plan(
+        url=url,
+        workload=workload,
+        concurrency=load.clients,
+        rate=load.rate,
+        arrivals="poisson",
+        duration=times.duration,
+        warm_up=times.warm_up,
+        timeout=times.timeout,
+        seed=0,
+        max_in_flight=IN_FLIGHT,
+    )
+
+
+def _reading(stack: Stack) -> Reading:
+    return Reading(
+        at=time.perf_counter(),
+        calls=stack.calls(),
+        admissions=0,  # the broker would count the question for them
+        batches=0,
+        cpu=machine.cpu_seconds(stack.pids()),
+        busy=machine.busy_seconds(),
+    )
