@@ -21,6 +21,7 @@ ERROR_PREFIX = "python -m "  # begins the line in which our processes say why th
 LAST_LINES = 6
 LOADING_GRACE = 2.0  # seconds that a process which is not ready yet has to end, when its files have changed
 LONGEST_LINE = 1 << 16  # bytes; a longer one is passed on in pieces
+GATHER = 0.05  # seconds between two reads of a child's lines: each costs as much as thirty lines
 
 
 @dataclass(slots=True, kw_only=True)
@@ -144,6 +145,7 @@ class Child:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            limit=1,  # lines stay in the pipe, and wake nobody, until we read again
             start_new_session=True,  # Ctrl-C reaches only us: we end them in order
         )
         with parent_death_guard(process.pid, grace=5, remove=self.spec.directory):
@@ -188,6 +190,8 @@ class Child:
                 lines, rest = [*lines, rest], b""
             for line in lines:
                 self._heard(line)
+            if len(chunk) < LONGEST_LINE:  # else the pipe may be full, and the child waits for us
+                await asyncio.sleep(GATHER)
         if rest:
             self._heard(rest)
 

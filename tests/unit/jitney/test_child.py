@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from jitney.up.child import GaveUp, RestartDelay, how_it_ended, reason
+from jitney.up.child import Child, GaveUp, RestartDelay, how_it_ended, reason
 from jitney.up.plan import Role
-from tests.unit.jitney.children import LIMIT, POLITE, STAYS, STUBBORN, MakeChild, Output
+from tests.unit.jitney.children import LIMIT, POLITE, STAYS, STUBBORN, MakeChild, Output, tiny
 
 pytestmark = pytest.mark.anyio
 
@@ -215,3 +215,23 @@ async def test_last_words_are_shown_as_a_person_would_like_them(make_child: Make
 
     child.stop()
     await running
+
+
+async def test_lines_that_follow_quickly_are_passed_on_together(output: Output) -> None:
+    together: list[list[str]] = [[]]  # what was passed on in one step of the loop
+
+    def relay(line: str) -> None:
+        if not together[-1]:
+            asyncio.get_running_loop().call_soon(together.append, [])
+        together[-1].append(line)
+        output(line)
+
+    said = "import time\nfor at in range(100): print(at, flush=True); time.sleep(0.001)\ntime.sleep(60)"
+    child = Child(tiny(said), say=output, relay=relay)
+    running = asyncio.create_task(child.run())
+    await output.wait_for("99")
+    child.stop()
+    await running
+
+    assert output.lines == [str(at) for at in range(100)]
+    assert len(together) < 50
