@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Any
 
-import redis.asyncio
 import structlog
 from redis.exceptions import NoScriptError
 
@@ -17,16 +16,15 @@ from broker.keys import Keys
 from broker.messages import Claim, DeadLetter, Depth, Failure, Finish, Job, Lane, Limits
 from broker.redis import scripts
 from broker.redis.bodies import fetch
-from broker.redis.claimed import ClaimedBatches
+from broker.redis.claimed import ClaimedBatches, Publication
+from broker.redis.client import Client, raise_first, seconds_of
 from broker.redis.connection import check, make_client, translated
-from broker.redis.finish import Publication
 from broker.trips import CLAIM_BYTES
 from broker.wire import decode_job, encode_failures, lies_apart
 
 FRAME_TTL_MS = int(1000 * FRAME_TTL)
 JOBS_A_CALL = 2_560  # in expired leases, after which RECLAIM takes no further one: ten full batches
 BYTES_A_CALL = 1 << 24  # the same in bytes
-CONNECTIONS = 4  # wait, drain, finish and reclaim may be away at once
 
 log = structlog.get_logger("broker")
 
@@ -35,14 +33,14 @@ async def connect_batcher(url: str, namespace: str, model: str, *, lease: float 
     """The batcher of ⟨m⟩ = `model`; `lease` in seconds. It connects on first use."""
     # Below a usual lease, so that a lost answer is asked for again while it lasts; above the longest blocking call.
     timeout = max(1.0, min(1.5, 0.75 * lease))
-    client = make_client(url, name="jitney-batcher", socket_timeout=timeout, max_connections=CONNECTIONS)
+    client = make_client(url, name="jitney-batcher", socket_timeout=timeout)
     return RedisBatcher(client, Keys(namespace), model, lease)
 
 
 class RedisBatcher:
     """Keeps `BatcherBroker`."""
 
-    def __init__(self, client: redis.asyncio.Redis, keys: Keys, model: str, lease: float) -> None:
+    def __init__(self, client: Client, keys: Keys, model: str, lease: float) -> None:
         self._client, self._keys, self._model, self._lease = client, keys, model, lease
         self._claimed = ClaimedBatches()
 
@@ -56,23 +54,21 @@ class RedisBatcher:
     async def wait(self, timeout: float) -> bool:
         wake = self._keys.wake(self._model)
         with translated():
-            if timeout <= 0.0:  # BLPOP would take it for ever
-                return await self._client.lpop(wake) is not None
-            return await self._client.blpop([wake], timeout=timeout) is not None
+            # BLPOP would take no time for ever.
+            [token] = await self._client.ask(("BLPOP", wake, timeout) if timeout > 0.0 else ("LPOP", wake))
+        return token is not None
 
     async def depth(self) -> Depth:
         lanes = (Lane.INTERACTIVE, Lane.BULK)
+        commands: list[Sequence[Any]] = []
+        for lane in lanes:
+            queue = self._keys.queue(self._model, lane)
+            commands += [("LLEN", queue), ("GET", self._keys.tokens(self._model, lane)), ("LINDEX", queue, 0)]
         with translated():
-            async with self._client.pipeline(transaction=False) as pipe:
-                for lane in lanes:
-                    pipe.llen(self._keys.queue(self._model, lane))
-                    pipe.get(self._keys.tokens(self._model, lane))
-                    pipe.lindex(self._keys.queue(self._model, lane), 0)
-                pipe.llen(self._keys.suspects(self._model))
-                pipe.time()
-                *found, suspects, (seconds, micros) = await pipe.execute()
+            answers = await self._client.ask(*commands, ("LLEN", self._keys.suspects(self._model)), ("TIME",))
+        *found, suspects, time = answers
         heads = [_admitted(head) for head in (found[2], found[5]) if head]
-        age = seconds + micros / 1e6 - min(heads) if heads else 0.0
+        age = seconds_of(time) - min(heads) if heads else 0.0
         tokens = int(found[1] or 0) + int(found[4] or 0)
         return Depth(jobs=found[0] + found[3] + suspects, tokens=tokens, oldest_age=max(0.0, age))
 
@@ -121,10 +117,10 @@ class RedisBatcher:
 
     async def _bodies(self, batch: str, jobs: Sequence[bytes], now: int) -> Mapping[str, bytes]:
         """Those that are still there. `now`: when it was claimed, ms on the broker's clock."""
-        began, leases = time.monotonic(), self._keys.leases(self._model)
+        began, leases = monotonic(), self._keys.leases(self._model)
 
         def renewal() -> Sequence[Any]:  # XX: a lease that was lost stays lost
-            passed = time.monotonic() - began
+            passed = monotonic() - began
             return "ZADD", leases, "XX", "GT", now + int(1000 * (passed + self._lease)), batch
 
         return await fetch(self._client, self._keys, jobs, renewal)
@@ -151,22 +147,18 @@ class RedisBatcher:
     # Result bodies do not pass through Lua: MULTI costs the server a tenth of it.
     async def _finish(self, publication: Publication, starts: str | None) -> None:
         keys, args = self._leaving(publication, starts)
+        commands: list[Sequence[Any]] = [scripts.FINISH.by_hash(keys, args)]
+        for address, frames in publication.frames():
+            reply, bell = self._keys.reply(address), self._keys.bell(address)
+            commands += [("RPUSH", reply, *frames), ("PEXPIRE", reply, FRAME_TTL_MS)]
+            commands += [("DEL", bell), ("RPUSH", bell, b"1"), ("PEXPIRE", bell, FRAME_TTL_MS)]
+        if publication.apart:
+            commands.append(("UNLINK", *map(self._keys.body, publication.apart)))
         with translated():
-            async with self._client.pipeline(transaction=True) as pipe:
-                pipe.execute_command(*scripts.FINISH.by_hash(keys, args))
-                for address, frames in publication.frames():
-                    reply, bell = self._keys.reply(address), self._keys.bell(address)
-                    pipe.rpush(reply, *frames)
-                    pipe.pexpire(reply, FRAME_TTL_MS)
-                    pipe.delete(bell)
-                    pipe.rpush(bell, b"1")
-                    pipe.pexpire(bell, FRAME_TTL_MS)
-                if publication.apart:
-                    pipe.unlink(*map(self._keys.body, publication.apart))
-                try:
-                    await pipe.execute()
-                except NoScriptError:  # all else is done
-                    await scripts.FINISH.run(self._client, keys, args)
+            answers = await self._client.atomic(*commands)
+            if isinstance(answers[0], NoScriptError):  # all else is done
+                answers[0] = await scripts.FINISH.run(self._client, keys, args)
+            raise_first(commands, answers)
 
     async def _finish_when_full(self, publication: Publication, starts: str | None) -> None:
         keys, args = self._leaving(publication, starts)

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-import redis.asyncio
-
 from broker.errors import BrokerError
 from broker.header import text
 from broker.keys import Keys
 from broker.messages import REQUEST, Cancel
 from broker.redis.admission import Carried
+from broker.redis.client import Client
 from broker.redis.connection import translated
 from broker.trips import TRIP_BYTES, cut_by
 from broker.wire import size_with_body
@@ -24,7 +23,7 @@ MARGIN = 10.0  # seconds that a body outlives its job: time to fetch one that wa
 class StoredBodies:
     """Those that a front end has brought. What it does not take away goes with its time."""
 
-    def __init__(self, client: redis.asyncio.Redis, keys: Keys, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client: Client, keys: Keys, clock: Callable[[], float] = time.monotonic) -> None:
         self._client, self._keys, self._clock = client, keys, clock
         self._stored: dict[str, tuple[float, Sequence[str]]] = {}  # digits of a request → when they go, ids of its jobs
         self._sequence = 0  # of the last admission that brought some
@@ -72,7 +71,7 @@ class StoredBodies:
 
 
 async def fetch(
-    client: redis.asyncio.Redis, keys: Keys, jobs: Sequence[bytes], renewal: Callable[[], Sequence[Any]]
+    client: Client, keys: Keys, jobs: Sequence[bytes], renewal: Callable[[], Sequence[Any]]
 ) -> dict[str, bytes]:
     """The bodies of these jobs that are still there, by their ids, a trip at a time. `renewal` is a command that keeps
     their lease from the second trip on."""
@@ -80,10 +79,7 @@ async def fetch(
     for part in cut_by(size_with_body, jobs, TRIP_BYTES):
         ids = [text(data, "id") for data in part]
         with translated():
-            async with client.pipeline(transaction=False) as pipe:
-                if bodies:
-                    pipe.execute_command(*renewal())
-                pipe.mget([keys.body(id) for id in ids])
-                found = (await pipe.execute())[-1]
+            renewed = [renewal()] if bodies else []
+            found = (await client.ask(*renewed, ("MGET", *map(keys.body, ids))))[-1]
         bodies |= {id: body for id, body in zip(ids, found, strict=True) if body is not None}
     return bodies

@@ -33,31 +33,18 @@ from broker.common.diagnosis import diagnose, spoken, wrong_type
 from broker.common.masking import is_ambiguous
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable, BrokerUnfit
 from broker.facts import TO_CONFIRM, facts
-from broker.redis.progress import PATIENT
+from broker.redis.client import Client
+from broker.redis.link import BREAKING
 
 # What a server says while a failover, a full disk or a long script lasts. In a pipeline it stands inside a sentence.
 PASSING = re.compile(r"\b(NOREPLICAS|CLUSTERDOWN|MISCONF|BUSY|MASTERDOWN|LOADING|TRYAGAIN|UNBLOCKED|READONLY)\b")
-# In a script the key stands behind it, in a pipeline before it.
+# As scripts and `named` say it, and as a pipeline of redis-py does, where the key stands before it.
 WRONG_TYPE = re.compile(r"WRONGTYPE.*? key (jitney:\S+)|\([A-Z]+ (jitney:[^\s)]+).*WRONGTYPE")
-# After these a connection is closed, and the broker's name looked up anew: a master that has become a replica would
-# refuse whatever comes on the old one, for ever. redis-py repeats nothing: it is given no retries.
-BREAKING = (ConnectionError, TimeoutError, ReadOnlyError)
 NO_CONFIRMATION = (
     (r"(?i)unknown (redis )?command", "it does not know WAITAOF"),
     (r"(?i)appendonly is disabled", "its append-only file is off"),
 )
 log = structlog.get_logger("broker")
-
-
-class Pool(redis.asyncio.ConnectionPool):
-    """A connection that broke takes its idle neighbours with it: they lead to the same dead host, and whoever is given
-    one of them would wait for another time limit."""
-
-    async def release(self, connection: Any) -> None:
-        broke = not connection.is_connected
-        await super().release(connection)
-        if broke:
-            await self.disconnect(inuse_connections=False)
 
 
 def options(name: str | None, socket_timeout: float) -> dict[str, Any]:
@@ -78,14 +65,14 @@ def options(name: str | None, socket_timeout: float) -> dict[str, Any]:
     }
 
 
-def make_client(url: str, *, name: str, socket_timeout: float, max_connections: int = 2) -> redis.asyncio.Redis:
-    """An asyncio client, for one long-lived task. `socket_timeout` is that without progress; a blocking command needs
-    one well below it. Raises `BrokerUnfit` for a URL that is none."""
+def make_client(url: str, *, name: str, socket_timeout: float) -> Client:
+    """An asyncio client, for a few long-lived tasks. `socket_timeout` is that without progress; a blocking command
+    needs one well below it. Raises `BrokerUnfit` for a URL that is none."""
     with _readable(url):
         retry = AsyncRetry(NoBackoff(), 0, BREAKING)
-        pool = Pool.from_url(url, max_connections=max_connections, retry=retry, **options(name, socket_timeout))
-        pool.connection_class = PATIENT[pool.connection_class]
-        client: redis.asyncio.Redis = redis.asyncio.Redis.from_pool(pool)
+        # No health checks: a trip on a dead connection is noticed as soon as a PING before it would be.
+        made = options(name, socket_timeout) | {"health_check_interval": 0}
+        client = Client(connection_pool=redis.asyncio.ConnectionPool.from_url(url, retry=retry, **made))
         _try_options(client.connection_pool)
     return client
 

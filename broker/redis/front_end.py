@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import redis.asyncio
 import structlog
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 
@@ -22,6 +21,7 @@ from broker.messages import AdmitRequest, Announcement, Cancel, FailureCode, Fle
 from broker.redis import scripts
 from broker.redis.admission import Carried, admission, cancellation, carried_at_once, verdicts_in
 from broker.redis.bodies import StoredBodies
+from broker.redis.client import Client, raise_first, seconds_of
 from broker.redis.connection import check, make_client, translated
 from broker.redis.predictions import RedisPredictions
 from broker.registry import decode_card, decode_presence
@@ -57,7 +57,7 @@ class RedisFrontEnd:
 
     def __init__(
         self,
-        client: redis.asyncio.Redis,
+        client: Client,
         keys: Keys,
         front_end: str,
         bounds: tuple[int, int, int],
@@ -121,14 +121,12 @@ class RedisFrontEnd:
 
     async def receive(self, handled: int, wait: float) -> Frames:
         reply, bell = self._keys.reply(self._front_end), self._keys.bell(self._front_end)
+        commands: list[Sequence[Any]] = [("LTRIM", reply, handled, -1)] if handled else []
+        if wait > 0.0:
+            commands.append(("BLPOP", bell, wait))
+        commands.append(("LRANGE", reply, 0, self._frames_at_once - 1))
         with translated():
-            async with self._client.pipeline(transaction=False) as pipe:
-                if handled:
-                    pipe.ltrim(reply, handled, -1)
-                if wait > 0.0:
-                    pipe.blpop([bell], timeout=wait)
-                pipe.lrange(reply, 0, self._frames_at_once - 1)
-                frames: list[bytes] = (await pipe.execute())[-1]
+            frames: list[bytes] = (await self._client.ask(*commands))[-1]
         more = len(frames) == self._frames_at_once
         self._frames_at_once = _frames_next(frames)
         return Frames(count=len(frames), outcomes=await self._outcomes(frames), more=more)
@@ -153,18 +151,12 @@ class RedisFrontEnd:
             # is spent refuses it and can be looked at all the same.
             with suppress(OutOfMemoryError):
                 await self._client.set(self._keys.epoch, secrets.token_hex(8), nx=True)
-            async with self._client.pipeline(transaction=False) as pipe:
-                pipe.get(self._keys.epoch)
-                pipe.hgetall(self._keys.cards)
-                pipe.hgetall(self._keys.batchers)
-                pipe.time()
-                pipe.hgetall(self._keys.defaults)
-                *needed, defaults = await pipe.execute(raise_on_error=False)
-            for key, one in zip((self._keys.epoch, self._keys.cards, self._keys.batchers, ""), needed, strict=True):
-                if isinstance(one, Exception):
-                    raise type(one)(f"{one} key {key}") if "WRONGTYPE" in str(one) else one
-        epoch, cards, batchers, (seconds, micros) = needed
-        live = self._live(batchers, seconds + micros / 1e6 - self._presence_ttl)
+            keys = self._keys
+            looked = [("GET", keys.epoch), ("HGETALL", keys.cards), ("HGETALL", keys.batchers), ("TIME",)]
+            *needed, defaults = await self._client.trip(*looked, ("HGETALL", keys.defaults))
+            raise_first(looked, needed)
+        epoch, cards, batchers, time = needed
+        live = self._live(batchers, seconds_of(time) - self._presence_ttl)
         announcements = [
             Announcement(card=card, announced=stamp, batchers=live.get(card.key, ()))
             for stamp, card in self._readable(self._keys.cards, cards, decode_card)
@@ -197,10 +189,7 @@ class RedisFrontEnd:
     async def artifact(self, sha256: str, at: int = 0) -> bytes | None:
         key = self._keys.artifact(sha256)
         with translated(key):
-            async with self._client.pipeline(transaction=False) as pipe:
-                pipe.exists(key)
-                pipe.getrange(key, at, at + CHUNK - 1)
-                is_there, chunk = await pipe.execute()
+            is_there, chunk = await self._client.ask(("EXISTS", key), ("GETRANGE", key, at, at + CHUNK - 1))
         return bytes(chunk) if is_there else None
 
     def _live(self, batchers: Mapping[bytes, bytes], since: float) -> dict[str, list[Presence]]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-import redis.asyncio
+from redis._parsers.helpers import parse_info
 
 from broker.errors import BrokerFull
 from broker.keys import Keys
@@ -29,6 +29,7 @@ from broker.predictions.contract import (
     State,
 )
 from broker.redis import scripts
+from broker.redis.client import Client, seconds_of
 from broker.redis.connection import confirmation, translated
 
 FIELDS = ("state", "owner", "request", "bytes", "records", "done", "failed")
@@ -44,7 +45,7 @@ MARGIN = 60.0  # seconds that a body or a result outlives a script that nobody c
 class RedisPredictions:
     """Keeps `PredictionBroker`, on the connection of one task."""
 
-    def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
+    def __init__(self, client: Client, keys: Keys) -> None:
         self._client, self._keys = client, keys
         self.lease, self.hook_lease = LEASE, HOOK_LEASE
         self._delayed = 0  # times that the server has put off bringing writes to disk, when it was last asked
@@ -153,11 +154,9 @@ class RedisPredictions:
         waits in short steps, for a long one would pass for a connection that is dead. And what INFO says then."""
         mark, step = self._keys.predictions_mark, ["WAITAOF", 1, 0, _ms(PERSISTED / 3)]
         with confirmation():
-            async with self._client.pipeline(transaction=False) as pipe:
-                for command in (["SET", mark, "", "PX", 1_000], step, step, step, DISK):
-                    pipe.execute_command(*command)
-                _, *said, info = await pipe.execute()
-        return any(local for local, _ in said), info
+            asked = [["SET", mark, "", "PX", 1_000], step, step, step, DISK]
+            _, *said, info = await self._client.ask(*asked)
+        return any(local for local, _ in said), parse_info(info)
 
     async def _is_written(self, info: dict[str, Any]) -> bool:
         """Whether what is on its way to the disk gets there in time."""
@@ -171,12 +170,9 @@ class RedisPredictions:
 
     async def _read(self, ids: Sequence[str]) -> dict[str, Prediction]:
         with translated():
-            async with self._client.pipeline(transaction=False) as pipe:
-                pipe.time()
-                for id in ids:
-                    pipe.hmget(self._keys.prediction(id), [*FIELDS, *TIMES])
-                (seconds, micros), *rows = await pipe.execute()
-        now = seconds + micros / 1e6
+            rows_of = [("HMGET", self._keys.prediction(id), *FIELDS, *TIMES) for id in ids]
+            time, *rows = await self._client.ask(("TIME",), *rows_of)
+        now = seconds_of(time)
         return {id: _prediction(id, row, now) for id, row in zip(ids, rows, strict=True) if row[0] is not None}
 
     async def _beat(self, owner: str, ids: Sequence[str], most: int = 0, *, releases: bool = False) -> Any:

@@ -8,13 +8,13 @@ from importlib.resources import files
 from typing import Any
 
 import redis
-import redis.asyncio
-from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError
+from redis.exceptions import NoScriptError, OutOfMemoryError
 
 from broker.contract import BULK_SHARE, FRAME_TTL, MOST_ASKED
 from broker.header import BY_REFERENCE, PLACES, SIZE, STAMP
 from broker.keys import PROTOCOL
 from broker.messages import RECORD, REQUEST
+from broker.redis.client import Client
 from broker.redis.connection import translated
 
 FOLDER = files("broker") / "scripts"
@@ -44,12 +44,8 @@ class Script:
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
 
     # redis-py's own Script asks SCRIPT EXISTS before each run inside a pipeline; this never does.
-    async def run(self, client: redis.asyncio.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        with translated():
-            try:
-                return await client.execute_command(*self.by_hash(keys, args))
-            except NoScriptError:
-                return await client.execute_command(*self.in_full(keys, args))
+    async def run(self, client: Client, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        return await self.run_after(client, (), keys, args)
 
     def by_hash(self, keys: Sequence[str], args: Sequence[Any]) -> list[Any]:
         """As a command, for a server that knows it: mostly all do."""
@@ -60,26 +56,19 @@ class Script:
         return [f"EVAL{self._end}", self.source, len(keys), *keys, *args]
 
     async def run_after(
-        self, client: redis.asyncio.Redis, before: Sequence[Sequence[Any]], keys: Sequence[str], args: Sequence[Any]
+        self, client: Client, before: Sequence[Sequence[Any]], keys: Sequence[str], args: Sequence[Any]
     ) -> Any:
         """Run other commands first, in the same trip. Where one of them blocks, the server runs the script the moment
         that it unblocks us. The script's own error is raised before theirs."""
-        if not before:
-            return await self.run(client, keys, args)
         with translated():
-            async with client.pipeline(transaction=False) as pipe:
-                for command in before:
-                    pipe.execute_command(*command)
-                pipe.execute_command(*self.by_hash(keys, args))
-                *replies, answer = await pipe.execute(raise_on_error=False)
-        if isinstance(answer, NoScriptError | ReadOnlyError):  # alone it is told again, or closes the connection
-            return await self.run(client, keys, args)
-        with translated():
-            for reply in (answer, *replies):
-                if isinstance(reply, Exception) and not _is_harmless(reply):
-                    raise reply
+            *replies, answer = await client.trip(*before, self.by_hash(keys, args))
+            if isinstance(answer, NoScriptError):
+                [answer] = await client.trip(self.in_full(keys, args))
             if isinstance(answer, Exception):
                 raise answer
+            for reply in replies:
+                if isinstance(reply, Exception) and not _is_harmless(reply):
+                    raise reply
         return answer
 
     def run_sync(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:

@@ -11,7 +11,7 @@ import pytest
 import redis.exceptions
 
 from broker.redis.connection import make_client
-from broker.redis.progress import SLICE
+from broker.redis.link import SLICE
 
 pytestmark = pytest.mark.anyio
 LIMIT = 0.15  # seconds

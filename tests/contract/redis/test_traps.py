@@ -61,15 +61,20 @@ async def test_no_client_asks_again_by_itself(kind: str) -> None:
     assert [inspect.iscoroutinefunction(policy.call_with_retry) for policy in policies] == [True, False]
 
 
-async def test_a_pooled_connection_with_an_unread_reply_never_serves_another_caller(binary: str) -> None:
-    with running(binary, tcp=True) as server:  # over a unix socket redis-py's guard is on by itself
+async def test_an_answer_whose_caller_has_gone_reaches_no_other_caller(binary: str) -> None:
+    with running(binary) as server, server.client() as other:
         async with make_client(server.url, name="test", socket_timeout=1.0) as client:
-            await client.set("another caller's key", "stale")
-            connection = await client.connection_pool.get_connection()
-            await connection.send_command("GET", "another caller's key")
-            await asyncio.sleep(0.05)  # now the reply is in the socket, and nobody reads it
-            await client.connection_pool.release(connection)
+            gone = asyncio.create_task(client.trip(("BLPOP", "list", 5.0)))
+            await until_blocked(other)
+            gone.cancel()
+            other.rpush("list", "another caller's")
 
-            answer = await client.get("nobody set this")
+            answers = await client.trip(("GET", "nobody set this"))
 
-        assert answer is None
+        assert answers == [None]
+
+
+async def until_blocked(server: redis.Redis) -> None:
+    """Until somebody waits for what is not there."""
+    while not server.info("clients")["blocked_clients"]:
+        await asyncio.sleep(0.001)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -180,9 +181,9 @@ class Recorder:
     def __init__(self) -> None:
         self.commands: list[tuple[Any, ...]] = []
 
-    async def execute_command(self, *words: Any) -> bytes:
-        self.commands.append(words)
-        return b"0:1"
+    async def trip(self, *commands: Sequence[Any]) -> list[bytes]:
+        self.commands += map(tuple, commands)
+        return [b"0:1" for _ in commands]
 
 
 @pytest.mark.anyio
