@@ -28,14 +28,18 @@ SIZE = sum(WIDTHS.values())  # bytes before the body
 FIELDS = Struct("".join(f"{width}s" for width in WIDTHS.values()))  # reads all of them at once
 
 NUMBERS = ("attempts", "cost", "admitted", "deadline")
-# What `%` fills with a value for each field, cut to fit where it is a text.
-TEMPLATE = "".join(f"%0{width}d" if name in NUMBERS else f"%-{width}.{width}s" for name, width in WIDTHS.items())
+# What `%` fills with a value, cut to fit where it is a text.
+HOLES = {n: f"%0{width}d" if n in NUMBERS else f"%-{width}.{width}s" for n, width in WIDTHS.items()}
 
 VERSION = str(PROTOCOL)
 KIND = "s"  # somebody waits for its outcome, and its body stands behind the header
 BY_REFERENCE = "r"  # the same, but the body lies apart. Any other kind is another version's
 MAX_ATTEMPTS = int("9" * WIDTHS["attempts"])
 MAX_COST = int("9" * WIDTHS["cost"])
+
+TEMPLATE = "".join(HOLES.values())  # a value for each field
+AT_FIRST: Mapping[str, str | int] = {"version": VERSION, "kind": KIND, "attempts": 0, "admitted": 0, "deadline": 0}
+NEW = "".join(hole % AT_FIRST[n] if n in AT_FIRST else hole for n, hole in HOLES.items())  # for what is left of them
 
 
 def number(job: bytes, name: str) -> int:

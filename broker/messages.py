@@ -8,13 +8,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar, dataclass_transform
 
+from msgspec import Struct
+
 AnyClass = TypeVar("AnyClass")
 NO_META: Mapping[str, str] = MappingProxyType({})  # shared by all jobs that bring none
 Value = Any  # what msgpack carries, and arrays: "i" (int32 token ids) and "f" (float32 vectors)
 
 
-# Frozen for mypy alone: making an object of a class that dataclass freezes takes three times as long, and every job is
-# made on both sides, with its result.
+# What is made for each job is a Struct: it is made four times as fast as a dataclass with slots. The others travel as
+# maps of their fields, which dataclasses list. Frozen for mypy alone: freezing takes three times as long.
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 def message(kind: type[AnyClass]) -> type[AnyClass]:
     """A dataclass whose fields are named when it is made, and never change."""
@@ -42,8 +44,7 @@ class FailureCode(StrEnum):
     POISON = "poison"  # its batch crashed the batcher three times
 
 
-@message
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One input for one model.
 
     `admitted` and `deadline` are seconds on the broker's clock; ADMIT stamps them, so they are 0.0 before.
@@ -57,7 +58,7 @@ class Job:
     attempts: int = 0  # how many batches crashed with this job in them
     admitted: float = 0.0
     deadline: float = 0.0
-    meta: Mapping[str, str] = field(default_factory=lambda: NO_META)  # trace context, caller: travels untouched
+    meta: Mapping[str, str] = NO_META  # trace context, caller: travels untouched
 
     @property
     def trace_id(self) -> str:
@@ -74,16 +75,14 @@ def job_id_of(request: str, record: int, piece: int) -> str:
     return f"{request}{record:08x}{piece:08x}" if record or piece else request + FIRST
 
 
-@message
-class Cancel:
+class Cancel(Struct, frozen=True, kw_only=True):
     """Nobody waits any more for the jobs whose ids begin so: what is left of a request, or of one of its records."""
 
     model: str  # the card's key
     ids: str  # REQUEST or RECORD digits
 
 
-@message
-class AdmitRequest:
+class AdmitRequest(Struct, frozen=True, kw_only=True):
     """The jobs of one request: admitted whole or refused whole."""
 
     model: str  # the card's key, name@revision
@@ -98,8 +97,7 @@ class AdmitRequest:
     batch_tokens: int = 0
 
 
-@message
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """What ADMIT said to one request; `refusal` is None when its jobs wait now."""
 
     refusal: FailureCode | None = None
@@ -108,8 +106,7 @@ class Verdict:
     tokens_ahead: int | None = None  # theirs, where it is these that are too many
 
 
-@message
-class Timing:
+class Timing(Struct, frozen=True, kw_only=True):
     """Where a job's time went, as its batcher saw it: seconds, and jobs."""
 
     queue: float = 0.0  # admitted → claimed, without the window
@@ -117,9 +114,13 @@ class Timing:
     compute: float = 0.0  # in the engine
     batch_size: int = 1  # jobs computed together; in an in-flight engine those that ran when this one ended
 
+    @property
+    def total(self) -> float:
+        """Seconds from its admission to its end."""
+        return self.queue + self.window + self.compute
 
-@message
-class Result:
+
+class Result(Struct, frozen=True, kw_only=True):
     """The output of one job, one element of the model's outputs."""
 
     job_id: str
@@ -127,8 +128,7 @@ class Result:
     timing: Timing = Timing()
 
 
-@message
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """Why one job has no result. `message` may be shown to a client: no internals in it."""
 
     job_id: str

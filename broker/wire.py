@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any
 
 import msgpack
+import msgspec
+from msgspec import Meta, Struct
 
 from broker.body import pack, unpack
 from broker.errors import WireError
-from broker.fields import is_count, is_text
-from broker.header import BY_REFERENCE, FIELDS, KIND, MAX_ATTEMPTS, MAX_COST, PLACES, TEMPLATE, VERSION, WIDTHS
+from broker.fields import is_text
+from broker.header import BY_REFERENCE, FIELDS, KIND, MAX_ATTEMPTS, MAX_COST, NEW, PLACES, TEMPLATE, VERSION, WIDTHS
 from broker.header import SIZE as HEADER
 from broker.keys import PROTOCOL
 from broker.messages import NO_META, Failure, FailureCode, Job, Lane, Outcome, Result, Timing
@@ -30,16 +31,33 @@ FRAME_RESULTS = b"%dO" % PROTOCOL  # each output is packed by itself
 FRAME_FAILURES = b"%dF" % PROTOCOL
 FRAME_POISON = b"%dP" % PROTOCOL  # written by scripts: ids, one after another
 UNREADABLE = "the outcome of this input could not be read"
-TIMES = tuple(field.name for field in fields(Timing))
 CODES = frozenset(code.value for code in FailureCode)
 POISON_MESSAGE = "this input crashed the model three times and was set aside"
 
 
+class Row(Struct, frozen=True):
+    """A result in its frame; what a later version adds is passed over."""
+
+    id: str
+    output: bytes  # packed by itself, so that one which cannot be read costs no other its row
+    queue: float = 0.0
+    window: float = 0.0
+    compute: float = 0.0
+    batch_size: Annotated[int, Meta(ge=0)] = 1
+
+
+ROWS = msgspec.msgpack.Decoder(list[Row])
+PACK = msgspec.msgpack.Encoder().encode
+
+
 def encode_job(job: Job) -> bytes:
     """Header and body of one job; times become whole milliseconds."""
-    cost, attempts = min(max(job.cost, 0), MAX_COST), min(job.attempts, MAX_ATTEMPTS)
-    times = (job.admitted * 1000, job.deadline * 1000)
-    header = TEMPLATE % (VERSION, KIND, LANES[job.lane], attempts, cost, *times, job.front_end, job.id)
+    cost = min(max(job.cost, 0), MAX_COST)
+    if not (job.attempts or job.admitted or job.deadline):  # as every front end brings it
+        header = NEW % (LANES[job.lane], cost, job.front_end, job.id)
+    else:
+        attempts, times = min(job.attempts, MAX_ATTEMPTS), (job.admitted * 1000, job.deadline * 1000)
+        header = TEMPLATE % (VERSION, KIND, LANES[job.lane], attempts, cost, *times, job.front_end, job.id)
     return header.encode("ascii") + _body_of(job)
 
 
@@ -104,17 +122,10 @@ def encode_results(results: Sequence[Result]) -> bytes:
 
 
 def encode_result(result: Result) -> bytes:
-    """One row of a frame. The output is packed by itself, so that one which cannot be read costs no other its row."""
-    return pack(
-        {
-            "id": result.job_id,
-            "output": pack(result.output),
-            "queue": result.timing.queue,
-            "window": result.timing.window,
-            "compute": result.timing.compute,
-            "batch_size": result.timing.batch_size,
-        }
-    )
+    """One row of a frame."""
+    timing = result.timing
+    row = Row(result.job_id, pack(result.output), timing.queue, timing.window, timing.compute, timing.batch_size)
+    return PACK(row)
 
 
 def frame_of(rows: Sequence[bytes]) -> bytes:
@@ -139,6 +150,11 @@ def decode_frame(data: bytes, on_loss: Callable[[str], None] = lambda job_id: No
     if kind not in (*READERS, FRAME_POISON):
         raise WireError
     try:
+        if kind == FRAME_RESULTS:
+            return [_result(row) for row in ROWS.decode(data[2:])]
+    except (ValueError, RecursionError):  # one of them cannot be read: each by itself says which
+        pass
+    try:
         if kind == FRAME_POISON:
             return _poisoned(data[2:].decode("ascii"))
         rows = unpack(data[2:])
@@ -146,46 +162,45 @@ def decode_frame(data: bytes, on_loss: Callable[[str], None] = lambda job_id: No
         raise WireError from error
     if not isinstance(rows, list):
         raise WireError
-    read, outcomes = READERS[kind], []
-    for row in rows:
-        outcome = _outcome(row, read, on_loss)
-        if outcome is not None:
-            outcomes.append(outcome)
-    return outcomes
+    outcomes = [_outcome(row, READERS[kind], on_loss) for row in rows]
+    return [outcome for outcome in outcomes if outcome is not None]
 
 
-def _outcome(row: Any, read: Callable[[str, Any], Outcome], on_loss: Callable[[str], None]) -> Outcome | None:
+def _outcome(row: Any, read: Callable[[Any], Outcome], on_loss: Callable[[str], None]) -> Outcome | None:
     id = row.get("id") if isinstance(row, dict) else None
     if not isinstance(id, str):
         on_loss("")
         return None
     try:
-        return read(id, row)
+        return read(row)
     except (ValueError, KeyError, TypeError):
         on_loss(id)
         return Failure(job_id=id, code=FailureCode.MODEL_ERROR, message=UNREADABLE)
 
 
-def _result(id: str, row: dict[str, Any]) -> Result:
-    timing = Timing(**{name: row[name] for name in TIMES if name in row})
-    # Whoever waits adds these up; their sum is finite only where all of them are numbers, and finite.
-    total = timing.queue + timing.window + timing.compute
-    if not (is_count(timing.batch_size) and isfinite(total)):
+def _result(row: Row) -> Result:
+    # Whoever waits adds these up; their sum is finite only where all of them are.
+    if not isfinite(row.queue + row.window + row.compute):
         raise ValueError
-    return Result(job_id=id, output=unpack(row["output"]), timing=timing)
+    timing = Timing(queue=row.queue, window=row.window, compute=row.compute, batch_size=row.batch_size)
+    return Result(job_id=row.id, output=unpack(row.output), timing=timing)
 
 
-def _failure(id: str, row: dict[str, Any]) -> Failure:
+def _result_of(row: Any) -> Result:
+    return _result(msgspec.convert({name: row[name] for name in Row.__struct_fields__ if name in row}, Row))
+
+
+def _failure(row: dict[str, Any]) -> Failure:
     code, message = row["code"], row["message"]
     # A code of a later version says at least that the model gave no result.
     known = FailureCode(code) if code in CODES else FailureCode.MODEL_ERROR
     if not is_text(message):
         raise ValueError
-    return Failure(job_id=id, code=known, message=message)
+    return Failure(job_id=row["id"], code=known, message=message)
 
 
-READERS: dict[bytes, Callable[[str, Any], Outcome]] = {
-    FRAME_RESULTS: _result,
+READERS: dict[bytes, Callable[[Any], Outcome]] = {
+    FRAME_RESULTS: _result_of,
     FRAME_FAILURES: _failure,
 }
 

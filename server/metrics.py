@@ -14,6 +14,7 @@ from itertools import accumulate
 from server.http.timing import Stages
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
+STAGES = ("queue", "window", "compute", "return")
 Labels = tuple[str, ...]
 
 
@@ -64,6 +65,7 @@ class Metrics:
     grouped_records: dict[Labels, int] = field(default_factory=_counts)  # model
     groups: dict[Labels, int] = field(default_factory=_counts)  # model
     low_thresholds: dict[Labels, int] = field(default_factory=_counts)  # model
+    _of_model: dict[str, list[Histogram]] = field(default_factory=dict)  # those of its stages, in their order
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request is over."""
@@ -76,10 +78,13 @@ class Metrics:
 
     def computed(self, model: str, stages: Stages) -> None:
         """One request came back from the batchers."""
-        self.stages[model, "queue"].observe(stages.queue)
-        self.stages[model, "window"].observe(stages.window)
-        self.stages[model, "compute"].observe(stages.compute)
-        self.stages[model, "return"].observe(stages.back)
+        if model not in self._of_model:
+            self._of_model[model] = [self.stages[model, stage] for stage in STAGES]
+        queue, window, compute, back = self._of_model[model]
+        queue.observe(stages.queue)
+        window.observe(stages.window)
+        compute.observe(stages.compute)
+        back.observe(stages.back)
 
     def grouped(self, model: str, records: int, groups: int | None, seconds: float) -> None:
         """So many records were grouped; None: they were not, for their threshold is too low."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
+from msgspec import structs
+
 from broker.contract import ARTIFACT_TTL, BULK_SHARE, DEAD_KEPT, MOST_ASKED, POISON_AFTER, PRESENCE_TTL, PRUNED_AFTER
 from broker.errors import BrokerError
 from broker.messages import (
@@ -235,7 +237,7 @@ class MemoryStore:
 
     def crash(self, model: str, job: Job) -> DeadLetter | None:
         """One more attempt: a suspect, or after the third a dead letter whose caller is told."""
-        job = replace(job, attempts=job.attempts + 1)
+        job = structs.replace(job, attempts=job.attempts + 1)
         if job.attempts < POISON_AFTER:
             self.queues[model].suspects.append(job)
             return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from broker.header import SIZE
 from broker.keys import Keys
@@ -21,13 +23,12 @@ REFUSALS = {
 }
 
 
-@dataclass(slots=True)
-class Carried:
+class Carried(Struct, frozen=True):
     """A request as it travels."""
 
     request: AdmitRequest
     jobs: list[bytes]
-    bodies: Mapping[str, bytes] = field(default_factory=dict)  # by job id: those that lie apart
+    bodies: Mapping[str, bytes] = {}  # by job id: those that lie apart
     size: int = 0  # bytes
 
 
@@ -57,16 +58,23 @@ def admission(
 ) -> tuple[list[str], list[Any]]:
     """Keys and arguments of ADMIT. `first`: its sequence number, and the most jobs, tokens and bytes that a lane may
     hold."""
-    models = list(dict.fromkeys(one.request.model for one in carried))
+    models = {one.request.model: 0 for one in carried}
     names = [keys.admit(front_end)]
-    for model in models:
-        names += [of(model, lane) for of in (keys.queue, keys.tokens, keys.lane_bytes) for lane in LANES]
-        names.append(keys.wake(model))
+    for place, model in enumerate(models):
+        models[model] = place
+        names += _names(keys, model)
     args: list[Any] = [*first, keys.body(""), len(models), *map(keys.held, models)]
     for one in carried:
-        args.append(_words(one.request, models.index(one.request.model), len(one.jobs)))
+        args.append(_words(one.request, models[one.request.model], len(one.jobs)))
         args += one.jobs
     return names, args
+
+
+@lru_cache(maxsize=256)
+def _names(keys: Keys, model: str) -> Sequence[str]:
+    """Of what one model's requests may change."""
+    lanes = [of(model, lane) for of in (keys.queue, keys.tokens, keys.lane_bytes) for lane in LANES]
+    return [*lanes, keys.wake(model)]
 
 
 def _words(request: AdmitRequest, model: int, jobs: int) -> str:
@@ -86,6 +94,7 @@ def verdicts_in(answer: bytes) -> list[Verdict]:
     return [_verdict(text) for text in answer.decode("ascii").split(",")]
 
 
+@lru_cache(maxsize=1024)  # nearly every request is taken, and the few numbers of those that wait then come again
 def _verdict(text: str) -> Verdict:
     code, count, *tokens = text.split(":")
     if code == "2":

@@ -21,7 +21,7 @@ from server.http.bytes_in_hand import Held
 from server.http.context import RequestContext
 from server.http.timing import Stages, stages
 from server.requests.reporting import count, log_failed, who_answered
-from server.requests.request import Record
+from server.requests.request import NO_PLAN, Record
 from server.streams.accept import form_of
 from server.streams.rows import RowStream
 
@@ -38,6 +38,7 @@ class Inference:
         self._dialect = dialect
         self._max_body_bytes = front_end.settings.max_body_bytes
         self._max_records = front_end.settings.max_records
+        self._max_made_bytes = min(front_end.settings.max_queue_bytes, front_end.settings.max_bytes_in_hand)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         settings, context = self._front_end.settings, scope["context"]
@@ -90,11 +91,9 @@ class Inference:
         return has_pictures
 
     def _work(self, deadline: float) -> Work:
-        settings = self._front_end.settings
-        clock, most = self._front_end.clock, min(settings.max_queue_bytes, settings.max_bytes_in_hand)
-        return Work(
-            settings.max_queue_jobs, settings.max_queue_tokens, deadline, clock, settings.max_pixels, max_bytes=most
-        )
+        settings, most = self._front_end.settings, self._max_made_bytes
+        jobs, tokens, pixels = settings.max_queue_jobs, settings.max_queue_tokens, settings.max_pixels
+        return Work(jobs, tokens, deadline, self._front_end.clock, pixels, most)
 
     async def _prepared(self, incoming: Incoming, work: Work, *, has_pictures: bool) -> tuple[Call, list[Record]]:
         size, pool = len(incoming.body), self._front_end.pool
@@ -203,4 +202,5 @@ class Inference:
 
 
 def _record(input: Input | Problem, codec: Codec, plan: Plan | Problem) -> Record:
-    return Record(b"" if isinstance(input, Problem) else input, codec, plan)  # what has no job is never encoded again
+    known = b"" if isinstance(input, Problem) else input  # what has no job is never encoded again
+    return Record(known, codec, plan) if isinstance(plan, Plan) else Record(known, codec, NO_PLAN, plan)

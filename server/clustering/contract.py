@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from broker.common.tasks import THRESHOLD
 from broker.messages import ModelCard
 
@@ -22,8 +24,7 @@ class Group:
     cohesion: float  # the mean similarity of its pairs; 1 for a record alone
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grouping:
+class Grouping(Struct, frozen=True, kw_only=True):
     """The memo of a call that asks for groups."""
 
     threshold: float

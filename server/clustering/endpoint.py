@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import Any
 
+from msgspec.structs import replace
 from starlette.types import Receive, Scope, Send
 
 from broker.messages import FailureCode

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from broker.messages import Value
 from server.codecs.work import Work
@@ -12,16 +13,14 @@ from server.codecs.work import Work
 Input = str | bytes  # of a record: a text, or the bytes of what is none
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(Struct, frozen=True, kw_only=True):
     """One job to be: the model's input and its cost in tokens."""
 
     input: Value
     cost: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """How one record is computed: its pieces, and whatever `decode` needs to put their outputs together again.
 
     No pieces: the record answers itself, and `decode(plan, [])` says how (an empty text, same language).
@@ -30,7 +29,6 @@ class Plan:
     pieces: Sequence[Piece] = ()
     memo: Any = None
     unknown: int = 0  # characters of the text that the vocabulary has no token for
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Codec(Protocol):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from server.api.incoming import Incoming
 from server.codecs.contract import Input
@@ -14,8 +15,7 @@ from server.fleet.directory import Served
 Row = dict[str, Any]  # the fields of one answer, as the codec gave them
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A body that has been read: which model is asked for what."""
 
     served: Served

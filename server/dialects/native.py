@@ -32,8 +32,7 @@ class Native:
         rows = [row(record_id, answer) for record_id, answer in zip(call.memo, answers, strict=True)]
         if call.served.card.task == RERANK.name:
             rows = best_first(rows, call.options.get("topK"))
-        reply: Row = {"result": rows}
-        return to_json(reply | {"warnings": call.warnings} if call.warnings else reply)
+        return to_json({"result": rows, "warnings": call.warnings} if call.warnings else {"result": rows})
 
     def refuse(self, problem: Problem, request_id: str) -> Refusal:
         return refusal(problem, request_id)
@@ -112,4 +111,7 @@ def row(record_id: Id, answer: Row | Problem) -> Row:
     """An answer beside the id of its record, or its error."""
     if isinstance(answer, Problem):
         return {"id": record_id, "error": {"code": answer.code, "message": answer.detail}}
-    return {"id": record_id} | answer | {"id": record_id}  # first to read, and no model's own field replaces it
+    told = {"id": record_id}
+    told.update(answer)
+    told["id"] = record_id  # first to read, and no model's own field replaces it
+    return told

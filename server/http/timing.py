@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from broker.messages import Timing
 
+SPELLED = b'queue;dur=%.2f, window;dur=%.2f, compute;dur=%.2f, return;dur=%.2f, batch;desc="%d"'
 
-@dataclass(frozen=True, slots=True)
-class Stages:
+
+class Stages(Struct, frozen=True):
     """Seconds a request's longest job spent in each stage; `back` is all that the batcher did not see."""
 
     queue: float
@@ -19,11 +20,8 @@ class Stages:
 
     def header(self) -> bytes:
         """As `Server-Timing` has it: milliseconds."""
-        return (
-            f"queue;dur={self.queue * 1e3:.2f}, window;dur={self.window * 1e3:.2f}, "
-            f"compute;dur={self.compute * 1e3:.2f}, return;dur={self.back * 1e3:.2f}, "
-            f'batch;desc="{self.batch_size}"'
-        ).encode("ascii")
+        queue, window, compute, back = 1e3 * self.queue, 1e3 * self.window, 1e3 * self.compute, 1e3 * self.back
+        return SPELLED % (queue, window, compute, back, self.batch_size)
 
     def told(self) -> dict[str, float]:
         """The same as members of a JSON object, in seconds."""
@@ -33,5 +31,5 @@ class Stages:
 
 def stages(timing: Timing, elapsed: float) -> Stages:
     """The stages of a job whose outcome came `elapsed` seconds after it was admitted."""
-    back = max(0.0, elapsed - timing.queue - timing.window - timing.compute)
+    back = max(0.0, elapsed - timing.total)
     return Stages(timing.queue, timing.window, timing.compute, back, timing.batch_size)

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from broker.messages import AdmitRequest, Cancel, Job
 
 if TYPE_CHECKING:
@@ -16,17 +18,18 @@ if TYPE_CHECKING:
 CANCELS_A_TRIP = 1_000
 
 
-class Admission:
+class Admission(Struct, eq=False):
     """The jobs of one request that are to be admitted together, for the revision they were encoded for."""
 
-    __slots__ = ("_generation", "is_again", "jobs", "model", "request")
+    request: PendingRequest
+    jobs: Sequence[Job]
+    model: str  # the card's key
+    is_again: bool  # it was taken once, so it is not too late now
+    _generation: int
 
-    def __init__(self, request: PendingRequest, jobs: Sequence[Job]) -> None:
-        self.request = request
-        self._generation = request.generation
-        self.is_again = request.may_be_queued  # it was taken once, so it is not too late now
-        self.jobs = jobs
-        self.model = request.served.card.key
+    @classmethod
+    def of(cls, request: PendingRequest, jobs: Sequence[Job]) -> Admission:
+        return cls(request, jobs, request.served.card.key, request.may_be_queued, request.generation)
 
     @property
     def is_current(self) -> bool:
@@ -41,32 +44,26 @@ class Admission:
 
     def is_wanted(self, now: float) -> bool:
         """Somebody waits for these jobs."""
-        return self.is_current and self.request.is_awaited and self.request.deadline > now
+        request = self.request
+        return self._generation == request.generation and request.is_awaited and request.deadline > now
 
     def message(self, now: float) -> AdmitRequest:
         """As the broker wants it; the time left is counted when the trip begins."""
-        time_left, served = self.request.deadline - now, self.request.served
-        jobs, tokens = served.capacity, served.token_capacity
-        bounds = {} if self.is_again else self._bounds(time_left)
+        request, jobs = self.request, self.jobs
+        time_left, by_jobs, by_tokens = request.deadline - now, request.served.capacity, request.served.token_capacity
+        cost = sum([job.cost for job in jobs])
         return AdmitRequest(
             model=self.model,
-            jobs=self.jobs,
+            jobs=jobs,
             time_left=time_left,
-            lane=self.request.lane,
-            room=jobs.room,
-            batch=jobs.batch,
-            room_tokens=tokens.room,
-            batch_tokens=tokens.batch,
-            **bounds,
+            lane=request.lane,
+            most_ahead=None if self.is_again else by_jobs.most_ahead(time_left, len(jobs)),
+            room=by_jobs.room,
+            batch=by_jobs.batch,
+            most_tokens_ahead=None if self.is_again else by_tokens.most_ahead(time_left, cost),
+            room_tokens=by_tokens.room,
+            batch_tokens=by_tokens.batch,
         )
-
-    def _bounds(self, time_left: float) -> dict[str, int | None]:
-        """What may be before it, by both counts."""
-        served, cost = self.request.served, sum(job.cost for job in self.jobs)
-        return {
-            "most_ahead": served.capacity.most_ahead(time_left, len(self.jobs)),
-            "most_tokens_ahead": served.token_capacity.most_ahead(time_left, cost),
-        }
 
 
 class Outbox:

@@ -9,6 +9,7 @@ However the `with` ends, its jobs are forgotten, and those that somebody may sti
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,8 +21,6 @@ from server.ids import Ids
 from server.requests.admission import Admission, Outbox
 from server.requests.breaker import CircuitBreaker
 from server.requests.request import PendingRequest, Record
-
-NOBODY = (None, None)
 
 
 class PendingRequests:
@@ -49,10 +48,12 @@ class PendingRequests:
         meta: Mapping[str, str] = NO_META,
     ) -> PendingRequest:
         """Register whoever waits for these records, until the `with` of the request ends."""
-        request = PendingRequest(served, records, options, deadline, lane, self._forget, work or Work(), meta)
+        work, done = work or Work(), asyncio.get_running_loop().create_future()
+        request = PendingRequest(served, records, options, deadline, lane, work, meta, "", done, self._forget)
         self.register(request, records)
         self._requests[request] = None
-        request.count_down(0)  # there may be no job: empty texts need none
+        if not request.left:
+            request.count_down(0)  # there is no job: empty texts need none
         return request
 
     def admit(self, request: PendingRequest) -> None:
@@ -65,10 +66,12 @@ class PendingRequests:
     def settle(self, outcomes: Iterable[Outcome]) -> None:
         """Give outcomes to those who wait for them. The first for an id wins; ids nobody waits for are only counted."""
         for outcome in outcomes:
-            request, record = self._expected.pop(outcome.job_id, NOBODY)
-            if request is None or record is None:
+            found = self._expected.pop(outcome.job_id, None)
+            if found is None:
                 self.unclaimed += 1
-            elif isinstance(outcome, Failure):
+                continue
+            request, record = found
+            if isinstance(outcome, Failure):
                 self._fail(request, record, problem_of(outcome))
             else:
                 request.take(record, outcome)
@@ -89,9 +92,9 @@ class PendingRequests:
 
     def register(self, request: PendingRequest, records: Iterable[Record]) -> None:
         """Expect the jobs of these records. Under an id of its own each time: what is cancelled is named by it."""
-        request.ids = self._ids.take()
+        request.ids = ids = self._ids.take()
         for number, record in enumerate(records):
-            record.job_ids = [job_id_of(request.ids, number, piece) for piece in range(len(record.plan.pieces))]
+            record.job_ids = [job_id_of(ids, number, piece) for piece in range(len(record.plan.pieces))]
             for job in record.job_ids:
                 self._expected[job] = (request, record)
             request.left += len(record.job_ids)
@@ -105,7 +108,7 @@ class PendingRequests:
             if job in self._expected
         ]
         if jobs:
-            self._outbox.put(Admission(request, jobs))
+            self._outbox.put(Admission.of(request, jobs))
 
     def withdraw(self, request: PendingRequest) -> dict[Record, int]:
         """Expect nothing more and cancel what may be queued. Returns the records that were unfinished, each with the

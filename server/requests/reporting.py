@@ -23,15 +23,16 @@ JOBS_SHOWN = 16  # ids of failed jobs in one line of the log
 
 def count(metrics: Metrics, model: str, records: Sequence[Record], answers: Sequence[dict[str, Any] | Problem]) -> int:
     """What became of these records. Returns how many have failed."""
+    failed = 0
     for record, answer in zip(records, answers, strict=True):
         if record.plan.unknown:
             metrics.unknown_tokens[(model,)] += record.plan.unknown
-        if isinstance(answer, dict) and answer.get("truncated") is True:
+        if isinstance(answer, Problem):
+            metrics.failed_records[model, answer.code] += 1
+            failed += 1
+        elif answer.get("truncated") is True:
             metrics.truncated_records[(model,)] += 1
-    problems = [answer for answer in answers if isinstance(answer, Problem)]
-    for problem in problems:
-        metrics.failed_records[model, problem.code] += 1
-    return len(problems)
+    return failed
 
 
 def who_answered(call: Call, records: Sequence[Record], last: Served) -> bytes:

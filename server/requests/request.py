@@ -7,29 +7,34 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from msgspec import Struct
+
 from broker.messages import Lane, Result, Timing, Value
 from server.codecs.contract import Codec, Input, Plan
 from server.codecs.work import Work
 from server.errors import Problem
 from server.fleet.directory import Served
 
+NO_PLAN = Plan()  # of what has no job
 
-class Record:
+
+class Record(Struct, eq=False):
     """One input on its way: the plan that computes it, and what has come back of it."""
 
-    __slots__ = ("codec", "input", "job_ids", "outputs", "plan", "problem")
-
-    def __init__(self, input: Input, codec: Codec, plan: Plan | Problem) -> None:
-        self.input = input
-        self.follow(codec, plan)
+    input: Input
+    codec: Codec
+    plan: Plan
+    problem: Problem | None = None
+    job_ids: Sequence[str] = ()
+    outputs: dict[str, Value] = {}  # its own: msgspec makes a new one for each
 
     def follow(self, codec: Codec, plan: Plan | Problem) -> None:
         """Be computed by this plan from now on, or not at all."""
         self.codec = codec
         self.problem = plan if isinstance(plan, Problem) else None
-        self.plan = Plan() if isinstance(plan, Problem) else plan
-        self.job_ids: Sequence[str] = ()
-        self.outputs: dict[str, Value] = {}
+        self.plan = NO_PLAN if isinstance(plan, Problem) else plan
+        self.job_ids = ()
+        self.outputs = {}
 
     @property
     def has_ended(self) -> bool:
@@ -41,55 +46,25 @@ class Record:
         return [self.outputs[job] for job in self.job_ids]
 
 
-class PendingRequest:
+class PendingRequest(Struct, eq=False):
     """Counts down its jobs and wakes the one task that waits. `with` says when nobody does any more."""
 
-    __slots__ = (
-        "_done",
-        "_forget",
-        "_on_ended",
-        "deadline",
-        "generation",
-        "ids",
-        "lane",
-        "left",
-        "may_be_queued",
-        "meta",
-        "options",
-        "records",
-        "served",
-        "timing",
-        "withdrawn",
-        "work",
-    )
-
-    def __init__(
-        self,
-        served: Served,
-        records: Sequence[Record],
-        options: Mapping[str, Any],
-        deadline: float,
-        lane: Lane,
-        forget: Callable[[PendingRequest], None],
-        work: Work,
-        meta: Mapping[str, str],
-    ) -> None:
-        self.served = served
-        self.records = records
-        self.options = options
-        self.deadline = deadline  # seconds, the front end's own clock
-        self.lane = lane
-        self.generation = 0  # grows when what is left is encoded for another revision
-        self.ids: str  # what the ids of its jobs begin with, and nobody else's
-        self.left = 0  # jobs without an outcome
-        self.may_be_queued = False  # the broker may know its jobs
-        self.withdrawn: dict[Record, int] = {}  # jobs of records that are being encoded anew
-        self.timing: Timing | None = None  # of the job that took longest
-        self.work = work
-        self.meta = meta  # travels with its jobs, untouched
-        self._forget = forget
-        self._on_ended: Callable[[Record], None] | None = None
-        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    served: Served
+    records: Sequence[Record]
+    options: Mapping[str, Any]
+    deadline: float  # seconds, the front end's own clock
+    lane: Lane
+    work: Work
+    meta: Mapping[str, str]  # travels with its jobs, untouched
+    ids: str  # what the ids of its jobs begin with, and nobody else's
+    _done: asyncio.Future[None]
+    _forget: Callable[[PendingRequest], None]
+    generation: int = 0  # grows when what is left is encoded for another revision
+    left: int = 0  # jobs without an outcome
+    may_be_queued: bool = False  # the broker may know its jobs
+    withdrawn: dict[Record, int] = {}  # jobs of records that are being encoded anew
+    timing: Timing | None = None  # of the job that took longest
+    _on_ended: Callable[[Record], None] | None = None
 
     def __enter__(self) -> PendingRequest:
         return self
@@ -113,7 +88,7 @@ class PendingRequest:
     def take(self, record: Record, result: Result) -> None:
         """One job is done."""
         record.outputs[result.job_id] = result.output
-        if self.timing is None or _total(result.timing) > _total(self.timing):
+        if self.timing is None or result.timing.total > self.timing.total:
             self.timing = result.timing
         if self._on_ended is not None and record.has_ended:
             self._on_ended(record)
@@ -132,7 +107,7 @@ class PendingRequest:
     def count_down(self, jobs: int) -> None:
         """So many jobs need no waiting for any more; after the last the waiting task goes on."""
         self.left -= jobs
-        if self.left <= 0 and self.is_awaited:
+        if self.left <= 0 and not self._done.done():
             self._done.set_result(None)
 
     def refuse(self, problem: Problem) -> None:
@@ -143,7 +118,3 @@ class PendingRequest:
     def __await__(self) -> Generator[Any, None, None]:
         """Until every job has its outcome. Raises `Problem` if the request was refused."""
         return self._done.__await__()
-
-
-def _total(timing: Timing) -> float:
-    return timing.queue + timing.window + timing.compute

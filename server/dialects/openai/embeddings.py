@@ -6,8 +6,8 @@ import re
 from array import array
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.json import Decoder
 
 from broker.common.tasks import EMBEDDING
@@ -31,8 +31,7 @@ NO_TOKEN_IDS = (
 NO_VECTOR = "The model's answer to this text is no vector."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """The memo of a call: how its vectors are written."""
 
     model: str  # as the request calls it

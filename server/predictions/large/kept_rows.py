@@ -69,7 +69,7 @@ def row_from(data: bytes) -> KeptRow:
 def record_from(row: KeptRow) -> Record:
     """A record that is not computed again: it answers with what was kept."""
     if row.problem is not None:
-        return Record(b"", CODEC, row.problem.told())
+        return Record(b"", CODEC, Plan(), row.problem.told())
     record = Record(b"", CODEC, Plan())
     record.job_ids, record.outputs = (ONE_OUTPUT,), {ONE_OUTPUT: bytes(row.fields)}
     return record
