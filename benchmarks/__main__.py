@@ -18,6 +18,8 @@ COMMANDS = {
     "compare": ("compare.command", "one model without batching, with fixed, with adaptive: table and picture"),
     "ceiling": ("ceiling.command", "Jitney beside its limits: Starlette, one process, the broker, the model"),
     "spine": ("spine.command", "the whole path beside bare Starlette; starts everything itself, needs wrk"),
+    "scale": ("scale.command", "1, 2, 4 front ends on one batcher, 1, 2, 4 batchers on one lane; needs wrk"),
+    "cost": ("cost.command", "what a job costs by backlog, by payload and by records a request; needs wrk"),
     "batches": ("batches.command", "interactive requests in bursts beside batches; starts everything itself"),
     "bodies": ("parts.bodies", "what large bodies cost the broker, inside their jobs and by reference"),
     "bare": ("spine.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),

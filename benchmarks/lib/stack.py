@@ -72,11 +72,11 @@ class Stack:
         port = free_port()
         return self._start(title, port, "benchmarks", "bare", "--port", str(port), *options)
 
-    def start_batcher(self, name: str, spec: str, *options: str) -> Child:
-        """`python -m batcher`, serving under this name."""
+    def start_batcher(self, name: str, spec: str, *options: str, title: str = "") -> Child:
+        """`python -m batcher`, serving under this name; several of one name differ in their titles."""
         port = free_port()
         arguments = ["--model", spec, "--name", name, "--metrics-port", str(port), *options]
-        return self._start(f"batcher {name}", port, "batcher", *arguments)
+        return self._start(title or f"batcher {name}", port, "batcher", *arguments)
 
     def wait_until_it_answers(self, server: Child, name: str, languages: tuple[str, str] | None = None) -> None:
         """`POST /models/NAME` is a 200; a translation needs `languages`. Raises `NotReady`."""
@@ -106,6 +106,10 @@ class Stack:
     def calls(self) -> dict[str, int]:
         """How often the broker has run each command."""
         return by_command(self.redis.info("commandstats"))
+
+    def reads(self) -> int:
+        """How often the broker has read from a connection."""
+        return int(self.redis.info("stats")["total_reads_processed"])
 
     def admissions(self) -> int:
         """How many ADMITs the front ends have run: each writes its sequence number into its `admit` key."""

@@ -1,0 +1,1 @@
+"""What one process more brings: front ends on one batcher, batchers on one lane."""
