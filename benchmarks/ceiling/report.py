@@ -150,17 +150,20 @@ def _cost(ceiling: Ceiling, clients: int) -> Sequence[str]:
 
 
 def _broker(broker: Sequence[BrokerAlone]) -> Iterable[str]:
-    yield "**The broker alone** (a batch's life: admitted in one trip, claimed, finished, received)"
+    yield "**The broker alone** (its main thread; a batch's life: admitted in one trip, claimed, finished, received)"
     yield ""
     rows = [
         (
             str(one.jobs),
             f"{one.micros:.0f}",
             f"{one.per_second:,.0f}",
-            f"{one.pipelined:,.0f}",
+            f"{one.micros_in_one:.0f}",
+            f"{one.per_second_in_one:,.0f}",
             f"{one.commands:.0f}",
         )
         for one in broker
     ]
-    columns = "jobs a batch|µs a job, trip by trip|jobs/s by that|jobs/s, nobody waiting for an answer|commands a batch"
+    columns = (
+        "jobs a batch|µs a job, trip by trip|jobs/s by that|µs a job, in one stream|jobs/s by that|commands a batch"
+    )
     yield from table(columns, rows)

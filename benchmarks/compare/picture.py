@@ -22,12 +22,14 @@ def picture(spec: str, rows: Sequence[Row]) -> Figure:
     closed, opened = figure.subplots(1, 2)
     for way in WAYS:
         ours = [row for row in rows if row.way == way]
-        _line(closed, [row for row in ours if row.load.clients], way, per_second, "-", _clients)
+        _line(closed, [row for row in ours if row.load.clients], way, per_second, "o-", _clients)
         carried = [row for row in ours if row.load.rate and row.is_carried]
-        _line(opened, carried, f"{way}: p50", p50, "-", _rate)
-        _line(opened, carried, f"{way}: p99", p99, "--", _rate)
+        _line(opened, carried, f"{way}: p50", p50, "o-", _rate)
+        _line(opened, carried, f"{way}: p99", p99, "^--", _rate)
     figure.suptitle(f"{spec}: batching, and none", fontsize=11)
-    closed.set(xscale="log", xlabel="clients of a closed loop", ylabel="answers a second", ylim=(0, None))
+    closed.set_xscale("log", base=2)
+    closed.set_xticks(*_ticks(rows))
+    closed.set(xlabel="clients of a closed loop", ylabel="answers a second", ylim=(0, None))
     opened.set(xlabel="requests a second, open loop (those carried)", ylabel="latency, ms")
     latency_scale(opened)
     for axes in (closed, opened):
@@ -37,11 +39,15 @@ def picture(spec: str, rows: Sequence[Row]) -> Figure:
 
 
 def _line(axes: Axes, rows: Sequence[Row], label: str, of: Value, style: str, at: Callable[[Load], float]) -> None:
-    if not rows:
-        return
-    colour = COLOURS[rows[0].way]
-    xs, ys = [at(row.load) for row in rows], [middle(row.rounds, of) for row in rows]
-    axes.plot(xs, ys, linestyle=style, marker="o", markersize=4, color=colour, label=label)
+    if rows:
+        xs, ys = [at(row.load) for row in rows], [middle(row.rounds, of) for row in rows]
+        axes.plot(xs, ys, style, markersize=4, color=COLOURS[rows[0].way], label=label)
+
+
+def _ticks(rows: Sequence[Row]) -> tuple[list[int], list[str]]:
+    """The clients of the closed loops, by their numbers."""
+    clients = sorted({row.load.clients for row in rows if row.load.clients})
+    return clients, [str(count) for count in clients]
 
 
 def _clients(load: Load) -> float:

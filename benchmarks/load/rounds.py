@@ -63,8 +63,8 @@ def shown(value: float, digits: int = 1) -> str:
 def remarks(measured: Mapping[str, Rounds]) -> Iterator[str]:
     """What may have spoilt the figures, by what was measured."""
     for what, rounds in measured.items():
-        for said in sorted({stretch.summary.client_limit for stretch in rounds} - {""}):
-            yield f"{what}: the client was the limit: {said}"
+        if said := [stretch.summary.client_limit for stretch in rounds if stretch.summary.client_limit]:
+            yield f"{what}: the client was the limit in {len(said)} of {len(rounds)} round(s): {said[0]}"
     busiest = max(stretch.others for rounds in measured.values() for stretch in rounds)
     if busiest > OTHERS:
         yield f"Other processes kept up to {busiest:.1f} cores busy: measure again on a quiet machine."

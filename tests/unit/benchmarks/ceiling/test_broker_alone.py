@@ -10,14 +10,13 @@ from benchmarks.ceiling import broker_alone
 from benchmarks.ceiling.broker_alone import NotReplayed, measure
 
 
-def test_more_jobs_in_a_batch_cost_less_each_and_more_together():
+def test_a_job_more_in_a_batch_is_few_commands_more():
     one, eight = asyncio.run(measure([1, 8], lives=10, rounds=1))
 
     assert (one.jobs, eight.jobs) == (1, 8)
-    assert one.micros > eight.micros > 0.0
-    assert one.commands < eight.commands < 8 * one.commands
+    assert one.commands < eight.commands < 2 * one.commands
+    assert one.micros > 0.0 and one.micros_in_one > 0.0
     assert one.per_second == 1e6 / one.micros
-    assert one.pipelined > 0.0
 
 
 def test_a_broker_that_does_something_else_when_it_is_asked_again_is_no_measurement(monkeypatch):

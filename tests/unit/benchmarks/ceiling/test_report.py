@@ -26,8 +26,8 @@ CEILING = Ceiling(
     ],
     model=[ModelAlone(jobs=1, seconds=0.01), ModelAlone(jobs=64, seconds=0.016)],
     broker=[
-        BrokerAlone(jobs=1, micros=400.0, commands=66.0, pipelined=5000.0),
-        BrokerAlone(jobs=64, micros=20.0, commands=132.0, pipelined=45_000.0),
+        BrokerAlone(jobs=1, micros=400.0, micros_in_one=200.0, commands=66.0),
+        BrokerAlone(jobs=64, micros=20.0, micros_in_one=18.0, commands=132.0),
     ],
     largest=64,
 )
@@ -59,8 +59,12 @@ def test_the_page_says_what_an_answer_costs_each_process():
     assert "| 1 | 22.00 / 44.00 | 11.00 / 22.00 | 2.00 |" in page
 
 
-def test_the_model_alone_is_as_fast_as_its_batches_are_large():
-    one, four = measure("synthetic:1ms+0ms", [1, 4], 0.01)
+def test_the_page_has_both_ways_of_asking_the_broker():
+    assert "| 64 | 20 | 50,000 | 18 | 55,556 | 132 |" in markdown({}, [CEILING])
 
-    assert one.seconds >= 0.001
-    assert four.per_second > one.per_second
+
+def test_the_model_alone_is_as_fast_as_its_batches_are_large():
+    (four,) = measure("synthetic:1ms+0ms", [4], seconds=0.0)
+
+    assert (four.jobs, four.per_second) == (4, 4 / four.seconds)
+    assert four.seconds >= 0.001

@@ -42,7 +42,7 @@ def test_the_batchers_count_as_one_and_all_servers_together():
 def test_what_may_have_spoilt_a_figure_is_said_with_what_was_measured():
     said = [*remarks({"one": [stretch(), stretch(limit="it was late", others=1.26)], "other": [stretch()]})]
 
-    assert said[0] == "one: the client was the limit: it was late"
+    assert said[0] == "one: the client was the limit in 1 of 2 round(s): it was late"
     assert said[1:] == ["Other processes kept up to 1.3 cores busy: measure again on a quiet machine."]
 
 
