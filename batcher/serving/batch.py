@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from batcher.engines.engine import Done
@@ -21,7 +20,7 @@ class Batch:
     window: float = 0.0  # seconds that it waited for company
     closed_by: str = "idle"
     is_staged: bool = False  # claimed while another one ran
-    running: Future[None] = field(default_factory=Future)  # its turn in the model thread
+    turn: list[None] = field(default_factory=lambda: [None])  # empty once somebody has taken it
     started_at: float = 0.0
     seconds: float = 0.0  # in the engine
     passes: int = 0  # forward passes meanwhile
@@ -35,6 +34,14 @@ class Batch:
     def waited(self) -> float:
         """Seconds between the opening of its window and its start."""
         return self.window + max(0.0, self.started_at - self.claimed_at)
+
+    def take_turn(self) -> bool:
+        """True once, for who asks first: the model's thread, which begins, or the event loop, which gives it back."""
+        try:
+            self.turn.pop()  # no other thread comes between
+        except IndexError:
+            return False
+        return True
 
     def start(self, now: float, cancelled: Collection[str]) -> None:
         """It starts now, with the jobs whose caller still waits: a staged batch may have outlived some."""

@@ -213,7 +213,7 @@ class Loop:
 
     async def _stage(self, behind: Lease, predicted: float) -> Batch | None:
         ends = (behind.batch.started_at or self._clock()) + predicted
-        over = asyncio.ensure_future(self._until(lambda: behind.is_over))
+        over = self._changes.when(lambda: behind.is_over or self._stopping.is_set())
         try:
             return await self._claims.before(over, ends, jobs=len(behind.batch.claim.jobs))
         finally:
@@ -225,7 +225,7 @@ class Loop:
         tokens = sum(job.cost for job in batch.claim.jobs)
         await self._until(lambda: self._batching.fits(tokens, self.limits, self._leases.held))
         self._leases.hold(batch)
-        self._handed = [one for one in (*self._handed, batch) if not one.running.running()]
+        self._handed = [one for one in (*self._handed, batch) if one.turn]
         if not self._stopping.is_set():
             self._thread.hand(batch)
             self._changes.notify()
@@ -234,11 +234,11 @@ class Loop:
     async def _gather(self) -> None:
         """Jobs that trickle in are claimed a few at a time; but one that finds the card idle never waits."""
         if pause := self._batching.pause_after_claim(self._thread.step):
-            await self._changes.until(lambda: not self._leases or self._stopping.is_set(), timeout=pause)
+            await self._changes.until_or_for(pause, lambda: not self._leases or self._stopping.is_set())
 
     async def _return(self, batch: Batch) -> None:
         """Back to the head of the queue, unless the engine has begun with it."""
-        if batch.running.cancel():
+        if batch.take_turn():
             self._leases.close(batch.id)
             try:
                 await self._retry.call(lambda: self._broker.release(batch.id))

@@ -78,7 +78,7 @@ class ModelThread:
         self._note_capacity()
 
     def hand(self, batch: Batch) -> None:
-        """It starts as soon as it may, unless its `running` is cancelled until then."""
+        """It starts as soon as it may, unless its turn is taken until then."""
         self._handed.put(batch)
 
     def stop(self) -> None:
@@ -124,7 +124,7 @@ class ModelThread:
     # Before a step
 
     def _start(self, batch: Batch) -> None:
-        if not batch.running.set_running_or_notify_cancel():
+        if not batch.take_turn():
             return  # it has gone back to the queue
         self._take_on(batch)  # before all that may fail, so that an outcome is known of each of its jobs
         if batch.is_staged:
@@ -223,7 +223,7 @@ class ModelThread:
         self._left += [Left(batch=row.start.batch, abandoned=[id]) for id, row in rows.items()]
         self._engine.drop(list(rows))
         for batch in batches:
-            if not (batch.running.running() or batch.running.cancelled()):
+            if batch.turn:
                 self.hand(batch)  # it had not started, nor gone back to the queue
         self._tell()
         time.sleep(PAUSE)

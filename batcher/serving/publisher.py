@@ -56,7 +56,7 @@ class Publisher:
     async def _gather(self) -> None:
         """Those that end soon after each other share a trip."""
         if pause := self._batching.pause_before_finish(self._step(), self._leases.held):
-            await self._changes.until(self._are_enough, timeout=pause)
+            await self._changes.until_or_for(pause, self._are_enough)
 
     def _are_enough(self) -> bool:
         return self._batching.are_enough(self._leases.held, size=self._size())

@@ -121,7 +121,7 @@ def test_a_staged_batch_is_told_to_have_started_before_its_first_step_and_anothe
 
 def test_a_batch_that_has_gone_back_to_the_queue_is_not_computed(card: Card) -> None:
     batch = card.batch("a", "1 x", is_staged=True)
-    batch.running.cancel()
+    batch.take_turn()
 
     card.thread.turn([batch])
 

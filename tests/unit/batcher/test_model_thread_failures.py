@@ -54,7 +54,7 @@ def test_a_batch_that_went_back_to_the_queue_beside_a_failing_engine_is_not_hand
 ) -> None:
     monkeypatch.setattr(model_thread, "PAUSE", 0.0)
     gone, bad = card.batch("gone", "1 x"), card.batch("a", "no number of steps")
-    gone.running.cancel()
+    gone.take_turn()
 
     card.thread.turn([bad, gone])
     card.thread.turn([gone, card.batch("b", "no number of steps")])
