@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -12,9 +13,19 @@ from tests.unit.server.stand_in import running
 
 pytestmark = pytest.mark.anyio
 
+PATIENCE = 20.0  # seconds: a busy machine is no failure
+
 
 def make_server(jitney):
     return Server(uvicorn_config(jitney.app, jitney.front_end.settings), jitney.front_end)
+
+
+async def says_hello(scope, receive, send):
+    """The smallest application that starts and ends."""
+    if scope["type"] == "lifespan":
+        for step in ("startup", "shutdown"):
+            assert (await receive())["type"] == f"lifespan.{step}"
+            await send({"type": f"lifespan.{step}.complete"})
 
 
 async def test_sigterm_makes_unready_and_leaves_the_port_open_for_a_while():
@@ -76,3 +87,18 @@ async def test_the_first_reason_to_give_up_is_the_one_that_is_told():
         server.give_up(BrokerUnfit("second"))
 
         assert (str(server.reason), server.should_exit) == ("first", True)
+
+
+async def test_a_connection_that_is_taken_at_the_very_end_is_closed_with_the_others():
+    async with running() as jitney:
+        server = Server(uvicorn_config(says_hello, jitney.front_end.settings), jitney.front_end)
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        with socket.create_server(("127.0.0.1", 0)) as port:
+            await server.startup(sockets=[port])
+            with socket.create_connection(port.getsockname(), timeout=PATIENCE) as client:
+                server._listeners[0]._take()
+                async with asyncio.timeout(PATIENCE):
+                    await server.shutdown(sockets=[port])
+
+                assert await asyncio.to_thread(client.recv, 1) == b""
