@@ -28,7 +28,7 @@ class Run:
 
     @property
     def batches(self) -> int:
-        return max(1, sum(self.spent.batches.values()))
+        return max(1, self.spent.batches)
 
     @property
     def jobs_a_batch(self) -> float:

@@ -6,9 +6,9 @@ import asyncio
 import time
 
 from benchmarks.cost.contract import NotMeasured, Run, Sent
+from benchmarks.lib.counting import spent_on
 from benchmarks.lib.envelope import TEXT, envelope
 from benchmarks.lib.http_client import HttpClient, Reply, fast_run
-from benchmarks.lib.spent import spent_on
 from benchmarks.lib.stack import NAMESPACE, Child, Stack
 from benchmarks.lib.summary import spread
 from benchmarks.load.trace import sized

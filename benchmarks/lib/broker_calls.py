@@ -6,34 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """Counters at one moment; `reading - earlier` says what happened in between."""
-
-    at: float  # seconds
-    calls: Mapping[str, int]  # by command, in lower case; those that scripts make are among them
-    admissions: int  # EVALSHAs that were ADMIT
-    batches: int
-    cpu: Mapping[str, float]  # processor seconds by process, all of ours
-    busy: float  # processor seconds of everybody
-
-    def __sub__(self, earlier: Reading) -> Reading:
-        gained = {name: count - earlier.calls.get(name, 0) for name, count in self.calls.items()}
-        used = {title: seconds - earlier.cpu.get(title, 0.0) for title, seconds in self.cpu.items()}
-        return Reading(
-            at=self.at - earlier.at,
-            calls={name: count for name, count in sorted(gained.items()) if count},
-            admissions=self.admissions - earlier.admissions,
-            batches=self.batches - earlier.batches,
-            cpu=used,
-            busy=self.busy - earlier.busy,
-        )
-
-    @property
-    def others(self) -> float:
-        """Cores that processes other than ours kept busy. Of a difference of readings."""
-        return max(0.0, self.busy - sum(self.cpu.values())) / self.at
+from benchmarks.lib.spent import Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +49,7 @@ def by_command(commandstats: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     return {name.removeprefix("cmdstat_").lower(): int(stat["calls"]) for name, stat in commandstats.items()}
 
 
-def broker_work(spent: Reading, jobs: int) -> BrokerWork:
+def broker_work(spent: Spent, jobs: int) -> BrokerWork:
     """Of what was spent on these jobs. Raises `ValueError` when no batch left the card."""
     if spent.batches < 1:
         raise ValueError("no batch was computed while the broker's calls were counted")
@@ -84,11 +57,11 @@ def broker_work(spent: Reading, jobs: int) -> BrokerWork:
     return BrokerWork(
         jobs=jobs,
         batches=spent.batches,
-        seconds=spent.at,
+        seconds=spent.seconds,
         exec=transactions,
         evalsha=spent.calls.get("evalsha", 0) - transactions,
         admit=spent.admissions,
-        commands=sum(spent.calls.values()),
+        commands=spent.commands,
     )
 
 

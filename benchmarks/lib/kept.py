@@ -47,7 +47,7 @@ def deliver(
 
 def write(file: Path, report: Any) -> None:
     """A dataclass as JSON."""
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+    file.write_bytes(msgspec.json.encode(report) + b"\n")
 
 
 def read(file: Path, kind: type[Report]) -> Report:

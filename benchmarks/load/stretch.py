@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.lib import machine
-from benchmarks.lib.broker_calls import Reading
+from benchmarks.lib.counting import spent_on
 from benchmarks.lib.envelope import TEXT
 from benchmarks.lib.http_client import fast_run
 from benchmarks.lib.stack import Child, Stack
@@ -59,14 +57,12 @@ def measure(
 ) -> Stretch:
     """POST /models/`name` of this server, a record a request. Raises `OSError` when it hangs up on everybody."""
     plan = _plan(server.url, Workload(path=f"/models/{name}", texts=texts, records=1, languages=None), load, times)
-    before = _reading(stack)
-    sent = fast_run(send_alone(plan))
-    spent = _reading(stack) - before
+    sent, spent = spent_on(lambda: fast_run(send_alone(plan)), stack)
     answers = sum(call.outcome == ANSWERED for call in sent.calls)
     return Stretch(
         summary=summarised(plan, sent),
         cpu=per_answer(spent.cpu, answers),
-        commands=sum(spent.calls.values()) / max(1, answers),
+        commands=spent.commands / max(1, answers),
         others=spent.others,
     )
 
@@ -89,15 +85,4 @@ def _plan(url: str, workload: Workload, load: Load, times: Times) -> Plan:
         timeout=times.timeout,
         seed=0,
         max_in_flight=IN_FLIGHT,
-    )
-
-
-def _reading(stack: Stack) -> Reading:
-    return Reading(
-        at=time.perf_counter(),
-        calls=stack.calls(),
-        admissions=0,  # the broker would count the question for them
-        batches=0,
-        cpu=machine.cpu_seconds(stack.pids()),
-        busy=machine.busy_seconds(),
     )

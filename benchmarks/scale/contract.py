@@ -61,7 +61,7 @@ class Point:
 
     @property
     def jobs_a_batch(self) -> float:
-        return self.answers / max(1, sum(self.spent.batches.values()))
+        return self.answers / max(1, self.spent.batches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,15 +12,17 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.lib import machine
 from benchmarks.lib.arguments import above, parser
-from benchmarks.lib.broker_calls import Reading, broker_work
+from benchmarks.lib.broker_calls import broker_work
+from benchmarks.lib.counting import spent_on
 from benchmarks.lib.envelope import TEXT, envelope
-from benchmarks.lib.http_client import HttpClient, Reply, Returned, fast_run
+from benchmarks.lib.http_client import HttpClient, Reply, fast_run
+from benchmarks.lib.spent import Spent
 from benchmarks.lib.stack import NAMESPACE, Child, NotReady, Stack, open_stack
 from benchmarks.lib.summary import Spread, spread
 from benchmarks.spine import wrk
@@ -91,7 +93,7 @@ def _throughput(plan: Plan, stack: Stack, server: Child, name: str, batcher: Chi
     def post() -> wrk.WrkRun:
         return wrk.run(url, body, connections=plan.connections, seconds=plan.seconds)
 
-    run, spent = _counted(stack, batcher, post)
+    run, spent = spent_on(post, stack, [batcher] if batcher else [])
     if run.requests <= run.refused:
         raise NotMeasured(f"{name} answered none of {run.requests} requests with a 200\n{stack.said()}")
     micros = {title: 1e6 * seconds / run.requests for title, seconds in spent.cpu.items()}
@@ -108,38 +110,18 @@ def _backlog(plan: Plan, stack: Stack, front_end: Child, batcher: Child, size: i
     stack.redis.hset(Keys(NAMESPACE).limits(NAME), "max_batch_size", str(size))
     time.sleep(LIMITS_TAKEN_UP)
     requests = max(1, plan.batches * size // RECORDS)
-    _, spent = _counted(stack, batcher, lambda: fast_run(_send_at_once(f"{front_end.url}/models/{NAME}", requests)))
+    url = f"{front_end.url}/models/{NAME}"
+    _, spent = spent_on(lambda: fast_run(_send_at_once(url, requests)), stack, [batcher])
     return Backlog(max_batch_size=size, work=broker_work(spent, requests * RECORDS), load=_machine_load(spent))
 
 
 def _single_client(plan: Plan, stack: Stack, what: str, server: Child, name: str) -> SingleClient:
     url = f"{server.url}/models/{name}"
-    latency, spent = _counted(stack, None, lambda: fast_run(_one_by_one(url, plan.requests)))
+    latency, spent = spent_on(lambda: fast_run(_one_by_one(url, plan.requests)), stack)
     return SingleClient(what=what, requests=plan.requests, latency=latency, load=_machine_load(spent))
 
 
-def _counted(stack: Stack, batcher: Child | None, act: Callable[[], Returned]) -> tuple[Returned, Reading]:
-    """What `act` returned, and what the stack spent on it."""
-    # Admissions are asked for outside of the calls: what the measuring asks the broker is not to be counted.
-    admissions, calls = stack.admissions(), stack.calls()
-    before = _reading(stack, batcher, admissions, calls)
-    returned = act()
-    calls, admissions = stack.calls(), stack.admissions()
-    return returned, _reading(stack, batcher, admissions, calls) - before
-
-
-def _reading(stack: Stack, batcher: Child | None, admissions: int, calls: Mapping[str, int]) -> Reading:
-    return Reading(
-        at=time.perf_counter(),
-        calls=calls,
-        admissions=admissions,
-        batches=stack.batches(batcher) if batcher else 0,
-        cpu={**machine.cpu_seconds(stack.pids()), "wrk": machine.ended_children_seconds()},
-        busy=machine.busy_seconds(),
-    )
-
-
-def _machine_load(spent: Reading) -> MachineLoad:
+def _machine_load(spent: Spent) -> MachineLoad:
     return MachineLoad(load=machine.load(), others=spent.others)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.cost.contract import Report, Run, Sent, Sized, Standing, Waiting
 from benchmarks.lib.spent import Spent
 
@@ -18,10 +20,8 @@ def run(requests: int, records: int, jobs_a_batch: int, characters: int = 0) -> 
         return 1e-6 * (request * requests + batch * batches + (job + thousand * characters / 1000) * jobs)
 
     cpu = {"front end": seconds(FRONT_END), "broker": seconds(BROKER), "batcher synthetic": seconds(BATCHER)}
-    counts = {"commands": 2 * jobs, "trips": 3 * batches, "batches": {"batcher synthetic": batches}}
-    return Run(
-        requests=requests, records=records, seconds=2.0, p50=4.0, spent=Spent(seconds=2.0, cpu=cpu, busy=3.0, **counts)
-    )
+    spent = Spent(seconds=2.0, cpu=cpu, busy=3.0, calls={"get": 2 * jobs}, trips=3 * batches, batches=batches)
+    return Run(requests=requests, records=records, seconds=2.0, p50=4.0, spent=spent)
 
 
 def sent(varied: str, records: int, characters: int) -> Sent:
@@ -34,8 +34,7 @@ def sized(size: int) -> Sized:
     # In batches as they come of requests of many records: what a request costs is not to be seen in them.
     whole = run(64, 256, size)
     cpu = {**whole.spent.cpu, "broker": whole.spent.cpu["broker"] - 64 * 1e-6 * BROKER[0]}
-    spent = Spent(seconds=2.0, cpu=cpu, busy=3.0, commands=1, trips=1, batches=whole.spent.batches)
-    return Sized(size=size, run=Run(requests=64, records=256, seconds=2.0, p50=4.0, spent=spent))
+    return Sized(size=size, run=replace(whole, spent=replace(whole.spent, cpu=cpu)))
 
 
 def waiting(backlog: int) -> Waiting:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from benchmarks.lib.spent import Spent
 
-BEFORE = Spent(seconds=10.0, cpu={"front end 1": 1.0}, busy=20.0, commands=5, trips=2, batches={"batcher": 1})
+BEFORE = Spent(seconds=10.0, cpu={"front end 1": 1.0}, busy=20.0, calls={"get": 4, "exec": 1}, trips=2, batches=1)
 AFTER = Spent(
     seconds=12.0,
     cpu={"front end 1": 2.5, "front end 2": 0.5, "broker": 0.2},
     busy=23.0,
-    commands=45,
+    calls={"get": 4, "exec": 21, "evalsha": 20},
     trips=12,
-    batches={"batcher": 9},
+    batches=9,
 )
 
 
 def test_counters_are_told_from_their_start():
     spent = AFTER - BEFORE
 
-    assert (spent.seconds, spent.commands, spent.trips, spent.batches) == (2.0, 40, 10, {"batcher": 8})
+    assert (spent.seconds, spent.commands, spent.trips, spent.batches) == (2.0, 40, 10, 8)
+
+
+def test_commands_that_did_not_happen_are_left_out():
+    assert (AFTER - BEFORE).calls == {"evalsha": 20, "exec": 20}
 
 
 def test_processes_of_a_kind_count_together():

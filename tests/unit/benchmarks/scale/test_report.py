@@ -13,9 +13,9 @@ def point(front_ends: int, answers: int, *, varied: str = "front ends", batchers
         seconds=2.0,
         cpu={**{f"front end {number + 1}": 1.9 for number in range(front_ends)}, "broker": 0.2, "batcher 1": 0.4},
         busy=5.0,
-        commands=2 * answers,
+        calls={"get": 2 * answers},
         trips=answers // 10,
-        batches={"batcher 1": answers // 50},
+        batches=answers // 50,
     )
     layout = Layout(varied=varied, front_ends=front_ends, batchers=batchers, pass_time=pass_time, connections=256)
     return Point(layout=layout, answers=answers, seconds=2.0, p50=40.0, p99=60.0, spent=spent, load=1.0)
