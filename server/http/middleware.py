@@ -68,7 +68,7 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._addresses.router(scope, receive, send)
             return
-        headers = dict(scope["headers"])
+        headers = scope["named_headers"] if "named_headers" in scope else dict(scope["headers"])
         scope["context"] = context = RequestContext(self._request_id(scope, headers), self._clock(), headers)
         # While draining, clients are asked to open their next connection elsewhere: this one will be closed on them.
         outgoing = Outgoing(send, context, is_last=self._front_end.is_draining)

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from server.front_end import FrontEnd
 from server.http.connection.bounds import BoundedProtocol
+from server.http.connection.heads import Heads
 from server.http.listener import Listener
 from server.settings import ServerSettings
 
@@ -31,7 +32,7 @@ def uvicorn_config(
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=partial(BoundedProtocol, on_refusal=on_refusal),  # type: ignore[arg-type]  # it is only ever called
+        http=partial(BoundedProtocol, on_refusal=on_refusal, heads=Heads()),  # type: ignore[arg-type]  # it is only ever called
         ws="none",
         lifespan="on",
         log_config=None,

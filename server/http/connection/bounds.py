@@ -46,7 +46,6 @@ class BoundedProtocol(Connection):
     def __init__(self, *args: Any, on_refusal: Callable[[str], None] = lambda code: None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._on_refusal = on_refusal
-        self._has_open_head = False  # a request has begun, its headers have not ended
         self._bytes = 0  # since the chunk in which the head began; some may belong to the request before
         self._first_chunk = 0  # bytes of that chunk
         self._head_timer: asyncio.TimerHandle | None = None  # while a head is open
@@ -66,9 +65,9 @@ class BoundedProtocol(Connection):
         is_awaited = last is not None and not last.response_complete and not last.disconnected
         if is_awaited and self._is_in_a_stream():
             return None  # whoever closes while rows come reads no more of them, and the next may be far off
-        if not is_awaited and (self._has_refused or not self._has_open_head):
+        if not is_awaited and (self._has_refused or not self.has_open_head):
             return None
-        if not self._has_refused and (self._has_open_head or (last is not None and last.more_body)):
+        if not self._has_refused and (self.has_open_head or (last is not None and last.more_body)):
             self._refuse(Problem("malformed", CUT_SHORT))
         if last is not None and is_awaited and not self._has_ended and not last.disconnected:
             self._has_ended = True
@@ -107,28 +106,20 @@ class BoundedProtocol(Connection):
             log.debug("connection ended: its client takes no answer")
             self.transport.abort()
 
-    @property
-    def is_idle(self) -> bool:
-        return not self._has_open_head and super().is_idle
-
     def data_received(self, data: bytes) -> None:
         if self._has_refused:
             return
-        self._bytes = len(data) + (self._bytes if self._has_open_head else 0)
+        self._bytes = len(data) + (self._bytes if self.has_open_head else 0)
         try:
             self.feed(data)
         except httptools.HttpParserError as error:
             is_large = isinstance(error.__context__, HeadTooLarge)
             self._refuse(Problem("headers_too_large", TOO_LARGE) if is_large else Problem("malformed", NOT_HTTP))
             return
-        if self._has_open_head:
+        if self.has_open_head:
             self._limit_head()
         elif self.last is None or self.last.response_complete:
             self.rest()  # empty lines, or the rest of a body that nobody wants
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._has_open_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
@@ -136,7 +127,6 @@ class BoundedProtocol(Connection):
             raise HeadTooLarge
 
     def on_headers_complete(self) -> None:
-        self._has_open_head = False
         self._stop_head_timer()
         if self._bytes > MAX_HEAD and self._head_size() > MAX_HEAD:
             raise HeadTooLarge

@@ -49,11 +49,11 @@ class Exchange:
         "transport",
     )
 
-    def __init__(self, connection: Connection, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
+    def __init__(self, connection: Connection, scope: Scope, *, keep_alive: bool) -> None:
         self.scope = scope
         self.transport = connection.transport
         self.keep_alive = keep_alive
-        self.expects_continue = expects_continue  # the client sends no body before it is told to go on
+        self.expects_continue = False  # the client sends no body before it is told to go on
         self.more_body = True  # there is some to come
         self.disconnected = False  # nobody is left to be answered
         self.response_started = False
@@ -77,6 +77,10 @@ class Exchange:
         if len(self._body) > HIGH_WATER_LIMIT:
             self._connection.flow.pause_reading()
         self.wake()
+
+    def fill(self, body: bytes) -> None:
+        """The request's whole body."""
+        self._body, self.more_body, self._has_news = body, False, True
 
     def end_body(self) -> None:
         """That was all of it."""
@@ -170,15 +174,12 @@ class Exchange:
         elif self.is_chunked:
             body = _chunk(body, is_last=is_last)
         else:
-            self._count(len(body), is_last=is_last)
+            self._left -= len(body)
+            if self._left < 0 or (is_last and self._left):
+                raise RuntimeError("the body of this answer has another length than its head says")
         self._write(body)
         if is_last:
             self._end()
-
-    def _count(self, size: int, *, is_last: bool) -> None:
-        self._left -= size
-        if self._left < 0 or (is_last and self._left):
-            raise RuntimeError("the body of this answer has another length than its head says")
 
     def _write(self, body: bytes) -> None:
         head, self._head = self._head, b""
@@ -198,10 +199,9 @@ class Exchange:
 
 
 def _head(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    lines = [b"%b: %b\r\n" % header for header in headers]
-    head = b"".join((STATUS_LINE[status], *lines, b"\r\n"))
-    ends = len(lines) + 2
-    if len(head) - len(head.translate(None, CONTROLS)) != 2 * ends:
+    lines = [b": ".join(header) for header in headers]
+    head = b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join(lines))
+    if len(head) - len(head.translate(None, CONTROLS)) != 2 * len(lines) + 4:  # two for each end of a line
         raise RuntimeError("a header of this answer holds a control character")  # it could make lines of its own
     return head
 

@@ -19,6 +19,7 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
 from server.http.connection.exchange import Exchange
+from server.http.connection.heads import END, Heads
 
 ASGI = {"version": "3.0", "spec_version": "2.3"}
 
@@ -32,7 +33,10 @@ class Connection(asyncio.Protocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        heads: Heads | None = None,
     ) -> None:
+        """`heads`: those that connections of this server have read."""
         if not config.loaded:
             config.load()
         self._app: ASGIApp = config.loaded_app
@@ -41,6 +45,8 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.flow: FlowControl
         self.parser: Any = self._new_parser()  # None: the connection is lost
+        self._heads = heads or Heads()
+        self.has_open_head = False  # a request has begun, its headers have not ended
         self.url = b""
         self.headers: list[tuple[bytes, bytes]] = []
         self.last: Exchange | None = None  # the request that was read last, or is being read
@@ -86,17 +92,11 @@ class Connection(asyncio.Protocol):
         """From now on it is idle, if there is no request."""
         self._idle_since = self.loop.time()
 
-    @property
-    def is_idle(self) -> bool:
-        """No request is being read or waits for its answer."""
-        return self.last is None or self.last.response_complete
-
     def _end_idle(self) -> None:
         """Close it if it has been idle long enough. One timer a connection looks again and again: a new one for each
         request cost more than reading its head."""
-        left = (
-            self._idle_since + self.timeout_keep_alive - self.loop.time() if self.is_idle else self.timeout_keep_alive
-        )
+        is_idle = not self.has_open_head and (self.last is None or self.last.response_complete)
+        left = self.timeout_keep_alive - (self.loop.time() - self._idle_since if is_idle else 0.0)
         if left > 0:
             self._idle_timer = self.loop.call_later(left, self._end_idle)
         elif self.transport.get_write_buffer_size():
@@ -104,8 +104,35 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.close()
 
-    def feed(self, data: bytes | memoryview) -> None:
+    def feed(self, data: bytes) -> None:
         """Read on. Raises `HttpParserError` for what is no HTTP."""
+        last = self.last
+        if self.has_open_head or (last is not None and (last.more_body or not last.keep_alive)):
+            self._parse(data)
+            return
+        end = data.find(END) + len(END)
+        known = self._heads.find(data[:end])
+        if known is not None and end + known.body == len(data):
+            scope = {**known.scope, "client": self._client, "server": self._server}
+            exchange = Exchange(self, scope, keep_alive=True)
+            exchange.fill(data[end:])
+            self._take(exchange)
+        else:
+            self._parse(data)
+            if self.last is not last:
+                self._learn(data, end)
+
+    def _learn(self, data: bytes, end: int) -> None:
+        """Keep what was read of this head, if the bytes up to this end are one."""
+        last = self.last
+        if last is None or not last.keep_alive or last.expects_continue or last.more_body:
+            return
+        headers = last.scope["named_headers"]
+        size = int(headers.get(b"content-length", 0))
+        if end + size == len(data) and b"transfer-encoding" not in headers:
+            self._heads.learn(data[:end], last.scope, size)
+
+    def _parse(self, data: bytes | memoryview) -> None:
         while data:
             try:
                 self.parser.feed_data(data)
@@ -136,7 +163,7 @@ class Connection(asyncio.Protocol):
         self.parser.feed_data(head)
 
     def on_message_begin(self) -> None:
-        self.url, self.headers = b"", []
+        self.has_open_head, self.url, self.headers = True, b"", []
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -145,14 +172,16 @@ class Connection(asyncio.Protocol):
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
+        self.has_open_head = False
         parser = self.parser
         method = parser.get_method()
         if parser.should_upgrade() and method != b"CONNECT":  # that upgrades by its method: nothing to leave out
             self._is_upgrading = True
             return
         scope = self._scope(method.decode("ascii"), parser.get_http_version())
-        keep_alive = scope["http_version"] != "1.0" and parser.should_keep_alive()
-        self._take(Exchange(self, scope, keep_alive=keep_alive, expects_continue=self._expects_continue()))
+        exchange = Exchange(self, scope, keep_alive=scope["http_version"] != "1.0" and parser.should_keep_alive())
+        exchange.expects_continue = scope["named_headers"].get(b"expect", b"").lower() == b"100-continue"
+        self._take(exchange)
 
     def _scope(self, method: str, version: str) -> Scope:
         url = httptools.parse_url(self.url)
@@ -168,16 +197,14 @@ class Connection(asyncio.Protocol):
             "raw_path": url.path,
             "query_string": url.query or b"",
             "headers": self.headers,
+            "named_headers": dict(self.headers),  # of a name that comes twice the last
             "client": self._client,
             "server": self._server,
         }
 
-    def _expects_continue(self) -> bool:
-        return any([name == b"expect" and value.lower() == b"100-continue" for name, value in self.headers])
-
     def _take(self, exchange: Exchange) -> None:
-        is_first, self.last = self.is_idle, exchange
-        if is_first:
+        before, self.last = self.last, exchange
+        if before is None or before.response_complete:
             self.start(exchange)
         else:
             self.flow.pause_reading()
