@@ -7,7 +7,7 @@ stands the protocol's version: processes of two protocols share a server and nev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Raise it with any change of what travels or is kept that a process of the version before would misread: keys, and what
 # stands in them (tests/unit/broker/test_golden_bytes.py, tests/contract/redis/test_at_rest.py). Arguments of scripts
@@ -20,16 +20,12 @@ class Keys:
     """The keys of one namespace."""
 
     namespace: str
+    root: str = field(init=False)  # what every key of this namespace begins with, whatever protocol wrote it
+    prefix: str = field(init=False)  # what every key of ours begins with
 
-    @property
-    def root(self) -> str:
-        """What every key of this namespace begins with, whatever protocol wrote it."""
-        return f"jitney:{{{self.namespace}}}:"
-
-    @property
-    def prefix(self) -> str:
-        """What every key of ours begins with."""
-        return f"{self.root}{PROTOCOL}:"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", f"jitney:{{{self.namespace}}}:")
+        object.__setattr__(self, "prefix", f"{self.root}{PROTOCOL}:")
 
     def protocol_of(self, key: str) -> int:
         """Which protocol wrote this key of the namespace; the first one wrote no version."""

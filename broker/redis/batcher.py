@@ -23,6 +23,9 @@ from broker.trips import CLAIM_BYTES
 from broker.wire import decode_job, encode_failures, lies_apart
 
 FRAME_TTL_MS = int(1000 * FRAME_TTL)
+SMALL = (
+    1 << 12
+)  # bytes of results that a script publishes as cheaply as a transaction does, by an eighth of the commands
 JOBS_A_CALL = 2_560  # in expired leases, after which RECLAIM takes no further one: ten full batches
 BYTES_A_CALL = 1 << 24  # the same in bytes
 
@@ -43,6 +46,13 @@ class RedisBatcher:
     def __init__(self, client: Client, keys: Keys, model: str, lease: float) -> None:
         self._client, self._keys, self._model, self._lease = client, keys, model, lease
         self._claimed = ClaimedBatches()
+        lanes = (Lane.INTERACTIVE, Lane.BULK)
+        queues = [of(model, lane) for of in (keys.queue, keys.tokens) for lane in lanes]
+        # The six keys that DRAIN, RELEASE and RECLAIM begin with, and the two with which they end.
+        self._lists = [*queues, keys.suspects(model), keys.wake(model)]
+        self._bytes = [keys.lane_bytes(model, lane) for lane in lanes]
+        self._leases, self._held, self._marks = keys.leases(model), keys.held(model), keys.cancel(model)
+        self._looks = _looks(keys, model)
 
     async def check(self) -> None:
         """Raise `BrokerUnfit` for a server that would lose jobs."""
@@ -59,13 +69,8 @@ class RedisBatcher:
         return token is not None
 
     async def depth(self) -> Depth:
-        lanes = (Lane.INTERACTIVE, Lane.BULK)
-        commands: list[Sequence[Any]] = []
-        for lane in lanes:
-            queue = self._keys.queue(self._model, lane)
-            commands += [("LLEN", queue), ("GET", self._keys.tokens(self._model, lane)), ("LINDEX", queue, 0)]
         with translated():
-            answers = await self._client.ask(*commands, ("LLEN", self._keys.suspects(self._model)), ("TIME",))
+            answers = await self._client.ask(*self._looks)
         *found, suspects, time = answers
         heads = [_admitted(head) for head in (found[2], found[5]) if head]
         age = seconds_of(time) - min(heads) if heads else 0.0
@@ -82,9 +87,7 @@ class RedisBatcher:
         wait: float = 0.0,
         bulk_after: float = NEVER,
     ) -> Claim:
-        model = self._model
-        keys = [*self._lists(), self._keys.leases(model), self._keys.lease(batch), self._keys.cancel(model)]
-        keys += [self._keys.held(model), *self._bytes()]
+        keys = [*self._lists, self._leases, self._keys.lease(batch), self._marks, self._held, *self._bytes]
         args = [
             batch,
             int(self._lease * 1000),
@@ -117,11 +120,11 @@ class RedisBatcher:
 
     async def _bodies(self, batch: str, jobs: Sequence[bytes], now: int) -> Mapping[str, bytes]:
         """Those that are still there. `now`: when it was claimed, ms on the broker's clock."""
-        began, leases = monotonic(), self._keys.leases(self._model)
+        began = monotonic()
 
         def renewal() -> Sequence[Any]:  # XX: a lease that was lost stays lost
             passed = monotonic() - began
-            return "ZADD", leases, "XX", "GT", now + int(1000 * (passed + self._lease)), batch
+            return "ZADD", self._leases, "XX", "GT", now + int(1000 * (passed + self._lease)), batch
 
         return await fetch(self._client, self._keys, jobs, renewal)
 
@@ -136,16 +139,31 @@ class RedisBatcher:
 
     async def finish(self, ended: Sequence[Finish], *, starts: str | None) -> None:
         for publication in self._claimed.publications(ended):
-            try:
-                await self._finish(publication, starts)
-            except BrokerFull:
-                await self._finish_when_full(publication, starts)
+            await self._finish(publication, starts)
             self._claimed.note_told(publication)
             starts = None
         self._claimed.end(ended)
 
-    # Result bodies do not pass through Lua: MULTI costs the server a tenth of it.
     async def _finish(self, publication: Publication, starts: str | None) -> None:
+        if publication.size <= SMALL and not publication.apart:  # those bodies go with their results, or not at all
+            await self._finish_by_script(publication, starts)
+            return
+        try:
+            await self._finish_by_transaction(publication, starts)
+        except BrokerFull:
+            await self._finish_by_script(publication, starts)
+
+    async def _finish_by_script(self, publication: Publication, starts: str | None) -> None:
+        keys, args = self._leaving(publication, starts)
+        for address, frames in publication.frames():
+            for frame in frames:
+                keys += [self._keys.reply(address), self._keys.bell(address)]
+                args.append(frame)
+        await scripts.FINISH.run(self._client, keys, args)
+        await self._remove_bodies(publication.apart)
+
+    # What is large does not pass through Lua: MULTI costs the server a quarter of it.
+    async def _finish_by_transaction(self, publication: Publication, starts: str | None) -> None:
         keys, args = self._leaving(publication, starts)
         commands: list[Sequence[Any]] = [scripts.FINISH.by_hash(keys, args)]
         for address, frames in publication.frames():
@@ -160,15 +178,6 @@ class RedisBatcher:
                 answers[0] = await scripts.FINISH.run(self._client, keys, args)
             raise_first(commands, answers)
 
-    async def _finish_when_full(self, publication: Publication, starts: str | None) -> None:
-        keys, args = self._leaving(publication, starts)
-        for address, frames in publication.frames():
-            for frame in frames:
-                keys += [self._keys.reply(address), self._keys.bell(address)]
-                args.append(frame)
-        await scripts.FINISH.run(self._client, keys, args)
-        await self._remove_bodies(publication.apart)
-
     async def _remove_bodies(self, jobs: Sequence[str]) -> None:
         if jobs:
             with translated():
@@ -176,8 +185,7 @@ class RedisBatcher:
 
     def _leaving(self, publication: Publication, starts: str | None) -> tuple[list[str], list[Any]]:
         """What FINISH takes out of which leases."""
-        leases = self._keys.leases(self._model)
-        keys = [leases, self._keys.held(self._model), self._keys.lease(starts) if starts is not None else leases]
+        keys = [self._leases, self._held, self._leases if starts is None else self._keys.lease(starts)]
         partly = {batch: ids for batch, ids in publication.ids.items() if batch not in publication.done}
         args: list[Any] = [len(partly) + len(publication.done)]
         for batch in publication.done:
@@ -187,7 +195,7 @@ class RedisBatcher:
         return [*keys, *map(self._keys.lease, [*publication.done, *partly])], args
 
     async def fail(self, batch: str, failures: Sequence[Failure]) -> None:
-        keys = [self._keys.leases(self._model), self._keys.lease(batch), self._keys.held(self._model)]
+        keys = [self._leases, self._keys.lease(batch), self._held]
         args: list[Any] = [batch]
         for failure in failures:
             address = self._claimed.address(batch, failure.job_id) or ""
@@ -203,28 +211,27 @@ class RedisBatcher:
             await self._client.hdel(self._keys.lease(batch), "staged")
 
     async def release(self, batch: str) -> None:
-        keys = [*self._lists(), self._keys.leases(self._model), self._keys.lease(batch), self._keys.held(self._model)]
-        await scripts.RELEASE.run(self._client, [*keys, *self._bytes()], [batch])
+        keys = [*self._lists, self._leases, self._keys.lease(batch), self._held, *self._bytes]
+        await scripts.RELEASE.run(self._client, keys, [batch])
         self._claimed.forget(batch)
 
     async def reclaim(self) -> Sequence[DeadLetter]:
         model = self._model
-        keys = [*self._lists(), self._keys.leases(model), self._keys.dead(model), self._keys.cards, self._keys.batchers]
-        keys += [self._keys.cancel(model), self._keys.held(model), *self._bytes()]
+        keys = [*self._lists, self._leases, self._keys.dead(model), self._keys.cards, self._keys.batchers]
+        keys += [self._marks, self._held, *self._bytes]
         args = [self._keys.prefix, POISON_AFTER, DEAD_KEPT, int(1000 * PRUNED_AFTER), JOBS_A_CALL, BYTES_A_CALL]
         args.append(int(2000 * self._lease))
         dead = await scripts.RECLAIM.run(self._client, keys, args)
         return [DeadLetter(job_id=id.decode("ascii", "replace").rstrip(), model=model) for id in dead]
 
-    def _lists(self) -> list[str]:
-        """The six keys that DRAIN, RELEASE and RECLAIM begin with."""
-        model, lanes = self._model, (Lane.INTERACTIVE, Lane.BULK)
-        queues = [of(model, lane) for of in (self._keys.queue, self._keys.tokens) for lane in lanes]
-        return [*queues, self._keys.suspects(model), self._keys.wake(model)]
 
-    def _bytes(self) -> list[str]:
-        """The two with which they end."""
-        return [self._keys.lane_bytes(self._model, lane) for lane in (Lane.INTERACTIVE, Lane.BULK)]
+def _looks(keys: Keys, model: str) -> Sequence[Sequence[Any]]:
+    """What DEPTH asks."""
+    commands: list[Sequence[Any]] = []
+    for lane in (Lane.INTERACTIVE, Lane.BULK):
+        queue = keys.queue(model, lane)
+        commands += [("LLEN", queue), ("GET", keys.tokens(model, lane)), ("LINDEX", queue, 0)]
+    return [*commands, ("LLEN", keys.suspects(model)), ("TIME",)]
 
 
 def _decoded(found: Sequence[bytes], bodies: Mapping[str, bytes]) -> tuple[list[Job], list[str]]:

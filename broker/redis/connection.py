@@ -107,38 +107,54 @@ def _try_options(pool: Any) -> None:
     pool.connection_class(**pool.connection_kwargs)
 
 
-@contextmanager
-def translated(key: str = "") -> Iterator[None]:
+class translated:
     """Redis' errors become the broker's. `key`: the only one that is asked for."""
-    try:
-        yield
-    except OutOfMemoryError as error:
-        raise BrokerFull from error
-    except ReadOnlyError as error:
-        raise BrokerUnavailable("the broker is a read-only replica: a failover is under way") from error
-    except AuthenticationError as error:
-        raise BrokerUnavailable("the broker refuses the user or password in JITNEY_REDIS_URL") from error
-    except (ConnectionError, TimeoutError, OSError) as error:
-        raise BrokerUnavailable(f"the broker does not answer: {spoken(error)}") from error
-    except (ClusterDownError, MasterDownError, TryAgainError) as error:
-        raise BrokerUnavailable(f"the broker is not ready: {error}") from error
-    except ResponseError as error:
-        if "OOM " in str(error):
-            raise BrokerFull from error
-        if found := WRONG_TYPE.search(str(error)):
-            raise BrokerError(wrong_type(found[1] or found[2])) from error
-        if key and "WRONGTYPE" in str(error):
-            raise BrokerError(wrong_type(key)) from error
-        if PASSING.search(str(error)):
-            raise BrokerUnavailable(f"the broker is not ready: {error}") from error
-        raise BrokerError(f"the broker refuses a command: {spoken(error)}") from error
-    except RedisError as error:
-        raise BrokerUnavailable(f"the broker failed: {spoken(error)}") from error
-    except RuntimeError as error:
-        # uvloop's word for writing to a connection that was reset a moment ago.
-        if "handler is closed" not in str(error):
-            raise
-        raise BrokerUnavailable("the broker has reset the connection") from error
+
+    # No generator: it stands around every trip, and `contextmanager` would cost a tenth of one.
+    def __init__(self, key: str = "") -> None:
+        self._key = key
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and (told := _translation(error, self._key)) is not None:
+            raise told from error
+
+
+def _translation(error: BaseException, key: str) -> BrokerError | None:
+    """None for what is none of Redis' errors."""
+    match error:
+        case OutOfMemoryError():
+            return BrokerFull()
+        case ReadOnlyError():
+            return BrokerUnavailable("the broker is a read-only replica: a failover is under way")
+        case AuthenticationError():
+            return BrokerUnavailable("the broker refuses the user or password in JITNEY_REDIS_URL")
+        case ConnectionError() | TimeoutError() | OSError():
+            return BrokerUnavailable(f"the broker does not answer: {spoken(error)}")
+        case ClusterDownError() | MasterDownError() | TryAgainError():
+            return BrokerUnavailable(f"the broker is not ready: {error}")
+        case ResponseError():
+            return _refusal(error, key)
+        case RedisError():
+            return BrokerUnavailable(f"the broker failed: {spoken(error)}")
+        case RuntimeError() if "handler is closed" in str(error):
+            # uvloop's word for writing to a connection that was reset a moment ago.
+            return BrokerUnavailable("the broker has reset the connection")
+    return None
+
+
+def _refusal(error: ResponseError, key: str) -> BrokerError:
+    if "OOM " in str(error):
+        return BrokerFull()
+    if found := WRONG_TYPE.search(str(error)):
+        return BrokerError(wrong_type(found[1] or found[2]))
+    if key and "WRONGTYPE" in str(error):
+        return BrokerError(wrong_type(key))
+    if PASSING.search(str(error)):
+        return BrokerUnavailable(f"the broker is not ready: {error}")
+    return BrokerError(f"the broker refuses a command: {spoken(error)}")
 
 
 async def check(client: redis.asyncio.Redis, key: str) -> None:

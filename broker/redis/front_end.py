@@ -64,6 +64,7 @@ class RedisFrontEnd:
         presence_ttl: float,
     ) -> None:
         self._client, self._keys, self._front_end = client, keys, front_end
+        self._reply, self._bell = keys.reply(front_end), keys.bell(front_end)
         self._bounds = bounds  # of a lane: the most jobs, tokens, bytes
         self._bodies = StoredBodies(client, keys)
         self.predictions = RedisPredictions(client, keys)
@@ -120,11 +121,10 @@ class RedisFrontEnd:
             raise
 
     async def receive(self, handled: int, wait: float) -> Frames:
-        reply, bell = self._keys.reply(self._front_end), self._keys.bell(self._front_end)
-        commands: list[Sequence[Any]] = [("LTRIM", reply, handled, -1)] if handled else []
+        commands: list[Sequence[Any]] = [("LTRIM", self._reply, handled, -1)] if handled else []
         if wait > 0.0:
-            commands.append(("BLPOP", bell, wait))
-        commands.append(("LRANGE", reply, 0, self._frames_at_once - 1))
+            commands.append(("BLPOP", self._bell, wait))
+        commands.append(("LRANGE", self._reply, 0, self._frames_at_once - 1))
         with translated():
             frames: list[bytes] = (await self._client.ask(*commands))[-1]
         more = len(frames) == self._frames_at_once

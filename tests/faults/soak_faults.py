@@ -115,7 +115,7 @@ FAULTS: Mapping[str, Callable[[Target], None]] = {
     "replies 0.1 s late for 3 s": _delay,
     "a reply to ADMIT lost": _drop(scripts.ADMIT.sha),
     "a reply to DRAIN lost": _drop(scripts.DRAIN.sha),
-    "a reply to FINISH lost": _drop(b"MULTI"),
+    "a reply to FINISH lost": _drop(scripts.FINISH.sha),
     "a reply to the reader lost": _drop(READER),
     "scripts flushed": _flush_scripts,
     "broker stopped for 2 s": lambda target: _pause(target.broker, 2.0),

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from broker.header import number
 from broker.messages import Job, Lane
@@ -33,7 +34,7 @@ class Varied(History):
     """Some jobs cost nothing, and some expire."""
 
     def _job(self) -> Job:
-        return replace(super()._job(), cost=self.dice.choice([0, 7, 30]))
+        return structs.replace(super()._job(), cost=self.dice.choice([0, 7, 30]))
 
     async def expire(self, step: str) -> None:
         front_end = await self.world.front_end(**BOUNDS)

@@ -19,8 +19,7 @@ from tests.integration.stack import NAMESPACE
 from tests.waiting import until
 
 READER = b"BLPOP"  # what the front end's reader says, and nobody else there
-ADMIT, DRAIN = scripts.ADMIT.sha.encode(), scripts.DRAIN.sha.encode()
-FINISH = b"MULTI"
+ADMIT, DRAIN, FINISH = (script.sha.encode() for script in (scripts.ADMIT, scripts.DRAIN, scripts.FINISH))
 NOTICED_WITHIN = 3.0  # seconds until a dead connection is given up and a new one serves
 
 

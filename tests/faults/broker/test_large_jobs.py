@@ -22,7 +22,8 @@ LARGE = 40_000  # characters of a text
 RATE = 40  # requests a second
 WAITING = 12
 SPEC = "synthetic:50ms+1ms"
-ADMIT, DRAIN, MGET, FINISH = scripts.ADMIT.sha.encode(), scripts.DRAIN.sha.encode(), b"MGET", b"MULTI"
+ADMIT, DRAIN, FINISH = (script.sha.encode() for script in (scripts.ADMIT, scripts.DRAIN, scripts.FINISH))
+MGET = b"MGET"
 
 
 @pytest.fixture(scope="module")
