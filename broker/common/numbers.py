@@ -19,7 +19,9 @@ def is_finite(value: Any) -> bool:
         item = left.pop()
         if item.__class__ is str:  # the most frequent, and the quickest to tell
             continue
-        if isinstance(item, float):
+        if item.__class__ is dict:
+            left.extend(item.values())
+        elif isinstance(item, float):
             if not isfinite(item):
                 return False
         elif isinstance(item, array):

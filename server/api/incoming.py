@@ -62,5 +62,5 @@ class Incoming:
         return self._chosen(self._front_end.directory.named(name, self._front_end.clock()))
 
     def _chosen(self, served: Served) -> Served:
-        self._scope["context"].model = served.card.key.encode("ascii")
+        self._scope["context"].model = served.header
         return served

@@ -59,12 +59,13 @@ class Capacity:
         """Jobs that may be before a request of so many and still let it end in time; None while nobody knows."""
         if not self.room:
             return None
-        budget = (time_left - self.fixed) / CAUTION
-        full = self.fixed + self.per_job * self.room
-        batches = max(0, floor(budget / full))
-        rest = budget - batches * full - self.fixed  # for a last batch that is not full
-        more = min(self.room, floor(rest / self.per_job) if self.per_job else self.room) if rest > 0.0 else 0
-        return batches * self.room + more - jobs
+        fixed, per_job, room = self.fixed, self.per_job, self.room
+        budget, full = (time_left - fixed) / CAUTION, fixed + per_job * room
+        batches = floor(budget / full) if budget > full else 0
+        rest = budget - batches * full - fixed  # for a last batch that is not full
+        if rest <= 0.0:
+            return batches * room - jobs
+        return batches * room + (min(room, floor(rest / per_job)) if per_job else room) - jobs
 
 
 def _full(room: int, speed: Speed) -> float:

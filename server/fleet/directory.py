@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import count
 
 from broker.messages import Announcement, Fleet, ModelCard
@@ -17,7 +18,7 @@ from server.fleet.weighted_choice import choose
 SHOWN = 200  # characters of a name that an answer repeats
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Served:
     """A revision of a model that can be called: it has batchers, and its codec is ready."""
 
@@ -26,6 +27,16 @@ class Served:
     capacity: Capacity = UNKNOWN
     token_capacity: Capacity = UNKNOWN  # the same, in tokens
     room: int = 1  # jobs that its batchers take at once
+
+    @cached_property
+    def key(self) -> str:
+        """The card's, made once for many requests."""
+        return self.card.key
+
+    @cached_property
+    def header(self) -> bytes:
+        """The same, as `Jitney-Model` says it."""
+        return self.key.encode("ascii")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

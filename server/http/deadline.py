@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import cached_property
 from itertools import takewhile
 from types import TracebackType
 
@@ -53,7 +54,7 @@ class RequestDeadline:
         return self.started + self.seconds
 
     def __enter__(self) -> RequestDeadline:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._sweeper.loop)
         assert task is not None, "a request is served by a task"
         self._task = task
         self._cancelling = task.cancelling()
@@ -85,13 +86,12 @@ class RequestDeadline:
 
     def start_timer(self, now: float) -> None:
         """It is late: from now on the deadline and the client's end are noticed at once."""
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(max(0.0, self.ends_at - now), self._expire)
+        self._timer = self._sweeper.loop.call_later(max(0.0, self.ends_at - now), self._expire)
         if self._may_listen:
             self._start_listening()
 
     def _start_listening(self) -> None:
-        self._listener = asyncio.get_running_loop().create_task(self._until_gone())
+        self._listener = self._sweeper.loop.create_task(self._until_gone())
 
     async def _until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -119,6 +119,11 @@ class DeadlineSweeper:
         self._without_timer: dict[RequestDeadline, None] = {}  # in the order of arrival
         self._next_sweep: asyncio.TimerHandle | None = None
 
+    @cached_property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Asked for once: before Python 3.12 each time is a system call."""
+        return asyncio.get_running_loop()
+
     def over(self, receive: Receive, started: float, seconds: float) -> RequestDeadline:
         """The deadline of a request that started then (our clock) and may take so many seconds."""
         return RequestDeadline(self, receive, started, seconds)
@@ -137,7 +142,7 @@ class DeadlineSweeper:
         self._without_timer.pop(request, None)
 
     def _plan_sweep(self) -> None:
-        self._next_sweep = asyncio.get_running_loop().call_later(SWEEP_PERIOD, self._sweep)
+        self._next_sweep = self.loop.call_later(SWEEP_PERIOD, self._sweep)
 
     def _sweep(self) -> None:
         now = self._clock()

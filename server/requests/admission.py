@@ -29,7 +29,7 @@ class Admission(Struct, eq=False):
 
     @classmethod
     def of(cls, request: PendingRequest, jobs: Sequence[Job]) -> Admission:
-        return cls(request, jobs, request.served.card.key, request.may_be_queued, request.generation)
+        return cls(request, jobs, request.served.key, request.may_be_queued, request.generation)
 
     @property
     def is_current(self) -> bool:

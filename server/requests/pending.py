@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from broker.messages import NO_META, RECORD, REQUEST, Cancel, Failure, Job, Lane, Outcome, job_id_of
@@ -37,6 +38,11 @@ class PendingRequests:
         self._requests: dict[PendingRequest, None] = {}  # in the order of arrival
         self.unclaimed = 0  # outcomes nobody waited for, ever
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """Asked for once: before Python 3.12 each time is a system call."""
+        return asyncio.get_running_loop()
+
     def expect(
         self,
         served: Served,
@@ -48,7 +54,7 @@ class PendingRequests:
         meta: Mapping[str, str] = NO_META,
     ) -> PendingRequest:
         """Register whoever waits for these records, until the `with` of the request ends."""
-        work, done = work or Work(), asyncio.get_running_loop().create_future()
+        work, done = work or Work(), self._loop.create_future()
         request = PendingRequest(served, records, options, deadline, lane, work, meta, "", done, self._forget)
         self.register(request, records)
         self._requests[request] = None
@@ -94,10 +100,11 @@ class PendingRequests:
         """Expect the jobs of these records. Under an id of its own each time: what is cancelled is named by it."""
         request.ids = ids = self._ids.take()
         for number, record in enumerate(records):
-            record.job_ids = [job_id_of(ids, number, piece) for piece in range(len(record.plan.pieces))]
-            for job in record.job_ids:
-                self._expected[job] = (request, record)
-            request.left += len(record.job_ids)
+            pieces, waits = len(record.plan.pieces), (request, record)
+            record.job_ids = jobs = [job_id_of(ids, number, piece) for piece in range(pieces)]
+            for job in jobs:
+                self._expected[job] = waits
+            request.left += pieces
 
     def push(self, request: PendingRequest) -> None:
         """Put the jobs that are still expected into the outbox."""

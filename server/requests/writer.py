@@ -68,12 +68,13 @@ class Writer:
         except Exception:
             await self._deliver_each(broker, admissions, cancelled)
         else:
-            if all(verdict.refusal is not FailureCode.BROKER_FULL for verdict in verdicts):
-                self._full_since = None
             self._outbox.put_back(admissions[len(verdicts) :])
-            for admission, verdict in zip(admissions, verdicts, strict=False):
-                if verdict.refusal is not None:
-                    self._refuse(admission, verdict)
+            told = zip(admissions, verdicts, strict=False)
+            refused = [(admission, verdict) for admission, verdict in told if verdict.refusal is not None]
+            if all([verdict.refusal is not FailureCode.BROKER_FULL for _, verdict in refused]):
+                self._full_since = None
+            for admission, verdict in refused:
+                self._refuse(admission, verdict)
 
     async def _admit(
         self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
