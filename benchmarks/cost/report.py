@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.cost.constants import Constants, Ends, constants, ends
 from benchmarks.cost.contract import Report, Run, Sent, Sized, Waiting
+from benchmarks.lib import machine
 from benchmarks.lib.kept import Tables
 from benchmarks.lib.markdown import table
 
@@ -66,8 +67,8 @@ def _summary(report: Report) -> Iterator[str]:
 
 
 def _about(report: Report) -> str:
-    machine = ", ".join(f"{name}: {value}" for name, value in report.machine.items())
-    return f"Medians of the rounds. {report.date}, {machine}."
+    others = median(row.busy.spent.others for row in report.sent)
+    return f"Medians of the rounds. {machine.beside_figures(report.date, report.machine, others)}"
 
 
 def _sent(report: Report, varied: str) -> Iterator[str]:

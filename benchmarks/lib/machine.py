@@ -29,6 +29,12 @@ def describe(*packages: str) -> dict[str, str]:
     }
 
 
+def beside_figures(date: str, machine: Mapping[str, str], others: float) -> str:
+    """The sentence below a table; `others`: cores that processes other than ours kept busy, median of its runs."""
+    about = ", ".join(f"{name}: {value}" for name, value in machine.items())
+    return f"{date}, {about}. Other processes kept {others:.1f} cores busy meanwhile."
+
+
 def instructions() -> str:
     """What torch finds in the processor."""
     import torch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from benchmarks.lib import machine
 from benchmarks.lib.kept import Tables
 from benchmarks.lib.markdown import table
 from benchmarks.scale.contract import Layout, Point, Report
@@ -67,7 +68,8 @@ def _rates(points: Sequence[Point]) -> dict[Layout, float]:
 
 
 def _about(report: Report) -> str:
-    return f"{report.date}, {', '.join(f'{name}: {value}' for name, value in report.machine.items())}."
+    others = median(point.spent.others for point in report.points)
+    return machine.beside_figures(report.date, report.machine, others)
 
 
 def _title(layout: Layout) -> str:

@@ -35,3 +35,9 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head():
 
     assert len(blocks) == 7
     assert all(len({line.count("|") for line in block}) == 1 for block in blocks)
+
+
+def test_the_machine_and_what_else_ran_on_it_stand_below():
+    said = "2026-11-29, processor: AMD EPYC. Other processes kept 0.0 cores busy meanwhile."
+
+    assert [lines[-1].endswith(said) for lines in tables(report()).values()] == [True, True]
