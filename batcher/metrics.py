@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -58,7 +58,7 @@ class BatcherMetrics(Collector):
         self._passes = self._all_tokens = self._padded = 0
         self._rows = self._budget = 0  # now
         self._slo: Slo | None = None  # where one is kept
-        self._gathering: GatheringState | None = None  # where jobs do not join those that run
+        self._gathering: Callable[[], GatheringState] | None = None  # where jobs do not join those that run
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
@@ -92,8 +92,8 @@ class BatcherMetrics(Collector):
         """How the SLO is kept now."""
         self._slo = state
 
-    def gathering(self, state: GatheringState) -> None:
-        """Whether batches wait for callers that come back, and from what that is decided."""
+    def gathering(self, state: Callable[[], GatheringState]) -> None:
+        """Whether batches wait for callers that come back, and from what that is decided: asked when it is read."""
         self._gathering = state
 
     def lease(self, batch: Batch, failures: Sequence[Failure]) -> None:
@@ -127,7 +127,7 @@ class BatcherMetrics(Collector):
         yield self._gauge("rows_in_flight", "Jobs in an in-flight engine, now", self._rows)
         yield self._gauge("token_budget", "Padded tokens a forward pass may have now", self._budget)
         yield from self._slo_gauges(self._slo)
-        yield from self._window_gauges(self._gathering)
+        yield from self._window_gauges(self._gathering() if self._gathering else None)
 
     def _slo_gauges(self, slo: Slo | None) -> Iterator[Metric]:
         text = "Jobs that a batch may have now, for the sake of the SLO"

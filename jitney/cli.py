@@ -88,7 +88,7 @@ def up(
         str, typer.Option(metavar="HOST", envvar="JITNEY_HOST", help="Where to listen; 0.0.0.0 lets others in.")
     ] = "127.0.0.1",
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show what goes well, too: a line for each batch.")
+        bool, typer.Option("--verbose", "-v", help="Show what goes well, too: a line on batches every few seconds.")
     ] = False,
     reloads: Annotated[
         bool, typer.Option("--reload", help="Start again what a change of files concerns, and nothing else.")

@@ -29,6 +29,7 @@ class InFlightSpeed(SpeedFit):
         """A job took so many steps."""
         self._steps = JOBS_REMEMBERED * self._steps + steps
         self._jobs = JOBS_REMEMBERED * self._jobs + 1.0
+        self._speed = None
 
     def _through(self, sizes: Collection[DecayedRegression]) -> Speed:
         step, stay = super()._through(sizes), self._steps / self._jobs if self._jobs else 0.0

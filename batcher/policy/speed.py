@@ -26,9 +26,11 @@ class SpeedFit:
         self._memory = memory  # weight that an observation keeps when the next one of its size comes
         self._sizes: dict[int, DecayedRegression] = {}
         self._seen: dict[int, int] = {}  # batches of each size
+        self._speed: Speed | None = None  # what all this says, once somebody has asked
 
     def observe(self, jobs: int, seconds: float) -> None:
         """One batch of `jobs` took `seconds`."""
+        self._speed = None
         size = jobs.bit_length()
         seen = self._seen[size] = self._seen.get(size, 0) + 1
         if seen <= self.counts_from or (seen <= YOUNG and seconds * COLD < self._sizes[size].mean_y):
@@ -38,7 +40,9 @@ class SpeedFit:
     @property
     def speed(self) -> Speed:
         """All that was seen; all zero when nothing was."""
-        return self._through(self._sizes.values())
+        if self._speed is None:
+            self._speed = self._through(self._sizes.values())
+        return self._speed
 
     def speed_up_to(self, room: int) -> Speed:
         """For those who refuse by it: without what may be cold, and less steep where batches of `room` jobs are much
@@ -49,7 +53,8 @@ class SpeedFit:
 
     def predict(self, jobs: int) -> float:
         """Seconds for a batch of this size; 0.0 when nothing was observed yet."""
-        return self.speed.fixed + self.speed.per_job * jobs
+        speed = self.speed
+        return speed.fixed + speed.per_job * jobs
 
     def _through(self, sizes: Collection[DecayedRegression]) -> Speed:
         if not sizes:

@@ -32,6 +32,11 @@ class Lease:
     def has_news(self) -> bool:
         return bool(self.results or self.failures or self.is_over)
 
+    @property
+    def ended(self) -> int:
+        """Outcomes that nobody was told yet."""
+        return len(self.results) + len(self.failures)
+
     def leave(self, left: Left) -> list[Job]:
         """Jobs of it have left the engine; these."""
         self.is_abandoned |= bool(left.abandoned)
@@ -74,6 +79,7 @@ class Leases:
     def __init__(self) -> None:
         self._held: dict[str, Lease] = {}
         self.jobs = self._tokens = 0  # under way
+        self._ended = 0  # outcomes that nobody was told yet: counted, for an in-flight engine has hundreds of leases
 
     def __bool__(self) -> bool:
         """Whether any is held: jobs are under way, or somebody is still to be told of their end."""
@@ -81,13 +87,12 @@ class Leases:
 
     @property
     def held(self) -> Held:
-        ended = sum(len(lease.results) + len(lease.failures) for lease in self._held.values())
-        return Held(leases=len(self._held), jobs=self.jobs, tokens=self._tokens, ended=ended)
+        return Held(leases=len(self._held), jobs=self.jobs, tokens=self._tokens, ended=self._ended)
 
     @property
     def has_news(self) -> bool:
         """Whether a trip to the broker has something to tell."""
-        return any(lease.has_news for lease in self._held.values())
+        return self._ended > 0 or any(not lease.left for lease in self._held.values())
 
     @property
     def running(self) -> Lease | None:
@@ -98,20 +103,24 @@ class Leases:
         """A claimed batch is under way from now on; what of it never was a job has failed at once."""
         left, spoiled = {job.id: job for job in batch.claim.jobs}, batch.spoiled()
         self._held[batch.id] = Lease(batch=batch, left=left, failures=spoiled, failed=[*spoiled])
+        self._ended += len(spoiled)
         self._count(left.values(), 1)
 
     def leave(self, left: Left) -> None:
         """Jobs have left the engine."""
         self._count(self._held[left.batch].leave(left), -1)
+        self._ended += len(left.done)
 
     def take_ended(self) -> list[Ended]:
         """What ended since it was last asked, by lease. A lease stays held until it is `close`d."""
+        self._ended = 0
         return [lease.take() for lease in self._held.values() if lease.has_news]
 
     def close(self, batch: str) -> None:
         """It is not held any more: everybody is told, or it went back to the queue. Again is harmless."""
-        lease = self._held.pop(batch, None)
-        self._count(lease.left.values() if lease is not None else (), -1)
+        if lease := self._held.pop(batch, None):
+            self._count(lease.left.values(), -1)
+            self._ended -= lease.ended
 
     def _count(self, jobs: Collection[Job], sign: int) -> None:
         self.jobs += sign * len(jobs)

@@ -56,8 +56,9 @@ class Loop:
         self._changes, self._leases = Changes(), Leases()
         self._retry = Retry(self._stopping, on_wait=self._on_wait, hears_broker=lambda: vitals.hears_broker)
         self._watch = SloWatch(slo, metrics, clock)
-        self._metrics = metrics
-        self._gathering = None if batching.joins else Gathering()  # jobs that join those that run wait for nobody
+        gathering = self._gathering = None if batching.joins else Gathering()  # jobs that join wait for nobody
+        if gathering is not None:
+            metrics.gathering(lambda: gathering.state)
         self._claims = Claims(
             broker,
             limits,
@@ -67,7 +68,7 @@ class Loop:
             clock=clock,
             predict=batching.speed.predict,
             within=self._watch.within,
-            gathering=self._gathering,
+            gathering=gathering,
         )
         self._thread = ModelThread(
             engine,
@@ -264,8 +265,6 @@ class Loop:
         """All of a batch have been told of its end."""
         self._watch.told(batch, self.allowed)
         self._claims.answered(batch, self._batching.speed.speed)
-        if self._gathering is not None:
-            self._metrics.gathering(self._gathering.state)
 
     # Waiting
 

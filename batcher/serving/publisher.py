@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 
+from batcher.batch_log import BatchLog
 from batcher.metrics import BatcherMetrics
 from batcher.policy.batching import Batching
 from batcher.serving.batch import Batch
@@ -44,14 +45,18 @@ class Publisher:
         self._broker, self._leases, self._changes = broker, leases, changes
         self._batching, self._retry, self._vitals, self._metrics = batching, retry, vitals, metrics
         self._step, self._size, self._learn, self._told = step, size, learn, told
+        self._log = BatchLog()
         self._ended: Sequence[Ended] = ()  # on their way to the broker
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            await self._changes.until(lambda: self._leases.has_news)
-            await self._gather()
-            await self._retry.survive(self._publish, self._abandon)
+        try:
+            while True:
+                await self._changes.until(lambda: self._leases.has_news)
+                await self._gather()
+                await self._retry.survive(self._publish, self._abandon)
+        finally:
+            self._log.tell()
 
     async def _gather(self) -> None:
         """Those that end soon after each other share a trip."""
@@ -107,17 +112,7 @@ class Publisher:
         self._metrics.lease(batch, lease.failed)
         if not lease.is_abandoned:
             self._told(batch)
-        log.info(
-            "batch",
-            jobs=len(batch.jobs),
-            groups=batch.passes,
-            closed_by=batch.closed_by,
-            waited=f"{batch.waited * 1000:.1f}ms",
-            forward=f"{batch.seconds * 1000:.1f}ms",
-            failed=len(lease.failed),
-            unwanted=lease.unwanted,
-            in_flight=self._leases.jobs,
-        )
+        self._log.told(lease, in_flight=self._leases.jobs)
 
 
 def _not_brought(ended: Finish) -> list[Failure]:

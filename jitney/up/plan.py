@@ -119,7 +119,7 @@ def children(
     """The table of processes: batchers, then front ends that share one port."""
     # By environment, not by flag: a URL may hold a password, and everybody may read a process's arguments.
     environ = {"JITNEY_REDIS_URL": redis_url, **({"JITNEY_LOG_LEVEL": "info"} if is_verbose else {})}
-    quiet = {"JITNEY_LOG_LEVEL": "warning"}  # a line for each batch is for whoever asks
+    quiet = {"JITNEY_LOG_LEVEL": "warning"}  # what goes well is for whoever asks
     # Python takes a compiled file for current when time, in whole seconds, and size are the source's: two quick saves
     # of a letter each would be one.
     uncompiled = {"PYTHONDONTWRITEBYTECODE": "1"} if reloads else {}

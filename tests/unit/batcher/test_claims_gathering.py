@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from batcher.policy.gathering.decision import Gathering
 from broker.messages import Claim, Limits, Speed
@@ -199,7 +200,7 @@ async def test_what_came_is_told_on_the_clock_of_this_process_whatever_the_broke
     class Ahead(ScriptedBroker):
         async def drain(self, *args: Any, **how: Any) -> Claim:
             claim = await super().drain(*args, **how)
-            jobs = [replace(job, admitted=job.admitted + 500.0) for job in claim.jobs]
+            jobs = [structs.replace(job, admitted=job.admitted + 500.0) for job in claim.jobs]
             return replace(claim, claimed=claim.claimed + 500.0, jobs=jobs)
 
     gathering = Waiting(1)

@@ -135,3 +135,17 @@ def test_a_result_says_how_long_it_took_and_beside_how_many() -> None:
     (ended,) = leases.take_ended()
     (result,) = ended.finish.results
     assert result.timing == Timing(queue=pytest.approx(1.5), window=0.0, compute=0.25, batch_size=9)
+
+
+def test_outcomes_are_counted_until_they_are_told_or_their_lease_is_closed() -> None:
+    leases = held(batch_of("1", "a", "b", spoiled=("c",)), batch_of("2", "d", "e"))
+    before = leases.held.ended
+
+    leases.leave(done("1", "a"))
+    leases.leave(done("2", "d"))
+    three = leases.held.ended
+    leases.close("1")
+    one = leases.held.ended
+    leases.take_ended()
+
+    assert (before, three, one, leases.held.ended, leases.has_news) == (1, 3, 1, 0, False)

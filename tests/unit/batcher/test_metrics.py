@@ -80,8 +80,9 @@ def test_an_slo_is_seen_where_one_is_kept_and_its_p99_once_it_was_measured() -> 
 
 def test_whether_batches_wait_for_callers_is_seen_with_what_decides_it() -> None:
     metrics = BatcherMetrics("toy")
+    state = GatheringState(gathers=True, expected=7.5, wait=0.004, rate=800.0, between=0.001)
 
-    metrics.gathering(GatheringState(gathers=True, expected=7.5, wait=0.004, rate=800.0, between=0.001))
+    metrics.gathering(lambda: state)
 
     page = generate_latest(metrics.registry).decode()
     for line in (

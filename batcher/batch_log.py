@@ -1,0 +1,88 @@
+"""What the log says of batches: one line for all of the last seconds, and at `debug` one for each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+import structlog
+
+from batcher.serving.leases import Lease
+
+EVERY = 5.0  # seconds between two lines: a fast model computes five hundred batches in each of them
+log = structlog.get_logger("batcher")
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Of the batches that no line has told of yet."""
+
+    batches: int = 0
+    jobs: int = 0
+    failed: int = 0
+    unwanted: int = 0
+    waited: float = 0.0  # seconds, as the next
+    forward: float = 0.0
+    closed_by: Counter[str] = field(default_factory=Counter)
+
+    def add(self, lease: Lease) -> None:
+        batch = lease.batch
+        self.batches += 1
+        self.jobs += len(batch.jobs)
+        self.failed += len(lease.failed)
+        self.unwanted += lease.unwanted
+        self.waited += batch.waited
+        self.forward += batch.seconds
+        self.closed_by[batch.closed_by] += 1
+
+
+class BatchLog:
+    """The first batch is told of at once."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock, self._silent_until = clock, float("-inf")
+        self._sums = _Sums()
+
+    def told(self, lease: Lease, *, in_flight: int) -> None:
+        """All of a batch have been told of its end."""
+        self._sums.add(lease)
+        _tell_one(lease, in_flight)
+        if (now := self._clock()) >= self._silent_until:
+            self._silent_until = now + EVERY
+            self.tell()
+
+    def tell(self) -> None:
+        """What no line has told of yet."""
+        sums, self._sums = self._sums, _Sums()
+        if sums.batches:
+            log.info(
+                "batches",
+                batches=sums.batches,
+                jobs=sums.jobs,
+                closed_by=dict(sums.closed_by),
+                waited=_ms(sums.waited / sums.batches),
+                forward=_ms(sums.forward / sums.batches),
+                failed=sums.failed,
+                unwanted=sums.unwanted,
+            )
+
+
+def _tell_one(lease: Lease, in_flight: int) -> None:
+    batch = lease.batch
+    log.debug(
+        "batch",
+        jobs=len(batch.jobs),
+        groups=batch.passes,
+        closed_by=batch.closed_by,
+        waited=_ms(batch.waited),
+        forward=_ms(batch.seconds),
+        failed=len(lease.failed),
+        unwanted=lease.unwanted,
+        in_flight=in_flight,
+    )
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f}ms"

@@ -1,0 +1,56 @@
+"""What the log says of batches."""
+
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+
+from batcher.batch_log import EVERY, BatchLog
+from batcher.serving.batch import Batch
+from batcher.serving.leases import Lease
+from broker.messages import Claim, Failure, FailureCode, Job
+from tests.conftest import FakeClock
+
+
+def lease(jobs: int = 1, *, forward: float = 0.01, closed_by: str = "idle", failed: int = 0) -> Lease:
+    made = [Job(id=str(number), front_end="f", input="x") for number in range(jobs)]
+    claim = Claim(batch="b", jobs=made)
+    batch = Batch(claim=claim, claimed_at=0.0, seconds=forward, closed_by=closed_by, jobs=made)
+    failures = [Failure(job_id=str(number), code=FailureCode.MODEL_ERROR, message="no") for number in range(failed)]
+    return Lease(batch=batch, left={}, failed=failures)
+
+
+@pytest.fixture
+def batch_log(clock: FakeClock) -> BatchLog:
+    made = BatchLog(clock)
+    with capture_logs():
+        made.told(lease(), in_flight=0)
+    return made
+
+
+def test_the_first_batch_is_told_of_at_once(clock: FakeClock) -> None:
+    with capture_logs() as lines:
+        BatchLog(clock).told(lease(3), in_flight=0)
+
+    assert [(one["batches"], one["jobs"]) for one in lines if one["event"] == "batches"] == [(1, 3)]
+
+
+def test_those_of_the_next_seconds_share_a_line(batch_log: BatchLog, clock: FakeClock) -> None:
+    with capture_logs() as lines:
+        batch_log.told(lease(2, forward=0.01, closed_by="busy", failed=1), in_flight=0)
+        clock.tick(EVERY)
+        batch_log.told(lease(6, forward=0.03, closed_by="size"), in_flight=0)
+
+    (line,) = [one for one in lines if one["log_level"] == "info"]
+    assert (line["batches"], line["jobs"], line["failed"], line["forward"]) == (2, 8, 1, "20.0ms")
+    assert line["closed_by"] == {"busy": 1, "size": 1}
+
+
+def test_at_the_end_the_rest_is_told_and_nothing_twice(batch_log: BatchLog) -> None:
+    batch_log.told(lease(2), in_flight=0)
+
+    with capture_logs() as lines:
+        batch_log.tell()
+        batch_log.tell()
+
+    assert [(one["batches"], one["jobs"]) for one in lines] == [(1, 2)]
