@@ -110,27 +110,26 @@ class Connection(asyncio.Protocol):
         if self.has_open_head or (last is not None and (last.more_body or not last.keep_alive)):
             self._parse(data)
             return
-        end = data.find(END) + len(END)
-        known = self._heads.find(data[:end])
-        if known is not None and end + known.body == len(data):
+        head = data[: data.find(END) + len(END)]
+        known = self._heads.find(head)
+        if known is not None and len(head) + known.body == len(data):
             scope = {**known.scope, "client": self._client, "server": self._server}
             exchange = Exchange(self, scope, keep_alive=True)
-            exchange.fill(data[end:])
+            exchange.fill(data[len(head) :])
             self._take(exchange)
         else:
             self._parse(data)
             if self.last is not last:
-                self._learn(data, end)
+                self._learn(head, len(data) - len(head))
 
-    def _learn(self, data: bytes, end: int) -> None:
-        """Keep what was read of this head, if the bytes up to this end are one."""
+    def _learn(self, head: bytes, size: int) -> None:
+        """Keep what was read of this head, if it is one: if the request that was read has a body of this size."""
         last = self.last
         if last is None or not last.keep_alive or last.expects_continue or last.more_body:
             return
         headers = last.scope["named_headers"]
-        size = int(headers.get(b"content-length", 0))
-        if end + size == len(data) and b"transfer-encoding" not in headers:
-            self._heads.learn(data[:end], last.scope, size)
+        if int(headers.get(b"content-length", 0)) == size and b"transfer-encoding" not in headers:
+            self._heads.learn(head, last.scope, size)
 
     def _parse(self, data: bytes | memoryview) -> None:
         while data:
