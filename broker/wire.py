@@ -51,21 +51,17 @@ PACK = msgspec.msgpack.Encoder().encode
 
 
 def encode_job(job: Job) -> bytes:
-    """Header and body of one job; times become whole milliseconds."""
-    cost = min(max(job.cost, 0), MAX_COST)
+    """Header and body of one job: a map of its input, and of its meta where there is some. Times become whole
+    milliseconds."""
+    cost = job.cost if 0 <= job.cost <= MAX_COST else min(max(job.cost, 0), MAX_COST)
     if not (job.attempts or job.admitted or job.deadline):  # as every front end brings it
         header = NEW % (LANES[job.lane], cost, job.front_end, job.id)
     else:
         attempts, times = min(job.attempts, MAX_ATTEMPTS), (job.admitted * 1000, job.deadline * 1000)
         header = TEMPLATE % (VERSION, KIND, LANES[job.lane], attempts, cost, *times, job.front_end, job.id)
-    return header.encode("ascii") + _body_of(job)
-
-
-def _body_of(job: Job) -> bytes:
-    """A map of `input` and `meta`; this is left out where there is none."""
     if job.meta:
-        return pack({"input": job.input, "meta": dict(job.meta)})
-    return ONLY_INPUT + pack(job.input)
+        return header.encode("ascii") + pack({"input": job.input, "meta": dict(job.meta)})
+    return header.encode("ascii") + ONLY_INPUT + pack(job.input)
 
 
 def without_body(data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from server.api.incoming import Incoming
 from server.codecs.contract import Codec, Input, Plan
 from server.codecs.encoding import INLINE, decode, encode_all, weight
 from server.codecs.errors import CodecError
+from server.codecs.pool import LARGE
 from server.codecs.work import Work
 from server.dialects.contract import Call, Dialect, Row
 from server.errors import Problem, problem_of
@@ -165,7 +166,7 @@ class Inference:
 
     async def _made(self, call: Call, records: Sequence[Record], work: Work, held: Held) -> Made:
         """Each record's fields or problem, and the reply that they make: in a thread where outputs are large."""
-        size = sum([weight(record.outputs.values()) for record in records])
+        size = weight([output for record in records for output in record.outputs.values()], LARGE)
         if size <= INLINE:
             return self._decode(call, records)
         return await self._front_end.pool.run(partial(self._decode, call, records), size, work)

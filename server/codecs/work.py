@@ -59,7 +59,8 @@ class Work:
     def spend(self, jobs: int, tokens: int = 0, size: int = 0) -> None:
         """Take so many before they are made; `size` is of their inputs in bytes where that is no matter of tokens.
         Raises `RequestTooLarge`, and what `check` raises."""
-        self.require(jobs, tokens, size)
+        if jobs > self.jobs_left or tokens > self.tokens_left or size > self.bytes_left:
+            self.require(jobs, tokens, size)
         self.jobs_left -= jobs
         self.tokens_left -= tokens
         self.bytes_left -= size

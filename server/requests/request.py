@@ -64,6 +64,7 @@ class PendingRequest(Struct, eq=False):
     may_be_queued: bool = False  # the broker may know its jobs
     withdrawn: dict[Record, int] = {}  # jobs of records that are being encoded anew
     timing: Timing | None = None  # of the job that took longest
+    _longest: float = 0.0  # seconds, its own
     _on_ended: Callable[[Record], None] | None = None
 
     def __enter__(self) -> PendingRequest:
@@ -88,8 +89,9 @@ class PendingRequest(Struct, eq=False):
     def take(self, record: Record, result: Result) -> None:
         """One job is done."""
         record.outputs[result.job_id] = result.output
-        if self.timing is None or result.timing.total > self.timing.total:
-            self.timing = result.timing
+        seconds = result.timing.total
+        if self.timing is None or seconds > self._longest:
+            self.timing, self._longest = result.timing, seconds
         if self._on_ended is not None and record.has_ended:
             self._on_ended(record)
         self.count_down(1)
