@@ -21,6 +21,7 @@ COMMANDS = {
     "scale": ("scale.command", "1, 2, 4 front ends on one batcher, 1, 2, 4 batchers on one lane; needs wrk"),
     "cost": ("cost.command", "what a job costs by backlog, by payload and by records a request; needs wrk"),
     "batches": ("batches.command", "interactive requests in bursts beside batches; starts everything itself"),
+    "crowd": ("stress.crowd", "many that connect at once: when each is answered first, and in which order"),
     "bodies": ("parts.bodies", "what large bodies cost the broker, inside their jobs and by reference"),
     "bare": ("spine.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),
     "translation": ("translation.comparison", "the translation engine beside HF generate and CTranslate2"),
