@@ -39,7 +39,7 @@ def constants(report: Report) -> Constants:
     broker_batch, broker_job = _of_a_batch(report.sized, "broker")
     batcher_batch, batcher_job = _of_a_batch(report.sized, "batcher")
     single = _rows(report.sent, "records", FEW)
-    carried = median(row.busy.micros("broker") - broker_batch / row.busy.jobs_a_batch for row in single)
+    carried = _besides_batches(single, "broker", broker_batch)
     return Constants(
         front_end_request=front_end_request,
         front_end_record=front_end_record,
@@ -51,9 +51,9 @@ def constants(report: Report) -> Constants:
         front_end_lone=median(row.lone.micros("front end") for row in single),
         broker_lone=median(row.lone.micros("broker") for row in single),
         batcher_lone=median(row.lone.micros("batcher") for row in single),
-        front_end_characters=_characters(report, "front end"),
-        broker_characters=_characters(report, "broker"),
-        batcher_characters=_characters(report, "batcher"),
+        front_end_characters=_characters(report, "front end", 0.0),
+        broker_characters=_characters(report, "broker", broker_batch),
+        batcher_characters=_characters(report, "batcher", batcher_batch),
     )
 
 
@@ -104,10 +104,15 @@ def _of_a_batch(sized: Sequence[Sized], kind: str) -> tuple[float, float]:
     return low - a_job * few, a_job
 
 
-def _characters(report: Report, kind: str) -> float:
-    """µs of a thousand characters more, from texts that travel within their jobs."""
-    short, long = (median(row.busy.micros(kind) for row in _rows(report.sent, "characters", size)) for size in TEXTS)
-    return THOUSAND * (long - short) / (TEXTS[1] - TEXTS[0])
+def _characters(report: Report, kind: str, a_batch: float) -> float:
+    """µs of a thousand characters more, from texts that travel within their jobs; 0.0 where noise is more than that."""
+    short, long = (_besides_batches(_rows(report.sent, "characters", size), kind, a_batch) for size in TEXTS)
+    return max(0.0, THOUSAND * (long - short) / (TEXTS[1] - TEXTS[0]))
+
+
+def _besides_batches(sent: Sequence[Sent], kind: str, a_batch: float) -> float:
+    """µs of a job without its share of a batch, which would tell rows apart that met batches of other sizes."""
+    return median(row.busy.micros(kind) - a_batch / row.busy.jobs_a_batch for row in sent)
 
 
 def _rows(sent: Sequence[Sent], varied: str, value: int) -> list[Sent]:

@@ -25,7 +25,7 @@ def run(requests: int, records: int, jobs_a_batch: int, characters: int = 0) -> 
 
 
 def sent(varied: str, records: int, characters: int) -> Sent:
-    busy = run(64_000, records, 64 if records > 1 else 32, characters)
+    busy = run(64_000, records, 64 if records > 1 else 20 if characters > 100 else 32, characters)
     lone = run(500, records, records, characters)
     return Sent(varied=varied, records=records, characters=characters, clients=256, lone=lone, busy=busy)
 

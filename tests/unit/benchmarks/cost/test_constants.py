@@ -28,7 +28,7 @@ def test_a_batch_and_a_job_of_a_batcher_are_told_apart():
     assert (found.batcher_batch, found.batcher_job) == pytest.approx(BATCHER[1:3])
 
 
-def test_what_a_thousand_characters_more_cost_is_told():
+def test_what_a_thousand_characters_more_cost_is_told_whatever_batches_they_met():
     found = constants(report())
 
     told = (found.front_end_characters, found.broker_characters, found.batcher_characters)
