@@ -31,6 +31,8 @@ def obstacle(value: Any) -> str:
     """Why this output cannot travel, in words for its caller; empty when it can: it is read as the other side will."""
     if type(value) is array and value.typecode in "if":  # numbers, the common case: nothing in them can be wrong
         return TOO_LARGE if len(value) * value.itemsize > MAX_OUTPUT else ""
+    if value.__class__ is str and value.isascii():  # nor here; of other letters some cannot be encoded
+        return TOO_LARGE if len(value) > MAX_OUTPUT else ""
     try:
         packed = pack(value)
         if len(packed) > MAX_OUTPUT:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from msgspec import Struct
+
 from batcher.models.contract import Output
 from broker.messages import Failure, Job, Limits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(Struct, frozen=True, kw_only=True):
     """One computed job: its output, or why there is none. `seconds` is the compute time of its forward group(s)."""
 
     job_id: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from batcher.policy.in_flight_speed import InFlightSpeed
 from batcher.policy.speed import SpeedFit
@@ -14,8 +16,7 @@ STEPS = 2.0  # that jobs wait for company, before they are claimed and before th
 LEAST, MOST, MOST_TO_FINISH = 0.005, 0.1, 0.03  # seconds; who is done should not wait long to be told
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Struct, frozen=True, kw_only=True):
     """What a card holds of the broker's."""
 
     leases: int = 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from batcher.policy.batching import Held
 from batcher.serving.batch import Batch
 from batcher.serving.report import Left
@@ -63,8 +65,7 @@ class Lease:
         return ended
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Struct, frozen=True, kw_only=True):
     """What ended of a lease, on its way to the broker."""
 
     lease: Lease

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from batcher.engines.engine import Done
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Left(Struct, frozen=True, kw_only=True):
     """Jobs of one batch that left the engine together."""
 
     batch: str
@@ -22,8 +22,7 @@ class Left:
     beside: int = 0  # jobs in the engine when they left, they included
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """What came of the steps since the last report."""
 
     left: Sequence[Left]

@@ -54,3 +54,12 @@ def test_at_the_end_the_rest_is_told_and_nothing_twice(batch_log: BatchLog) -> N
         batch_log.tell()
 
     assert [(one["batches"], one["jobs"]) for one in lines] == [(1, 2)]
+
+
+def test_each_is_told_of_to_who_listens_so_closely(clock: FakeClock) -> None:
+    with capture_logs() as lines:
+        BatchLog(clock).told(lease(3, forward=0.02), in_flight=1)
+
+    assert [(one["jobs"], one["forward"], one["in_flight"]) for one in lines if one["event"] == "batch"] == [
+        (3, "20.0ms", 1)
+    ]

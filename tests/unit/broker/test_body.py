@@ -122,6 +122,7 @@ def test_an_output_as_large_as_the_bound_travels(monkeypatch: pytest.MonkeyPatch
 
     assert not body.obstacle(b"x" * 98)
     assert not body.obstacle(array("i", [0] * 25))
+    assert not body.obstacle("x" * 100)
 
 
 @pytest.mark.parametrize(
