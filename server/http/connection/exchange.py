@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("server")
 
+STATUS = {status: line.rstrip(b"\r\n") for status, line in STATUS_LINE.items()}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CRASHED = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 CONTROLS = bytes(code for code in (*range(32), 127) if code != ord("\t"))  # none of these stands in a header
@@ -199,9 +200,9 @@ class Exchange:
 
 
 def _head(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    lines = [b": ".join(header) for header in headers]
-    head = b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join(lines))
-    if len(head) - len(head.translate(None, CONTROLS)) != 2 * len(lines) + 4:  # two for each end of a line
+    lines = [STATUS[status], *[b": ".join(header) for header in headers], b"", b""]
+    head = b"\r\n".join(lines)
+    if len(head) - len(head.translate(None, CONTROLS)) != 2 * (len(lines) - 1):  # two for each end of a line
         raise RuntimeError("a header of this answer holds a control character")  # it could make lines of its own
     return head
 

@@ -123,12 +123,12 @@ class Connection(asyncio.Protocol):
                 self._learn(head, len(data) - len(head))
 
     def _learn(self, head: bytes, size: int) -> None:
-        """Keep what was read of this head, if it is one: if the request that was read has a body of this size."""
+        """Keep what was read of this head, if it is one: if the request that was read has a body of this size, which it
+        says. One in chunks says none, and has more than none behind its head."""
         last = self.last
         if last is None or not last.keep_alive or last.expects_continue or last.more_body:
             return
-        headers = last.scope["named_headers"]
-        if int(headers.get(b"content-length", 0)) == size and b"transfer-encoding" not in headers:
+        if int(last.scope["named_headers"].get(b"content-length", 0)) == size:
             self._heads.learn(head, last.scope, size)
 
     def _parse(self, data: bytes | memoryview) -> None:

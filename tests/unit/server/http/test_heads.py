@@ -72,6 +72,7 @@ async def test_what_one_connection_has_read_another_knows():
         pytest.param([THREE + b"abc" + GET, b"\r\n"], id="with the beginning of the next"),
         pytest.param([THREE + b"abc" + THREE + b"def"], id="two at once"),
         pytest.param([THREE[:-4], b"\r\n\r\nabc"], id="a head in two parts"),
+        pytest.param([GET + b"X-Name: ", THREE + b"abc"], id="a head that is part of another one"),
         pytest.param([THREE.replace(b"value", b"other") + b"abc"], id="another head"),
     ],
 )
