@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 from benchmarks.batches.api import expect
 from benchmarks.lib import machine
-from benchmarks.lib.broker_calls import by_command
 from benchmarks.lib.envelope import envelope
 from benchmarks.lib.http_client import HttpClient, fast_run
 from benchmarks.lib.stack import Child, Stack
 from benchmarks.lib.workload import drawn
+from benchmarks.spent.broker_calls import by_command
 
 NAME, SPEC = "quick", "synthetic:1ms+0ms"
 WAITS, PREDICTION = "call that waits", "prediction"

@@ -19,8 +19,8 @@ from uuid import uuid4
 import redis
 
 from benchmarks.ceiling.recording import recording, replay
-from benchmarks.lib.broker_calls import by_command
 from benchmarks.lib.envelope import TEXT
+from benchmarks.spent.broker_calls import by_command
 from broker.embedded import embedded_server
 from broker.messages import AdmitRequest, Finish, Job, Limits, Result
 from broker.redis import RedisBatcher, RedisFrontEnd, connect_batcher, connect_front_end

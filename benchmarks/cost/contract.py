@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.lib.spent import Spent
+from benchmarks.spent.spent import Spent
 
 
 class NotMeasured(Exception):

@@ -6,12 +6,12 @@ import asyncio
 import time
 
 from benchmarks.cost.contract import NotMeasured, Run, Sent
-from benchmarks.lib.counting import spent_on
 from benchmarks.lib.envelope import TEXT, envelope
 from benchmarks.lib.http_client import HttpClient, Reply, fast_run
 from benchmarks.lib.stack import NAMESPACE, Child, Stack
 from benchmarks.lib.summary import spread
 from benchmarks.load.trace import sized
+from benchmarks.spent.counting import spent_on
 from benchmarks.spine import wrk
 from broker.keys import Keys
 

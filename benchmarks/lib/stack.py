@@ -18,8 +18,8 @@ from pathlib import Path
 
 import redis
 
-from benchmarks.lib.broker_calls import by_command
 from benchmarks.lib.envelope import TEXT, envelope
+from benchmarks.spent.broker_calls import by_command
 from broker.common.free_port import free_port
 from broker.common.parent_death import parent_death_guard
 from broker.embedded import Server, embedded_server

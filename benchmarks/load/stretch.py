@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.lib.counting import spent_on
 from benchmarks.lib.envelope import TEXT
 from benchmarks.lib.http_client import fast_run
 from benchmarks.lib.stack import Child, Stack
@@ -14,6 +13,7 @@ from benchmarks.lib.workload import Workload
 from benchmarks.load.command import summarised
 from benchmarks.load.plan import Plan
 from benchmarks.load.sending import send_alone
+from benchmarks.spent.counting import spent_on
 
 IN_FLIGHT = 4096  # requests: a server that is overloaded is not to be taken for a client that is
 US = "benchmark"  # as `Stack.pids` calls the process that sends

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from batcher.models.synthetic import PassTime
-from benchmarks.lib.spent import Spent
+from benchmarks.spent.spent import Spent
 
 FULL_BATCH = 64  # jobs: the default of --max-batch-size
 

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import mean
 
 from benchmarks.lib import machine
-from benchmarks.lib.counting import spent_on
 from benchmarks.lib.envelope import TEXT, envelope
 from benchmarks.lib.stack import NAMESPACE, READY_LIMIT, Child, NotReady, Stack, open_stack
 from benchmarks.scale.contract import Layout, Point
+from benchmarks.spent.counting import spent_on
 from benchmarks.spine import wrk
 from broker.keys import Keys
 

@@ -18,13 +18,13 @@ from pathlib import Path
 
 from benchmarks.lib import machine
 from benchmarks.lib.arguments import above, parser
-from benchmarks.lib.broker_calls import broker_work
-from benchmarks.lib.counting import spent_on
 from benchmarks.lib.envelope import TEXT, envelope
 from benchmarks.lib.http_client import HttpClient, Reply, fast_run
-from benchmarks.lib.spent import Spent
 from benchmarks.lib.stack import NAMESPACE, Child, NotReady, Stack, open_stack
 from benchmarks.lib.summary import Spread, spread
+from benchmarks.spent.broker_calls import broker_work
+from benchmarks.spent.counting import spent_on
+from benchmarks.spent.spent import Spent
 from benchmarks.spine import wrk
 from benchmarks.spine.report import (
     BARE,

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.lib.broker_calls import BrokerWork, combined, commands_a_job, trips_a_job
 from benchmarks.lib.markdown import table
 from benchmarks.lib.summary import Spread
+from benchmarks.spent.broker_calls import BrokerWork, combined, commands_a_job, trips_a_job
 from benchmarks.spine.wrk import WrkRun
 
 BARE, JITNEY = "bare Starlette", "Jitney"

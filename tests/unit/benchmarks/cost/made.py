@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmarks.cost.contract import Report, Run, Sent, Sized, Standing, Waiting
-from benchmarks.lib.spent import Spent
+from benchmarks.spent.spent import Spent
 
 # µs: of a request, of a batch, of a job, of a thousand characters more, which records otherwise have none of.
 FRONT_END, BROKER, BATCHER = (100, 0, 20, 5), (10, 300, 8, 2), (0, 900, 30, 1)

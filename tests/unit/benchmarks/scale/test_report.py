@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.lib.spent import Spent
 from benchmarks.scale.contract import Layout, Point, Report
 from benchmarks.scale.report import tables
+from benchmarks.spent.spent import Spent
 
 
 def point(front_ends: int, answers: int, *, varied: str = "front ends", batchers: int = 1) -> Point:

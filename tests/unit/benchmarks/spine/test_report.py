@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.lib.broker_calls import BrokerWork
 from benchmarks.lib.summary import Spread
+from benchmarks.spent.broker_calls import BrokerWork
 from benchmarks.spine.report import (
     BARE,
     JITNEY,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.lib.spent import Spent
+from benchmarks.spent.spent import Spent
 
 BEFORE = Spent(seconds=10.0, cpu={"front end 1": 1.0}, busy=20.0, calls={"get": 4, "exec": 1}, trips=2, batches=1)
 AFTER = Spent(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.lib.spent import Spent
+from benchmarks.spent.spent import Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

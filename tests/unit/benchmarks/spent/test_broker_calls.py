@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.lib.broker_calls import (
+from benchmarks.spent.broker_calls import (
     BrokerWork,
     broker_work,
     by_command,
@@ -14,7 +14,7 @@ from benchmarks.lib.broker_calls import (
     commands_a_job,
     trips_a_job,
 )
-from benchmarks.lib.spent import Spent
+from benchmarks.spent.spent import Spent
 
 NOTHING = Spent(seconds=2.0, cpu={}, busy=2.0, calls={}, trips=0)
 SPENT = replace(NOTHING, calls={"evalsha": 210, "exec": 100, "rpush": 50}, admissions=6, batches=100)

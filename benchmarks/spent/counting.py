@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from benchmarks.lib import machine
-from benchmarks.lib.spent import Spent
 from benchmarks.lib.stack import Child, Stack
+from benchmarks.spent.spent import Spent
 
 Returned = TypeVar("Returned")
 

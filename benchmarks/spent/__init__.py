@@ -1,0 +1,1 @@
+"""What a stack spent on some work: processor time, commands of the broker, batches."""
