@@ -125,6 +125,15 @@ def test_a_job_of_another_version_kind_or_lane_is_a_wire_error(field: str, value
         wire.decode_job(bytes(data))
 
 
+@pytest.mark.parametrize("lane", Lane)
+def test_a_job_as_a_front_end_brings_it_has_the_same_header_as_any_other(lane: Lane) -> None:
+    fresh = wire.encode_job(Job(id="a" * 32, front_end="b" * 16, input=[7], cost=17, lane=lane))
+    claimed = wire.encode_job(Job(id="a" * 32, front_end="b" * 16, input=[7], cost=17, lane=lane, attempts=1))
+
+    attempts = header.PLACES["attempts"]
+    assert fresh[: attempts.start] + b"1" + fresh[attempts.stop :] == claimed
+
+
 @pytest.mark.parametrize(("cost", "written"), [(-5, b"0000000"), (0, b"0000000"), (10**9, b"9999999")])
 def test_a_cost_beyond_the_header_is_cut_to_fit(cost: int, written: bytes) -> None:
     job = Job(id="a" * 32, front_end="b" * 16, input=None, cost=cost)
