@@ -67,6 +67,14 @@ def test_a_frame_without_rows_is_a_wire_error(rows: Any) -> None:
         wire.decode_frame(wire.FRAME_RESULTS + msgpack.packb(rows))
 
 
+@pytest.mark.parametrize("kind", [wire.FRAME_RESULTS, wire.FRAME_FAILURES])
+def test_a_frame_that_claims_four_billion_rows_is_a_wire_error_and_takes_no_memory(kind: bytes) -> None:
+    claimed = kind + b"\xdd\xff\xff\xff\xff" + msgpack.packb(ROW)
+
+    with pytest.raises(WireError):
+        wire.decode_frame(claimed)
+
+
 def test_a_failure_of_an_unknown_code_is_a_model_error_with_its_own_message() -> None:
     row = FAILURE | {"code": "out_of_cheese", "message": "no cheese"}
 
