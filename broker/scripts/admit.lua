@@ -49,9 +49,10 @@ local function state_of(model)
   for lane = 1, 2 do
     local jobs = redis.pcall('LLEN', KEYS[base + lane - 1])
     state.jobs[lane] = type(jobs) == 'number' and jobs
-    state.tokens[lane], state.bytes[lane] = tonumber(counts[lane]) or 0, tonumber(counts[lane + 2]) or 0
+    state.tokens[lane] = jobs ~= 0 and tonumber(counts[lane]) or 0  -- what outlived its queue counts for nothing
+    state.bytes[lane] = jobs ~= 0 and tonumber(counts[lane + 2]) or 0
     local keys = {queue = KEYS[base + lane - 1], tokens = KEYS[base + lane + 1], bytes = KEYS[base + lane + 3]}
-    state.lanes[lane] = {keys = keys, tokens = 0, bytes = 0, ms = 0}  -- what this call has queued
+    state.lanes[lane] = {keys = keys, was_empty = jobs == 0, tokens = 0, bytes = 0, ms = 0}  -- what this call has queued
   end
   local held = redis.pcall('HMGET', ARGV[7 + model], '#jobs', '#tokens')
   state.held_jobs = math.max(0, tonumber(held[1]) or 0)
@@ -142,7 +143,8 @@ end
 for _, state in pairs(known) do
   for _, queued in ipairs(state.lanes) do
     if queued.ms > 0 then
-      grow(queued.keys, queued.tokens, queued.bytes, queued.ms)
+      local has = queued.was_empty and begin or grow
+      has(queued.keys, queued.tokens, queued.bytes, queued.ms)
     end
   end
 end

@@ -42,9 +42,12 @@ local function named(command, key, ...)
 end
 
 -- A script that fails half-way has taken jobs from one place and not brought them to the next. So those that move jobs
--- first touch the lists between which they do: a key of another type ends them before anything has changed.
+-- first touch the lists between which they do: a key of another type ends them before anything has changed. Returns how
+-- long each of them is.
 local function touch(...)
-  for _, list in ipairs({...}) do named('LLEN', list) end
+  local lengths = {}
+  for i, list in ipairs({...}) do lengths[i] = named('LLEN', list) end
+  return unpack(lengths)
 end
 
 -- Counts what a lane holds; a counter that is no number begins anew. `ms`: how long one that begins here lives at least.
@@ -73,17 +76,26 @@ local function grow(lane, tokens, bytes, ms)
   end
 end
 
--- At most one token, so that a busy hour leaves no heap of them behind.
-local function wake(key)
-  local tokens = redis.pcall('LLEN', key)
-  if type(tokens) == 'table' then
-    redis.call('DEL', key)  -- no list
-  elseif tokens > 0 then
-    return
-  end
-  redis.call('RPUSH', key, '1')
-  redis.call('PEXPIRE', key, MARGIN)
+-- The same of a lane that was empty: its counters begin anew.
+local function begin(lane, tokens, bytes, ms)
+  redis.call('PEXPIRE', lane.queue, ms)
+  redis.call('SET', lane.tokens, tokens, 'PX', ms)
+  redis.call('SET', lane.bytes, bytes, 'PX', ms)
 end
+
+-- Puts a token into a list that is to hold one at most, so that a busy hour leaves no heap of them behind.
+local function ring(list, ms)
+  local tokens = redis.pcall('RPUSH', list, '1')
+  if type(tokens) == 'table' then  -- no list
+    redis.call('DEL', list)
+    redis.call('RPUSH', list, '1')
+  elseif tokens > 1 then
+    redis.call('LTRIM', list, 0, 0)
+  end
+  redis.call('PEXPIRE', list, ms)
+end
+
+local function wake(key) ring(key, MARGIN) end
 
 -- held:⟨m⟩ counts what the batchers of a model have under way: a field '<jobs> <tokens>' for each lease, and the sums of all.
 -- One read tells them however many leases there are, and nothing is taken off twice.
@@ -174,9 +186,7 @@ end
 local function publish(reply, bell, frame)
   if type(redis.pcall('RPUSH', reply, frame)) == 'table' then return end
   redis.call('PEXPIRE', reply, FRAME_TTL)
-  redis.call('DEL', bell)
-  redis.call('RPUSH', bell, '1')
-  redis.call('PEXPIRE', bell, FRAME_TTL)
+  ring(bell, FRAME_TTL)
 end
 
 -- Predictions. What one counts for stands in predictions:room as '<id>:<bytes>', for a time to live frees no counter.

@@ -18,11 +18,13 @@ local batch, lease_ms = ARGV[1], tonumber(ARGV[2])
 local max_jobs, max_tokens, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[8])
 local now = now_ms()
 local jobs, ids, seen = {}, {}, {}
-local tokens, bytes, looked, closed_by = 0, 0, 0, 'empty'
+local tokens, bytes, looked, last_deadline, closed_by = 0, 0, 0, 0, 'empty'
 
-local function waiting()
-  return redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]) + redis.call('LLEN', KEYS[5])
-end
+local interactive, bulk, suspects = touch(KEYS[1], KEYS[2], KEYS[5])
+local leases = named('ZCARD', KEYS[7])
+local INTERACTIVE = {queue = KEYS[1], tokens = KEYS[3], bytes = KEYS[11], left = interactive}
+local BULK = {queue = KEYS[2], tokens = KEYS[4], bytes = KEYS[12], left = bulk}
+local SUSPECTS = {queue = KEYS[5], left = suspects}
 
 local function ids_of(head)
   local found = {}
@@ -30,15 +32,15 @@ local function ids_of(head)
   return found
 end
 
-local function is_live(job, is_cancelled)
-  return #job >= HEADER and deadline_of(job) > now and not is_cancelled and not seen[id_of(job)]
+local function is_live(job, deadline, is_cancelled)
+  return #job >= HEADER and deadline > now and not is_cancelled and not seen[id_of(job)]
 end
 
-local function claim(job, cost, size)
+local function claim(job, deadline, cost, size)
   local id = id_of(job)
   seen[id] = true
   jobs[#jobs + 1], ids[#ids + 1] = job, id
-  tokens, bytes = tokens + cost, bytes + size
+  tokens, bytes, last_deadline = tokens + cost, bytes + size, math.max(last_deadline, deadline)
 end
 
 -- Jobs are looked at a few at a time, until they are seen to be small: not megabytes for one that fits.
@@ -48,26 +50,25 @@ local function is_small(head)
   return size < SMALL
 end
 
--- Takes from the head of a list while `fits` says so; returns the tokens and bytes that left it. `most` bounds the claim,
--- `looks` the work: a heap of dead jobs must not hold the server up.
-local function take(list, fits, most, looks)
+-- Takes from the head of a lane, or of the suspects, while `fits` says so; returns the tokens and bytes that left it. `most`
+-- bounds the claim, `looks` the work: a heap of dead jobs must not hold the server up.
+local function take(lane, fits, most, looks)
   local gone, gone_bytes, at_once = 0, 0, SLICE
-  while #jobs < most and looked < looks do
-    local head = redis.call('LRANGE', list, 0, math.min(most - #jobs, at_once) - 1)
-    if #head == 0 then break end
+  while lane.left > 0 and #jobs < most and looked < looks do
+    local head = redis.call('LRANGE', lane.queue, 0, math.min(most - #jobs, at_once) - 1)
     at_once = is_small(head) and 4 * at_once or SLICE
     local cancelled, used, stop = cancelled_among(KEYS[9], ids_of(head)), 0, false
     for i, job in ipairs(head) do
-      local cost, size = cost_of(job), bytes_of(job)
-      if is_live(job, cancelled[i]) then
+      local deadline, cost, size = deadline_of(job), cost_of(job), bytes_of(job)
+      if is_live(job, deadline, cancelled[i]) then
         if not fits(cost, size, job) then stop = true break end
-        claim(job, cost, size)
+        claim(job, deadline, cost, size)
       end
       used = used + 1
       gone, gone_bytes = gone + cost, gone_bytes + size
     end
-    looked = looked + used
-    if used > 0 then redis.call('LTRIM', list, used, -1) end
+    looked, lane.left = looked + used, lane.left - used
+    if used > 0 then redis.call('LTRIM', lane.queue, used, -1) end
     if stop then break end
   end
   return gone, gone_bytes
@@ -92,25 +93,24 @@ local function fits_suspect(cost, size, job)
 end
 
 local function take_suspects()
-  take(KEYS[5], fits_suspect, max_jobs, 4 * max_jobs)
+  take(SUSPECTS, fits_suspect, max_jobs, 4 * max_jobs)
   if #jobs > 0 then closed_by = 'suspects' end
 end
 
-local INTERACTIVE = {queue = KEYS[1], tokens = KEYS[3], bytes = KEYS[11]}
-local BULK = {queue = KEYS[2], tokens = KEYS[4], bytes = KEYS[12]}
 local function take_lane(lane, fits, most, looks)
-  local gone, gone_bytes = take(lane.queue, fits, most, looks)
-  if redis.call('EXISTS', lane.queue) == 0 then
+  local before = lane.left
+  local gone, gone_bytes = take(lane, fits, most, looks)
+  if lane.left == before then return end
+  if lane.left == 0 then
     redis.call('DEL', lane.tokens, lane.bytes)
-  elseif gone_bytes > 0 then
+  else
     count(lane.tokens, -gone, MARGIN)
     count(lane.bytes, -gone_bytes, MARGIN)
   end
 end
 
 local function bulk_has_waited()
-  local head = redis.call('LINDEX', KEYS[2], 0)
-  return head and now - admitted_of(head) >= tonumber(ARGV[7])
+  return BULK.left > 0 and now - admitted_of(redis.call('LINDEX', BULK.queue, 0)) >= tonumber(ARGV[7])
 end
 
 -- Bulk that has waited takes its eighth first, looking at no more than would leave interactive jobs their looks.
@@ -123,11 +123,8 @@ local function take_lanes()
 end
 
 local function write_lease()
-  local longest, pairs_ = 0, {'order', table.concat(ids)}
-  for i, job in ipairs(jobs) do
-    pairs_[#pairs_ + 1], pairs_[#pairs_ + 2] = ids[i], job
-    longest = math.max(longest, deadline_of(job) - now)
-  end
+  local longest, pairs_ = last_deadline - now, {'order', table.concat(ids)}
+  for i, job in ipairs(jobs) do pairs_[#pairs_ + 1], pairs_[#pairs_ + 2] = ids[i], job end
   if ARGV[5] == '1' then pairs_[#pairs_ + 1], pairs_[#pairs_ + 2] = 'staged', '1' end
   redis.call('HSET', KEYS[8], unpack(pairs_))
   redis.call('PEXPIRE', KEYS[8], longest + lease_ms + MARGIN)
@@ -136,8 +133,6 @@ local function write_lease()
   hold(KEYS[10], batch, #jobs, tokens, longest + lease_ms + MARGIN)
 end
 
-touch(KEYS[1], KEYS[2], KEYS[5])
-named('ZCARD', KEYS[7])
 -- Whoever only asks does not hold jobs for ever: others get them when the lease ends.
 local function extend_for_asking()
   local order = redis.call('HGET', KEYS[8], 'order')
@@ -151,7 +146,7 @@ end
 jobs = leased(KEYS[8])
 if #jobs > 0 then  -- the last answer was lost on its way
   extend_for_asking()
-  return {now, waiting(), redis.call('LLEN', KEYS[5]), 'again', unpack(jobs)}
+  return {now, interactive + bulk + suspects, suspects, 'again', unpack(jobs)}
 end
 
 -- Never while another batch runs: a poison that kills at once would be taken for one that had not started, and the
@@ -165,7 +160,7 @@ if closed_by ~= 'suspects' then
 end
 if #jobs > 0 then write_lease() end
 
-local left = waiting()
+local left = INTERACTIVE.left + BULK.left + SUSPECTS.left
 if left > 0 then wake(KEYS[6]) else redis.call('DEL', KEYS[6]) end
-if left + #jobs + redis.call('ZCARD', KEYS[7]) == 0 then redis.call('DEL', KEYS[9]) end  -- there is nothing to cancel
-return {now, left, redis.call('LLEN', KEYS[5]), closed_by, unpack(jobs)}
+if left + #jobs + leases == 0 then redis.call('DEL', KEYS[9]) end  -- there is nothing to cancel
+return {now, left, SUSPECTS.left, closed_by, unpack(jobs)}

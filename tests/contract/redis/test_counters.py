@@ -62,3 +62,14 @@ async def test_a_job_that_costs_nothing_takes_no_tokens_of_others_with_it(world:
     await batcher.drain("1", replace(LIMITS, max_batch_size=1), staged=False, suspects=False)
 
     assert (await batcher.depth()).tokens == 12
+
+
+async def test_counters_that_outlived_their_queue_count_for_nothing(world: RedisWorld) -> None:
+    front_end = await world.front_end(max_queue_tokens=100)
+    world.server.set(world.keys.tokens(MODEL, Lane.INTERACTIVE), 1_000)
+    world.server.set(world.keys.lane_bytes(MODEL, Lane.INTERACTIVE), 1 << 30)
+
+    verdicts = await front_end.admit(1, [request(job(cost=10)), request(job(cost=20))], {})
+
+    assert [verdict.refusal for verdict in verdicts] == [None, None]
+    assert counted(world, Lane.INTERACTIVE) == held(world, Lane.INTERACTIVE)
