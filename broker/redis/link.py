@@ -107,6 +107,7 @@ class Link(asyncio.Protocol):
         self._room = self._loop.create_future()
 
     def resume_writing(self) -> None:
+        self._moved = max(self._moved, self._loop.time())
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
         self._room = None
@@ -133,8 +134,7 @@ class Link(asyncio.Protocol):
             if not self.is_open:
                 return  # the answer says why
             self._transport.write(view[at : at + SLICE])
-            self._moved = self._loop.time()
-        self._moved += len(view) / SLOWEST
+        self._moved = self._loop.time() + len(view) / SLOWEST
 
     def _watch(self) -> None:
         self._moved = self._loop.time()

@@ -25,17 +25,16 @@ end
 
 local max_jobs, max_tokens, max_bytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = now_ms()
-local verdicts = {}
+local stamp_now, verdicts = stamp(now), {}
 
-local function push(queue, lane, first, count, deadline)
-  local times = stamp(now) .. stamp(deadline)  -- `admitted` and `deadline` stand side by side
-  local function stamped(job)
-    return job:sub(1, LANE - 1) .. lane .. job:sub(LANE_END + 1, ADMITTED - 1) .. times .. job:sub(DEADLINE_END + 1)
-  end
-  for at = first, first + count - 1, 1000 do  -- unpack fails near 8,000 values
-    local jobs = {}
-    for i = at, math.min(at + 999, first + count - 1) do jobs[#jobs + 1] = stamped(ARGV[i]) end
-    redis.call('RPUSH', queue, unpack(jobs))
+local function stamped(job, lane, deadline)  -- `admitted` and `deadline` stand side by side
+  local times = stamp_now .. deadline
+  return job:sub(1, LANE - 1) .. lane .. job:sub(LANE_END + 1, ADMITTED - 1) .. times .. job:sub(DEADLINE_END + 1)
+end
+
+local function push(queue, jobs)
+  for at = 1, #jobs, 1000 do  -- unpack fails near 8,000 values
+    redis.call('RPUSH', queue, unpack(jobs, at, math.min(at + 999, #jobs)))
   end
 end
 
@@ -52,7 +51,7 @@ local function state_of(model)
     state.tokens[lane] = jobs ~= 0 and tonumber(counts[lane]) or 0  -- what outlived its queue counts for nothing
     state.bytes[lane] = jobs ~= 0 and tonumber(counts[lane + 2]) or 0
     local keys = {queue = KEYS[base + lane - 1], tokens = KEYS[base + lane + 1], bytes = KEYS[base + lane + 3]}
-    state.lanes[lane] = {keys = keys, was_empty = jobs == 0, tokens = 0, bytes = 0, ms = 0}  -- what this call has queued
+    state.lanes[lane] = {keys = keys, was_empty = jobs == 0, jobs = {}, tokens = 0, bytes = 0, ms = 0}  -- it queues these
   end
   local held = redis.pcall('HMGET', ARGV[7 + model], '#jobs', '#tokens')
   state.held_jobs = math.max(0, tonumber(held[1]) or 0)
@@ -126,8 +125,8 @@ while at <= #ARGV do
   elseif refers and not are_there(first, count) then
     verdicts[#verdicts + 1] = '5:' .. waiting
   else
-    local queued = state.lanes[lane]
-    push(queued.keys.queue, letter, first, count, now + left)
+    local queued, deadline = state.lanes[lane], stamp(now + left)
+    for i = first, first + count - 1 do queued.jobs[#queued.jobs + 1] = stamped(ARGV[i], letter, deadline) end
     queued.tokens, queued.bytes = queued.tokens + tokens, queued.bytes + bytes
     queued.ms = math.max(queued.ms, left + MARGIN)
     if waiting == 0 or fills(state.jobs, count, batch_jobs) or fills(state.tokens, tokens, batch_tokens) then
@@ -143,6 +142,7 @@ end
 for _, state in pairs(known) do
   for _, queued in ipairs(state.lanes) do
     if queued.ms > 0 then
+      push(queued.keys.queue, queued.jobs)
       local has = queued.was_empty and begin or grow
       has(queued.keys, queued.tokens, queued.bytes, queued.ms)
     end
