@@ -48,7 +48,8 @@ class SpeedFit:
         """For those who refuse by it: without what may be cold, and less steep where batches of `room` jobs are much
         larger than any that was seen. All zero while nothing is known."""
         known = [line for size, line in self._sizes.items() if self._seen[size] >= self.counts_from]
-        speed, believed = self._through(known), REACH * max((line.mean_x for line in known), default=0.0)
+        speed = self.speed if len(known) == len(self._sizes) else self._through(known)
+        believed = REACH * max((line.mean_x for line in known), default=0.0)
         return Speed(fixed=speed.fixed, per_job=speed.per_job * min(1.0, believed / max(room, 1)))
 
     def predict(self, jobs: int) -> float:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from statistics import fmean, variance
+from statistics import fmean
 
 ROUNDS, SKIPPED = 10, 3  # of a block; the first ones still have to do with the block before it
 LEAST, MOST = 2, 5  # blocks of each way in a trial
@@ -109,7 +109,7 @@ def _is_other_load(score: Score, scores: Sequence[Score]) -> bool:
     if len(scores) < LEAST:
         return False
     seconds = [one.seconds for one in scores]
-    return abs(score.seconds - fmean(seconds)) > max(CHANGED * fmean(seconds), 4 * sqrt(variance(seconds)))
+    return abs(score.seconds - fmean(seconds)) > max(CHANGED * fmean(seconds), 4 * sqrt(_variance(seconds)))
 
 
 def _is_less(these: Sequence[float], those: Sequence[float]) -> bool | None:
@@ -118,7 +118,13 @@ def _is_less(these: Sequence[float], those: Sequence[float]) -> bool | None:
     if few < LEAST:
         return None
     less = fmean(those) - fmean(these)
-    error = sqrt(variance(these) / len(these) + variance(those) / len(those) + (BLUR * fmean(those)) ** 2)
+    error = sqrt(_variance(these) / len(these) + _variance(those) / len(those) + (BLUR * fmean(those)) ** 2)
     if abs(less) < max(SURE * (1 + LEAST / few) * error, NOTICED * fmean(those)):
         return None
     return less > 0.0
+
+
+def _variance(values: Sequence[float]) -> float:
+    """As `statistics` has it, which counts in fractions: that took longer than all else of a round together."""
+    mean = fmean(values)
+    return sum((one - mean) ** 2 for one in values) / (len(values) - 1)
