@@ -127,8 +127,8 @@ class Claims:
         """Claim what waits as soon as nobody is worth waiting for any more."""
         window, depth, has_waited = Window(limits=limits, opened_at=self._clock()), await self._look(), False
         while not self._stopping.is_set() and not window.is_full(depth):
-            wait = gathering.wait(depth.jobs, self._clock(), limits.max_batch_size)
-            if not wait:
+            wait = gathering.wait(depth.jobs, self._clock(), limits.max_batch_size, oldest=depth.oldest_age)
+            if wait <= self._trip / 2:  # who comes until then is among those that are claimed
                 break
             has_waited = True
             await asyncio.sleep(max(GRAIN, wait / LOOKS))
@@ -186,7 +186,7 @@ class Claims:
             claim = await self._broker.drain(
                 name, limits, staged=staged, suspects=suspects, wait=wait, bulk_after=bulk_after
             )
-            self._learn(claim, self._clock() - asked_at, waited=wait > 0.0)
+            self._learn(claim, self._clock() - asked_at, waited=wait > 0.0, staged=staged)
             self._bulk_lead = bulk_lead(self._bulk_lead, claim, limits)
             return claim
 
@@ -200,7 +200,7 @@ class Claims:
         """Seconds that bulk may be passed over: a quarter of a full batch's time, unless it has had its share."""
         return self._predict(size) / 4 if self._bulk_lead <= 0.0 else NEVER
 
-    def _learn(self, claim: Claim, elapsed: float, *, waited: bool) -> None:
+    def _learn(self, claim: Claim, elapsed: float, *, waited: bool, staged: bool) -> None:
         if not waited:
             self._trip += 0.1 * (elapsed - self._trip)
         self._may_wait = claim.left > 0
@@ -215,4 +215,4 @@ class Claims:
         if self._gathers_with is not None:
             now = self._clock()
             came = [now - claim.claimed + job.admitted for job in claim.jobs]
-            self._gathers_with.claimed(came, left=claim.left, now=now, waited=age > elapsed)
+            self._gathers_with.claimed(came, left=claim.left, now=now, waited=age > elapsed, staged=staged)

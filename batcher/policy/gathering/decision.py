@@ -1,8 +1,10 @@
-"""How long to wait for those who will come: the callers that were just answered and are measured to come back. Pure.
+"""How long to wait for those who will come: callers that were just answered and are measured to come back, and whoever
+is measured to follow a first job that finds the card idle. Pure.
 
-In a loop of callers a batcher that never waits serves two halves in turns, and each caller waits for two batches. Where
-the others come back within less time than their joining saves, it gathers them into one. Whether that is better than
-halves, which overlap our own work with the model's time, `Trial` finds out.
+In a loop of callers a batcher that never waits serves two halves in turns, and each caller waits for two batches; of a
+burst it serves the first one alone, and the others wait for it. Where the others come within less time than their
+joining saves, it gathers them into one batch. Whether that is better than halves, which overlap our own work with the
+model's time, `Trial` finds out.
 
 It knows two ways. Going: a batch is whatever has gathered while the card was busy. Gathering: the window stays open
 while those still expected, times what each saves by joining (the fixed part of a batch, the work between batches),
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from batcher.policy.gathering.returns import EDGES, Curve, Returns, Round
 from batcher.policy.gathering.trial import Trial
@@ -31,6 +34,7 @@ class Decision:
 
     expected: float = 0.0  # jobs that would join
     wait: float = 0.0  # seconds until they are here; 0.0: nobody waits for them
+    gain: float = 0.0  # seconds that all of them together are answered sooner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,8 @@ class Gathering:
     """Of a card that computes batch by batch. Times are seconds of one clock."""
 
     def __init__(self) -> None:
-        self._returns, self._trial = Returns(), Trial()
+        self._returns, self._followers, self._trial = Returns(), Returns(), Trial()
+        self._free = 0.0  # when the last batch that was answered had ended
         self._before = 0  # jobs here that had come before the last answer
         self._between = 0.0  # seconds between the end of a batch and its answer
         self._found = 0.0  # share of the claims lately that found jobs which had come while the card was busy
@@ -76,7 +81,7 @@ class Gathering:
 
     def answered(self, jobs: int, *, ended: float, now: float, stay: float, speed: Speed) -> None:
         """A batch that ended then was answered now; its jobs were here for `stay` seconds, added up."""
-        self._speed = speed
+        self._speed, self._free = speed, ended
         self._between += 0.1 * (now - ended - self._between)
         last, gathered = self._returns.last, self.gathers
         if length := self._returns.answered(jobs, now):
@@ -84,9 +89,13 @@ class Gathering:
         if gathered and not self.gathers and last is not None:
             self._parts = (last.jobs + 1) // 2
 
-    def claimed(self, came: Sequence[float], *, left: int, now: float, waited: bool) -> None:
-        """A claim brought jobs that had come at these times; `waited`: some were there while the card was busy."""
-        self._returns.claimed(came, now, are_all=not left)
+    def claimed(self, came: Sequence[float], *, left: int, now: float, waited: bool, staged: bool) -> None:
+        """A claim brought jobs that had come at these times; `waited`: some were there while the card was busy;
+        `staged`: it still is."""
+        if not staged and self._opens(first := min(came, default=0.0)):
+            self._followers.answered(1, first)
+        for each in (self._returns, self._followers):
+            each.claimed(came, now, are_all=not left)
         self._before, self._parts = left, 0
         if not self.gathers:
             self._found += 0.1 * (waited - self._found)
@@ -106,6 +115,8 @@ class Gathering:
 
     def may_wait(self) -> bool:
         """Whether a first job, or those that are here, may have to wait for others: if not, nobody need look."""
+        if self._wait_for_followers(1, 0.0, inf).wait and self._may_gather():
+            return True
         last = self._returns.last
         if last is None or last.jobs + self._before < 2:
             return False
@@ -122,17 +133,33 @@ class Gathering:
         self._before, self._decision = here, self._wait_behind(running, here, most)
         return self._decision.wait > 0.0 and self.gathers
 
-    def wait(self, here: int, now: float, most: int) -> float:
-        """Seconds that those that are here wait for others; 0.0 closes the window. Asked again, it ends."""
-        last = self._returns.last
-        if last is None or not here or not self.gathers:
+    def wait(self, here: int, now: float, most: int, *, oldest: float = inf) -> float:
+        """Seconds that those that are here, the first of them for `oldest`, wait for others; 0.0 closes the window.
+        Asked again, it ends."""
+        if not here or not self.gathers:
             return 0.0
+        followers = self._wait_for_followers(here, oldest, most) if self._opens(now - oldest) else Decision()
+        self._decision = followers if followers.wait else self._wait_for_callers(here, now, most)
+        return self._decision.wait
+
+    def _opens(self, first: float) -> bool:
+        """Whether a first job that came then found the card idle."""
+        return first > self._free > 0.0
+
+    def _wait_for_followers(self, here: int, age: float, most: float) -> Decision:
+        curve = self._followers.after(1)
+        return self._best(curve, here, most - here, known=max(here, curve.by(age)), at=age, is_own=True)
+
+    def _wait_for_callers(self, here: int, now: float, most: int) -> Decision:
+        last = self._returns.last
+        if last is None:
+            return Decision()
         curve, came, passed = self._returns.after(last.jobs), self._came(last, here), now - last.at
         # Those who take longer than they did are waited for half as long again.
         at = max(2 / 3 * passed, min(passed, curve.when(came)))
         pace = at / passed if passed > 0.0 else 1.0
-        self._decision = self._best(curve, here, most - here, came=came, at=at, pace=max(2 / 3, pace))
-        return self._decision.wait
+        room = min(curve.all - came, most - here)
+        return self._best(curve, here, room, known=curve.by(at), at=at, pace=max(2 / 3, pace))
 
     def _came(self, last: Round, here: int) -> int:
         return max(0, here - self._before) + sum(last.came)
@@ -142,30 +169,36 @@ class Gathering:
         return self.gathers
 
     def _wait_behind(self, running: int, here: int, most: int) -> Decision:
-        return self._best(self._returns.after(running), here, most - here, ahead=self._between)
+        curve = self._returns.after(running)
+        return self._best(curve, here, min(curve.all, most - here), ahead=self._between)
 
     def _best(
         self,
         curve: Curve,
         here: int,
-        room: int,
+        room: float,
         *,
-        came: int = 0,
+        known: float = 0.0,
         at: float = 0.0,
         pace: float = 1.0,
         ahead: float = 0.0,
+        is_own: bool = False,
     ) -> Decision:
-        """The wait that gains most. `at`: seconds after the answer, on a curve that is gone along at this `pace`;
-        `ahead`: seconds until that answer."""
-        best, decision, speed = 0.0, Decision(), self._speed
-        known, left = curve.by(at), min(curve.all - came, room)
+        """The wait that gains most. `known`: jobs of the curve that came by `at`, seconds along it, which is gone along
+        at this `pace`; `ahead`: seconds until it begins; `is_own`: those who join wait for the others as well."""
+        decision, speed = Decision(), self._speed
+        saved = speed.fixed + self._between
         for edge, total, noise in zip(EDGES, curve.came, curve.noise, strict=True):
-            joins = min(total - known, left) - SURELY * noise
-            if edge <= at or joins <= FEW:
+            joins = min(total - known, room)
+            surely = joins - SURELY * noise
+            if edge <= at or surely <= FEW:
                 continue
-            took, longer = ahead + (edge - at) / pace, speed.per_job * joins
-            gain = joins * (speed.fixed + self._between) - here * (took + longer)
+            took, longer = ahead + (edge - at) / pace, speed.per_job * surely
+            if took > saved:  # the card would be free again by then
+                break
+            gain, lost = joins * (saved - is_own * took), here * (took + longer)
             # Those who come no faster than jobs come on average are nobody's callers who come back.
-            if gain > best and joins > self._returns.rate * (took + longer):
-                best, decision = gain, Decision(expected=joins, wait=took)
+            is_worth = surely * (saved - is_own * took) > lost and surely > self._returns.rate * (took + longer)
+            if is_worth and gain - lost > decision.gain:
+                decision = Decision(expected=joins, wait=took, gain=gain - lost)
         return decision

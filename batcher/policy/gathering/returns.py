@@ -2,7 +2,8 @@
 
 A round begins with such a trip and ends with the next. What is learned is how many jobs have come so long after it, as
 a line through the numbers that were answered: in a loop of waiting callers as many come as were answered, on an open
-road as many as come anyway.
+road as many as come anyway. Of first jobs that find the card idle it is learned in the same way how many follow them:
+a round begins with one and ends with the next.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from math import sqrt
 
 from batcher.policy.decayed_regression import DecayedRegression
@@ -106,9 +107,8 @@ class Returns:
         return Curve(came=list(came), noise=[0.0, *map(sqrt, self._off)])
 
     def _count(self, one: Round, times: Sequence[float]) -> None:
-        ages = [at - one.at for at in times]
-        for index, (low, high) in enumerate(pairwise([*(bisect_left(ages, edge) for edge in EDGES), len(ages)])):
-            one.came[index] += high - low
+        for at in times:
+            one.came[bisect_right(EDGES, at - one.at) - 1] += 1
 
     def _learn(self, one: Round) -> None:
         """By each edge that it reached; what came later belongs to the next."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean
 
-ROUNDS, SKIPPED = 10, 3  # of a block; the first ones still have to do with the block before it
+SKIPPED = 3  # rounds of a block that still have to do with the block before it
+ROUNDS = SKIPPED + 6  # of a block: bursts of two or three batches each fit in whole, and are no uneven rate
 LEAST, MOST = 2, 5  # blocks of each way in a trial
 PATIENCE, LONGEST = 8, 96  # blocks until the next trial: after the first one, and at most
 DECIDED, UNDECIDED = 4, 2  # times as many after one that found what was found before, or no difference

@@ -115,7 +115,7 @@ async def test_those_who_come_back_soon_are_answered_together() -> None:
         assert here.loop._gathering is not None
         here.loop._gathering.may_wait = lambda: True  # type: ignore[method-assign]
         waits = iter([0.001, 0.001])
-        here.loop._gathering.wait = lambda jobs, now, most: next(waits, 0.0)  # type: ignore[method-assign]
+        here.loop._gathering.wait = lambda jobs, now, most, oldest: next(waits, 0.0)  # type: ignore[method-assign]
         await here.send("a")
         await asyncio.sleep(0)
         await here.send("b")

@@ -89,3 +89,18 @@ def test_a_gap_in_which_nobody_sends_settles_nothing() -> None:
     ways = used(trial, lambda: (next(seconds), 0.02), lambda: (next(seconds), 0.02), blocks=200)
 
     assert sum(ways) < 0.25 * len(ways)
+
+
+@pytest.mark.parametrize("lone", [1, 2], ids=["the lone one first", "the lone one last"])
+def test_bursts_of_a_few_rounds_each_are_not_taken_for_a_rate(lone: int) -> None:
+    trial, rounds = Trial(), 0
+    for _ in range(1000):
+        trial.want()
+        if trial.is_second:  # a burst is served whole
+            trial.note(16, seconds=0.100, stay=16 * 0.012)
+        elif (rounds := rounds + 1) % 2 == lone % 2:  # or a lone one of it first
+            trial.note(1, seconds=0.090, stay=0.011)
+        else:
+            trial.note(15, seconds=0.010, stay=15 * 0.020)
+
+    assert trial.is_second

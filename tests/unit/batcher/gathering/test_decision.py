@@ -19,7 +19,7 @@ def halves(
     gathering, now = Gathering(), 100.0
     for _ in range(rounds):
         gathering.answered(jobs, ended=now - 0.001, now=now, stay=jobs * 0.02, speed=speed)
-        gathering.claimed([now + back] * jobs, left=0, now=now + 0.009, waited=waited)
+        gathering.claimed([now + back] * jobs, left=0, now=now + 0.009, waited=waited, staged=False)
         now += 0.010
     gathering.answered(jobs, ended=now - 0.001, now=now, stay=jobs * 0.02, speed=speed)
     gathering.now = now  # type: ignore[attr-defined]
@@ -93,15 +93,15 @@ def test_nothing_is_known_before_the_first_answer() -> None:
 
 def test_those_who_have_gathered_part_when_it_is_found_better_to_go() -> None:
     gathering, now = halves(8), 200.0
-    for _ in range(500):
+    gathering.answered(16, ended=now, now=now, stay=1.0, speed=TEN_MS)
+    gathering._trial.is_second = True
+    while gathering.gathers:
         gathering._trial.want()
+        now += 0.030
         gathering.answered(16, ended=now, now=now, stay=1.0, speed=TEN_MS)
-        now += 0.030 if gathering.gathers else 0.015
-        if not gathering.gathers:
-            break
 
     assert gathering.most(MOST) == 8
-    gathering.claimed([now] * 8, left=8, now=now, waited=True)
+    gathering.claimed([now] * 8, left=8, now=now, waited=True, staged=False)
     assert gathering.most(MOST) == MOST
 
 
@@ -111,6 +111,64 @@ def test_jobs_that_often_come_while_the_card_is_busy_are_looked_for() -> None:
     assert not gathering.may_stage()
 
     for number in range(5):
-        gathering.claimed([200.0 + number], left=0, now=200.5 + number, waited=True)
+        gathering.claimed([200.0 + number], left=0, now=200.5 + number, waited=True, staged=True)
 
     assert gathering.may_stage()
+
+
+def bursts(size: int, *, spread: float, every: float = 0.1, rounds: int = 40) -> Gathering:
+    """So many come within a moment, again and again, to a card that has been idle; each finds it gathering."""
+    gathering, now = Gathering(), 100.0
+    for _ in range(rounds):
+        came = [now + spread * number / size for number in range(size)]
+        gathering.claimed(came, left=0, now=now + spread, waited=False, staged=False)
+        ended = now + spread + 0.010
+        gathering.answered(size, ended=ended, now=ended + 0.001, stay=size * 0.02, speed=TEN_MS)
+        now += every
+    gathering.now = now  # type: ignore[attr-defined]
+    gathering._trial.is_second = True
+    return gathering
+
+
+def test_a_first_one_waits_for_those_who_follow_it_whenever_it_comes() -> None:
+    gathering = bursts(8, spread=0.002)
+    now = gathering.now + 0.077  # type: ignore[attr-defined]
+
+    assert gathering.may_wait()
+    assert 0.001 <= gathering.wait(1, now, MOST, oldest=0.0001) <= 0.003
+    assert gathering.wait(8, now + 0.002, MOST, oldest=0.0021) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("size", "spread"),
+    [
+        pytest.param(1, 0.0, id="where nobody follows"),
+        pytest.param(2, 0.018, id="where those who follow come no sooner than the card would be free again"),
+    ],
+)
+def test_a_first_one_does_not_wait(size: int, spread: float) -> None:
+    gathering = bursts(size, spread=spread)
+
+    assert gathering.wait(1, gathering.now + 0.077, MOST, oldest=0.0001) == 0.0  # type: ignore[attr-defined]
+
+
+def test_nobody_waits_for_callers_who_come_when_the_card_would_be_free_again() -> None:
+    gathering = bursts(8, spread=0.0, every=0.05)  # 39 ms after their answer
+
+    assert gathering.wait(1, gathering.now - 0.035, MOST) == 0.0  # type: ignore[attr-defined]
+
+
+def test_one_that_came_while_the_card_was_busy_is_no_first_one() -> None:
+    gathering = bursts(8, spread=0.002, every=0.013)
+
+    assert not gathering._opens(gathering._free - 0.001)
+
+
+def test_jobs_claimed_behind_a_running_batch_open_nothing() -> None:
+    gathering = bursts(1, spread=0.0)
+
+    for number in range(20):
+        came = [200.0 + number] * 8
+        gathering.claimed(came, left=0, now=200.001 + number, waited=True, staged=True)
+
+    assert gathering._followers.after(1).all == pytest.approx(1.0, abs=0.1)

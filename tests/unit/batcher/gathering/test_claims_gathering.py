@@ -25,6 +25,8 @@ class Waiting(Gathering):
         self.until = until
         self.told: list[dict[str, Any]] = []
         self.seen: list[tuple[list[float], int]] = []
+        self.staged: list[bool] = []
+        self.ages: list[float] = []
         self.parts = 0
 
     gathers = property(lambda self: True)
@@ -38,13 +40,15 @@ class Waiting(Gathering):
     def waits_behind(self, running: int, here: int, most: int) -> bool:
         return here < self.until
 
-    def wait(self, here: int, now: float, most: int) -> float:
+    def wait(self, here: int, now: float, most: int, *, oldest: float = 0.0) -> float:
+        self.ages.append(oldest)
         return 0.003 if 0 < here < self.until else 0.0
 
     def most(self, most: int) -> int:
         return self.parts or most
 
-    def claimed(self, came: Any, *, left: int, now: float, waited: bool) -> None:
+    def claimed(self, came: Any, *, left: int, now: float, waited: bool, staged: bool) -> None:
+        self.staged.append(staged)
         self.seen.append((list(came), left))
 
     def answered(self, jobs: int, **times: Any) -> None:
@@ -82,6 +86,24 @@ async def test_while_callers_come_back_the_queue_is_looked_at_every_millisecond_
     await claims(broker, Limits(), gathering=Waiting(2)).when_woken()
 
     assert min(sleeps) >= 0.001
+
+
+async def test_how_long_the_first_job_is_here_is_told(clock: FakeClock, sleeps: list[float]) -> None:
+    gathering = Waiting(2)
+
+    await claims(ScriptedBroker(clock, arrivals=[1000.1, 1000.104]), Limits(), gathering=gathering).when_woken()
+
+    assert gathering.ages[0] == pytest.approx(LOOK)
+
+
+async def test_who_comes_within_the_trip_of_the_claim_is_not_waited_for(clock: FakeClock, sleeps: list[float]) -> None:
+    made = claims(ScriptedBroker(clock, arrivals=[1000.1]), Limits(), gathering=Waiting(8))
+    made._trip = 0.007  # twice the wait
+
+    batch = await made.when_woken()
+
+    assert batch is not None
+    assert (sleeps, batch.closed_by) == ([], "idle")
 
 
 async def test_where_nobody_is_to_come_back_one_trip_claims(clock: FakeClock) -> None:
@@ -143,6 +165,7 @@ async def test_what_waits_behind_a_running_batch_waits_for_its_callers(
     batch = await made.before(asyncio.get_running_loop().create_future(), predicted_end=1000.0, jobs=3)
 
     assert (batch is not None) is is_staged
+    assert made._gathers_with.staged == [True] * is_staged  # type: ignore[union-attr]
 
 
 async def test_those_who_waited_behind_a_batch_are_claimed_without_a_token(
