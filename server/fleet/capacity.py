@@ -61,7 +61,7 @@ class Capacity:
             return None
         fixed, per_job, room = self.fixed, self.per_job, self.room
         budget, full = (time_left - fixed) / CAUTION, fixed + per_job * room
-        batches = floor(budget / full) if budget > full else 0
+        batches = floor(budget / full) if budget >= full else 0
         rest = budget - batches * full - fixed  # for a last batch that is not full
         if rest <= 0.0:
             return batches * room - jobs

@@ -71,8 +71,8 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
     ): "where sizes vary the two are sums that meet by chance alone; where they do not there is no slope",
     (
         "server/fleet/capacity.py",
-        "more = min(self.room, floor(rest / self.per_job) if self.per_job else self.room) if rest > 0.0 else 0",
-        "more = min(self.room, floor(rest / self.per_job) if self.per_job else self.room) if rest >= 0.0 else 0",
+        "if rest <= 0.0:",
+        "if rest < 0.0:",
     ): "no job fits into nothing; and where a job costs nothing the rest is less than nothing",
     (
         "server/requests/reencoding.py",
