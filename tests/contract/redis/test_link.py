@@ -98,10 +98,34 @@ async def test_the_answer_to_a_caller_who_has_gone_is_nobodys() -> None:
     async with scripted(said({b"A": b"+one\r\n"})) as (client, server):
         gone = asyncio.create_task(client.trip(("WAIT",)))
         await heard(server, b"WAIT")
+        [link] = client._links
+
         gone.cancel()
-        server.writers[0].write(b"+not yours\r\n")  # it may be read before the caller's task goes on
+        link.data_received(b"+not yours\r\n")  # before the caller's task goes on
 
         assert await client.trip(("A",)) == [b"one"]
+        assert not link.is_open
+
+
+async def test_a_caller_who_goes_ends_the_connection() -> None:
+    async with scripted(said({})) as (client, server):
+        gone = asyncio.create_task(client.trip(("WAIT",)))
+        await heard(server, b"WAIT")
+
+        gone.cancel()
+        await asyncio.wait([gone])
+
+        assert not any(link.is_open for link in client._links)
+
+
+async def test_what_comes_unasked_does_not_change_an_answer_that_was_given() -> None:
+    async with scripted(said({b"A": b"+one\r\n"})) as (client, _):
+        answers = await client.trip(("A",))
+        [link] = client._links
+
+        link.data_received(b"+unasked\r\n")
+
+        assert answers == [b"one"]
 
 
 @pytest.mark.parametrize("unasked", [b"+unasked\r\n", b"+una", b"nonsense\r\n"])
