@@ -169,11 +169,13 @@ class Claims:
         claim = await self._ask_for(name, limits, staged=staged, wait=wait)
         if not claim.jobs and not claim.spoiled:
             return None
+        parts = claim.closed_by == "size" and limits.max_batch_size < window.limits.max_batch_size
+        closed_by = "empty" if parts else claim.closed_by  # it is no operator's bound that made it small
         return Batch(
             claim=claim,
             claimed_at=self._clock(),
             window=0.0 if staged else waited,
-            closed_by=closing_reason(claim.closed_by, staged=staged, gathered=gathered, limits=limits),
+            closed_by=closing_reason(closed_by, staged=staged, gathered=gathered, limits=limits),
             is_staged=staged,
         )
 

@@ -90,7 +90,7 @@ class Trial:
         if verdict is None and pairs < MOST:
             self.is_second = not self.is_second
         else:
-            self._settle(bool(verdict), DECIDED if verdict is not None else UNDECIDED)
+            self._settle(self._chosen if verdict is None else verdict, UNDECIDED if verdict is None else DECIDED)
 
     def _settle(self, way: bool, times: int) -> None:
         self._patience = min(times * self._patience, LONGEST) if way is self._chosen else PATIENCE

@@ -182,13 +182,14 @@ async def test_those_who_waited_behind_a_batch_are_claimed_without_a_token(
 
 
 async def test_those_who_have_gathered_are_made_to_part(clock: FakeClock) -> None:
-    broker, gathering = ScriptedBroker(clock, arrivals=[999.0, 999.1, 999.2, 999.3]), Waiting(1)
+    broker = ScriptedBroker(clock, arrivals=[999.0, 999.1, 999.2, 999.3], closed_by="size")
+    gathering = Waiting(1)
     gathering.parts = 2
 
     batch = await claims(broker, Limits(), gathering=gathering).when_woken()
 
     assert batch is not None
-    assert len(batch.claim.jobs) == 2
+    assert (len(batch.claim.jobs), batch.closed_by) == (2, "idle")
 
 
 async def test_what_is_learned_from_is_told_on_the_clock_of_this_process(clock: FakeClock) -> None:

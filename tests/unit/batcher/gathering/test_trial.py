@@ -104,3 +104,14 @@ def test_bursts_of_a_few_rounds_each_are_not_taken_for_a_rate(lone: int) -> None
             trial.note(15, seconds=0.010, stay=15 * 0.020)
 
     assert trial.is_second
+
+
+def test_a_trial_that_finds_no_difference_leaves_what_was_found_before() -> None:
+    trial = Trial()
+    used(trial, way(0.0020, 0.02), way(0.0016, 0.02), blocks=30)
+    assert trial.is_second
+
+    noise = 0.5  # a machine that others use as well
+    ways = used(trial, way(0.0020, 0.02, noise=noise), way(0.0016, 0.02, noise=noise), blocks=200)
+
+    assert sum(ways) > 0.7 * len(ways)
