@@ -109,8 +109,9 @@ class BatcherBroker(Protocol):
         """Block up to `timeout` seconds for the wake token; True when there was one. A short wait is not exact."""
         ...
 
-    async def depth(self) -> Depth:
-        """How much waits for this model right now. `jobs` counts suspects; `tokens` and `oldest_age` the lanes only."""
+    async def depth(self, *, wait: float = 0.0) -> Depth:
+        """How much waits for this model right now. `jobs` counts suspects; `tokens` and `oldest_age` the lanes only.
+        `wait` blocks up to so many seconds for the wake token first, in the same trip; 0.0 does not block."""
         ...
 
     async def drain(

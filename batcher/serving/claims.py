@@ -74,11 +74,10 @@ class Claims:
         gathering = self._gathering(limits)
         if limits.policy != "fixed" and not (gathering and gathering.may_wait()):
             return await self._claim(Window(limits=limits, opened_at=self._clock()), wait=wait)
-        if wait:
-            await self._retry.call(lambda: self._broker.wait(wait))
+        depth = await self._look(wait)
         if gathering is not None:
-            return await self._gather(limits, gathering)
-        window = await self._hold_open(limits)
+            return await self._gather(limits, gathering, depth)
+        window = await self._hold_open(limits, depth)
         return None if window is None or self._stopping.is_set() else await self._claim(window)
 
     async def beside(self, room: Limits) -> Batch | None:
@@ -123,9 +122,9 @@ class Claims:
         """None where nobody is waited for by what is measured."""
         return self._gathers_with if limits.policy != "fixed" else None
 
-    async def _gather(self, limits: Limits, gathering: Gathering) -> Batch | None:
+    async def _gather(self, limits: Limits, gathering: Gathering, depth: Depth) -> Batch | None:
         """Claim what waits as soon as nobody is worth waiting for any more."""
-        window, depth, has_waited = Window(limits=limits, opened_at=self._clock()), await self._look(), False
+        window, has_waited = Window(limits=limits, opened_at=self._clock()), False
         while not self._stopping.is_set() and not window.is_full(depth):
             wait = gathering.wait(depth.jobs, self._clock(), limits.max_batch_size, oldest=depth.oldest_age)
             if wait <= self._trip / 2:  # who comes until then is among those that are claimed
@@ -138,12 +137,11 @@ class Claims:
             return None
         return await self._claim(window, gathered=has_waited)
 
-    async def _look(self) -> Depth:
-        return await self._retry.call(self._broker.depth)
+    async def _look(self, wait: float = 0.0) -> Depth:
+        return await self._retry.call(lambda: self._broker.depth(wait=wait))
 
-    async def _hold_open(self, limits: Limits) -> Window | None:
+    async def _hold_open(self, limits: Limits, depth: Depth) -> Window | None:
         """None when nothing waits: a job that comes after this look opens a window of its own."""
-        depth = await self._look()
         window = Window(limits=limits, opened_at=self._clock() - depth.oldest_age)
         # The jobs stay in the queue meanwhile, where another card may take them.
         while depth.jobs and window.is_open(self._clock(), depth) and not self._stopping.is_set():

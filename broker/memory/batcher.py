@@ -29,7 +29,9 @@ class MemoryBatcher:
         self._store.now()
         return await self._queue.wake.take(timeout)
 
-    async def depth(self) -> Depth:
+    async def depth(self, *, wait: float = 0.0) -> Depth:
+        if wait > 0.0:
+            await self.wait(wait)
         now = self._store.now()
         lanes = [job for lane in self._queue.lanes.values() for job in lane]
         oldest = min((job.admitted for job in lanes), default=now)

@@ -68,10 +68,11 @@ class RedisBatcher:
             [token] = await self._client.ask(("BLPOP", wake, timeout) if timeout > 0.0 else ("LPOP", wake))
         return token is not None
 
-    async def depth(self) -> Depth:
+    async def depth(self, *, wait: float = 0.0) -> Depth:
+        woken = [("BLPOP", self._keys.wake(self._model), wait)] if wait > 0.0 else []
         with translated():
-            answers = await self._client.ask(*self._looks)
-        *found, suspects, time = answers
+            answers = await self._client.ask(*woken, *self._looks)
+        *found, suspects, time = answers[len(woken) :]
         heads = [_admitted(head) for head in (found[2], found[5]) if head]
         age = seconds_of(time) - min(heads) if heads else 0.0
         tokens = int(found[1] or 0) + int(found[4] or 0)

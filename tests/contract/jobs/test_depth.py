@@ -42,3 +42,16 @@ async def test_claimed_tokens_leave_the_depth(world: World) -> None:
 
 async def test_an_idle_model_has_no_depth(world: World) -> None:
     assert await (await world.batcher()).depth() == Depth()
+
+
+async def test_a_look_that_waits_takes_the_token_and_sees_the_job_that_it_was_for(world: World) -> None:
+    batcher = await world.batcher()
+    await world.admit(job())
+
+    depth = await batcher.depth(wait=5.0)
+
+    assert (depth.jobs, await batcher.wait(0.0)) == (1, False)
+
+
+async def test_a_look_that_waits_in_vain_sees_nothing(world: World) -> None:
+    assert await (await world.batcher()).depth(wait=0.01) == Depth()

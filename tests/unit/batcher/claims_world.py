@@ -40,7 +40,9 @@ class ScriptedBroker:
         self.clock.now = max(self.clock.now, min(self.arrivals, default=self.clock.now + timeout))
         return bool(self.arrivals)
 
-    async def depth(self) -> Depth:
+    async def depth(self, *, wait: float = 0.0) -> Depth:
+        if wait:
+            await self.wait(wait)
         self.clock.tick(LOOK)
         self.looks += 1
         waiting = self._waiting()

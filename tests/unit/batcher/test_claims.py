@@ -59,7 +59,7 @@ async def test_under_fixed_a_lone_job_waits_for_company_until_max_wait(clock: Fa
 class LateJobBroker(ScriptedBroker):
     """A job comes just after the first look at an empty queue."""
 
-    async def depth(self) -> Depth:
+    async def depth(self, *, wait: float = 0.0) -> Depth:
         depth = await super().depth()
         if self.looks == 1:
             self.arrivals.append(self.clock.now)

@@ -106,6 +106,15 @@ async def test_who_comes_within_the_trip_of_the_claim_is_not_waited_for(clock: F
     assert (sleeps, batch.closed_by) == ([], "idle")
 
 
+async def test_the_first_look_waits_for_the_first_job_in_the_same_trip(clock: FakeClock) -> None:
+    broker = ScriptedBroker(clock, arrivals=[1000.1, 1000.1])
+
+    batch = await claims(broker, Limits(), gathering=Waiting(2)).when_woken()
+
+    assert batch is not None
+    assert (broker.looks, len(batch.claim.jobs), batch.closed_by) == (1, 2, "idle")
+
+
 async def test_where_nobody_is_to_come_back_one_trip_claims(clock: FakeClock) -> None:
     broker = ScriptedBroker(clock, arrivals=[1000.1])
 
