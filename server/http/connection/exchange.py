@@ -88,6 +88,10 @@ class Exchange:
         self.more_body = False
         self.wake()
 
+    def has_whole_body(self, size: int) -> bool:
+        """All of the request's body is here, so many bytes, and none of it has been received."""
+        return not self.more_body and len(self._body) == size
+
     def lose(self) -> None:
         """Nobody is left to be answered."""
         self.disconnected = True
@@ -108,7 +112,8 @@ class Exchange:
         if not self.response_complete and not self.disconnected:
             self._break_off()
         self._connection.state.tasks.discard(self.task)
-        del self.task, self._connection  # which hold this one: else only the garbage collector would free them
+        # These hold this one, as a `HalfClosed` does: else only the garbage collector would free them.
+        del self.task, self._connection, self.transport
 
     def _break_off(self) -> None:
         self.transport.write(self._head if self.response_started else CRASHED)

@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         for exchange in {self.active, self.last}:
             if exchange is not None and not exchange.response_complete:
                 exchange.lose()
+        self.active = self.last = None  # one that never began holds this connection
         self.flow.resume_writing()
         if self._idle_timer is not None:
             self._idle_timer.cancel()
@@ -123,12 +124,10 @@ class Connection(asyncio.Protocol):
                 self._learn(head, len(data) - len(head))
 
     def _learn(self, head: bytes, size: int) -> None:
-        """Keep what was read of this head, if it is one: if the request that was read has a body of this size, which it
-        says. One in chunks says none, and has more than none behind its head."""
+        """Keep what was read of this head, if it is one: if all behind it has become the body of the request that was
+        read. Chunks are more than what they carry, and what follows CONNECT is no body, whatever its head says."""
         last = self.last
-        if last is None or not last.keep_alive or last.expects_continue or last.more_body:
-            return
-        if int(last.scope["named_headers"].get(b"content-length", 0)) == size:
+        if last is not None and last.keep_alive and not last.expects_continue and last.has_whole_body(size):
             self._heads.learn(head, last.scope, size)
 
     def _parse(self, data: bytes | memoryview) -> None:

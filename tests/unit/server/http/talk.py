@@ -49,7 +49,7 @@ class Timer:
         self.when, self.call = when, call
 
     def cancel(self):
-        self.when = float("inf")
+        self.when, self.call = float("inf"), None  # as asyncio's, it lets go of what it would have called
 
 
 class Clock:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -111,3 +113,50 @@ async def test_an_idle_connection_whose_last_answer_is_not_taken_is_cut_off():
     talk.clock.pass_until(KEEP_ALIVE)
 
     assert talk.line.ended == "aborted"
+
+
+@pytest.fixture
+def no_collector():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def _silent(scope, receive, send):
+    """An application that waits until its client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _rests(connection):
+    while connection.state.tasks:
+        await asyncio.sleep(0)
+
+
+async def test_a_lost_connection_is_free_at_once_with_the_requests_that_never_began(no_collector):
+    talk = Talk()
+    connection = talk.connection
+    connection._app = _silent
+    connection.data_received(3 * (GET + b"\r\n"))
+    connection.connection_lost(None)
+    await _rests(connection)
+
+    gone = weakref.ref(connection)
+    talk.connection = connection = None
+    talk.clock.timers.clear()
+
+    assert gone() is None
+
+
+async def test_a_request_whose_client_sends_no_more_is_free_at_once(no_collector):
+    talk = Talk(HELLO, body(b"hello"))
+    talk.connection.data_received(GET + b"\r\n")
+    talk.connection.eof_received()
+    gone = weakref.ref(talk.connection.last.transport)
+    await _rests(talk.connection)
+
+    talk.connection.connection_lost(None)
+    talk.clock.timers.clear()
+
+    assert gone() is None

@@ -99,6 +99,19 @@ async def test_a_head_whose_body_may_end_elsewhere_is_not_learned(kind):
     assert talk.chunks == 4
 
 
+async def test_what_follows_connect_is_never_its_body_whatever_came_before():
+    connect = b"CONNECT /a HTTP/1.1\r\nContent-Length: 4\r\n\r\n"
+    talk = Parsed(Heads())
+
+    for _ in range(3):
+        await talk.hears(connect + b"\r\n\r\n")  # empty lines before the next request
+    talk.connection.data_received(connect + GET[:4])
+    await talk.hears(GET[4:] + b"\r\n")
+
+    assert [seen[0] for seen in talk.seen] == ["CONNECT"] * 4 + ["GET"]
+    assert {seen[-1] for seen in talk.seen} == {b""}
+
+
 async def test_behind_a_request_that_closes_its_connection_nothing_is_taken_from_memory():
     known = Heads()
     for _ in range(3):
