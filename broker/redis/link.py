@@ -38,8 +38,9 @@ class Link(asyncio.Protocol):
         self._parser = hiredis.Reader(
             protocolError=InvalidResponse, replyError=_kept_in(self._errors), notEnoughData=UNFINISHED
         )
-        self._answer: asyncio.Future[list[Any]] = loop.create_future()
-        self._answer.cancel()  # nothing was asked
+        self._nothing: asyncio.Future[list[Any]] = loop.create_future()  # is asked
+        self._nothing.cancel()
+        self._answer = self._nothing
         self._replies: list[Any] = []
         self._count = 0  # replies that make the answer
         self._moved = 0.0  # when a byte was seen to move, the event loop's clock
@@ -62,6 +63,8 @@ class Link(asyncio.Protocol):
         except BaseException:
             self.close()
             raise
+        finally:
+            self._answer = self._nothing  # an idle link keeps no megabytes, and an error not its own link for ever
         if self._errors:
             self._close_for(self._errors)
         return replies

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -192,16 +193,30 @@ async def test_a_transaction_that_is_refused_raises_what_it_was_refused_for() ->
             await client.atomic(("B",), ("A",))
 
 
-async def test_links_that_broke_leave_no_memory_behind() -> None:
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def test_links_that_broke_leave_nothing_to_the_garbage_collector(no_collector: None) -> None:
     async with scripted(lambda line: None) as (client, _):
         for _ in range(3):
             with pytest.raises(redis.exceptions.ConnectionError):
                 await client.trip(("A",))
 
         await asyncio.sleep(0)
-        gc.collect()
 
         assert len(client._links) == 0
+
+
+async def test_an_idle_link_keeps_no_answers() -> None:
+    async with scripted(said({b"A": b"+one\r\n"})) as (client, _):
+        answers, ours = await client.trip(("A",)), [b"one"]
+        await asyncio.sleep(0)
+
+        assert sys.getrefcount(answers) == sys.getrefcount(ours)
 
 
 async def test_what_cannot_be_packed_breaks_nothing() -> None:
