@@ -16,8 +16,8 @@ class BrokerWork:
     jobs: int
     batches: int
     seconds: float
-    exec: int  # FINISH is the one transaction there is
-    evalsha: int  # DRAIN, ADMIT, BEAT and RECLAIM; the one inside each transaction is no trip of its own
+    exec: int  # a FINISH of large results is the one transaction there is
+    evalsha: int  # any other FINISH, DRAIN, ADMIT, BEAT, RECLAIM; the one inside each transaction is no trip of its own
     admit: int  # among them
     commands: int  # all that ran, those inside scripts included
 

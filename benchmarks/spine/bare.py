@@ -1,4 +1,4 @@
-"""The least that answers the same call: Starlette and uvicorn as the front end has them, with nothing behind.
+"""The least that answers the same call: Starlette and uvicorn as they come, with nothing behind.
 
     python -m benchmarks bare --port 9530
 
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         served = batching_app(asked.model, asked.max_batch_size) if asked.model else app
     except ValueError as error:
         command.error(str(error))
-    # The settings of server/http/uvicorn_server.py: the comparison is about what stands behind them.
+    # The settings of server/http/uvicorn_server.py, so that neither does what the other need not.
     uvicorn.run(
         served,
         port=asked.port,

@@ -109,7 +109,7 @@ def _throughput(report: Report) -> Iterable[str]:
 def _calls(report: Report) -> Iterable[str]:
     wrk = [("wrk", row.work, row.load) for row in report.throughput if row.work]
     backlogs = [(f"backlog, ≤ {one.max_batch_size} a batch", one.work, one.load) for one in report.backlogs]
-    yield "**The broker's work** (INFO commandstats; EXEC is FINISH, EVALSHA is DRAIN, ADMIT, BEAT and RECLAIM)"
+    yield "**The broker's work** (INFO commandstats; EXEC: large FINISH; EVALSHA: the others, ADMIT, DRAIN …)"
     yield ""
     columns = (
         "load from|jobs|batches|jobs/batch|batches/s|EXEC|EVALSHA|of them ADMIT|(EXEC + EVALSHA)/batch|without ADMIT"

@@ -48,6 +48,7 @@ class Callers:
 
     url: str
     calls: list[Call] = field(default_factory=list)
+    unanswered: list[int] = field(default_factory=list)  # at the end: answers to others since each of these began
 
     async def keep_calling(self, firsts: list[float]) -> None:
         """Until cancelled. The first answer's duration goes to `firsts`. Raises `Refused`, `OSError`, `ValueError`."""
@@ -60,7 +61,11 @@ class Callers:
     async def _call(self, client: HttpClient, request: bytes) -> Call:
         clock, before = asyncio.get_running_loop().time, len(self.calls)
         began = clock()
-        reply = await client.send(request)
+        try:
+            reply = await client.send(request)
+        except asyncio.CancelledError:
+            self.unanswered.append(len(self.calls) - before)
+            raise
         if reply.status != 200:
             raise Refused(f"status {reply.status}: {reply.body[:200]!r}")
         return Call(took=clock() - began, others=len(self.calls) - before + 1)
@@ -75,6 +80,7 @@ class Report:
     firsts: Sequence[float]  # of the crowd: from when all connect to the first answer of each
     processor: float  # seconds of the front end until the last of these
     calls: Sequence[Call]  # of all callers, afterwards, in so many `seconds`
+    unanswered: Sequence[int]  # when these were over: answers to others since each of these requests began
     seconds: float
 
 
@@ -115,8 +121,15 @@ async def measure(front_end: Child, clients: int, beside: int, seconds: float) -
                 task.cancel()
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
-    calls = callers.calls[rush:]
-    return Report(clients=clients, beside=beside, firsts=firsts, processor=processor, calls=calls, seconds=seconds)
+    return Report(
+        clients=clients,
+        beside=beside,
+        firsts=firsts,
+        processor=processor,
+        calls=callers.calls[rush:],
+        unanswered=callers.unanswered,
+        seconds=seconds,
+    )
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -127,10 +140,11 @@ def lines(report: Report) -> Iterator[str]:
     callers = report.clients + report.beside
     yield f"\nAfterwards, {callers} callers; other answers that came before one's own, by their number:\n"
     took, others = [call.took for call in report.calls], [call.others / callers for call in report.calls]
+    most = max([*others, *(count / callers for count in report.unanswered)])  # one that nobody serves has no answer
     middle, late = share(took, 0.5), share(took, 0.99)
     row = [f"{len(took) / report.seconds:,.0f}", f"{middle:.3f} s", f"{late:.3f} s", f"{late / middle:.2f}"]
-    row += [f"{share(others, part):.2f}" for part in (0.01, 0.5, 0.99)]
-    yield from table("answers/s|median|p99|p99 / median|others: p1|median|p99", [row])
+    row += [*(f"{share(others, part):.2f}" for part in (0.01, 0.5, 0.99)), f"{most:.2f}"]
+    yield from table("answers/s|median|p99|p99 / median|others: p1|median|p99|most, unanswered too", [row])
 
 
 def share(values: Sequence[float], part: float) -> float:
