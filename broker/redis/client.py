@@ -90,6 +90,11 @@ def seconds_of(time: Sequence[bytes]) -> float:
     return int(seconds) + int(micros) / 1e6
 
 
+def mapping_of(answer: Any) -> Any:
+    """What HGETALL answered: by `?protocol=2` in the broker's URL names and values stand in a list."""
+    return dict(zip(answer[::2], answer[1::2], strict=True)) if isinstance(answer, list) else answer
+
+
 def raise_first(commands: Sequence[Sequence[Any]], answers: Sequence[Any]) -> None:
     """Raise the first error among the answers to these commands. One about a key that holds something else than we
     keep there names it: somebody has to find it."""

@@ -21,7 +21,7 @@ from broker.messages import AdmitRequest, Announcement, Cancel, FailureCode, Fle
 from broker.redis import scripts
 from broker.redis.admission import Carried, admission, cancellation, carried_at_once, verdicts_in
 from broker.redis.bodies import StoredBodies
-from broker.redis.client import Client, raise_first, seconds_of
+from broker.redis.client import Client, mapping_of, raise_first, seconds_of
 from broker.redis.connection import check, make_client, translated
 from broker.redis.predictions import RedisPredictions
 from broker.registry import decode_card, decode_presence
@@ -155,7 +155,8 @@ class RedisFrontEnd:
             looked = [("GET", keys.epoch), ("HGETALL", keys.cards), ("HGETALL", keys.batchers), ("TIME",)]
             *needed, defaults = await self._client.trip(*looked, ("HGETALL", keys.defaults))
             raise_first(looked, needed)
-        epoch, cards, batchers, time = needed
+        epoch, *hashes, time = needed
+        cards, batchers, defaults = map(mapping_of, (*hashes, defaults))
         live = self._live(batchers, seconds_of(time) - self._presence_ttl)
         announcements = [
             Announcement(card=card, announced=stamp, batchers=live.get(card.key, ()))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from broker.messages import Speed
-from tests.contract.worlds import MODEL, SILENCE, World, card, presence
+from broker.redis import connect_front_end
+from tests.contract.worlds import MODEL, SILENCE, RedisWorld, World, card, presence
 
 pytestmark = pytest.mark.anyio
 
@@ -146,3 +147,16 @@ async def test_a_beat_brings_a_pruned_card_back(world: World) -> None:
     heart.beat(presence(), {})
 
     assert len((await world.announced())[MODEL].batchers) == 1
+
+
+@pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)
+async def test_a_broker_that_is_spoken_to_by_its_older_protocol_is_understood(world: RedisWorld) -> None:
+    heart = world.heart()
+    heart.announce(card(), {})
+    heart.beat(presence(), {})
+    expected = await world.look()
+
+    front_end = await connect_front_end(f"{world.url}?protocol=2", world.namespace, "e" * 16)
+
+    assert await front_end.look() == expected
+    await front_end.aclose()
