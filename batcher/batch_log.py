@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import monotonic
 
 import structlog
 
@@ -39,12 +39,17 @@ class _Sums:
         self.closed_by[batch.closed_by] += 1
 
 
-class BatchLog:
-    """The first batch is told of at once."""
+def _later(seconds: float, act: Callable[[], None]) -> object:
+    return asyncio.get_running_loop().call_later(seconds, act)
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        self._clock, self._silent_until = clock, float("-inf")
+
+class BatchLog:
+    """The first batch is told of at once, those of the next seconds when these are over."""
+
+    def __init__(self, later: Callable[[float, Callable[[], None]], object] = _later) -> None:
+        self._later = later
         self._sums = _Sums()
+        self._is_silent = False
         self._tells_each = log.is_enabled_for(logging.DEBUG)  # asked once: it takes as long as all sums of a batch
 
     def told(self, lease: Lease, *, in_flight: int) -> None:
@@ -52,9 +57,15 @@ class BatchLog:
         self._sums.add(lease)
         if self._tells_each:
             _tell_one(lease, in_flight)
-        if (now := self._clock()) >= self._silent_until:
-            self._silent_until = now + EVERY
+        if not self._is_silent:
+            self._tell_now_and_then()
+
+    def _tell_now_and_then(self) -> None:
+        """As long as there is something to tell: the last batches before a pause do not wait for its end."""
+        self._is_silent = self._sums.batches > 0
+        if self._is_silent:
             self.tell()
+            self._later(EVERY, self._tell_now_and_then)
 
     def tell(self) -> None:
         """What no line has told of yet."""
