@@ -74,7 +74,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
     },
     Role.BATCHER: {
         "": f"client|setname {CONNECTION} multi exec",
-        "q:": f"llen lindex lrange ltrim lpush exists pttl pexpire {RUN}",
+        "q:": f"llen lindex lrange ltrim lpush pttl pexpire {RUN}",
         "tokens:": f"get incrby decrby del pttl pexpire {RUN}",
         "bytes:": f"incrby decrby del pttl pexpire {RUN}",
         "body:": "mget unlink",

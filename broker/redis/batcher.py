@@ -23,9 +23,8 @@ from broker.trips import CLAIM_BYTES
 from broker.wire import decode_job, encode_failures, lies_apart
 
 FRAME_TTL_MS = int(1000 * FRAME_TTL)
-SMALL = (
-    1 << 12
-)  # bytes of results that a script publishes as cheaply as a transaction does, by an eighth of the commands
+# Bytes of results that a script publishes as cheaply as a transaction does, by an eighth of the commands.
+SMALL = 1 << 12
 JOBS_A_CALL = 2_560  # in expired leases, after which RECLAIM takes no further one: ten full batches
 BYTES_A_CALL = 1 << 24  # the same in bytes
 

@@ -151,12 +151,8 @@ class RedisFrontEnd:
             # is spent refuses it and can be looked at all the same.
             with suppress(OutOfMemoryError):
                 await self._client.set(self._keys.epoch, secrets.token_hex(8), nx=True)
-            keys = self._keys
-            looked = [("GET", keys.epoch), ("HGETALL", keys.cards), ("HGETALL", keys.batchers), ("TIME",)]
-            *needed, defaults = await self._client.trip(*looked, ("HGETALL", keys.defaults))
-            raise_first(looked, needed)
-        epoch, *hashes, time = needed
-        cards, batchers, defaults = map(mapping_of, (*hashes, defaults))
+            epoch, time, *hashes = await self._registry()
+        cards, batchers, defaults = map(mapping_of, hashes)
         live = self._live(batchers, seconds_of(time) - self._presence_ttl)
         announcements = [
             Announcement(card=card, announced=stamp, batchers=live.get(card.key, ()))
@@ -169,6 +165,14 @@ class RedisFrontEnd:
             known_names=names,
             defaults=self._defaults(defaults),
         )
+
+    async def _registry(self) -> list[Any]:
+        """Epoch, time, cards, batchers, and defaults or why they cannot be read."""
+        keys = self._keys
+        looked = [("GET", keys.epoch), ("TIME",), ("HGETALL", keys.cards), ("HGETALL", keys.batchers)]
+        *needed, defaults = await self._client.trip(*looked, ("HGETALL", keys.defaults))
+        raise_first(looked, needed)
+        return [*needed, defaults]
 
     def _defaults(self, answer: Any) -> dict[str, str]:
         """What cannot be read, or not by this user, costs the defaults alone: models are still found by name."""
