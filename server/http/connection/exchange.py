@@ -116,6 +116,7 @@ class Exchange:
         del self.task, self._connection, self.transport
 
     def _break_off(self) -> None:
+        log.error("answer broken off", has_begun=self.response_started)
         self.transport.write(self._head if self.response_started else CRASHED)
         self.transport.close()
         self.disconnected = True

@@ -7,6 +7,7 @@ import gc
 import weakref
 
 import pytest
+import structlog
 
 from tests.unit.server.http.talk import HELLO, KEEP_ALIVE, Talk, answer, body
 from tests.unit.server.http.tiny_server import GET, POST
@@ -64,6 +65,16 @@ async def test_an_answer_that_breaks_off_ends_the_connection():
 
     assert (await talk.hears(GET + b"\r\n"))[0].endswith(b"content-length: 5\r\n\r\n")
     assert talk.line.ended == "closed"
+
+
+@pytest.mark.parametrize(("messages", "has_begun"), [([], False), ([HELLO], True)], ids=["none", "a half"])
+async def test_an_application_that_gives_no_whole_answer_is_told_of_in_the_log(messages, has_begun):
+    talk = Talk(*messages)
+
+    with structlog.testing.capture_logs() as lines:
+        await talk.hears(GET + b"\r\n")
+
+    assert lines == [{"event": "answer broken off", "has_begun": has_begun, "log_level": "error"}]
 
 
 async def test_whoever_waits_to_be_told_to_go_on_is_told_when_the_body_is_asked_for():
