@@ -28,6 +28,8 @@ class Record(Struct, eq=False):
     job_ids: Sequence[str] = ()
     outputs: dict[str, Value] = {}  # its own: msgspec makes a new one for each
 
+    __repr__ = object.__repr__  # as a key that is missed it would bring its text into the log
+
     def follow(self, codec: Codec, plan: Plan | Problem) -> None:
         """Be computed by this plan from now on, or not at all."""
         self.codec = codec
@@ -66,6 +68,8 @@ class PendingRequest(Struct, eq=False):
     timing: Timing | None = None  # of the job that took longest
     _longest: float = 0.0  # seconds, its own
     _on_ended: Callable[[Record], None] | None = None
+
+    __repr__ = object.__repr__  # the same
 
     def __enter__(self) -> PendingRequest:
         return self

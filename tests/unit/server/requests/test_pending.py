@@ -166,6 +166,13 @@ async def test_waiting_is_in_the_order_of_arrival(parts):
         assert list(parts.pending.waiting) == [first, second]
 
 
+async def test_who_waits_shows_no_text_in_a_traceback(parts):
+    with parts.expect("secret") as request, pytest.raises(KeyError) as missed:
+        {}[request, request.records[0]]
+
+    assert "secret" not in str(missed.value)
+
+
 def test_a_plan_without_pieces_is_no_job():
     record = Record("", WordCodec(card(), {}), Plan(pieces=()))
 
