@@ -19,7 +19,7 @@ from pathlib import Path
 
 import redis
 
-from benchmarks.compare.report import ADAPTIVE, FIXED, WAYS, WITHOUT, Row, markdown
+from benchmarks.compare.report import ADAPTIVE, FIXED, WAYS, WITHOUT, Row, batcher_of, markdown
 from benchmarks.lib import machine
 from benchmarks.lib.arguments import above, at_least, cores, each, parser
 from benchmarks.lib.envelope import TEXT
@@ -74,7 +74,7 @@ def _started(asked: Namespace, stack: Stack) -> Child:
         ADAPTIVE: size,
     }
     for way in WAYS:
-        stack.start_batcher(NAMES[way], asked.model, *options[way])
+        stack.start_batcher(NAMES[way], asked.model, *options[way], title=batcher_of(way))
     for way in WAYS:
         stack.wait_until_it_answers(front_end, NAMES[way])
     return front_end

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from benchmarks.lib.markdown import table
 from benchmarks.load.rounds import (
-    SERVERS,
     Rounds,
     batch_size,
     micros,
@@ -25,7 +24,8 @@ WITHOUT, FIXED, ADAPTIVE = "one by one", "fixed", "adaptive"
 WAYS = (WITHOUT, FIXED, ADAPTIVE)
 CARRIED = 0.99  # of an open loop's requests: fewer answered is no rate that is carried
 BESIDE = f"× {WITHOUT}"
-COLUMNS = f"answers/s|{BESIDE}|answered|p50 ms|{BESIDE}|p99 ms|jobs a batch|CPU µs an answer: {', '.join(SERVERS)}"
+COST = "CPU µs an answer: front end, batcher, broker"
+COLUMNS = f"answers/s|{BESIDE}|answered|p50 ms|{BESIDE}|p99 ms|jobs a batch|{COST}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,16 @@ class Row:
     @property
     def is_carried(self) -> bool:
         return self.answered >= CARRIED
+
+
+def servers_of(way: str) -> Sequence[str]:
+    """The titles of those that answer; the batchers of other ways wait meanwhile, and are no part of the cost."""
+    return "front end", batcher_of(way), "broker"
+
+
+def batcher_of(way: str) -> str:
+    """The title of its batcher."""
+    return f"batcher {way}"
 
 
 def markdown(about: Mapping[str, str], rows: Sequence[Row]) -> str:
@@ -66,5 +76,5 @@ def _cells(row: Row, without: Row) -> Sequence[str]:
         shown(ratio(row.rounds, without.rounds, p50), 2),
         shown(middle(row.rounds, p99)),
         shown(middle(row.rounds, batch_size)),
-        ", ".join(shown(middle(row.rounds, micros(server)), 0) for server in SERVERS),
+        ", ".join(shown(middle(row.rounds, micros(server)), 0) for server in servers_of(row.way)),
     )

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.ceiling import command as ceiling
 from benchmarks.compare import command as compare
+from benchmarks.compare.report import servers_of
 from benchmarks.lib.machine import usable_cores
 from benchmarks.lib.stack import open_stack
 
@@ -25,6 +26,8 @@ def test_three_ways_are_compared_and_kept_with_their_picture(tmp_path, capsys):
     sizes = [row["rounds"][0]["summary"]["batch_size"] for row in rows]
     assert sizes[0] == sizes[3] == 1.0
     assert sizes[1] > 1.0 and sizes[2] > 1.0
+    titles = {title for row in rows for title in row["rounds"][0]["cpu"]}
+    assert titles <= {title for row in rows for title in servers_of(row["way"])}
     assert "| 8 clients | adaptive | " in capsys.readouterr().out
     assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
 
