@@ -89,6 +89,7 @@ class ModelThread:
         """Until stopped. Ends with an exception only where the engine cannot even be emptied."""
         while (batches := self._next()) is not None:
             self.turn(batches)
+        self._tell()
 
     def _next(self) -> list[Batch] | None:
         """Those that may start now; waits for one while the engine holds nothing. None when told to stop."""
@@ -105,18 +106,23 @@ class ModelThread:
         except BaseException:  # SystemExit too: in this thread it is nobody's but the engine's
             self._abandon(batches)
         self._show_rows()
-        if self._left:
-            self._tell()
+        if self._handed.empty():
+            self._tell()  # else behind the start of what is handed: see there
 
     def _take_part(self, batches: list[Batch]) -> None:
         self._live.take_over()
         for batch in batches:
             self._start(batch)
+        # Only now: a report wakes the event loop's thread, which takes the interpreter when this one writes that a
+        # batch starts. On a core that others share as well the card then stood still for milliseconds.
+        self._tell()
         self._drop(self._unwanted())
         if self._rows:
             self._step()
 
     def _tell(self) -> None:
+        if not self._left:
+            return
         steps = len(self._took) or 1
         self._report(Report(left=self._left, step=sum(self._took) / steps, jobs=self._carried / steps))
         self._left, self._took, self._carried = [], [], 0

@@ -34,6 +34,7 @@ class Card:
 
     clock: FakeClock
     before_step: Callable[[list[str]], None] = lambda texts: None
+    before_start: Callable[[], None] = lambda: None  # of a staged batch
     joins: bool = True
     cancelled: frozenset[str] = frozenset()
     reports: list[Report] = field(default_factory=list)
@@ -48,7 +49,7 @@ class Card:
             joins=self.joins,
             report=self._report,
             cancelled=lambda: self.cancelled,
-            tell_start=self.started.append,
+            tell_start=self._on_start,
             progress=lambda: None,
             metrics=self.metrics,
             clock=self.clock,
@@ -63,6 +64,10 @@ class Card:
         self.steps.append(texts)
         self.clock.tick(1.0)  # a step takes a second
         self.before_step(texts)
+
+    def _on_start(self, batch: str) -> None:
+        self.before_start()
+        self.started.append(batch)
 
     def _report(self, report: Report) -> None:
         self.reports.append(report)

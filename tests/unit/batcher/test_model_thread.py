@@ -119,6 +119,31 @@ def test_a_staged_batch_is_told_to_have_started_before_its_first_step_and_anothe
     assert told == ["b"]
 
 
+def test_what_has_left_is_reported_when_the_next_batch_has_started_and_before_its_step(clock: FakeClock) -> None:
+    card = Card(clock, joins=False)
+    seen: list[tuple[list[str], list[str]]] = []
+    card.before_step = lambda texts: seen.append((list(card.started), [one.job_id for one in card.left]))
+    card.before_start = lambda: seen.append((["start"], [one.job_id for one in card.left]))
+    for name in ("a", "b"):
+        card.thread.hand(card.batch(name, "1 x", is_staged=True))
+
+    for _ in range(2):
+        card.thread.turn(card.thread._next() or [])
+
+    assert seen == [(["start"], []), (["a"], []), (["start"], []), (["a", "b"], ["a0"])]
+    assert [one.job_id for one in card.left] == ["a0", "b0"]
+
+
+def test_a_thread_that_is_told_to_stop_reports_what_has_left(clock: FakeClock) -> None:
+    card = Card(clock, joins=False)
+    card.thread.hand(card.batch("a", "1 x"))
+    card.thread.stop()
+
+    card.thread.run()
+
+    assert [one.job_id for one in card.left] == ["a0"]
+
+
 def test_a_batch_that_has_gone_back_to_the_queue_is_not_computed(card: Card) -> None:
     batch = card.batch("a", "1 x", is_staged=True)
     batch.take_turn()
