@@ -44,7 +44,8 @@ def test_the_document_is_valid_openapi_3_1(system: Stack) -> None:
 
 @pytest.mark.timeout(240)  # a fifth of it on an idle machine
 def test_schemathesis_finds_nothing(system: Stack, tmp_path: Path) -> None:
-    run = schemathesis(system, tmp_path, "--max-examples", EXAMPLES, "--seed", SEED, "--workers", 2)
+    # One worker: Python 3.11's parser counts its depth for all threads together, and hypothesis parses in each.
+    run = schemathesis(system, tmp_path, "--max-examples", EXAMPLES, "--seed", SEED, "--workers", 1)
 
     assert run.returncode == 0, run.stdout + run.stderr
     paths = system.get("/openapi.json").json()["paths"]

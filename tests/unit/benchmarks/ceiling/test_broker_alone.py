@@ -10,11 +10,11 @@ from benchmarks.ceiling import broker_alone
 from benchmarks.ceiling.broker_alone import NotReplayed, measure
 
 
-def test_a_job_more_in_a_batch_is_few_commands_more():
+def test_eight_jobs_in_a_batch_ask_for_hardly_more_commands_than_one():
     one, eight = asyncio.run(measure([1, 8], lives=10, rounds=1))
 
     assert (one.jobs, eight.jobs) == (1, 8)
-    assert one.commands < eight.commands < 2 * one.commands
+    assert one.commands <= eight.commands < 1.5 * one.commands
     assert one.micros > 0.0 and one.micros_in_one > 0.0
     assert one.per_second == 1e6 / one.micros
 
