@@ -5,10 +5,8 @@ prometheus-client's own take a lock and several microseconds for each of the two
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -17,32 +15,13 @@ from prometheus_client.registry import Collector
 from batcher.engines.engine import StepStats
 from batcher.policy.gathering.decision import GatheringState
 from batcher.serving.batch import Batch
+from broker.common.numbers.histogram import Histogram
 from broker.messages import Failure, Slo
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 TOKENS = (16, 64, 256, 1024, 4096, 16384, 65536)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
-
-
-class Histogram:
-    """Values in buckets."""
-
-    __slots__ = ("_bounds", "_counts", "_total")
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self._bounds, self._counts, self._total = bounds, [0] * (len(bounds) + 1), 0.0
-
-    def observe(self, value: float) -> None:
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._total += value
-
-    def family(self, name: str, text: str, model: str) -> Metric:
-        """As Prometheus wants it: cumulative counts by upper bound."""
-        bounds = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
-        family = HistogramMetricFamily(f"jitney_{name}", text, labels=["model"])
-        family.add_metric([model], list(zip(bounds, accumulate(self._counts), strict=True)), self._total)
-        return family
 
 
 class BatcherMetrics(Collector):
@@ -109,12 +88,12 @@ class BatcherMetrics(Collector):
     # What Prometheus reads
 
     def collect(self) -> Iterator[Metric]:
-        yield self._size.family("batch_size", "Jobs in a batch", self._model)
-        yield self._groups.family("batch_groups", "Forward groups in a batch", self._model)
-        yield self._tokens.family("batch_tokens", "Tokens in a batch, without padding", self._model)
-        yield self._padding.family("batch_padding_ratio", "Padding per token computed", self._model)
-        yield self._waited.family("batch_wait_seconds", "From the window's opening to the start", self._model)
-        yield self._compute.family("batch_compute_seconds", "In the engine", self._model)
+        yield self._histogram("batch_size", "Jobs in a batch", self._size)
+        yield self._histogram("batch_groups", "Forward groups in a batch", self._groups)
+        yield self._histogram("batch_tokens", "Tokens in a batch, without padding", self._tokens)
+        yield self._histogram("batch_padding_ratio", "Padding per token computed", self._padding)
+        yield self._histogram("batch_wait_seconds", "From the window's opening to the start", self._waited)
+        yield self._histogram("batch_compute_seconds", "In the engine", self._compute)
         yield self._counters("batches", "Batches by what closed them", "closed_by", self._batches)
         yield self._counters("job_failures", "Jobs that failed, by code", "code", self._failures)
         yield self._counter("forward_seconds", "Seconds in forward passes", self._forward)
@@ -146,6 +125,11 @@ class BatcherMetrics(Collector):
         yield self._gauge("window_jobs_per_second", text, state.rate if state else None)
         text = "From the end of a batch until its outcomes are told"
         yield self._gauge("window_finish_seconds", text, state.between if state else None)
+
+    def _histogram(self, name: str, text: str, histogram: Histogram) -> Metric:
+        family = HistogramMetricFamily(f"jitney_{name}", text, labels=["model"])
+        family.add_metric([self._model], histogram.buckets(), histogram.total)
+        return family
 
     def _counter(self, name: str, text: str, count: float) -> Metric:
         family = CounterMetricFamily(f"jitney_{name}", text, labels=["model"])

@@ -8,9 +8,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from broker.common.numbers.histogram import Histogram
 from broker.common.version import jitney_version
 from server.front_end import FrontEnd
-from server.metrics import Histogram, Labels
+from server.metrics import Labels
 
 
 def collectors(front_end: FrontEnd) -> CollectorRegistry:

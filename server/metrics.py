@@ -5,12 +5,10 @@ prometheus-client's own take a lock and several microseconds for each of the doz
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 
+from broker.common.numbers.histogram import Histogram
 from server.http.timing import Stages
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
@@ -18,31 +16,12 @@ STAGES = ("queue", "window", "compute", "return")
 Labels = tuple[str, ...]
 
 
-class Histogram:
-    """Durations in buckets, for one set of labels."""
-
-    __slots__ = ("counts", "total")
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BUCKETS) + 1)
-        self.total = 0.0
-
-    def observe(self, seconds: float) -> None:
-        self.counts[bisect_left(BUCKETS, seconds)] += 1
-        self.total += seconds
-
-    def buckets(self) -> Sequence[tuple[str, float]]:
-        """Cumulative counts by upper bound, as Prometheus wants them."""
-        bounds = [*map(str, BUCKETS), "+Inf"]
-        return list(zip(bounds, accumulate(self.counts), strict=True))
-
-
 def _counts() -> dict[Labels, int]:
     return defaultdict(int)
 
 
 def _histograms() -> dict[Labels, Histogram]:
-    return defaultdict(Histogram)
+    return defaultdict(lambda: Histogram(BUCKETS))
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from batcher.engines.exceptions import is_memory
 from batcher.engines.lost_device import refuse_lost
 from batcher.models.contract import InvalidInput, Output
 from broker.body import obstacle
-from broker.common.numbers import NOT_FINITE, is_finite
+from broker.common.numbers.finite import NOT_FINITE, is_finite
 from broker.messages import Failure, FailureCode, Job
 
 FAILED = "the model failed on this input"

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from broker.common.numbers import NOT_FINITE, is_finite
+from broker.common.numbers.finite import NOT_FINITE, is_finite
 from broker.common.panics import CONTROL, is_panic
 from broker.common.throttled_log import ThrottledLog
 from broker.messages import FailureCode, Value

@@ -15,7 +15,7 @@ from batcher.engines.batch import BatchEngine
 from batcher.engines.engine import Done
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
-from broker.common.numbers import NOT_FINITE
+from broker.common.numbers.finite import NOT_FINITE
 from broker.messages import FailureCode, Job
 from tests.models import tiny
 from tests.models.in_flight import engine_of, failures, jobs_of, load, mixed_rows, outputs, run_all

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from batcher.engines.lost_device import DEVICE_LOST
-from broker.common.numbers import NOT_FINITE
+from broker.common.numbers.finite import NOT_FINITE
 from tests.faults.kit.supervisor import Supervisor
 from tests.integration.stack import Stack, stack
 

@@ -8,7 +8,7 @@ from batcher.engines import lost_device
 from batcher.engines.engine import Done, StepStats
 from batcher.engines.failures import LOST
 from batcher.serving import model_thread
-from broker.common.numbers import NOT_FINITE
+from broker.common.numbers.finite import NOT_FINITE
 from tests.conftest import FakeClock
 from tests.toy_engine import ToyEngine
 from tests.unit.batcher.stepped_thread import Card

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from prometheus_client import generate_latest
 
+from broker.common.numbers.histogram import Histogram
 from broker.messages import FailureCode, Result, Verdict
 from server.collector import collectors
-from server.metrics import BUCKETS, Histogram
+from server.metrics import BUCKETS
 from tests.unit.server.stand_in import ScriptedBroker, running
 
 pytestmark = pytest.mark.anyio
@@ -154,7 +155,7 @@ async def test_every_own_metric_begins_with_jitney():
     ("seconds", "bound"), [(0.0, "0.001"), (0.001, "0.001"), (0.0011, "0.0025"), (60.0, "60.0"), (61.0, "+Inf")]
 )
 def test_a_duration_falls_into_the_first_bucket_that_holds_it(seconds, bound):
-    histogram = Histogram()
+    histogram = Histogram(BUCKETS)
 
     histogram.observe(seconds)
 
@@ -162,7 +163,7 @@ def test_a_duration_falls_into_the_first_bucket_that_holds_it(seconds, bound):
 
 
 def test_buckets_are_cumulative():
-    histogram = Histogram()
+    histogram = Histogram(BUCKETS)
 
     for seconds in (0.0005, 0.002, 100.0):
         histogram.observe(seconds)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from broker.common.numbers import NOT_FINITE, is_finite
+from broker.common.numbers.finite import NOT_FINITE, is_finite
 from broker.messages import ModelCard
 from server.codecs.contract import Piece, Plan
 from server.codecs.encoding import decode

@@ -1,0 +1,1 @@
+"""Numbers that both sides handle alike."""
