@@ -8,6 +8,7 @@ import gc
 import pytest
 
 from broker.messages import FailureCode, Verdict
+from server.__main__ import tune_garbage_collector
 from server.http.deadline import LATE, SWEEP_PERIOD
 from tests.unit.server.stand_in import ScriptedBroker, running
 
@@ -90,3 +91,22 @@ async def test_a_late_request_leaves_nothing_either():
             assert (answered, gc.collect()) == (200, 0)
         finally:
             gc.enable()
+
+
+@pytest.fixture
+def runs():
+    """Generations that the garbage collector of a front end has looked at, one for each run."""
+    threshold, runs = gc.get_threshold(), []
+    tune_garbage_collector()
+    gc.callbacks.append(count := lambda phase, about: runs.append(about["generation"]) if phase == "start" else None)
+    yield runs
+    gc.callbacks.remove(count)
+    gc.set_threshold(*threshold)
+    gc.unfreeze()
+
+
+async def test_a_thousand_requests_that_wait_do_not_wake_the_garbage_collector(runs):
+    async with running(LateBroker()) as jitney:
+        await asyncio.gather(*[status_of(jitney.app, GOOD, "/models/echo") for _ in range(1_000)])
+
+    assert not runs
