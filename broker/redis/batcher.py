@@ -102,16 +102,16 @@ class RedisBatcher:
         answer = await scripts.DRAIN.run_after(self._client, woken, keys, args)
         now, left, suspects_left, closed_by, *found = answer
         apart = [data for data in found if lies_apart(data)]
-        if found:
-            self._claimed.remember(batch, found, apart)
         bodies = await self._bodies(batch, apart, now) if apart else {}
         if len(bodies) < len(apart):
             found = await self._without_gone(batch, found, bodies)
         jobs, spoiled = _decoded(found, bodies)
+        if found:
+            self._claimed.remember(batch, jobs, spoiled, apart)
         return Claim(
             batch=batch,
             jobs=jobs,
-            spoiled=spoiled,
+            spoiled=list(spoiled),
             left=left,
             suspects=suspects_left,
             claimed=now / 1000,
@@ -234,15 +234,16 @@ def _looks(keys: Keys, model: str) -> Sequence[Sequence[Any]]:
     return [*commands, ("LLEN", keys.suspects(model)), ("TIME",)]
 
 
-def _decoded(found: Sequence[bytes], bodies: Mapping[str, bytes]) -> tuple[list[Job], list[str]]:
-    """The jobs, and the ids of those that are not one."""
-    jobs, spoiled = [], []
+def _decoded(found: Sequence[bytes], bodies: Mapping[str, bytes]) -> tuple[list[Job], dict[str, str]]:
+    """The jobs, and the ids of those that are not one, each with the front end that waits for it."""
+    jobs, spoiled = [], {}
     for data in found:
         try:
             jobs.append(decode_job(data, bodies.get(text(data, "id")) if bodies else None))
         except WireError:
-            spoiled.append(text(data, "id"))
-            log.error("job unreadable", job=spoiled[-1], version=text(data, "version"), kind=text(data, "kind"))
+            id = text(data, "id")
+            spoiled[id] = text(data, "front_end")
+            log.error("job unreadable", job=id, version=text(data, "version"), kind=text(data, "kind"))
     return jobs, spoiled
 
 

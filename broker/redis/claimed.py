@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from broker.header import text
-from broker.messages import Finish
+from broker.messages import Finish, Job
 from broker.trips import FRAME_BYTES, TRIP_BYTES, cut
 from broker.wire import encode_result, frame_of
 
@@ -61,12 +61,12 @@ class ClaimedBatches:
     def __init__(self) -> None:
         self._batches: dict[str, ClaimedBatch] = {}
 
-    def remember(self, batch: str, jobs: Sequence[bytes], apart: Sequence[bytes]) -> None:
-        """It holds these, and the bodies of those lie apart. A batch that was abandoned after a failure never finishes,
-        so the oldest go."""
+    def remember(self, batch: str, jobs: Sequence[Job], spoiled: dict[str, str], apart: Sequence[bytes]) -> None:
+        """It holds these jobs, those whose bytes are none (id → front end), and the bodies of some lie apart. A batch
+        that was abandoned after a failure never finishes, so the oldest go."""
         while len(self._batches) >= MOST:
             del self._batches[next(iter(self._batches))]
-        addresses = {text(data, "id"): text(data, "front_end") for data in jobs}
+        addresses = {job.id: job.front_end for job in jobs} | spoiled
         self._batches[batch] = ClaimedBatch(addresses, {text(data, "id") for data in apart})
 
     def address(self, batch: str, job: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -18,6 +19,8 @@ from broker.redis.client import Client
 from broker.redis.connection import translated
 
 FOLDER = files("broker") / "scripts"
+COMMON = (FOLDER / "common.lua").read_text("utf-8")
+FUNCTION = re.compile(r"^local function (\w+)(?:.* end|.*(?:\n(?!end$).*)*\nend)$", re.MULTILINE)
 
 
 def _shared() -> str:
@@ -30,16 +33,29 @@ def _shared() -> str:
     return f"local {', '.join(known)} = {', '.join(map(str, known.values()))}"
 
 
+def _common(script: str) -> str:
+    """What this script uses of common.lua. A server makes all functions of a script anew with each call: of all that
+    are shared, that took FINISH a quarter of its time."""
+    used = _words(script)
+    for function in reversed([*FUNCTION.finditer(COMMON)]):  # each of them knows what stands above it
+        if function[1] in used:
+            used |= _words(function[0])
+    return FUNCTION.sub(lambda function: function[0] if function[1] in used else "", COMMON)
+
+
+def _words(source: str) -> set[str]:
+    return set(re.findall(r"\w+", re.sub("--.*", "", source)))
+
+
 class Script:
-    """One file of `broker/scripts/`: its first line, then what all share, then the rest.
+    """One file of `broker/scripts/`: its first line, then what it uses of what all share, then the rest.
 
     It is always given a key of its namespace at least: a cluster finds the node by it, access rules are asked for it.
     """
 
     def __init__(self, name: str) -> None:
         first_line, rest = (FOLDER / f"{name}.lua").read_text("utf-8").split("\n", 1)
-        common = (FOLDER / "common.lua").read_text("utf-8")
-        self.source = f"{first_line}\n{_shared()}\n{common}\n{rest}".encode()
+        self.source = f"{first_line}\n{_shared()}\n{_common(rest)}\n{rest}".encode()
         self._end = "_RO" if "no-writes" in first_line else ""  # it takes no right to write the keys that it names
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
 

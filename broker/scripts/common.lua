@@ -1,7 +1,7 @@
--- Shared by every script: broker/redis/scripts.py puts it behind each one's first line, and before it what Python's tables
--- say: of each field of a job's header (broker/header.py) the places of its first and last byte, so COST and COST_END; and
--- PROTOCOL, HEADER (bytes before the body), STAMP, FRAME_TTL, MOST_ASKED, BULK_SHARE, REQUEST, RECORD, BY_REFERENCE (the
--- byte of a job's kind that says that its body lies apart).
+-- Shared by every script: broker/redis/scripts.py puts what one uses of it behind its first line, and before it what
+-- Python's tables say: of each field of a job's header (broker/header.py) the places of its first and last byte, so COST and
+-- COST_END; and PROTOCOL, HEADER (bytes before the body), STAMP, FRAME_TTL, MOST_ASKED, BULK_SHARE, REQUEST, RECORD,
+-- BY_REFERENCE (the byte of a job's kind that says that its body lies apart).
 -- A job is that header and a body that no script opens, or in its place the digits of how many bytes the two have together.
 local MARGIN = 60000              -- ms that a key outlives the last deadline in it
 local ID_WIDTH = ID_END - ID + 1  -- characters of a job id
@@ -108,12 +108,15 @@ local function add_held(held, jobs, tokens)
   return true
 end
 
-local function hold(held, batch, jobs, tokens, ms)
-  if type(redis.pcall('HSET', held, batch, jobs .. ' ' .. tokens)) == 'table' then
+-- `is_only`: no other lease is held, so that its sums are those of this one.
+local function hold(held, batch, jobs, tokens, ms, is_only)
+  local fields = {batch, jobs .. ' ' .. tokens}
+  if is_only then fields = {batch, fields[2], '#jobs', jobs, '#tokens', tokens} end
+  if type(redis.pcall('HSET', held, unpack(fields))) == 'table' then
     redis.call('DEL', held)  -- no hash
-    redis.call('HSET', held, batch, jobs .. ' ' .. tokens)
+    redis.call('HSET', held, unpack(fields))
   end
-  add_held(held, jobs, tokens)
+  if not is_only then add_held(held, jobs, tokens) end
   keep(held, ms)
 end
 

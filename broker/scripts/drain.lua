@@ -32,12 +32,11 @@ local function ids_of(head)
   return found
 end
 
-local function is_live(job, deadline, is_cancelled)
-  return #job >= HEADER and deadline > now and not is_cancelled and not seen[id_of(job)]
+local function is_live(job, id, deadline, is_cancelled)
+  return #job >= HEADER and deadline > now and not is_cancelled and not seen[id]
 end
 
-local function claim(job, deadline, cost, size)
-  local id = id_of(job)
+local function claim(job, id, deadline, cost, size)
   seen[id] = true
   jobs[#jobs + 1], ids[#ids + 1] = job, id
   tokens, bytes, last_deadline = tokens + cost, bytes + size, math.max(last_deadline, deadline)
@@ -57,12 +56,13 @@ local function take(lane, fits, most, looks)
   while lane.left > 0 and #jobs < most and looked < looks do
     local head = redis.call('LRANGE', lane.queue, 0, math.min(most - #jobs, at_once) - 1)
     at_once = is_small(head) and 4 * at_once or SLICE
-    local cancelled, used, stop = cancelled_among(KEYS[9], ids_of(head)), 0, false
+    local head_ids, used, stop = ids_of(head), 0, false
+    local cancelled = cancelled_among(KEYS[9], head_ids)
     for i, job in ipairs(head) do
-      local deadline, cost, size = deadline_of(job), cost_of(job), bytes_of(job)
-      if is_live(job, deadline, cancelled[i]) then
+      local id, deadline, cost, size = head_ids[i], deadline_of(job), cost_of(job), bytes_of(job)
+      if is_live(job, id, deadline, cancelled[i]) then
         if not fits(cost, size, job) then stop = true break end
-        claim(job, deadline, cost, size)
+        claim(job, id, deadline, cost, size)
       end
       used = used + 1
       gone, gone_bytes = gone + cost, gone_bytes + size
@@ -130,7 +130,7 @@ local function write_lease()
   redis.call('PEXPIRE', KEYS[8], longest + lease_ms + MARGIN)
   redis.call('ZADD', KEYS[7], now + lease_ms, batch)
   keep(KEYS[7], longest + lease_ms + MARGIN)
-  hold(KEYS[10], batch, #jobs, tokens, longest + lease_ms + MARGIN)
+  hold(KEYS[10], batch, #jobs, tokens, longest + lease_ms + MARGIN, leases == 0)
 end
 
 -- Whoever only asks does not hold jobs for ever: others get them when the lease ends.
