@@ -188,14 +188,17 @@ class Gathering:
         at this `pace`; `ahead`: seconds until it begins; `is_own`: those who join wait for the others as well."""
         decision, speed = Decision(), self._speed
         saved = speed.fixed + self._between
+        if min(curve.all - known, room) <= FEW:  # mostly so of callers that are alone
+            return decision
         for edge, total, noise in zip(EDGES, curve.came, curve.noise, strict=True):
+            took = ahead + (edge - at) / pace
+            if took > saved:  # the card would be free again by then
+                break
             joins = min(total - known, room)
             surely = joins - SURELY * noise
             if edge <= at or surely <= FEW:
                 continue
-            took, longer = ahead + (edge - at) / pace, speed.per_job * surely
-            if took > saved:  # the card would be free again by then
-                break
+            longer = speed.per_job * surely
             gain, lost = joins * (saved - is_own * took), here * (took + longer)
             # Those who come no faster than jobs come on average are nobody's callers who come back.
             is_worth = surely * (saved - is_own * took) > lost and surely > self._returns.rate * (took + longer)

@@ -12,7 +12,6 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from math import sqrt
 
 from batcher.policy.decayed_regression import DecayedRegression
@@ -103,8 +102,12 @@ class Returns:
 
     def after(self, jobs: int) -> Curve:
         """What to expect when so many are answered."""
-        came = accumulate((max(0.0, start + each * jobs) for start, each in self._fits), initial=0.0)
-        return Curve(came=list(came), noise=[0.0, *map(sqrt, self._off)])
+        came, by_now = [0.0], 0.0
+        for start, each in self._fits:
+            if (more := start + each * jobs) > 0.0:
+                by_now += more
+            came.append(by_now)
+        return Curve(came=came, noise=[0.0, *map(sqrt, self._off)])
 
     def _count(self, one: Round, times: Sequence[float]) -> None:
         for at in times:
