@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.ceiling.broker_alone import BrokerAlone
 from benchmarks.ceiling.model_alone import ModelAlone
 from benchmarks.lib.markdown import table
+from benchmarks.lib.medians import middle
 from benchmarks.load.rounds import (
     SERVERS,
     Figure,
@@ -15,7 +16,6 @@ from benchmarks.load.rounds import (
     batch_size,
     commands,
     micros,
-    middle,
     p50,
     p99,
     per_second,

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.lib.markdown import table
+from benchmarks.lib.medians import middle
 from benchmarks.load.rounds import (
     Rounds,
     batch_size,
     micros,
-    middle,
     p50,
     p99,
     per_second,

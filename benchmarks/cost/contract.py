@@ -36,13 +36,13 @@ class Run:
 
     def micros(self, kind: str) -> float:
         """Processor time of the processes of a kind for one job, µs."""
-        return 1e6 * self.spent.of(kind) / self.jobs
+        return self.spent.micros(kind, self.jobs)
 
     def micros_a_request(self, kind: str) -> float:
-        return 1e6 * self.spent.of(kind) / self.requests
+        return self.spent.micros(kind, self.requests)
 
     def micros_a_batch(self, kind: str) -> float:
-        return 1e6 * self.spent.of(kind) / self.batches
+        return self.spent.micros(kind, self.batches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from statistics import median
 from typing import Any
 
@@ -11,6 +12,7 @@ from benchmarks.cost.contract import Report, Run, Sent, Sized, Waiting
 from benchmarks.lib import machine
 from benchmarks.lib.kept import Tables
 from benchmarks.lib.markdown import table
+from benchmarks.lib.medians import grouped, middle
 
 KINDS = ("front end", "broker", "batcher")
 BY_KIND = "|".join(KINDS)
@@ -67,7 +69,7 @@ def _summary(report: Report) -> Iterator[str]:
 
 
 def _about(report: Report) -> str:
-    others = median(row.busy.spent.others for row in report.sent)
+    others = middle(report.sent, lambda row: row.busy.spent.others)
     return f"Medians of the rounds. {machine.beside_figures(report.date, report.machine, others)}"
 
 
@@ -80,62 +82,58 @@ def _by(
     rows: Sequence[Any], value: Callable[[Any], int], cells: Callable[[list[Any]], list[str]]
 ) -> Iterator[list[str]]:
     """A line for each value, of the rounds that have it."""
-    for one in dict.fromkeys(value(row) for row in rows):
-        yield [f"{one:,}", *cells([row for row in rows if value(row) == one])]
+    for one, rounds in grouped(rows, value).items():
+        yield [f"{one:,}", *cells(rounds)]
 
 
 def _sent_row(rows: list[Sent]) -> list[str]:
     lone, busy = [row.lone for row in rows], [row.busy for row in rows]
     return [
         f"{rows[0].clients}",
-        f"{_median(busy, lambda run: run.requests / run.seconds):,.0f}",
-        f"{_median(lone, lambda run: run.p50):.2f}",
-        f"{_median(busy, lambda run: run.p50):.1f}",
-        f"{_median(busy, lambda run: run.jobs_a_batch):.1f}",
+        f"{middle(busy, lambda run: run.requests / run.seconds):,.0f}",
+        f"{middle(lone, lambda run: run.p50):.2f}",
+        f"{middle(busy, lambda run: run.p50):.1f}",
+        f"{middle(busy, lambda run: run.jobs_a_batch):.1f}",
         *_by_kind(busy, Run.micros, digits=1),
         *_by_kind(lone, Run.micros_a_request),
-        f"{_median(busy, lambda run: run.spent.commands / run.jobs):.2f}",
+        f"{middle(busy, lambda run: run.spent.commands / run.jobs):.2f}",
     ]
 
 
 def _sized(rows: list[Sized]) -> list[str]:
     runs = [row.run for row in rows]
     return [
-        f"{_median(runs, lambda run: run.jobs_a_batch):.1f}",
-        f"{_median(runs, lambda run: run.jobs / run.seconds):,.0f}",
+        f"{middle(runs, lambda run: run.jobs_a_batch):.1f}",
+        f"{middle(runs, lambda run: run.jobs / run.seconds):,.0f}",
         *_by_kind(runs, Run.micros_a_batch)[1:],
         *_by_kind(runs, Run.micros, digits=1)[1:],
-        f"{_median(runs, lambda run: run.spent.commands / run.batches):.1f}",
-        f"{_median(runs, lambda run: run.spent.trips / run.batches):.1f}",
+        f"{middle(runs, lambda run: run.spent.commands / run.batches):.1f}",
+        f"{middle(runs, lambda run: run.spent.trips / run.batches):.1f}",
     ]
 
 
 def _waiting(rows: list[Waiting]) -> list[str]:
     runs = [row.run for row in rows]
     return [
-        f"{_median(runs, lambda run: run.jobs / run.seconds):,.0f}",
-        f"{_median(runs, lambda run: run.p50):,.1f}",
+        f"{middle(runs, lambda run: run.jobs / run.seconds):,.0f}",
+        f"{middle(runs, lambda run: run.p50):,.1f}",
         *_by_kind(runs, Run.micros, digits=1),
-        f"{_median(runs, lambda run: run.spent.commands / run.jobs):.2f}",
+        f"{middle(runs, lambda run: run.spent.commands / run.jobs):.2f}",
     ]
 
 
 def _standing(rows: list[Waiting]) -> list[str]:
     stood = [row.standing for row in rows]
     return [
-        *(f"{median(getattr(one, name) for one in stood):.2f}" for name in ("admit", "claim", "finish")),
+        *(f"{middle(stood, attrgetter(name)):.2f}" for name in ("admit", "claim", "finish")),
         f"{stood[0].batch}",
-        f"{median(one.micros for one in stood):.1f}",
+        f"{middle(stood, lambda one: one.micros):.1f}",
     ]
 
 
 def _by_kind(runs: Sequence[Run], micros: Callable[[Run, str], float], digits: int = 0) -> list[str]:
     """Processor time of the front end, the broker and the batcher."""
     return [f"{median(micros(run, kind) for run in runs):,.{digits}f}" for kind in KINDS]
-
-
-def _median(runs: Sequence[Run], figure: Callable[[Run], float]) -> float:
-    return median(figure(run) for run in runs)
 
 
 def _constants(of: Constants) -> Iterator[list[str]]:

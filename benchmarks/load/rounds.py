@@ -1,4 +1,4 @@
-"""The same load several times, as one figure: medians, and ratios within a round. Pure."""
+"""The same load several times, as one figure, and ratios within a round. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,6 @@ OTHERS = 0.2  # cores; more that other processes keep busy is told
 SERVERS = ("front end", "batcher", "broker")
 Rounds = Sequence[Stretch]
 Figure = Callable[[Stretch], float]
-
-
-def middle(rounds: Rounds, of: Figure) -> float:
-    """The median."""
-    return median(map(of, rounds))
 
 
 def ratio(ours: Rounds, theirs: Rounds, of: Figure) -> float:

@@ -57,7 +57,7 @@ class Point:
 
     def micros(self, kind: str) -> float:
         """Processor time of all processes of a kind for one answer, µs."""
-        return 1e6 * self.spent.of(kind) / self.answers
+        return self.spent.micros(kind, self.answers)
 
     @property
     def jobs_a_batch(self) -> float:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from statistics import median
 
 from benchmarks.lib import machine
 from benchmarks.lib.kept import Tables
 from benchmarks.lib.markdown import table
+from benchmarks.lib.medians import grouped, middle
 from benchmarks.scale.contract import Layout, Point, Report
 
 COLUMNS = (
     "answers/s|to one|of what the model allows|p50 ms|p99 ms|jobs a batch|CPU µs an answer: front ends|broker|batchers"
     "|commands|trips|fullest process|cores in use, ours + others"
 )
+LAYOUT, PER_SECOND, OTHERS = attrgetter("layout"), attrgetter("per_second"), attrgetter("spent.others")
 MEANING = (
     "Medians of the rounds. *To one*: answers a second by those of the first row. Commands and trips are the broker's, "
     "for one answer: commands that ran, those inside scripts included; times that it read from a connection. *Fullest "
@@ -55,20 +58,16 @@ def _gains(report: Report) -> Iterator[str]:
 
 
 def _by_varied(report: Report) -> dict[str, list[Point]]:
-    found: dict[str, list[Point]] = {}
-    for point in report.points:
-        found.setdefault(point.layout.varied, []).append(point)
-    return found
+    return grouped(report.points, lambda point: point.layout.varied)
 
 
 def _rates(points: Sequence[Point]) -> dict[Layout, float]:
     """Answers a second, medians over the rounds, in the order in which the layouts were measured."""
-    layouts = dict.fromkeys(point.layout for point in points)
-    return {layout: median(point.per_second for point in points if point.layout == layout) for layout in layouts}
+    return {layout: middle(here, PER_SECOND) for layout, here in grouped(points, LAYOUT).items()}
 
 
 def _about(report: Report) -> str:
-    others = median(point.spent.others for point in report.points)
+    others = middle(report.points, OTHERS)
     return machine.beside_figures(report.date, report.machine, others)
 
 
@@ -84,17 +83,17 @@ def _title(layout: Layout) -> str:
 def _rows(points: Sequence[Point]) -> Iterator[list[str]]:
     rates = _rates(points)
     first = next(iter(rates.values()))
-    for layout, rate in rates.items():
-        here = [point for point in points if point.layout == layout]
+    for layout, here in grouped(points, LAYOUT).items():
+        rate = rates[layout]
         yield [
             f"{layout.count}",
             _with_range(rate, [point.per_second for point in here]),
             f"{rate / first:.2f}",
             f"{rate / layout.most:.2f}" if layout.most else "–",
-            *(f"{median(getattr(point, name) for point in here):.1f}" for name in ("p50", "p99", "jobs_a_batch")),
+            *(f"{middle(here, attrgetter(name)):.1f}" for name in ("p50", "p99", "jobs_a_batch")),
             *(f"{median(point.micros(kind) for point in here):.0f}" for kind in ("front end", "broker", "batcher")),
-            f"{median(point.spent.commands / point.answers for point in here):.2f}",
-            f"{median(point.spent.trips / point.answers for point in here):.2f}",
+            f"{middle(here, lambda point: point.spent.commands / point.answers):.2f}",
+            f"{middle(here, lambda point: point.spent.trips / point.answers):.2f}",
             _fullest(here),
             _cores(here),
         ]
@@ -110,5 +109,5 @@ def _fullest(points: Sequence[Point]) -> str:
 
 
 def _cores(points: Sequence[Point]) -> str:
-    ours = median(sum(point.spent.cpu.values()) / point.spent.seconds for point in points)
-    return f"{ours:.1f} + {median(point.spent.others for point in points):.1f}"
+    ours = middle(points, lambda point: sum(point.spent.cpu.values()) / point.spent.seconds)
+    return f"{ours:.1f} + {middle(points, OTHERS):.1f}"

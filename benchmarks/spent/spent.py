@@ -39,6 +39,10 @@ class Spent:
         """Processor seconds of all processes whose title begins so."""
         return sum(seconds for title, seconds in self.cpu.items() if title.startswith(kind))
 
+    def micros(self, kind: str, count: float) -> float:
+        """Processor time of these processes for each of so many, µs."""
+        return 1e6 * self.of(kind) / count
+
     @property
     def fullest(self) -> tuple[str, float]:
         """The process that used most of a core, and how much of it. Of a difference."""

@@ -6,13 +6,9 @@ from math import inf
 
 import pytest
 
-from benchmarks.load.rounds import micros, middle, p50, per_second, ratio, remarks, shown
+from benchmarks.load.rounds import micros, p50, per_second, ratio, remarks, shown
 from benchmarks.load.stretch import Load, per_answer
 from tests.unit.benchmarks.load.made import stretch
-
-
-def test_a_figure_is_the_median_of_its_rounds():
-    assert middle([stretch(100), stretch(300), stretch(120)], per_second) == 120
 
 
 def test_a_ratio_is_taken_within_each_round():
