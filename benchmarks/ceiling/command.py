@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class Served:
     server: str
     child: Child
     name: str
+    serving: Collection[str]  # titles of all processes that do
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -86,7 +87,8 @@ def _rows(asked: Namespace, stack: Stack) -> dict[str, list[Row]]:
         for clients in asked.clients:
             print(f"round {number + 1} of {asked.rounds}: {clients} client(s)", file=sys.stderr)
             for (spec, server), one in served.items():
-                stretch = measure(stack, one.child, one.name, Load(clients=clients), times)
+                load = Load(clients=clients)
+                stretch = measure(stack, one.child, one.name, load, times, serving=one.serving)
                 found.setdefault((spec, clients, server), []).append(stretch)
     return {
         spec: [
@@ -102,14 +104,15 @@ def _started(asked: Namespace, stack: Stack) -> Iterator[tuple[tuple[str, str], 
     """By spec and server; bare Starlette has no model. Each answers already."""
     size = ("--max-batch-size", str(asked.max_batch_size))
     bare, front_end = stack.start_bare(), stack.start_front_end()
-    yield ("", BARE), Served(server=BARE, child=bare, name="any")
+    yield ("", BARE), Served(server=BARE, child=bare, name="any", serving=[bare.title])
     for number, spec in enumerate(asked.model):
         name = f"model-{number}"
         inside = stack.start_bare("--model", spec, *size, title=f"inside {number}")
-        stack.start_batcher(name, spec, *size)
+        batcher = stack.start_batcher(name, spec, *size)
+        serving = {INSIDE: [inside.title], JITNEY: [front_end.title, batcher.title, "broker"]}
         for server, child in ((INSIDE, inside), (JITNEY, front_end)):
             stack.wait_until_it_answers(child, name)
-            yield (spec, server), Served(server=server, child=child, name=name)
+            yield (spec, server), Served(server=server, child=child, name=name, serving=serving[server])
 
 
 def _about(asked: Namespace) -> dict[str, str]:

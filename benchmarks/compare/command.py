@@ -60,7 +60,8 @@ def _rows(asked: Namespace, stack: Stack) -> list[Row]:
             for way in WAYS:
                 # What an overload has left is worked off before the next one is measured.
                 stack.wait_until_it_answers(front_end, NAMES[way])
-                stretch = measure(stack, front_end, NAMES[way], load, times, texts)
+                serving = front_end.title, batcher_of(way), "broker"
+                stretch = measure(stack, front_end, NAMES[way], load, times, serving=serving, texts=texts)
                 found.setdefault((load, way), []).append(stretch)
     return [Row(way=way, load=load, rounds=rounds) for (load, way), rounds in found.items()]
 

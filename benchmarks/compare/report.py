@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.lib.markdown import table
 from benchmarks.lib.medians import middle
 from benchmarks.load.rounds import (
+    SERVERS,
     Rounds,
     batch_size,
     micros,
@@ -46,11 +47,6 @@ class Row:
         return self.answered >= CARRIED
 
 
-def servers_of(way: str) -> Sequence[str]:
-    """The titles of those that answer; the batchers of other ways wait meanwhile, and are no part of the cost."""
-    return "front end", batcher_of(way), "broker"
-
-
 def batcher_of(way: str) -> str:
     """The title of its batcher."""
     return f"batcher {way}"
@@ -76,5 +72,5 @@ def _cells(row: Row, without: Row) -> Sequence[str]:
         shown(ratio(row.rounds, without.rounds, p50), 2),
         shown(middle(row.rounds, p99)),
         shown(middle(row.rounds, batch_size)),
-        ", ".join(shown(middle(row.rounds, micros(server)), 0) for server in servers_of(row.way)),
+        ", ".join(shown(middle(row.rounds, micros(server)), 0) for server in SERVERS),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.lib.envelope import TEXT
@@ -16,7 +16,6 @@ from benchmarks.load.sending import send_alone
 from benchmarks.spent.counting import spent_on
 
 IN_FLIGHT = 4096  # requests: a server that is overloaded is not to be taken for a client that is
-US = "benchmark"  # as `Stack.pids` calls the process that sends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,30 +46,39 @@ class Stretch:
     """What one load came to."""
 
     summary: Summary
-    cpu: Mapping[str, float]  # processor µs an answer, by process
+    cpu: Mapping[str, float]  # processor µs an answer, by the title of each process that serves
     commands: float  # of the broker an answer, those inside scripts included
     others: float  # cores that processes other than ours kept busy
 
 
 def measure(
-    stack: Stack, server: Child, name: str, load: Load, times: Times, texts: Sequence[str] = (TEXT,)
+    stack: Stack,
+    server: Child,
+    name: str,
+    load: Load,
+    times: Times,
+    *,
+    serving: Collection[str],
+    texts: Sequence[str] = (TEXT,),
 ) -> Stretch:
-    """POST /models/`name` of this server, a record a request. Raises `OSError` when it hangs up on everybody."""
+    """POST /models/`name` of this server, a record a request. Raises `OSError` when it hangs up on everybody.
+
+    `serving`: the titles of the processes that do. Others of the stack wait meanwhile, and are no part of the cost.
+    """
     plan = _plan(server.url, Workload(path=f"/models/{name}", texts=texts, records=1, languages=None), load, times)
     sent, spent = spent_on(lambda: fast_run(send_alone(plan)), stack)
     answers = sum(call.outcome == ANSWERED for call in sent.calls)
     return Stretch(
         summary=summarised(plan, sent),
-        cpu=per_answer(spent.cpu, answers),
+        cpu=per_answer(spent.cpu, answers, serving),
         commands=spent.commands / max(1, answers),
         others=spent.others,
     )
 
 
-def per_answer(cpu: Mapping[str, float], answers: int) -> dict[str, float]:
-    """Microseconds, of the processes that did anything; the one that sends is no server."""
-    micros = {title: 1e6 * seconds / max(1, answers) for title, seconds in cpu.items() if title != US}
-    return {title: spent for title, spent in micros.items() if spent >= 1.0}
+def per_answer(cpu: Mapping[str, float], answers: int, serving: Collection[str]) -> dict[str, float]:
+    """Microseconds, of these processes."""
+    return {title: 1e6 * seconds / max(1, answers) for title, seconds in cpu.items() if title in serving}
 
 
 def _plan(url: str, workload: Workload, load: Load, times: Times) -> Plan:

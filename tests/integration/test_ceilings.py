@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.ceiling import command as ceiling
 from benchmarks.compare import command as compare
-from benchmarks.compare.report import servers_of
+from benchmarks.compare.report import batcher_of
 from benchmarks.lib.machine import usable_cores
 from benchmarks.lib.stack import open_stack
 
@@ -26,8 +26,8 @@ def test_three_ways_are_compared_and_kept_with_their_picture(tmp_path, capsys):
     sizes = [row["rounds"][0]["summary"]["batch_size"] for row in rows]
     assert sizes[0] == sizes[3] == 1.0
     assert sizes[1] > 1.0 and sizes[2] > 1.0
-    titles = {title for row in rows for title in row["rounds"][0]["cpu"]}
-    assert titles <= {title for row in rows for title in servers_of(row["way"])}
+    for row in rows:
+        assert set(row["rounds"][0]["cpu"]) == {"front end", batcher_of(row["way"]), "broker"}
     assert "| 8 clients | adaptive | " in capsys.readouterr().out
     assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
 
@@ -43,6 +43,12 @@ def test_the_ceilings_of_a_model_are_measured_and_kept(tmp_path, capsys):
         ["bare Starlette", "batching inside it", "the broker alone", "the model alone"],
     )
     assert all(share > 0.0 for share in found["shares"]["4"].values())
+    served = {row["server"]: sorted(row["rounds"][0]["cpu"]) for row in found["rows"]}
+    assert served == {
+        "bare Starlette": ["bare"],
+        "batching inside it": ["inside 0"],
+        "Jitney": ["batcher model-0", "broker", "front end"],
+    }
     assert [one["jobs"] for one in found["broker"]] == [4]
     assert "synthetic:2ms+0ms: answers a second, and Jitney's share of each limit" in capsys.readouterr().out
 

@@ -21,7 +21,7 @@ ROWS = [
     row(ADAPTIVE, CLOSED, stretch(800, 20.0), stretch(1000, 16.0)),
     row(WITHOUT, OPEN, stretch(90, None, jobs=0, answered=0.0)),
     row(FIXED, OPEN, stretch(800, 25.0, answered=0.989)),
-    row(ADAPTIVE, OPEN, stretch(800, 24.0, cpu={"front end": 200.0, "batcher fixed": 20.0, "batcher adaptive": 5.0})),
+    row(ADAPTIVE, OPEN, stretch(800, 24.0, cpu={"front end": 200.0, "batcher adaptive": 5.0})),
 ]
 
 

@@ -46,10 +46,10 @@ def test_a_quiet_machine_is_no_remark():
     assert [*remarks({"one": [stretch(others=0.1)]})] == []
 
 
-def test_an_answer_costs_what_the_servers_spent_and_not_what_we_did():
-    spent = {"benchmark": 3.0, "front end": 0.5, "broker": 0.0}
+def test_an_answer_costs_what_those_spent_who_serve_it_and_not_those_who_wait_or_ask():
+    spent = {"benchmark": 3.0, "front end": 0.5, "batcher a": 0.1, "batcher b": 0.2}
 
-    assert per_answer(spent, 1000) == {"front end": 500.0}
+    assert per_answer(spent, 1000, ["front end", "batcher a"]) == {"front end": 500.0, "batcher a": 100.0}
 
 
 @pytest.mark.parametrize(
