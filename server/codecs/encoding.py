@@ -23,8 +23,10 @@ log = structlog.get_logger("server.codecs.encoding")
 _log_failed = ThrottledLog(lambda event, **what: log.error(event, **what))
 _log_not_finite = ThrottledLog(lambda event, **what: log.warning(event, **what))
 
-# Bytes of a body, or values of outputs. More would block the event loop for milliseconds, so a thread does it.
+# Bytes of a body, or numbers of outputs. More would block the event loop for milliseconds, so a thread does it.
 INLINE = 8192
+# One long text is written much faster than as many numbers; what is made around each of many short ones is not.
+PAGE, LETTERS = 1024, 8  # so many characters or bytes of a text weigh one each; of the others, so many together
 FLAT = frozenset((array, str, bytes))  # nearly every output is one of these
 
 
@@ -76,12 +78,13 @@ def _failed(error: BaseException, **what: Any) -> Problem:
 
 
 def weight(values: Iterable[Value], most: int = INLINE) -> int:
-    """How many numbers, characters and the like there are in these, counted no further than beyond `most`."""
+    """How many numbers there are in these, or as much text, counted no further than beyond `most`."""
     total, left = 0, [values]
     while left and total <= most:
         for value in left.pop():
             if value.__class__ in FLAT:
-                total += len(value)
+                size = len(value)
+                total += size if size <= PAGE or value.__class__ is array else PAGE + (size - PAGE) // LETTERS
             elif isinstance(value, list | tuple | Mapping):
                 total += len(value)
                 if total > most:

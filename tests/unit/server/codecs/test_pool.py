@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from broker.messages import Result
-from server.codecs.encoding import INLINE, weight
+from server.codecs.encoding import INLINE, LETTERS, PAGE, weight
 from server.codecs.pool import IN_LINE, LARGE, THREADS, CodecPool
 from server.codecs.work import UNBOUNDED, Work
 from server.errors import Problem
@@ -106,6 +106,7 @@ async def test_whoever_gave_up_stands_in_no_line(pool):
     ("value", "expected"),
     [
         ("four", 4),
+        ("x" * (PAGE + 2 * LETTERS), PAGE + 2),
         (array("f", [1.0, 2.0]), 2),
         ({"a": [1, 2, 3]}, 4),
         ([["ab", "c"], {}], 7),
@@ -121,6 +122,9 @@ def test_the_weight_of_an_output_is_what_it_is_made_of(value, expected):
 @pytest.mark.timeout(2)
 def test_an_endless_output_is_not_weighed_to_its_end(value):
     assert weight([value] * 10) > INLINE
+
+
+LONG = "x" * LETTERS * (INLINE + 1)
 
 
 class Telling(WordCodec):
@@ -152,25 +156,33 @@ async def test_a_small_text_changes_no_thread(threads):
 
 async def test_a_large_text_is_never_read_on_the_loop(threads):
     async with running(make_codec=Telling) as jitney:
-        assert (await jitney.ask("word " * INLINE)).status_code == 200
+        assert (await jitney.ask(LONG)).status_code == 200
 
     assert threading.get_ident() not in threads
 
 
-async def test_large_outputs_are_never_read_on_the_loop(threads):
+@pytest.mark.parametrize(
+    ("output", "on_the_loop"),
+    [
+        pytest.param("1" * 10_000, True, id="a page of text is written in microseconds"),
+        pytest.param(LONG, False, id="a long text takes a thread"),
+        pytest.param(array("f", [1.0]) * (INLINE + 1), False, id="and so do fewer numbers"),
+    ],
+)
+async def test_only_large_outputs_are_read_beside_the_loop(threads, output, on_the_loop):
     async with running(ScriptedBroker(answers=False), make_codec=Telling) as jitney, jitney.asked("one") as asked:
         threads.clear()
         (job,) = jitney.broker.jobs
-        jitney.broker.publish(Result(job_id=job.id, output="1" * (INLINE + 1), timing=TIMING))
+        jitney.broker.publish(Result(job_id=job.id, output=output, timing=TIMING))
 
-        assert (await asked).status_code == 200
+        await asked
 
-    assert threading.get_ident() not in threads
+    assert (threading.get_ident() in threads) is on_the_loop
 
 
 async def test_large_texts_are_encoded_anew_beside_the_loop(threads):
     broker = ScriptedBroker([announced(card(revision="r1"))], answers=False)
-    async with running(broker, make_codec=Telling) as jitney, jitney.asked("word " * INLINE) as asked:
+    async with running(broker, make_codec=Telling) as jitney, jitney.asked(LONG) as asked:
         broker.announcements.append(announced(card(revision="r2"), since=2.0))
         await jitney.look()
         broker.announcements, broker.answers = broker.announcements[1:], True

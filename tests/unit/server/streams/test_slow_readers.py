@@ -42,7 +42,7 @@ async def test_a_reader_that_reads_nothing_gets_no_second_piece_and_the_deadline
 
 async def test_a_large_answer_is_sent_in_pieces():
     async with running() as jitney:
-        told = await read(jitney, *(f"{number}" + "x" * 5_000 for number in range(20)))
+        told = await read(jitney, *(f"{number}" + "x" * 40_000 for number in range(20)))
 
         assert len(told.rows) == 21
         assert told.pieces > 10
