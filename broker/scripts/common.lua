@@ -29,9 +29,9 @@ local function with_attempts(job, attempts) return job:sub(1, ATTEMPTS - 1) .. a
 -- A time in ms as it stands in headers and in front of entries of the registry.
 local function stamp(ms) return string.format('%0' .. STAMP .. 'd', ms) end
 
--- Lets `key` live for `ms` more at least: nothing that Jitney queues stays for ever.
-local function keep(key, ms)
-  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
+-- Lets `key` live for `ms` more at least: nothing that Jitney queues stays for ever. `is_new`: it has no end yet.
+local function keep(key, ms, is_new)
+  if is_new or redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
 end
 
 -- As redis.call; its error names the key, for somebody has to find it.
@@ -117,7 +117,7 @@ local function hold(held, batch, jobs, tokens, ms, is_only)
     redis.call('HSET', held, unpack(fields))
   end
   if not is_only then add_held(held, jobs, tokens) end
-  keep(held, ms)
+  keep(held, ms, is_only)
 end
 
 -- Takes `count` jobs (nil: all) off what this lease is said to hold; their tokens are taken to be as many as the others'.

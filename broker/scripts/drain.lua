@@ -50,7 +50,8 @@ local function is_small(head)
 end
 
 -- Takes from the head of a lane, or of the suspects, while `fits` says so; returns the tokens and bytes that left it. `most`
--- bounds the claim, `looks` the work: a heap of dead jobs must not hold the server up.
+-- bounds the claim, `looks` the work: a heap of dead jobs must not hold the server up. A list that it empties is left as it
+-- is: whoever calls it deletes that, with what belongs to it.
 local function take(lane, fits, most, looks)
   local gone, gone_bytes, at_once = 0, 0, SLICE
   while lane.left > 0 and #jobs < most and looked < looks do
@@ -68,7 +69,7 @@ local function take(lane, fits, most, looks)
       gone, gone_bytes = gone + cost, gone_bytes + size
     end
     looked, lane.left = looked + used, lane.left - used
-    if used > 0 then redis.call('LTRIM', lane.queue, used, -1) end
+    if used > 0 and lane.left > 0 then redis.call('LTRIM', lane.queue, used, -1) end
     if stop then break end
   end
   return gone, gone_bytes
@@ -95,6 +96,7 @@ end
 local function take_suspects()
   take(SUSPECTS, fits_suspect, max_jobs, 4 * max_jobs)
   if #jobs > 0 then closed_by = 'suspects' end
+  if suspects > 0 and SUSPECTS.left == 0 then redis.call('DEL', SUSPECTS.queue) end
 end
 
 local function take_lane(lane, fits, most, looks)
@@ -102,7 +104,7 @@ local function take_lane(lane, fits, most, looks)
   local gone, gone_bytes = take(lane, fits, most, looks)
   if lane.left == before then return end
   if lane.left == 0 then
-    redis.call('DEL', lane.tokens, lane.bytes)
+    redis.call('DEL', lane.queue, lane.tokens, lane.bytes)
   else
     count(lane.tokens, -gone, MARGIN)
     count(lane.bytes, -gone_bytes, MARGIN)
@@ -129,8 +131,9 @@ local function write_lease()
   redis.call('HSET', KEYS[8], unpack(pairs_))
   redis.call('PEXPIRE', KEYS[8], longest + lease_ms + MARGIN)
   redis.call('ZADD', KEYS[7], now + lease_ms, batch)
-  keep(KEYS[7], longest + lease_ms + MARGIN)
-  hold(KEYS[10], batch, #jobs, tokens, longest + lease_ms + MARGIN, leases == 0)
+  local is_only = leases == 0
+  keep(KEYS[7], longest + lease_ms + MARGIN, is_only)
+  hold(KEYS[10], batch, #jobs, tokens, longest + lease_ms + MARGIN, is_only)
 end
 
 -- Whoever only asks does not hold jobs for ever: others get them when the lease ends.
