@@ -11,6 +11,7 @@ from batcher.policy.packing import PASS_COST
 MEMORY = 0.99  # weight that an older pass keeps with each newer one: about the last hundred count
 ENOUGH = 8.0  # weight of passes seen, before the fit is believed
 SPREAD = 0.2  # their sizes must differ by this share of the mean, or a line through them means nothing
+TINY = 1e-12  # seconds a token
 LEAST, MOST = 8, 8192  # a pass is never free; and beyond this the padding would be the larger mistake
 
 
@@ -34,7 +35,10 @@ class PassCost:
 
     def _fit(self) -> None:
         line = self._line
-        if line.variance < (SPREAD * line.mean_x) ** 2 or line.slope <= 0.0:
-            return  # passes of one size, or noise: what was known before stays
-        fixed = line.mean_y - line.slope * line.mean_x
-        self._tokens = round(min(max(fixed / line.slope, LEAST), MOST))
+        if line.variance < (SPREAD * line.mean_x) ** 2 or not line.mean_y:
+            return  # passes of one size: what was known before stays
+        # Where tokens cost less than the noise the line may fall. Then a pass is all that counts: with the first guess
+        # kept, a model that takes 10 ms whatever it is given would have its batches cut in four.
+        slope = max(line.slope, TINY)
+        fixed = line.mean_y - slope * line.mean_x
+        self._tokens = round(min(max(fixed / slope, LEAST), MOST))

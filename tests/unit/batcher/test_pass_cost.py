@@ -56,6 +56,15 @@ def test_passes_of_nearly_one_size_teach_nothing() -> None:
     assert seen([(600 + size % 80, 0.01 + size % 80) for size in range(200)]).tokens == PASS_COST
 
 
+def test_where_noise_hides_what_a_token_costs_a_pass_is_all_that_counts() -> None:
+    rng = random.Random(7)  # by chance the small ones took longer
+    sizes = [rng.randint(20, 400) for _ in range(60)]
+
+    pass_cost = seen([(size, 0.01 + (400 - size) * rng.uniform(0.0, 1e-6)) for size in sizes])
+
+    assert pass_cost.tokens == MOST
+
+
 def test_a_pass_that_takes_no_time_teaches_nothing() -> None:
     assert seen([(size, 0.0) for size in range(1, 200)]).tokens == PASS_COST
 
