@@ -9,6 +9,8 @@ from broker.messages import Speed
 
 MEMORY = 0.97  # about the last 30 batches of a size count
 REACH = 4  # the line is believed up to so many times the largest size that was seen
+JUST_NOW = 0.7  # the same, of those that tell how long the next one of their size takes
+LATELY = 1000  # batches, among which a size must have been to count: more than between two trials (gathering/)
 YOUNG, COLD = 8, 2.0  # among the first batches of a size, one so much faster shows that those before it were cold
 
 
@@ -25,17 +27,22 @@ class SpeedFit:
     def __init__(self, memory: float = MEMORY) -> None:
         self._memory = memory  # weight that an observation keeps when the next one of its size comes
         self._sizes: dict[int, DecayedRegression] = {}
+        self._latest: dict[int, DecayedRegression] = {}
         self._seen: dict[int, int] = {}  # batches of each size
+        self._count, self._last = 0, dict[int, int]()  # all batches; which one was the last of its size
         self._speed: Speed | None = None  # what all this says, once somebody has asked
 
     def observe(self, jobs: int, seconds: float) -> None:
         """One batch of `jobs` took `seconds`."""
         self._speed = None
         size = jobs.bit_length()
+        self._count = self._last[size] = self._count + 1
         seen = self._seen[size] = self._seen.get(size, 0) + 1
         if seen <= self.counts_from or (seen <= YOUNG and seconds * COLD < self._sizes[size].mean_y):
             self._sizes[size] = DecayedRegression(memory=self._memory)
+            self._latest[size] = DecayedRegression(memory=JUST_NOW)
         self._sizes[size].observe(jobs, seconds)
+        self._latest[size].observe(jobs, seconds)
 
     @property
     def speed(self) -> Speed:
@@ -43,6 +50,12 @@ class SpeedFit:
         if self._speed is None:
             self._speed = self._through(self._sizes.values())
         return self._speed
+
+    @property
+    def lately(self) -> Speed:
+        """Only by sizes that were seen lately: those of another time may have cost something else."""
+        since = self._count - LATELY
+        return self._through([self._latest[size] for size, last in self._last.items() if last > since])
 
     def speed_up_to(self, room: int) -> Speed:
         """For those who refuse by it: without what may be cold, and less steep where batches of `room` jobs are much
@@ -56,6 +69,15 @@ class SpeedFit:
         """Seconds for a batch of this size; 0.0 when nothing was observed yet."""
         speed = self.speed
         return speed.fixed + speed.per_job * jobs
+
+    def predict_next(self, jobs: int) -> float:
+        """The same of the batch that runs: by the last few of like size, for a card waits for whoever believes what was
+        seen of others, or long ago."""
+        latest = self._latest.get(jobs.bit_length())
+        if latest is None:
+            return self.predict(jobs)
+        per_job = min(self.speed.per_job, latest.mean_y / latest.mean_x)
+        return latest.mean_y + per_job * (jobs - latest.mean_x)
 
     def _through(self, sizes: Collection[DecayedRegression]) -> Speed:
         if not sizes:

@@ -163,7 +163,7 @@ class Claims:
         self._count += 1
         name, limits, waited = f"{self._batcher}:{self._count}", window.limits, self._clock() - window.opened_at
         gathering = self._gathering(limits)
-        if gathering and (most := gathering.most(limits.max_batch_size)) < limits.max_batch_size:
+        if gathering and (most := gathering.most(limits.max_batch_size, staged=staged)) < limits.max_batch_size:
             limits = replace(limits, max_batch_size=most)
         claim = await self._ask_for(name, limits, staged=staged, wait=wait)
         if not claim.jobs and not claim.spoiled:

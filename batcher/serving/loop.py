@@ -206,7 +206,7 @@ class Loop:
     async def _claim_behind(self) -> Batch | None:
         """Just before the batch that runs ends, so that the card never waits for the broker. Tried once for each."""
         lease = self._leases.running
-        predicted = self._batching.speed.predict(len(lease.batch.claim.jobs)) if lease is not None else 0.0
+        predicted = self._batching.speed.predict_next(len(lease.batch.claim.jobs)) if lease is not None else 0.0
         batch = await self._stage(lease, predicted) if lease is not None and predicted else None
         if batch is None:
             await self._until(lambda: not self._leases)
@@ -264,7 +264,7 @@ class Loop:
     def _told(self, batch: Batch) -> None:
         """All of a batch have been told of its end."""
         self._watch.told(batch, self.allowed)
-        self._claims.answered(batch, self._batching.speed.speed)
+        self._claims.answered(batch, self._batching.speed.lately)
 
     # Waiting
 

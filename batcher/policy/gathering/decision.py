@@ -13,6 +13,7 @@ outweigh the wait of those that are here.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
@@ -25,6 +26,7 @@ SURELY = 0.5  # standard deviations by which fewer are expected than come on ave
 FEW = 0.3  # jobs: for fewer nobody waits
 SOMEBODY = 0.7  # jobs: a first one that comes is worth a look at who else is here
 LONG = 3  # work between two batches that a batch must last to be worth staging the next one on a guess
+CALLERS = 0.6  # of those who are answered come back, where callers wait for their answers
 OFTEN = 0.1  # of the claims lately that found jobs which had come while the card was busy
 
 
@@ -57,7 +59,8 @@ class Gathering:
         self._before = 0  # jobs here that had come before the last answer
         self._between = 0.0  # seconds between the end of a batch and its answer
         self._found = 0.0  # share of the claims lately that found jobs which had come while the card was busy
-        self._parts = 0  # jobs that the next batch may have, for those who have gathered to part; 0: any number
+        self._here: deque[int] = deque([0], maxlen=3)  # jobs that were not answered yet, at the claims lately
+        self._claimed = 0  # jobs of the last claim
         self._speed = Speed()  # what the fit says of batches
         self._decision = Decision()
 
@@ -83,11 +86,8 @@ class Gathering:
         """A batch that ended then was answered now; its jobs were here for `stay` seconds, added up."""
         self._speed, self._free = speed, ended
         self._between += 0.1 * (now - ended - self._between)
-        last, gathered = self._returns.last, self.gathers
         if length := self._returns.answered(jobs, now):
             self._trial.note(jobs, seconds=length, stay=stay)
-        if gathered and not self.gathers and last is not None:
-            self._parts = (last.jobs + 1) // 2
 
     def claimed(self, came: Sequence[float], *, left: int, now: float, waited: bool, staged: bool) -> None:
         """A claim brought jobs that had come at these times; `waited`: some were there while the card was busy;
@@ -96,15 +96,22 @@ class Gathering:
             self._followers.answered(1, first)
         for each in (self._returns, self._followers):
             each.claimed(came, now, are_all=not left)
-        self._before, self._parts = left, 0
+        self._here.append(len(came) + left + (self._claimed if staged else 0))
+        self._before, self._claimed = left, len(came)
         if not self.gathers:
             self._found += 0.1 * (waited - self._found)
 
     # What is decided
 
-    def most(self, most: int) -> int:
-        """Jobs that the next batch may have: those who have gathered stay together, unless they are made to part."""
-        return min(most, self._parts) if self._parts else most
+    def most(self, most: int, *, staged: bool) -> int:
+        """Jobs that the next batch may have. Going, a card that had nothing to do though its callers come back soon
+        parts them into halves, of which one comes back while the other runs: those who are together, and a large and a
+        small part, stay so by themselves."""
+        half = (max(self._here) + 1) // 2
+        if self.gathers or staged or not 0 < half < most or not self._come_back_soon(half):
+            return most
+        self._trial.want()
+        return half
 
     def may_stage(self) -> bool:
         """Whether to look for jobs behind a batch that runs, though none was there when it was claimed."""
@@ -141,6 +148,9 @@ class Gathering:
         followers = self._wait_for_followers(here, oldest, most) if self._opens(now - oldest) else Decision()
         self._decision = followers if followers.wait else self._wait_for_callers(here, now, most)
         return self._decision.wait
+
+    def _come_back_soon(self, jobs: int) -> bool:
+        return self._returns.share(2 * (self._speed.fixed + self._speed.per_job * jobs)) > CALLERS
 
     def _opens(self, first: float) -> bool:
         """Whether a first job that came then found the card idle."""

@@ -109,6 +109,10 @@ class Returns:
             came.append(by_now)
         return Curve(came=came, noise=[0.0, *map(sqrt, self._off)])
 
+    def share(self, seconds: float) -> float:
+        """By how many more come within this when one more is answered."""
+        return sum(each for _, each in self._fits[: bisect_right(EDGES, seconds) - 1])
+
     def _count(self, one: Round, times: Sequence[float]) -> None:
         for at in times:
             one.came[bisect_right(EDGES, at - one.at) - 1] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batcher.policy.speed import SpeedFit
+from batcher.policy.speed import LATELY, SpeedFit
 from broker.messages import Speed
 
 
@@ -91,6 +91,40 @@ def test_an_hour_of_lone_jobs_does_not_wash_away_what_full_batches_took() -> Non
         fit.observe(1, 0.015)
 
     assert fit.predict(64) == pytest.approx(0.645)
+
+
+def test_the_batch_that_runs_takes_as_long_as_the_last_few_of_like_size() -> None:
+    fit = SpeedFit()
+    for _ in range(40):
+        fit.observe(16, 0.060)  # of another kind, or while the machine had other things to do
+
+    for _ in range(20):
+        fit.observe(32, 0.021)
+        fit.observe(16, 0.013)
+
+    assert fit.predict_next(32) == pytest.approx(0.021, rel=0.05)
+    assert fit.predict_next(16) == pytest.approx(0.013, rel=0.05)
+    assert fit.predict_next(5) == fit.predict(5)  # none of that size was seen
+
+
+def test_within_a_size_the_part_of_each_job_counts() -> None:
+    fit = SpeedFit()
+    for jobs in (1, 32, 8, 32):
+        fit.observe(jobs, 0.010 + 0.0005 * jobs)
+
+    assert fit.predict_next(48) == pytest.approx(0.034)
+
+
+def test_sizes_of_another_time_say_nothing_of_what_is_asked_for_lately() -> None:
+    fit = SpeedFit()
+    for jobs in (4, 64) * 10:
+        fit.observe(jobs, 0.005 + 0.0005 * jobs)
+
+    for _ in range(LATELY):
+        fit.observe(8, 0.010)
+
+    assert fit.lately == Speed(fixed=pytest.approx(0.010))
+    assert fit.speed.per_job > 0.0
 
 
 def test_nothing_observed_predicts_nothing() -> None:

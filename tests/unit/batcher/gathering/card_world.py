@@ -79,7 +79,7 @@ class SimulatedCard:
         running = self._running
         if not running or not (self._may_stage or (self._gathering and self._gathering.may_stage())):
             return []
-        ends = self._started + self._speed.predict(len(running))
+        ends = self._started + self._speed.predict_next(len(running))
         early = not self._gathering or self._gathering.gathers or self._has_backlog
         yield time_to_stage(ends, TRIP, self.now, early=early)
         if self._running is not running or not (yield from self._is_to_start(ends)):
@@ -101,7 +101,7 @@ class SimulatedCard:
     def _claim(self, asked: float) -> Task[list[Sent]]:
         batch: list[Sent] = []
         most = self._limits.max_batch_size
-        most = self._gathering.most(most) if self._gathering else most
+        most = self._gathering.most(most, staged=bool(self._leases)) if self._gathering else most
         yield from self._spine.trip(self._process, "claim", min(len(self._queue), most))
         while self._queue and len(batch) < most:
             batch.append(self._queue.popleft())
@@ -143,7 +143,7 @@ class SimulatedCard:
         self._leases -= 1
         if self._gathering:
             stay = sum(self.now - one.admitted for one in batch)
-            self._gathering.answered(len(batch), ended=ended, now=self.now, stay=stay, speed=self._speed.speed)
+            self._gathering.answered(len(batch), ended=ended, now=self.now, stay=stay, speed=self._speed.lately)
         self._spine.answer(batch)
 
 

@@ -44,7 +44,7 @@ class Waiting(Gathering):
         self.ages.append(oldest)
         return 0.003 if 0 < here < self.until else 0.0
 
-    def most(self, most: int) -> int:
+    def most(self, most: int, *, staged: bool) -> int:
         return self.parts or most
 
     def claimed(self, came: Any, *, left: int, now: float, waited: bool, staged: bool) -> None:

@@ -91,18 +91,55 @@ def test_nothing_is_known_before_the_first_answer() -> None:
     assert gathering.wait(3, 1.0, MOST) == 0.0
 
 
-def test_those_who_have_gathered_part_when_it_is_found_better_to_go() -> None:
-    gathering, now = halves(8), 200.0
-    gathering.answered(16, ended=now, now=now, stay=1.0, speed=TEN_MS)
-    gathering._trial.is_second = True
-    while gathering.gathers:
-        gathering._trial.want()
-        now += 0.030
-        gathering.answered(16, ended=now, now=now, stay=1.0, speed=TEN_MS)
+def whole(jobs: int, *, rounds: int = 40, back: float = RETURN) -> Gathering:
+    """So many are answered together and come back together, and the card has nothing to do meanwhile."""
+    gathering, now = Gathering(), 100.0
+    for _ in range(rounds):
+        gathering.answered(jobs, ended=now, now=now, stay=jobs * 0.02, speed=TEN_MS)
+        gathering.claimed([now + back] * jobs, left=0, now=now + back, waited=False, staged=False)
+        now += back + 0.010
+    return gathering
 
-    assert gathering.most(MOST) == 8
-    gathering.claimed([now] * 8, left=8, now=now, waited=True, staged=False)
-    assert gathering.most(MOST) == MOST
+
+def test_callers_for_whom_the_card_waits_are_parted_into_halves() -> None:
+    assert whole(16).most(MOST, staged=False) == 8
+
+
+def test_a_large_and_a_small_part_become_halves() -> None:
+    gathering = whole(16)
+    gathering.claimed([200.0] * 3, left=0, now=200.0, waited=True, staged=False)
+    for jobs, staged in ((13, True), (3, True), (13, True)):
+        gathering.claimed([200.0] * jobs, left=0, now=200.0, waited=True, staged=staged)
+
+    assert gathering.most(MOST, staged=False) == 8
+
+
+def test_those_who_are_here_when_the_card_comes_free_are_not_parted() -> None:
+    assert whole(16).most(MOST, staged=True) == MOST
+
+
+def test_those_who_come_back_when_two_batches_could_have_ended_are_not_parted() -> None:
+    assert whole(16, back=0.030).most(MOST, staged=False) == MOST
+
+
+def test_strangers_are_not_parted() -> None:
+    gathering, now = Gathering(), 100.0
+    for jobs in (3, 9, 5, 7) * 10:
+        gathering.answered(jobs, ended=now, now=now, stay=jobs * 0.02, speed=TEN_MS)
+        came = [now + 0.002 * each for each in range(6)]
+        gathering.claimed(came, left=0, now=now + 0.014, waited=False, staged=False)
+        now += 0.014
+
+    assert gathering.most(MOST, staged=False) == MOST
+
+
+def test_those_who_gather_are_not_parted_and_are_tried_against_those_who_are() -> None:
+    gathering = whole(16)
+    gathering.most(MOST, staged=False)
+
+    assert gathering._trial._is_wanted
+    gathering._trial.is_second = True
+    assert gathering.most(MOST, staged=False) == MOST
 
 
 def test_jobs_that_often_come_while_the_card_is_busy_are_looked_for() -> None:

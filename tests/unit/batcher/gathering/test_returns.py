@@ -80,3 +80,15 @@ def test_a_backlog_that_is_never_claimed_whole_holds_few_rounds() -> None:
         returns.claimed([0.0], number * ROUND, are_all=False)
 
     assert len(returns._rounds) <= ROUNDS
+
+
+def test_the_share_of_callers_who_come_back_within_a_time_is_known() -> None:
+    returns = learned([8] * 30, [[0.0035] * 6 + [0.0065] * 2] * 30)
+
+    assert returns.share(0.003) == pytest.approx(0.0, abs=0.01)
+    assert returns.share(0.005) == pytest.approx(0.75, abs=0.05)
+    assert returns.share(0.010) == pytest.approx(1.0, abs=0.05)
+
+
+def test_strangers_come_back_with_nobody() -> None:
+    assert learned([2, 10] * 20, [[0.0035] * 4] * 40).share(0.010) == pytest.approx(0.0, abs=0.2)
