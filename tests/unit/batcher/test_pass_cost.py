@@ -65,6 +65,20 @@ def test_where_noise_hides_what_a_token_costs_a_pass_is_all_that_counts() -> Non
     assert pass_cost.tokens == MOST
 
 
+@pytest.mark.parametrize("before", [pytest.param(0, id="a cold first pass"), pytest.param(60, id="one held up")])
+def test_a_pass_that_takes_seconds_does_not_hide_what_a_token_costs(before: int) -> None:
+    usual = passes(fixed=0.005, per_token=0.00001, count=100)
+
+    assert seen([*usual[:before], (20, 2.0), *usual[before:]]).tokens < 1_100
+
+
+def test_a_machine_that_becomes_much_slower_is_followed() -> None:
+    before = passes(fixed=0.001, per_token=0.00001, count=100)
+    after = passes(fixed=0.1, per_token=0.0001, count=600)
+
+    assert seen(before + after).tokens == pytest.approx(1000, rel=0.1)
+
+
 def test_a_pass_that_takes_no_time_teaches_nothing() -> None:
     assert seen([(size, 0.0) for size in range(1, 200)]).tokens == PASS_COST
 
