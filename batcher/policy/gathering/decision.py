@@ -107,8 +107,9 @@ class Gathering:
         """Jobs that the next batch may have. Going, a card that had nothing to do though its callers come back soon
         parts them into halves, of which one comes back while the other runs: those who are together, and a large and a
         small part, stay so by themselves."""
-        half = (max(self._here) + 1) // 2
-        if self.gathers or staged or not 0 < half < most or not self._come_back_soon(half):
+        here = max(self._here)
+        half = (here + 1) // 2
+        if self.gathers or staged or here < 2 or half >= most or not self._come_back_soon(half):
             return most
         self._trial.want()
         return half

@@ -122,6 +122,13 @@ def test_those_who_come_back_when_two_batches_could_have_ended_are_not_parted() 
     assert whole(16, back=0.030).most(MOST, staged=False) == MOST
 
 
+def test_a_caller_who_is_alone_has_no_halves_and_a_burst_beside_it_is_not_parted() -> None:
+    gathering = whole(1)
+
+    assert gathering.most(MOST, staged=False) == MOST
+    assert not gathering._trial._is_wanted
+
+
 def test_strangers_are_not_parted() -> None:
     gathering, now = Gathering(), 100.0
     for jobs in (3, 9, 5, 7) * 10:
