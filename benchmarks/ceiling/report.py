@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.ceiling.broker_alone import BrokerAlone
 from benchmarks.ceiling.model_alone import ModelAlone
 from benchmarks.lib.markdown import table
-from benchmarks.lib.medians import middle
+from benchmarks.load.medians import middle
 from benchmarks.load.rounds import (
     SERVERS,
     Figure,

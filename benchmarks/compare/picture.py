@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.compare.report import ADAPTIVE, FIXED, WAYS, WITHOUT, Row
-from benchmarks.lib.medians import middle
+from benchmarks.load.medians import middle
 from benchmarks.load.rounds import Figure as Value
 from benchmarks.load.rounds import p50, p99, per_second
 from benchmarks.load.stretch import Load

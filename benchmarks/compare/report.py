@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.lib.markdown import table
-from benchmarks.lib.medians import middle
+from benchmarks.load.medians import middle
 from benchmarks.load.rounds import (
     SERVERS,
     Rounds,

@@ -12,7 +12,7 @@ from benchmarks.cost.contract import Report, Run, Sent, Sized, Waiting
 from benchmarks.lib import machine
 from benchmarks.lib.kept import Tables
 from benchmarks.lib.markdown import table
-from benchmarks.lib.medians import grouped, middle
+from benchmarks.load.medians import grouped, middle
 
 KINDS = ("front end", "broker", "batcher")
 BY_KIND = "|".join(KINDS)

@@ -9,7 +9,7 @@ from statistics import median
 from benchmarks.lib import machine
 from benchmarks.lib.kept import Tables
 from benchmarks.lib.markdown import table
-from benchmarks.lib.medians import grouped, middle
+from benchmarks.load.medians import grouped, middle
 from benchmarks.scale.contract import Layout, Point, Report
 
 COLUMNS = (

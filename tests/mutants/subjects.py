@@ -66,9 +66,9 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
     ): "a sum of powers of 0.99, which is never 8",
     (
         "batcher/policy/pass_cost.py",
-        "if line.variance < (SPREAD * line.mean_x) ** 2 or line.slope <= 0.0:",
-        "if line.variance <= (SPREAD * line.mean_x) ** 2 or line.slope <= 0.0:",
-    ): "where sizes vary the two are sums that meet by chance alone; where they do not there is no slope",
+        "if line.variance < (SPREAD * line.mean_x) ** 2 or not line.mean_y:",
+        "if line.variance <= (SPREAD * line.mean_x) ** 2 or not line.mean_y:",
+    ): "the two are sums that meet by chance alone",
     (
         "server/fleet/capacity.py",
         "if rest <= 0.0:",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.lib.medians import grouped, middle
+from benchmarks.load.medians import grouped, middle
 
 
 def test_rows_of_one_key_come_together_and_keys_as_they_came_first():
