@@ -67,4 +67,4 @@ def test_the_model_alone_is_as_fast_as_its_batches_are_large():
     (four,) = measure("synthetic:1ms+0ms", [4], seconds=0.0)
 
     assert (four.jobs, four.per_second) == (4, 4 / four.seconds)
-    assert four.seconds >= 0.001
+    assert four.seconds > 0.0005  # its sleep makes up for how late the ones before it ended
