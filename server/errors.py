@@ -97,18 +97,21 @@ def refusal(problem: Problem, request_id: str) -> Refusal:
 
 def document(problem: Problem, request_id: str) -> bytes:
     """The problem as JSON, with the members of RFC 9457 and ours."""
-    return to_json(
-        {
-            "type": f"urn:jitney:problem:{problem.code}",
-            "title": KINDS[problem.code].title,
-            "status": problem.status,
-            "detail": problem.detail,
-            "instance": f"urn:jitney:request:{request_id}",
-            "code": problem.code,
-            "request_id": request_id,
-            **problem.extra,
-        }
-    )
+    return to_json(members(problem, request_id))
+
+
+def members(problem: Problem, request_id: str) -> dict[str, Any]:
+    """The same, not yet written."""
+    return {
+        "type": f"urn:jitney:problem:{problem.code}",
+        "title": KINDS[problem.code].title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": f"urn:jitney:request:{request_id}",
+        "code": problem.code,
+        "request_id": request_id,
+        **problem.extra,
+    }
 
 
 def headers(problem: Problem, length: int, media_type: bytes = MEDIA_TYPE) -> list[tuple[bytes, bytes]]:

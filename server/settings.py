@@ -13,6 +13,7 @@ from server.webhooks.addresses import networks_in
 MOST_PIXELS = 178_956_970  # Pillow reads no larger picture
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 DURABILITY = ("relaxed", "strict")
+DIALECTS = ("native", "openai", "huggingface")  # names of `server/dialects/families.py`
 PORTS = ("port", "metrics_port")
 BODIES = ("max_body_bytes", "max_image_body_bytes", "max_cluster_bytes")
 ABOVE_ZERO = (
@@ -92,6 +93,9 @@ class ServerSettings:
     default_models: str = setting(
         "", "which model answers for a task when a request names none: task=name, …; else the one that was there first"
     )
+    dialects: str = setting(
+        ",".join(DIALECTS), "the APIs that are spoken, native being our own; others' addresses are then not there"
+    )
     strict: bool = setting(False, "refuse requests with unknown fields (422) rather than warn in the reply")
     server_timing: bool = setting(True, "tell clients where the time went (Server-Timing)")
     log_level: str = setting("info", "least severe line to log", choices=LOG_LEVELS)
@@ -104,6 +108,11 @@ class ServerSettings:
         for name in BODIES:
             if getattr(self, name) > most_large(self.max_bytes_in_hand):
                 found.append(f"--max-bytes-in-hand must be larger than {flag_name(name)} by a seventh or more")
+        found += [
+            f"--dialects: there is no {name!r}, but {', '.join(DIALECTS)}"
+            for name in self.dialects.replace(",", " ").split()
+            if name not in DIALECTS
+        ]
         if self.max_pixels > MOST_PIXELS:
             found.append(f"--max-pixels must not be above {MOST_PIXELS}")
         if self.prediction_ttl > LONGEST_TTL:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
+from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.types import Scope
+from msgspec import Raw
+from msgspec.json import Decoder
+from starlette.types import Receive, Scope
 
 from broker.messages import ModelCard
+from server.api.schema.envelope import read
+from server.codecs.work import Work
+from server.errors import Problem
 from server.fleet.directory import Served
 from server.front_end import FrontEnd
-from server.http.body import is_json
+from server.http.addresses import Refuse
+from server.http.bodies import Bodies, is_form, is_gzip, is_json, unpacked
+from server.http.body import read_body
+from server.http.bytes_in_hand import Held
 
 LOOKED_AT = 64  # bytes at the beginning of a body of no named type
+MOST_FIELDS = 10_000  # of a form, and of what stands behind the question mark
+OBJECT: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
+NAMES: Decoder[dict[str, Raw]] = Decoder(dict[str, Raw])
 
 
 class Incoming:
@@ -24,6 +37,22 @@ class Incoming:
         self._front_end = front_end
         self._scope = scope
         self.body = b""  # until it is read
+
+    async def arrive(self, bodies: Bodies, limit: int, receive: Receive, held: Held) -> None:
+        """The body, whole and not compressed. Raises `Problem` for one that is none of these, or too large."""
+        headers = self._scope["context"].headers
+        bodies.require(headers)
+        is_packed = b"content-encoding" in headers and is_gzip(self._scope["headers"])
+        self.body = await read_body(headers, receive, limit, held)
+        if is_packed:
+            self.body = await self._front_end.pool.run(partial(unpacked, self.body, limit), limit, Work())
+            held.up_to(len(self.body))
+
+    @property
+    def headers(self) -> Mapping[bytes, bytes]:
+        """By name, in lower case; of a name that comes twice the last."""
+        found: Mapping[bytes, bytes] = self._scope["context"].headers
+        return found
 
     @property
     def path_params(self) -> Mapping[str, str]:
@@ -41,6 +70,33 @@ class Incoming:
         """By the content type; where none is named, by how the body begins: no picture begins as JSON does."""
         kind = self._scope["context"].headers.get(b"content-type")
         return self.body[:LOOKED_AT].lstrip()[:1] == b"{" if kind is None else is_json(kind)
+
+    def fields(self, lists: Collection[str] = ()) -> Mapping[str, Any]:
+        """What a JSON object says; else a form, and what stands behind the question mark: these have one text for each
+        name, the first, and all of them for `lists`. Raises `Problem` (malformed)."""
+        if self.is_json:
+            return read(OBJECT, self.body)
+        is_body_form = is_form(self.headers.get(b"content-type", b""))
+        pairs = _pairs(self.body) if is_body_form else []
+        found: dict[str, Any] = {}
+        for name, value in [*pairs, *_pairs(self._scope.get("query_string", b""))]:
+            if name in lists:
+                found.setdefault(name, []).append(value)
+            else:
+                found.setdefault(name, value)
+        return found
+
+    @property
+    def names(self) -> Collection[str]:
+        """Of the fields that a JSON object has; none where the body is something else."""
+        try:
+            return NAMES.decode(self.body).keys() if self.is_json else ()
+        except (ValueError, RecursionError):
+            return ()
+
+    def refuse_as(self, refuse: Refuse) -> None:
+        """From now on problems are told in this way."""
+        self._scope["context"].refuse = refuse
 
     def card_named(self, name: str) -> ModelCard:
         """The newest card of the model of this name; it is not chosen by that. Raises `Problem` where there is none."""
@@ -64,3 +120,11 @@ class Incoming:
     def _chosen(self, served: Served) -> Served:
         self._scope["context"].model = served.header
         return served
+
+
+def _pairs(text: bytes) -> list[tuple[str, str]]:
+    """Names and values. Raises `Problem` (malformed)."""
+    try:
+        return parse_qsl(text.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError as error:  # not UTF-8, or too many
+        raise Problem("malformed", "The form, or what stands behind the '?', cannot be read: is it UTF-8?") from error

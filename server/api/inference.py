@@ -9,15 +9,16 @@ from starlette.types import Receive, Scope, Send
 
 from broker.messages import FailureCode, Lane
 from server.api.incoming import Incoming
+from server.api.limits import most_bytes, most_records
 from server.codecs.contract import Codec, Input, Plan
-from server.codecs.encoding import INLINE, decode, encode_all, weight
+from server.codecs.encoding import INLINE, encode_all, weight
 from server.codecs.errors import CodecError
 from server.codecs.pool import LARGE
 from server.codecs.work import Work
 from server.dialects.contract import Call, Dialect, Row
 from server.errors import Problem, problem_of
 from server.front_end import FrontEnd
-from server.http.body import lane_of, read_body, require_json, require_json_or_picture, time_limit
+from server.http.body import lane_of, time_limit
 from server.http.bytes_in_hand import Held
 from server.http.context import RequestContext
 from server.http.timing import Stages, stages
@@ -37,8 +38,8 @@ class Inference:
     def __init__(self, front_end: FrontEnd, dialect: Dialect) -> None:
         self._front_end = front_end
         self._dialect = dialect
-        self._max_body_bytes = front_end.settings.max_body_bytes
-        self._max_records = front_end.settings.max_records
+        self._max_body_bytes = most_bytes(front_end.settings, dialect.times)
+        self._max_records = most_records(front_end.settings, dialect.times)
         self._max_made_bytes = min(front_end.settings.max_queue_bytes, front_end.settings.max_bytes_in_hand)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +52,7 @@ class Inference:
             with self._front_end.deadlines.over(receive, context.started, seconds) as deadline:
                 lane = lane_of(headers)
                 incoming = Incoming(self._front_end, scope)
-                has_pictures = await self._read(incoming, scope, receive, held)
+                has_pictures = await self._read(incoming, receive, held)
                 deadline.listen()
                 work = self._work(deadline.ends_at)
                 call, records = await self._prepared(incoming, work, has_pictures=has_pictures)
@@ -73,7 +74,7 @@ class Inference:
         over, seconds = front_end.deadlines.over, front_end.settings.default_timeout
         with front_end.bytes_in_hand.hold() as held, over(receive, context.started, seconds) as deadline:
             incoming = Incoming(front_end, scope)
-            has_pictures = await self._read(incoming, scope, receive, held)
+            has_pictures = await self._read(incoming, receive, held)
             size, work = len(incoming.body), self._work(deadline.ends_at)
             if size > INLINE or has_pictures:
                 call = await front_end.pool.run(partial(self._dialect.read, incoming), size, work)
@@ -82,14 +83,12 @@ class Inference:
             self._check(call)
             return incoming.body, call
 
-    async def _read(self, incoming: Incoming, scope: Scope, receive: Receive, held: Held) -> bool:
+    async def _read(self, incoming: Incoming, receive: Receive, held: Held) -> bool:
         """The body, whole. Returns whether it may hold pictures."""
-        headers, settings = scope["context"].headers, self._front_end.settings
-        has_pictures = self._dialect.takes_pictures(incoming)
-        (require_json_or_picture if has_pictures else require_json)(headers, scope["headers"])
-        limit = settings.max_image_body_bytes if has_pictures else self._max_body_bytes
-        incoming.body = await read_body(headers, receive, limit, held)
-        return has_pictures
+        bodies = self._dialect.takes(incoming)
+        limit = self._front_end.settings.max_image_body_bytes if bodies.has_pictures else self._max_body_bytes
+        await incoming.arrive(bodies, limit, receive, held)
+        return bodies.has_pictures
 
     def _work(self, deadline: float) -> Work:
         settings, most = self._front_end.settings, self._max_made_bytes
@@ -117,7 +116,8 @@ class Inference:
         self._check(call)
         codec = call.served.codec
         plans = encode_all(codec, call.inputs, call.options, work)
-        return call, [_record(input, codec, plan) for input, plan in zip(call.inputs, plans, strict=True)]
+        records = [_record(input, codec, plan) for input, plan in zip(call.inputs, plans, strict=True)]
+        return self._dialect.encoded(call, records), records
 
     def _check(self, call: Call) -> None:
         """Raises `Problem` for what no record could be computed with."""
@@ -172,7 +172,7 @@ class Inference:
         return await self._front_end.pool.run(partial(self._decode, call, records), size, work)
 
     def _decode(self, call: Call, records: Sequence[Record]) -> Made:
-        answers = [record.problem or decode(record.codec, record.plan, record.in_order()) for record in records]
+        answers = self._dialect.decoded(call, records)
         return answers, self._written(call, answers)
 
     def _written(self, call: Call, answers: Sequence[Row | Problem]) -> bytes | Problem:

@@ -9,16 +9,17 @@ from typing import Any, get_args
 
 import msgspec
 
-from broker.common.tasks import EMBEDDING, LANGUAGES, task_of
+from broker.common.tasks import LANGUAGES, task_of
 from broker.messages import Lane, ModelCard
 from broker.settings import NAME
 from server.api.operation import JSON, Operation
-from server.api.operations import CALL, CLUSTERING, OF_TASK, OPERATIONS
+from server.api.operations import CALL, CLUSTERING, OF_TASK
 from server.api.schema.predictions import PredictionDocument
 from server.api.schema.service import ProblemDocument
 from server.api.schema.stream import StreamEnd
+from server.api.shared import joined
 from server.api.tasks import bodies_of
-from server.dialects.openai.endpoint import most_texts
+from server.dialects.families import chosen, operations
 from server.errors import ASKS_TO_COME_BACK, ENDS_THE_CONNECTION, KINDS, LONGEST_RETRY, SHORTEST_RETRY
 from server.http.body import SHORTEST_LIMIT
 from server.settings import ServerSettings
@@ -52,7 +53,6 @@ FURTHER = {
     204: "It had ended, and is forgotten; of events: the client has all of them",
     304: "The client has this document: If-None-Match",
 }
-PICTURE_FIELDS = (("PictureRecord", "image"), ("HuggingFaceRequest", "inputs"))  # that hold one in base64
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +70,26 @@ class Live:
 
 def document(version: str, settings: ServerSettings, live: Live) -> Json:
     """OpenAPI 3.1, its schemas in the dialect of JSON Schema 2020-12."""
+    spoken = list(operations(chosen(settings.dialects)))
     types = [
         kind
-        for one in OPERATIONS
+        for one in spoken
         for kind in (one.body, one.form, one.reply, one.problem, *one.further.values())
         if kind is not None
     ]
     told = TOLD if settings.webhooks else ()
     _, schemas = msgspec.json.schema_components([*types, StreamEnd, *told], ref_template=REF)
-    _bound(schemas, settings, live)
+    for one in spoken:
+        if one.bound is not None:
+            one.bound(schemas, settings, [card.name for card in live.of(one.task)])
     paths: Json = {}
-    for one in OPERATIONS:
-        paths.setdefault(one.path, {})[one.method] = _operation(one, _ref(one.body), live.languages(one.task), settings)
-    for card in live.cards:  # a model's own address, for there the body has the fields of its task and its languages
-        like = OF_TASK.get(bodies_of(card).task.name, CALL)
-        one = replace(like, path=f"/models/{card.name}", summary=f"{like.summary}, by the model {card.name}")
-        paths[one.path] = {one.method: _operation(one, _own_body(schemas, like, card), card.languages, settings)}
+    for one in spoken:
+        told_of = _operation(one, _ref(one.body), live.languages(one.task), settings)
+        methods = paths.setdefault(one.path, {})
+        methods[one.method] = joined(methods[one.method], told_of) if one.method in methods else told_of
+    if CALL in spoken:
+        _bound(schemas, settings, live)
+        paths |= _of_models(schemas, settings, live)
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -97,13 +101,9 @@ def document(version: str, settings: ServerSettings, live: Live) -> Json:
 
 
 def _bound(schemas: Json, settings: ServerSettings, live: Live) -> None:
-    """What this front end takes at most, and what its models know."""
+    """What this front end takes at most by our own API, and what its models know."""
     schemas["Record"]["properties"]["text"]["maxLength"] = settings.max_body_bytes
-    for kind, field in PICTURE_FIELDS:
-        schemas[kind]["properties"][field]["maxLength"] = settings.max_image_body_bytes
-    of_openai = schemas["OpenAIEmbeddingRequest"]["properties"]
-    of_openai["input"]["anyOf"][1]["maxItems"] = most_texts(settings)
-    of_openai["model"]["examples"] = [card.name for card in live.of(EMBEDDING.name)]
+    schemas["PictureRecord"]["properties"]["image"]["maxLength"] = settings.max_image_body_bytes
     for one in (*OF_TASK.values(), CALL, CLUSTERING):
         assert one.body is not None
         fields = schemas[one.body.__name__.replace("Request", "Payload")]["properties"]
@@ -113,6 +113,16 @@ def _bound(schemas: Json, settings: ServerSettings, live: Live) -> None:
         if task_of(one.task).has_languages and (languages := live.languages(one.task)):
             for name in LANGUAGES:
                 fields[name] |= {"enum": languages, "examples": languages[:1]}
+
+
+def _of_models(schemas: Json, settings: ServerSettings, live: Live) -> Json:
+    """A model's own address, for there the body has the fields of its task and its languages."""
+    found = {}
+    for card in live.cards:
+        like = OF_TASK.get(bodies_of(card).task.name, CALL)
+        one = replace(like, path=f"/models/{card.name}", summary=f"{like.summary}, by the model {card.name}")
+        found[one.path] = {one.method: _operation(one, _own_body(schemas, like, card), card.languages, settings)}
+    return found
 
 
 def _own_body(schemas: Json, like: Operation, card: ModelCard) -> Json:

@@ -1,24 +1,21 @@
-"""A table of every address of a front end, from which the OpenAPI document is made."""
+"""Tables of our own addresses, from which, with those of other APIs, the OpenAPI document is made."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from broker.common.tasks import EMBEDDING, IMAGE_CLASSIFICATION, RERANK, ZERO_SHOT
-from server.api.operation import ALWAYS, Operation
-from server.api.schema import clustering, huggingface, openai, predictions, service
-from server.api.schema.classification import Scored
+from broker.common.tasks import EMBEDDING, RERANK, ZERO_SHOT
+from server.api.operation import ALWAYS, Operation, problems_of_inferences
+from server.api.schema import clustering, openai, predictions, service
 from server.api.schema.pictures import Address
 from server.api.schema.predictions import PredictionDocument
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, TaskBodies
 from server.batches.operations import BATCHES
 from server.dialects.openai.errors import status_of
-from server.errors import KINDS
 from server.files.operations import FILES
 
-INFERENCE_PROBLEMS = tuple(sorted({kind.status for kind in KINDS.values()} - {405, 409, 410, 507}))
-OPENAI_PROBLEMS = tuple(sorted({status_of(code) for code in KINDS} - {405, 410, 507}))
+INFERENCE_PROBLEMS = problems_of_inferences()
 LATER: Mapping[int, Any] = {202: PredictionDocument}
 
 
@@ -40,18 +37,6 @@ def _inference(bodies: TaskBodies) -> Operation:
 
 OF_TASK: Mapping[str, Operation] = {task: _inference(bodies) for task, bodies in BODIES_OF_TASK.items()}
 CALL = _inference(BODIES_OF_ANY)
-HUGGING_FACE = Operation(
-    method="post",
-    path="/huggingface/image-classification",
-    summary="Label a picture, as huggingface_hub's InferenceClient asks for it",
-    task=IMAGE_CLASSIFICATION.name,
-    body=huggingface.HuggingFaceRequest,
-    example=lambda languages: {"inputs": IMAGE_CLASSIFICATION.image, "parameters": {"top_k": 2}},
-    address=huggingface.Address,
-    reply=list[Scored],
-    problems=INFERENCE_PROBLEMS,
-    problem=huggingface.HuggingFaceProblem,
-)
 
 CLUSTERING = Operation(
     method="post",
@@ -76,19 +61,6 @@ SENTENCES = Operation(
     reply=clustering.Clusters,
     most_records="max_cluster_records",
     problems=INFERENCE_PROBLEMS,
-)
-
-OPENAI_EMBEDDINGS = Operation(
-    method="post",
-    path="/v1/embeddings",
-    summary="Turn texts into vectors, as OpenAI's clients ask for them",
-    task=EMBEDDING.name,
-    body=openai.OpenAIEmbeddingRequest,
-    example=lambda languages: {"input": [EMBEDDING.text], "encoding_format": "float"},
-    reply=openai.OpenAIEmbeddingReply,
-    problems=OPENAI_PROBLEMS,
-    problem=openai.OpenAIProblem,
-    status_of=status_of,
 )
 
 PREDICTIONS = (
@@ -128,13 +100,12 @@ PREDICTIONS = (
     ),
 )
 
-OPERATIONS: Sequence[Operation] = (
+OF_MODELS: Sequence[Operation] = (
     *(one for task, one in OF_TASK.items() if task != ZERO_SHOT.name),  # which has its address and body of another
     CALL,
-    HUGGING_FACE,
-    CLUSTERING,
-    SENTENCES,
-    OPENAI_EMBEDDINGS,
+)
+CLUSTERS: Sequence[Operation] = (CLUSTERING, SENTENCES)
+ALWAYS_THERE: Sequence[Operation] = (
     Operation(
         method="get",
         path="/v1/models",

@@ -11,12 +11,13 @@ from weakref import WeakValueDictionary
 import structlog
 from starlette.types import ASGIApp
 
+from server.api.limits import most_bytes
 from server.batches.archive import Archive
 from server.batches.asking import Asking, Pace
 from server.batches.kept import Asked, Batch, created_at
 from server.batches.leases import Leases
 from server.batches.running import Run, shown
-from server.dialects.openai.endpoint import most_bytes
+from server.dialects.openai.embeddings import TIMES
 from server.errors import Problem
 from server.files.files import Files
 from server.files.store import StoreError
@@ -116,7 +117,7 @@ class Batches:
         batch = await self._find(id)
         if batch is None:
             return
-        longest = most_bytes(self._front_end.settings) + BESIDE_BODY
+        longest = most_bytes(self._front_end.settings, TIMES) + BESIDE_BODY
         end = await Run(self._archive, self._files, self._ask, longest, batch.asked)()
         if end is not None:
             self._front_end.metrics.batches[(end.status,)] += 1

@@ -20,6 +20,7 @@ from server.codecs.encoding import decode, weight
 from server.codecs.errors import Abandoned
 from server.codecs.work import BOUNDLESS, Work
 from server.dialects.contract import Call, Dialect, Row
+from server.dialects.whole import require_one_model
 from server.errors import Problem
 from server.front_end import FrontEnd
 from server.http.bytes_in_hand import Held
@@ -27,7 +28,6 @@ from server.requests.request import Record
 
 WITHOUT_NUMPY = "This front end makes no clusters, for it has no numpy: pip install 'jitney[server,clustering]'"
 NO_VECTOR = "The model's answer to this text is no vector, or not of the length that others have."
-NOT_ONE_MODEL = "The model was exchanged while it computed these texts, and vectors of two revisions do not compare."
 TOO_LATE = "The time for this request was over before its records were grouped."
 MODULE = "server.clustering.communities"
 NUMBER = 8  # bytes that stand for a number of a vector: as it came, and in the table of all
@@ -57,8 +57,7 @@ class Clustering(Inference):
         await super().__call__(scope, receive, send)
 
     async def _made(self, call: Call, records: Sequence[Record], work: Work, held: Held) -> Made:
-        if len({record.codec for record in records if record.problem is None}) > 1:
-            raise Problem(FailureCode.NO_BATCHER, NOT_ONE_MODEL)
+        require_one_model(records)
         held.add(NUMBER * sum([weight(record.outputs.values(), BOUNDLESS) for record in records]))
         turn = work.again()  # `work` has ended with its jobs
         grouped = await self._front_end.pool.run_alone(partial(self._group, call, records, turn), turn)

@@ -9,8 +9,11 @@ from msgspec import Struct
 
 from server.api.incoming import Incoming
 from server.codecs.contract import Input
+from server.codecs.encoding import decode
 from server.errors import Problem, Refusal
 from server.fleet.directory import Served
+from server.http.bodies import JSON_ONLY, Bodies
+from server.requests.request import Record
 
 Row = dict[str, Any]  # the fields of one answer, as the codec gave them
 
@@ -27,20 +30,38 @@ class Call(Struct, frozen=True):
         None  # of rows that stand alone, each for its input; None: a reply needs all answers
     )
     beside: int = 0  # characters of what is read beside each input anew: a query, or labels
+    tokens: int = 0  # of all inputs, once they are encoded; where the dialect counts them
+    dialect: Dialect | None = None  # which of several it is for, where these share an address
 
 
 class Dialect(Protocol):
-    """One address of an API. It keeps nothing: threads call it, for many requests at once."""
+    """One address of an API. It keeps nothing: threads call it, for many requests at once.
 
-    def takes_pictures(self, incoming: Incoming) -> bool:
-        """Whether a body here is a picture, or holds some. Asked before it is read: `image/*` is then taken as well as
-        JSON, the bound is another, and nothing is decoded on the event loop, however small. Raises what `read` does.
-        """
-        ...
+    Inherit from it what most have in common: a body of JSON, and answers as the codec gives them.
+    """
+
+    times: int = 1  # as many records, and bytes of a body, as settings say: clients that know other bounds send more
+
+    def takes(self, incoming: Incoming) -> Bodies:
+        """What a body here may be, asked before it is read. Raises what `read` does."""
+        return JSON_ONLY
+
+    def is_meant(self, incoming: Incoming) -> bool:
+        """Whether this body is for it. Only asked where several APIs share the address; the first one says so first."""
+        return True
 
     def read(self, incoming: Incoming) -> Call:
         """What is asked for. Raises `Problem` (malformed …), also those of choosing a model."""
         ...
+
+    def encoded(self, call: Call, records: Sequence[Record]) -> Call:
+        """The call, once its inputs are encoded and before any is computed. Raises the `Problem` that refuses it all
+        where this API has no place for a single input's."""
+        return call
+
+    def decoded(self, call: Call, records: Sequence[Record]) -> Sequence[Row | Problem]:
+        """An answer for each record, in their order."""
+        return [record.problem or decode(record.codec, record.plan, record.in_order()) for record in records]
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         """The reply as JSON; there is an answer for each input, in their order.

@@ -16,23 +16,29 @@ import msgspec
 from broker.common.tasks import IMAGE_CLASSIFICATION
 from broker.messages import FailureCode
 from server.api.incoming import Incoming
+from server.api.operation import Operation, Schema, problems_of_inferences
+from server.api.schema.classification import Scored
 from server.api.schema.envelope import read
-from server.api.schema.huggingface import HuggingFaceRequest
+from server.api.schema.huggingface import Address, HuggingFaceProblem, HuggingFaceRequest
 from server.api.schema.pictures import from_base64
 from server.dialects.contract import Call, Dialect, Row
+from server.dialects.family import Family
 from server.errors import Problem, Refusal
+from server.http.bodies import JSON_OR_PICTURE, Bodies
 from server.json import to_json
+from server.settings import ServerSettings
 
+PATH = "/huggingface/image-classification"
 TOP = 5  # labels, as its pipelines return where nobody says
 BODY = msgspec.json.Decoder(HuggingFaceRequest)
 AS_TRAINED = "function_to_apply cannot be chosen here: scores are those that the model's own configuration says."
 
 
-class ImageClassification:
+class ImageClassification(Dialect):
     """Errors are `{"error": …}`, which the client shows."""
 
-    def takes_pictures(self, incoming: Incoming) -> bool:
-        return True
+    def takes(self, incoming: Incoming) -> Bodies:
+        return JSON_OR_PICTURE
 
     def read(self, incoming: Incoming) -> Call:
         picture, top = _asked(incoming)
@@ -49,9 +55,6 @@ class ImageClassification:
         return Refusal(problem.status, to_json(told), b"application/json")
 
 
-ROUTES: Mapping[str, Dialect] = {"/huggingface/image-classification": ImageClassification()}
-
-
 def _asked(incoming: Incoming) -> tuple[bytes | Problem, int]:
     """The picture, and how many labels. Raises `Problem` (malformed, invalid_input)."""
     if not incoming.is_json:
@@ -62,3 +65,29 @@ def _asked(incoming: Incoming) -> tuple[bytes | Problem, int]:
     if asked.parameters.function_to_apply is not None:
         raise Problem(FailureCode.INVALID_INPUT, AS_TRAINED)
     return from_base64(asked.inputs), int(asked.parameters.top_k or TOP)
+
+
+def bound(schemas: Mapping[str, Schema], settings: ServerSettings, models: Sequence[str]) -> None:
+    """How large a picture may be."""
+    schemas["HuggingFaceRequest"]["properties"]["inputs"]["maxLength"] = settings.max_image_body_bytes
+
+
+FAMILY = Family(
+    name="huggingface",
+    inferences={PATH: ImageClassification()},
+    operations=[
+        Operation(
+            method="post",
+            path=PATH,
+            summary="Label a picture, as huggingface_hub's InferenceClient asks for it",
+            task=IMAGE_CLASSIFICATION.name,
+            body=HuggingFaceRequest,
+            example=lambda languages: {"inputs": IMAGE_CLASSIFICATION.image, "parameters": {"top_k": 2}},
+            address=Address,
+            reply=list[Scored],
+            problems=problems_of_inferences(),
+            problem=HuggingFaceProblem,
+            bound=bound,
+        )
+    ],
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,17 +17,19 @@ from server.dialects.contract import Call, Dialect, Row
 from server.dialects.pictures import read_pictures
 from server.errors import Problem, Refusal, refusal
 from server.fleet.directory import Served
+from server.http.bodies import JSON_ONLY, JSON_OR_PICTURE, Bodies
 from server.json import to_json
 
 READERS: Mapping[str, BodyReader[Any]] = {task: BodyReader(of.request) for task, of in BODIES_OF_TASK.items()}
+BEGINNING = re.compile(rb'\s*\{\s*"payload"')  # of nearly every body
 CUSTOM: BodyReader[Any] = BodyReader(BODIES_OF_ANY.request, takes_options=True)
 
 
-class Native:
+class Native(Dialect):
     """How every address of ours replies and refuses."""
 
-    def takes_pictures(self, incoming: Incoming) -> bool:
-        return False
+    def is_meant(self, incoming: Incoming) -> bool:
+        return BEGINNING.match(incoming.body) is not None or "payload" in incoming.names
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         rows = [row(record_id, answer) for record_id, answer in zip(call.memo, answers, strict=True)]
@@ -45,8 +48,8 @@ class OfTask(Native):
         self._task = task_of(task)
         self._reader = READERS[task]
 
-    def takes_pictures(self, incoming: Incoming) -> bool:
-        return self._task.takes_pictures
+    def takes(self, incoming: Incoming) -> Bodies:
+        return JSON_OR_PICTURE if self._task.takes_pictures else JSON_ONLY
 
     def read(self, incoming: Incoming) -> Call:
         payload, warnings = _payload(incoming, self._reader, self._task)
@@ -72,8 +75,9 @@ class ByName(Native):
     """A model's own address. The body is that of the model's task; the codec of any other task gets every further field
     of the payload as an option."""
 
-    def takes_pictures(self, incoming: Incoming) -> bool:
-        return bodies_of(incoming.card_named(incoming.path_params["name"])).task.takes_pictures
+    def takes(self, incoming: Incoming) -> Bodies:
+        task = bodies_of(incoming.card_named(incoming.path_params["name"])).task
+        return JSON_OR_PICTURE if task.takes_pictures else JSON_ONLY
 
     def read(self, incoming: Incoming) -> Call:
         served = incoming.model_named(incoming.path_params["name"])

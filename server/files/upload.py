@@ -13,7 +13,7 @@ from server.files.files import File, Files
 from server.files.form import BESIDES, Form, too_large
 from server.files.problems import store_problems
 from server.http.at_once import AtOnce
-from server.http.body import require_plain
+from server.http.bodies import require_plain
 
 MOST = 4  # uploads of one front end; each has two parts of object storage in memory
 SILENCE = 60.0  # seconds that a client may send nothing

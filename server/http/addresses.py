@@ -19,10 +19,11 @@ class Addresses:
     def __init__(
         self, router: ASGIApp, looked_up: Iterable[Route] = (), flavours: Mapping[str, Refuse] = NO_FLAVOURS
     ) -> None:
-        """`looked_up`: routes of the router before which no other one matches. `flavours`: how all addresses below a
-        prefix refuse, those that lead nowhere too; an endpoint that is looked up says it itself."""
+        """`looked_up`: routes of the router before which no other one matches. `flavours`: how an address refuses, and
+        where it ends in "/" all below it, those that lead nowhere too; an endpoint that is looked up says it itself."""
         self.router = router
-        self._flavours = tuple(flavours.items())
+        self._flavours = flavours
+        self._longest_first = sorted((path for path in flavours if path.endswith("/")), key=len, reverse=True)
         self._fixed: dict[str, Route] = {}
         self._below: dict[str, tuple[Route, str]] = {}  # by what stands before the last part, with the name of that
         for route in looked_up:
@@ -46,7 +47,11 @@ class Addresses:
         return route.app
 
     def _otherwise(self, scope: Scope) -> ASGIApp:
-        for prefix, refuse in self._flavours:
-            if scope["path"].startswith(prefix):
-                scope["context"].refuse = refuse
+        path = scope["path"]
+        refuse = self._flavours.get(path)
+        if refuse is None:
+            prefix = next((prefix for prefix in self._longest_first if path.startswith(prefix)), "")
+            refuse = self._flavours.get(prefix)
+        if refuse is not None:
+            scope["context"].refuse = refuse
         return self.router

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.json import Decoder
@@ -15,11 +15,14 @@ from broker.messages import FailureCode, ModelCard
 from server.api.incoming import Incoming
 from server.api.schema.envelope import read
 from server.api.schema.openai import OpenAIEmbeddingRequest
+from server.codecs.encoding import decode
 from server.codecs.vectors import unit
-from server.dialects.contract import Call, Dialect, Row
+from server.dialects.contract import Call, Row
 from server.dialects.openai.errors import refuse
+from server.dialects.whole import Whole, require_one_model
 from server.errors import Problem, Refusal
 from server.json import to_json
+from server.requests.request import Record
 
 BODY = Decoder(OpenAIEmbeddingRequest)
 TOKEN_IDS = re.compile(rb'"input"\s*:\s*\[[\s\[]*-?\d')
@@ -28,6 +31,7 @@ NO_TOKEN_IDS = (
     "'input' has token ids, and this model has a vocabulary of its own: send texts. With langchain_openai that is"
     " OpenAIEmbeddings(check_embedding_ctx_length=False)."
 )
+TIMES = 8  # by default 2048 texts, as many as OpenAI takes; langchain sends 1000 at a time
 NO_VECTOR = "The model's answer to this text is no vector."
 
 
@@ -38,15 +42,13 @@ class Wanted(Struct, frozen=True, kw_only=True):
     is_list: bool  # it has several texts, or may have
     is_base64: bool
     dimensions: int | None
-    tokens: int = 0  # of all texts, once they are encoded
 
 
-class Embeddings:
-    """Vectors have come as float32 when the reply is written: as lists of numbers all would take eight times as much
-    memory."""
+class Embeddings(Whole):
+    """More texts at a time than elsewhere. Vectors have come as float32 when the reply is written: as lists of numbers
+    all would take eight times as much memory."""
 
-    def takes_pictures(self, incoming: Incoming) -> bool:
-        return False
+    times = TIMES
 
     def read(self, incoming: Incoming) -> Call:
         asked = _asked(incoming.body)
@@ -60,24 +62,34 @@ class Embeddings:
         texts = [asked.input] if isinstance(asked.input, str) else asked.input
         return Call(served, texts, {} if asked.prompt_name is None else {"promptName": asked.prompt_name}, memo=wanted)
 
+    def decoded(self, call: Call, records: Sequence[Record]) -> Sequence[Row | Problem]:
+        require_one_model(records)
+        card = call.served.card
+        return [
+            vector(record.problem or decode(record.codec, record.plan, record.in_order()), call.memo, card)
+            for record in records
+        ]
+
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         """Raises the first problem, with its place."""
         shown = _as_base64 if call.memo.is_base64 else _as_numbers
         reply = bytearray(b'{"object":"list","data":[')
-        for place, answer in enumerate(answers):
-            if isinstance(answer, Problem):
-                raise of_input(answer, place, call.memo)
+        for place, row in enumerate(self.rows(call, answers)):
             reply += b"," if place else b""
-            reply += b'{"object":"embedding","index":%d,"embedding":%b}' % (place, shown(answer["embedding"]))
-        usage = {"prompt_tokens": call.memo.tokens, "total_tokens": call.memo.tokens}
+            reply += b'{"object":"embedding","index":%d,"embedding":%b}' % (place, shown(row["embedding"]))
+        usage = {"prompt_tokens": call.tokens, "total_tokens": call.tokens}
         reply += b'],"model":%b,"usage":%b}' % (to_json(call.memo.model), to_json(usage))
         return bytes(reply)
 
+    def of_input(self, problem: Problem, place: int, call: Call) -> Problem:
+        """It says which, where there may be several."""
+        if problem.extra.get("param") or not call.memo.is_list:
+            return problem
+        said = f"input[{place}]: {problem.detail}"
+        return Problem(problem.code, said, retry_after=problem.retry_after, **problem.extra, param="input")
+
     def refuse(self, problem: Problem, request_id: str) -> Refusal:
         return refuse(problem, request_id)
-
-
-ROUTES: Mapping[str, Dialect] = {"/v1/embeddings": Embeddings()}
 
 
 def vector(answer: Row | Problem, wanted: Wanted, card: ModelCard) -> Row | Problem:
@@ -91,14 +103,6 @@ def vector(answer: Row | Problem, wanted: Wanted, card: ModelCard) -> Row | Prob
         return answer | {"embedding": array("f", _first(found, wanted.dimensions, card))}
     except Problem as problem:
         return problem
-
-
-def of_input(problem: Problem, place: int, wanted: Wanted) -> Problem:
-    """The problem of one text, as that of the request. It says which."""
-    if problem.extra.get("param") or not wanted.is_list:
-        return problem
-    said = f"input[{place}]: {problem.detail}"
-    return Problem(problem.code, said, retry_after=problem.retry_after, **problem.extra, param="input")
 
 
 def _asked(body: bytes) -> OpenAIEmbeddingRequest:

@@ -1,4 +1,4 @@
-"""The seam of the dialects: another API over the same core is a class of four methods and a route."""
+"""The seam of the dialects: another API over the same core is a class of a few methods and a route."""
 
 from __future__ import annotations
 
@@ -15,18 +15,15 @@ from server.api.incoming import Incoming
 from server.api.inference import Inference
 from server.codecs.contract import Input, Piece, Plan
 from server.codecs.work import UNBOUNDED, Work
-from server.dialects.contract import Call, Row
+from server.dialects.contract import Call, Dialect, Row
 from server.errors import Problem, Refusal
 from tests.unit.server.stand_in import RunningFrontEnd, ScriptedBroker, WordCodec, announced, card, running
 
 pytestmark = pytest.mark.anyio
 
 
-class Plain:
+class Plain(Dialect):
     """Another API: `{"q": [...], "from": …}` → a bare list; one failure fails the whole; errors are `{"error": …}`."""
-
-    def takes_pictures(self, incoming: Incoming) -> bool:
-        return False
 
     def read(self, incoming: Incoming) -> Call:
         try:

@@ -146,13 +146,6 @@ async def test_another_content_type_is_415(kind):
         assert told(answer) == (415, "unsupported_media_type")
 
 
-async def test_a_compressed_body_is_415():
-    async with running() as jitney:
-        answer = await jitney.ask("life", headers={"content-encoding": "gzip"})
-
-        assert told(answer) == (415, "unsupported_media_type")
-
-
 async def test_an_unknown_language_is_422_with_the_known_ones():
     async with running(ScriptedBroker([announced(card(task="translation"))])) as jitney:
         answer = await jitney.ask("life", path="/translation", fromLang="tlh", toLang="ja")

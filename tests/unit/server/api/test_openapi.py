@@ -8,8 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from server.api.openapi import Live, document
-from server.api.operations import OPERATIONS
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK
+from server.dialects.families import FAMILIES, operations
 from server.errors import KINDS
 from server.settings import ServerSettings
 from server.webhooks.signature import headers
@@ -17,6 +17,7 @@ from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
 
 pytestmark = pytest.mark.anyio
 
+OPERATIONS = list(operations(FAMILIES))
 LIVE = Live(
     [
         card("m2m", task="translation", languages=["en", "ja"]),

@@ -1,0 +1,102 @@
+"""What the body of a request may be: its content types, and whether it is compressed."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from broker.messages import FailureCode
+from server.errors import Problem
+from server.http.body import Headers
+
+JSON = b"application/json"
+BYTES = b"application/octet-stream"
+FORM = b"application/x-www-form-urlencoded"
+GZIP = 31  # zlib's number for that format
+GZIPPED = {b"gzip", b"x-gzip"}  # its two names
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """What an address takes."""
+
+    said: str  # to whoever sends something else
+    is_taken: Callable[[bytes], bool]  # of a content type that is not JSON, which all take
+    has_pictures: bool = False  # its bound is another, and nothing is decoded on the event loop, however small
+
+    def require(self, headers: Headers) -> None:
+        """Raises `Problem` (unsupported_media_type); where no content type is named any of these may come."""
+        kind = headers.get(b"content-type", JSON)
+        if kind != JSON and not self.is_taken(kind):
+            raise Problem("unsupported_media_type", self.said)
+
+
+def is_json(kind: bytes) -> bool:
+    """Whether this content type is JSON, also one of its kinds."""
+    media_type = _media_type(kind)
+    return media_type == JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json"))
+
+
+def is_form(kind: bytes) -> bool:
+    """Whether it is a form without files."""
+    return _media_type(kind) == FORM
+
+
+def _is_picture(kind: bytes) -> bool:
+    # What kind of image a client says is not asked any further: the codec looks at the bytes.
+    media_type = _media_type(kind)
+    return media_type == BYTES or media_type.startswith(b"image/")
+
+
+def _media_type(kind: bytes) -> bytes:
+    return kind.partition(b";")[0].strip().lower()
+
+
+JSON_ONLY = Bodies("Send the body with Content-Type: application/json", is_json)
+JSON_OR_FORM = Bodies(
+    "Send JSON with Content-Type: application/json, or a form with application/x-www-form-urlencoded",
+    lambda kind: is_json(kind) or is_form(kind),
+)
+JSON_OR_PICTURE = Bodies(
+    "Send the picture itself with Content-Type: image/…, or JSON with Content-Type: application/json",
+    lambda kind: is_json(kind) or _is_picture(kind),
+    has_pictures=True,
+)
+ANYTHING = Bodies("", lambda kind: True)
+
+
+def is_gzip(every_header: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a body is compressed by gzip. Raises `Problem` (unsupported_media_type) for any other way."""
+    named = encodings(every_header)
+    if not named <= GZIPPED:
+        said = "Send the body as it is, or with Content-Encoding: gzip: no other one is read here"
+        raise Problem("unsupported_media_type", said)
+    return bool(named)
+
+
+def require_plain(every_header: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raises `Problem` (unsupported_media_type) for a body that is compressed."""
+    if encodings(every_header):
+        raise Problem("unsupported_media_type", "Send the body as it is, without Content-Encoding: none is read here")
+
+
+def encodings(every_header: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
+    """By which ways a body is compressed."""
+    said = (value for name, value in every_header if name == b"content-encoding")
+    return {one.strip().lower() for encoding in said for one in encoding.split(b",")} - {b"", b"identity"}
+
+
+def unpacked(packed: bytes, limit: int) -> bytes:
+    """A body that was compressed by gzip. Raises `Problem` (too_large, malformed), and makes little more than the
+    limit."""
+    gzip = zlib.decompressobj(GZIP)
+    try:
+        body = gzip.decompress(packed, limit + 1)
+    except zlib.error as error:
+        raise Problem("malformed", "The body is not gzip that can be read") from error
+    if len(body) > limit:
+        raise Problem(FailureCode.TOO_LARGE, f"The body may have at most {limit} bytes, unpacked", limit=limit)
+    if not gzip.eof or gzip.unused_data:  # another member would be legal, and no client sends one
+        raise Problem("malformed", "The body does not end where its gzip does")
+    return body
