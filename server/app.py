@@ -22,7 +22,9 @@ from server.files.routes import routes as files
 from server.files.startup import files_swept
 from server.front_end import FrontEnd
 from server.http.addresses import Addresses, Refuse
+from server.http.cors import Cors, parse_origins
 from server.http.middleware import RequestMiddleware
+from server.http.options import Options
 from server.predictions.events.stream import routes as events
 from server.predictions.routes import routes as predictions
 from server.predictions.submission import Submission
@@ -58,7 +60,10 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     )
     # In place of Starlette's own layers, which would do what this one does once more.
     flavours = {path: refuse for family in spoken for path, refuse in family.flavours.items()} | ALWAYS_THERE
-    app.middleware_stack = RequestMiddleware(Addresses(app.router, inferences, flavours), front_end)
+    addresses = Addresses(app.router, inferences, flavours, Options(app.router.routes))
+    app.middleware_stack = RequestMiddleware(addresses, front_end)
+    if origins := parse_origins(front_end.settings.cors):
+        app.middleware_stack = Cors(app.middleware_stack, origins)
     front_end.tasks.predictions.run_one = running = RunsBoth(front_end, app.router)
     app.router.redirect_slashes = False  # a redirect would be built from the Host header, which behind a proxy is wrong
     return app

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server.broker_tasks import BrokerTasks
 from server.codecs.pool import CodecPool
 from server.files.files import Files
+from server.fleet.aliases import parse_aliases
 from server.fleet.directory import Directory
 from server.http.bytes_in_hand import BytesInHand
 from server.http.deadline import DeadlineSweeper
@@ -34,9 +35,11 @@ class FrontEnd:
     deadlines: DeadlineSweeper = field(init=False)
     bytes_in_hand: BytesInHand = field(init=False)
     prediction_bodies: dict[str, BodyRoom] = field(init=False)  # by model
+    aliases: Mapping[str, str] = field(init=False)  # names of models, by what clients call them
     lane_share: LaneShare = field(default_factory=LaneShare)  # of large predictions and file batches
 
     def __post_init__(self) -> None:
+        self.aliases = parse_aliases(self.settings.alias)
         self.deadlines = DeadlineSweeper(self.clock)
         self.bytes_in_hand = BytesInHand(self.settings.max_bytes_in_hand)
         most = self.settings.max_bytes_in_hand // SHARE

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from broker.common.hosts import host_complaint
 from broker.settings import flag_name, setting
+from server.fleet.aliases import parse_aliases
 from server.fleet.defaults import parse_defaults
 from server.http.bytes_in_hand import most_large
+from server.http.cors import parse_origins
 from server.webhooks.addresses import networks_in
 
 MOST_PIXELS = 178_956_970  # Pillow reads no larger picture
@@ -33,6 +37,12 @@ ABOVE_ZERO = (
     "max_file_bytes",
     "files_ttl",
 )
+PARSED: Mapping[str, Callable[[str], Any]] = {  # settings that are lists, by what reads them
+    "default_models": parse_defaults,
+    "alias": parse_aliases,
+    "cors": parse_origins,
+    "webhook_allow": networks_in,
+}
 LONGEST_TTL = 86_400.0  # seconds
 
 
@@ -96,6 +106,10 @@ class ServerSettings:
     dialects: str = setting(
         ",".join(DIALECTS), "the APIs that are spoken, native being our own; others' addresses are then not there"
     )
+    alias: str = setting(
+        "", "further names of models, as clients send them: text-embedding-ada-002=minilm BAAI/bge-m3=bge …"
+    )
+    cors: str = setting("", "origins whose pages may call this from a browser: https://host …, or * for all")
     strict: bool = setting(False, "refuse requests with unknown fields (422) rather than warn in the reply")
     server_timing: bool = setting(True, "tell clients where the time went (Server-Timing)")
     log_level: str = setting("info", "least severe line to log", choices=LOG_LEVELS)
@@ -121,12 +135,9 @@ class ServerSettings:
             found.append("--drain-seconds must not be below 0")
         if self.default_timeout > self.max_timeout:
             found.append("--default-timeout is above --max-timeout")
-        try:
-            parse_defaults(self.default_models)
-        except ValueError as error:
-            found.append(f"--default-models: {error}")
-        try:
-            networks_in(self.webhook_allow)
-        except ValueError as error:
-            found.append(f"--webhook-allow: {error}")
+        for name, parse in PARSED.items():
+            try:
+                parse(getattr(self, name))
+            except ValueError as error:
+                found.append(f"{flag_name(name)}: {error}")
         return found

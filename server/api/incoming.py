@@ -17,7 +17,7 @@ from server.codecs.work import Work
 from server.errors import Problem
 from server.fleet.directory import Served
 from server.front_end import FrontEnd
-from server.http.addresses import Refuse
+from server.http.addresses import Refuse, part
 from server.http.bodies import Bodies, is_form, is_gzip, is_json, unpacked
 from server.http.body import read_body
 from server.http.bytes_in_hand import Held
@@ -57,8 +57,7 @@ class Incoming:
     @property
     def path_params(self) -> Mapping[str, str]:
         """What stands in the address for the names in its template."""
-        found: Mapping[str, str] = self._scope["path_params"]
-        return found
+        return {name: part(value) for name, value in self._scope["path_params"].items()}
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -100,22 +99,26 @@ class Incoming:
 
     def card_named(self, name: str) -> ModelCard:
         """The newest card of the model of this name; it is not chosen by that. Raises `Problem` where there is none."""
-        directory = self._front_end.directory
+        directory, name = self._front_end.directory, self._called(name)
         listed = directory.listed.get(name)
         return listed.card if listed is not None else directory.named(name, self._front_end.clock()).card
 
     def model_of(self, task: str, name: str | None = None) -> Served:
         """The model of this name, or the default of the task. Raises `Problem` where there is none of that task."""
+        name = None if name is None else self._called(name)
         return self._chosen(self._front_end.directory.for_task(task, name, self._front_end.clock()))
 
     def task_of(self, name: str) -> str:
         """The task of the model of this name; empty where none is known."""
-        listed = self._front_end.directory.listed.get(name)
+        listed = self._front_end.directory.listed.get(self._called(name))
         return "" if listed is None else listed.card.task
 
     def model_named(self, name: str) -> Served:
         """The model of this name, whatever its task. Raises `Problem` where there is none."""
-        return self._chosen(self._front_end.directory.named(name, self._front_end.clock()))
+        return self._chosen(self._front_end.directory.named(self._called(name), self._front_end.clock()))
+
+    def _called(self, name: str) -> str:
+        return self._front_end.aliases.get(name, name)
 
     def _chosen(self, served: Served) -> Served:
         self._scope["context"].model = served.header

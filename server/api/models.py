@@ -13,6 +13,7 @@ from server.api.schema import openai, service
 from server.clustering.contract import default_threshold
 from server.fleet.directory import Listed
 from server.front_end import FrontEnd
+from server.http.addresses import part
 
 
 def model_list(front_end: FrontEnd) -> Route:
@@ -21,7 +22,7 @@ def model_list(front_end: FrontEnd) -> Route:
         listed = [one for _, one in sorted(directory.listed.items())]
         found = service.ModelList(
             models=[_entry(one, directory.default(one.card.task)) for one in listed],
-            data=[_as_openai(one) for one in listed if one.status == "live"],
+            data=[_as_openai(one) for one in listed if one.status == "live"] + _by_alias(front_end),
         )
         return Response(msgspec.json.encode(found), media_type="application/json")
 
@@ -31,15 +32,23 @@ def model_list(front_end: FrontEnd) -> Route:
 def one_model(front_end: FrontEnd) -> Route:
     async def model(request: Request) -> Response:
         directory = front_end.directory
-        card = directory.named(request.path_params["name"], front_end.clock()).card
-        found = _as_openai(directory.listed[card.name])
+        asked = part(request.path_params["name"])
+        card = directory.named(front_end.aliases.get(asked, asked), front_end.clock()).card
+        found = _as_openai(directory.listed[card.name], asked)
         return Response(msgspec.json.encode(found), media_type="application/json")
 
     return Route("/v1/models/{name}", model, methods=["GET"])
 
 
-def _as_openai(listed: Listed) -> openai.OpenAIModel:
-    return openai.OpenAIModel(id=listed.card.name, created=int(listed.announced))
+def _as_openai(listed: Listed, alias: str = "") -> openai.OpenAIModel:
+    return openai.OpenAIModel(id=alias or listed.card.name, created=int(listed.announced))
+
+
+def _by_alias(front_end: FrontEnd) -> list[openai.OpenAIModel]:
+    """The live ones once more, by the names that an operator has given them."""
+    listed = front_end.directory.listed
+    named = ((alias, listed.get(name)) for alias, name in sorted(front_end.aliases.items()))
+    return [_as_openai(one, alias) for alias, one in named if one is not None and one.status == "live"]
 
 
 def _entry(listed: Listed, default: str | None) -> service.ModelEntry:

@@ -121,8 +121,8 @@ class Asking:
         directory, endpoint = self._front_end.tasks.discovery.directory, self._asked.endpoint
         if endpoint.startswith(MODELS):
             model = unquote(endpoint.removeprefix(MODELS))
-        name = model or directory.default(TASK_OF.get(endpoint, ""))
-        return directory.served.get(name or "")
+        name = model or directory.default(TASK_OF.get(endpoint, "")) or ""
+        return directory.served.get(self._front_end.aliases.get(name, name))
 
     def _stored(self, name: str) -> Stored:
         headers = {"content-type": "application/json", "jitney-lane": str(Lane.BULK), "x-request-id": name}

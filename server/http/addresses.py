@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import unquote
 
 from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
@@ -10,6 +12,8 @@ from starlette.types import ASGIApp, Scope
 from server.errors import Problem, Refusal
 
 Refuse = Callable[[Problem, str], Refusal]  # with the request's id
+SLASH = re.compile(b"%2f", re.IGNORECASE)  # one that belongs to a name, such as BAAI/bge-m3
+KEPT = "%2F"  # how it stands in a path until its part is known
 NO_FLAVOURS: Mapping[str, Refuse] = {}
 
 
@@ -17,11 +21,17 @@ class Addresses:
     """Finds for each request what the router would find, which asks every route in turn whether it matches."""
 
     def __init__(
-        self, router: ASGIApp, looked_up: Iterable[Route] = (), flavours: Mapping[str, Refuse] = NO_FLAVOURS
+        self,
+        router: ASGIApp,
+        looked_up: Iterable[Route] = (),
+        flavours: Mapping[str, Refuse] = NO_FLAVOURS,
+        options: ASGIApp | None = None,
     ) -> None:
         """`looked_up`: routes of the router before which no other one matches. `flavours`: how an address refuses, and
-        where it ends in "/" all below it, those that lead nowhere too; an endpoint that is looked up says it itself."""
+        where it ends in "/" all below it, those that lead nowhere too; an endpoint that is looked up says it itself.
+        `options` answers that method."""
         self.router = router
+        self._options = options or router
         self._flavours = flavours
         self._longest_first = sorted((path for path in flavours if path.endswith("/")), key=len, reverse=True)
         self._fixed: dict[str, Route] = {}
@@ -35,16 +45,22 @@ class Addresses:
 
     def find(self, scope: Scope) -> ASGIApp:
         """The endpoint, or the router for what is not looked up. The scope of an endpoint then has its route."""
-        path = scope["path"]
-        route, parameters = self._fixed.get(path), {}
-        if route is None:
-            above, _, last = path.rpartition("/")
-            route, name = self._below.get(above, (None, ""))
-            parameters = {name: last}
+        route, parameters = self._looked_up(scope["path"])
+        if route is None and SLASH.search(raw := scope.get("raw_path") or b""):
+            scope["path"] = KEPT.join(unquote(part.decode("ascii")) for part in SLASH.split(raw))
+            route, parameters = self._looked_up(scope["path"])
         if route is None or "" in parameters.values() or scope["method"] not in (route.methods or ()):
             return self._otherwise(scope)
         scope["route"], scope["path_params"] = route, parameters
         return route.app
+
+    def _looked_up(self, path: str) -> tuple[Route | None, Mapping[str, str]]:
+        route = self._fixed.get(path)
+        if route is not None:
+            return route, {}
+        above, _, last = path.rpartition("/")
+        route, name = self._below.get(above, (None, ""))
+        return route, {name: last}
 
     def _otherwise(self, scope: Scope) -> ASGIApp:
         path = scope["path"]
@@ -54,4 +70,9 @@ class Addresses:
             refuse = self._flavours.get(prefix)
         if refuse is not None:
             scope["context"].refuse = refuse
-        return self.router
+        return self._options if scope["method"] == "OPTIONS" else self.router
+
+
+def part(value: str) -> str:
+    """What stands for a name in a template, with the slashes that belong to it."""
+    return value.replace(KEPT, "/")

@@ -14,6 +14,7 @@ from broker.common.throttled_log import ThrottledLog
 from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem
 from server.front_end import FrontEnd
 from server.http.context import identity, route_of
+from server.http.options import NOWHERE
 
 log = structlog.get_logger("server")
 
@@ -45,5 +46,5 @@ class Refusals:
 def _translated(error: HTTPException) -> Problem:
     """What routing raises, in our words."""
     allowed = (error.headers or {}).get("Allow")
-    detail = f"This address takes {allowed}." if allowed else "Nothing is here. GET /docs shows what there is."
+    detail = f"This address takes {allowed}." if allowed else NOWHERE
     return Problem(OF_STATUS.get(error.status_code, "internal"), detail)

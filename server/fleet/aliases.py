@@ -1,0 +1,22 @@
+"""Further names of models, as clients know them: of any spelling, where ours are short and in lower case. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from broker.settings import NAME
+
+PAIR = re.compile(rf"([^=\s]+)=({NAME})")
+
+
+def parse_aliases(text: str) -> dict[str, str]:
+    """`alias=name …` by alias. Raises `ValueError` that says what is wrong with it."""
+    found: dict[str, str] = {}
+    for part in text.replace(",", " ").split():
+        pair = PAIR.fullmatch(part)
+        if pair is None:
+            raise ValueError(f"{part!r} is not spelled as alias=name")
+        if pair[1] in found:
+            raise ValueError(f"{pair[1]!r} is named twice")
+        found[pair[1]] = pair[2]
+    return found
