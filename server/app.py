@@ -23,6 +23,7 @@ from server.files.startup import files_swept
 from server.front_end import FrontEnd
 from server.http.addresses import Addresses, Refuse
 from server.http.cors import Cors, parse_origins
+from server.http.gzip import Gzip
 from server.http.middleware import RequestMiddleware
 from server.http.options import Options
 from server.predictions.events.stream import routes as events
@@ -62,6 +63,8 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     flavours = {path: refuse for family in spoken for path, refuse in family.flavours.items()} | ALWAYS_THERE
     addresses = Addresses(app.router, inferences, flavours, Options(app.router.routes))
     app.middleware_stack = RequestMiddleware(addresses, front_end)
+    if least := front_end.settings.gzip_from:
+        app.middleware_stack = Gzip(app.middleware_stack, front_end.pool, least)
     if origins := parse_origins(front_end.settings.cors):
         app.middleware_stack = Cors(app.middleware_stack, origins)
     front_end.tasks.predictions.run_one = running = RunsBoth(front_end, app.router)

@@ -37,6 +37,7 @@ ABOVE_ZERO = (
     "max_file_bytes",
     "files_ttl",
 )
+NOT_BELOW_ZERO = ("drain_seconds", "gzip_from")
 PARSED: Mapping[str, Callable[[str], Any]] = {  # settings that are lists, by what reads them
     "default_models": parse_defaults,
     "alias": parse_aliases,
@@ -110,6 +111,9 @@ class ServerSettings:
         "", "further names of models, as clients send them: text-embedding-ada-002=minilm BAAI/bge-m3=bge …"
     )
     cors: str = setting("", "origins whose pages may call this from a browser: https://host …, or * for all")
+    gzip_from: int = setting(
+        0, "answers of so many bytes or more are compressed for clients that take gzip; 0: none, networks being fast"
+    )
     strict: bool = setting(False, "refuse requests with unknown fields (422) rather than warn in the reply")
     server_timing: bool = setting(True, "tell clients where the time went (Server-Timing)")
     log_level: str = setting("info", "least severe line to log", choices=LOG_LEVELS)
@@ -131,8 +135,7 @@ class ServerSettings:
             found.append(f"--max-pixels must not be above {MOST_PIXELS}")
         if self.prediction_ttl > LONGEST_TTL:
             found.append(f"--prediction-ttl must not be above {LONGEST_TTL:g}")
-        if self.drain_seconds < 0:
-            found.append("--drain-seconds must not be below 0")
+        found += [f"{flag_name(name)} must not be below 0" for name in NOT_BELOW_ZERO if getattr(self, name) < 0]
         if self.default_timeout > self.max_timeout:
             found.append("--default-timeout is above --max-timeout")
         for name, parse in PARSED.items():
