@@ -100,5 +100,5 @@ $(SERVE): $(SOURCES) $(TORCH)
 	@touch $@
 
 $(DEV): $(SOURCES) $(TORCH)
-	$(INSTALL) -e '.[server,images,clustering,files,batcher,client,embedded,bench,test,schema,dev]'
+	$(INSTALL) -e '.[server,images,clustering,files,batcher,client,embedded,bench,test,clients,schema,dev]'
 	@touch $@ $(SERVE)

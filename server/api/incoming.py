@@ -55,6 +55,12 @@ class Incoming:
         return found
 
     @property
+    def request_id(self) -> str:
+        """As the answer has it."""
+        found: bytes = self._scope["context"].request_id
+        return found.decode("ascii")
+
+    @property
     def path_params(self) -> Mapping[str, str]:
         """What stands in the address for the names in its template."""
         return {name: part(value) for name, value in self._scope["path_params"].items()}
@@ -112,6 +118,10 @@ class Incoming:
         """The task of the model of this name; empty where none is known."""
         listed = self._front_end.directory.listed.get(self._called(name))
         return "" if listed is None else listed.card.task
+
+    def has(self, task: str) -> bool:
+        """Whether there is, or has been, a model of this task."""
+        return self._front_end.directory.default(task) is not None
 
     def model_named(self, name: str) -> Served:
         """The model of this name, whatever its task. Raises `Problem` where there is none."""

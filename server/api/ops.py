@@ -1,4 +1,4 @@
-"""GET /livez and /readyz, for what starts, stops and routes to front ends."""
+"""GET /livez and /readyz, for what starts, stops and routes to front ends; /health and /ping for clients of others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from broker.messages import FailureCode
 from server.api.schema.service import Health
+from server.errors import Problem
 from server.front_end import FrontEnd
 from server.http.health import liveness, readiness
 
@@ -24,6 +26,26 @@ def readyz(front_end: FrontEnd) -> Route:
         return _answer(*readiness(front_end))
 
     return Route("/readyz", ready, methods=["GET"])
+
+
+def health(front_end: FrontEnd) -> Route:
+    """What TEI, LibreTranslate and Hugging Face's clients ask; a 503 is told as their other errors are."""
+    return _well(front_end, "/health", b'{"status":"ok"}')
+
+
+def ping(front_end: FrontEnd) -> Route:
+    """What SageMaker and TorchServe ask."""
+    return _well(front_end, "/ping", b'{"status":"Healthy"}')
+
+
+def _well(front_end: FrontEnd, path: str, said: bytes) -> Route:
+    async def well(request: Request) -> Response:
+        is_ready, health = readiness(front_end)
+        if not is_ready:
+            raise Problem(FailureCode.NO_BATCHER, f"This server is not ready: {health.status}.")
+        return Response(said, media_type="application/json")
+
+    return Route(path, well, methods=["GET"])
 
 
 def _answer(is_well: bool, health: Health) -> Response:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from broker.messages import FailureCode
+from server.errors import Problem
+
 Row = dict[str, Any]
+NO_SCORE = "The model's answer to this text has no score."
 
 
 def best_first(rows: Sequence[Row], top: int | None) -> list[Row]:
@@ -15,3 +19,13 @@ def best_first(rows: Sequence[Row], top: int | None) -> list[Row]:
     scored = [row for row in placed if isinstance(row.get("score"), float)]
     failed = [row for row in placed if not isinstance(row.get("score"), float)]
     return sorted(scored, key=lambda row: -row["score"])[:top] + failed
+
+
+def ranks(rows: Sequence[Row]) -> list[tuple[int, float]]:
+    """Each row's place and score; those alike in the order of the request. Raises `Problem` (model_error)."""
+    found = []
+    for place, row in enumerate(rows):
+        if not isinstance(row.get("score"), float):  # a custom model may answer with anything
+            raise Problem(FailureCode.MODEL_ERROR, NO_SCORE)
+        found.append((place, row["score"]))
+    return sorted(found, key=lambda rank: -rank[1])

@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 from server.api.operation import Operation
 from server.api.operations import ALWAYS_THERE, CLUSTERS, OF_MODELS
 from server.clustering.endpoint import Clustering
-from server.dialects import clustering, huggingface, native, sentences
+from server.dialects import clustering, native, sentences
 from server.dialects.family import Family
+from server.dialects.huggingface import family as huggingface
 from server.dialects.openai import family as openai
+from server.dialects.rerank import family as rerank
+from server.dialects.tei import family as tei
 
 NATIVE = Family(
     name="native",
@@ -27,7 +30,7 @@ OF_CLUSTERS = Family(
     is_answered_later=True,
     is_in_batches=True,
 )
-FAMILIES: Sequence[Family] = (NATIVE, OF_CLUSTERS, openai.FAMILY, huggingface.FAMILY)
+FAMILIES: Sequence[Family] = (NATIVE, OF_CLUSTERS, openai.FAMILY, huggingface.FAMILY, tei.FAMILY, rerank.FAMILY)
 
 
 def chosen(names: str) -> list[Family]:

@@ -11,15 +11,13 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from broker.common.tasks import EMBEDDING
-from broker.messages import FailureCode, ModelCard
 from server.api.incoming import Incoming
 from server.api.schema.envelope import read
 from server.api.schema.openai import OpenAIEmbeddingRequest
-from server.codecs.encoding import decode
-from server.codecs.vectors import unit
 from server.dialects.contract import Call, Row
 from server.dialects.openai.errors import refuse
-from server.dialects.whole import Whole, require_one_model
+from server.dialects.vectors import as_numbers, vectors
+from server.dialects.whole import Whole
 from server.errors import Problem, Refusal
 from server.json import to_json
 from server.requests.request import Record
@@ -32,7 +30,6 @@ NO_TOKEN_IDS = (
     " OpenAIEmbeddings(check_embedding_ctx_length=False)."
 )
 TIMES = 8  # by default 2048 texts, as many as OpenAI takes; langchain sends 1000 at a time
-NO_VECTOR = "The model's answer to this text is no vector."
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -63,16 +60,11 @@ class Embeddings(Whole):
         return Call(served, texts, {} if asked.prompt_name is None else {"promptName": asked.prompt_name}, memo=wanted)
 
     def decoded(self, call: Call, records: Sequence[Record]) -> Sequence[Row | Problem]:
-        require_one_model(records)
-        card = call.served.card
-        return [
-            vector(record.problem or decode(record.codec, record.plan, record.in_order()), call.memo, card)
-            for record in records
-        ]
+        return vectors(call, records, call.memo.dimensions)
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         """Raises the first problem, with its place."""
-        shown = _as_base64 if call.memo.is_base64 else _as_numbers
+        shown = _as_base64 if call.memo.is_base64 else as_numbers
         reply = bytearray(b'{"object":"list","data":[')
         for place, row in enumerate(self.rows(call, answers)):
             reply += b"," if place else b""
@@ -92,19 +84,6 @@ class Embeddings(Whole):
         return refuse(problem, request_id)
 
 
-def vector(answer: Row | Problem, wanted: Wanted, card: ModelCard) -> Row | Problem:
-    """The answer with as many numbers as are wanted, as float32; the problem there is, or one of its own."""
-    if isinstance(answer, Problem):
-        return answer
-    found = answer.get("embedding")
-    if not isinstance(found, list):
-        return Problem(FailureCode.MODEL_ERROR, NO_VECTOR)
-    try:
-        return answer | {"embedding": array("f", _first(found, wanted.dimensions, card))}
-    except Problem as problem:
-        return problem
-
-
 def _asked(body: bytes) -> OpenAIEmbeddingRequest:
     """Raises `Problem` (malformed) that names the field, where it is one of ours."""
     try:
@@ -117,20 +96,3 @@ def _asked(body: bytes) -> OpenAIEmbeddingRequest:
 
 def _as_base64(vector: array[float]) -> bytes:
     return b'"%b"' % b64encode(vector.tobytes())
-
-
-def _as_numbers(vector: array[float]) -> bytes:
-    return to_json(vector.tolist())
-
-
-def _first(vector: list[float], dimensions: int | None, card: ModelCard) -> list[float]:
-    """So many of the numbers, scaled again where the model's vectors are. Raises `Problem` (invalid_input)."""
-    if dimensions in (None, len(vector)):
-        return vector
-    if card.options.get("matryoshka") is not True:
-        said = f"'dimensions' must be {len(vector)} or left out: vectors of {card.name!r} were not trained to be cut."
-        raise Problem(FailureCode.INVALID_INPUT, said, param="dimensions")
-    if dimensions > len(vector):
-        said = f"'dimensions' must be at most {len(vector)}: vectors of {card.name!r} have no more."
-        raise Problem(FailureCode.INVALID_INPUT, said, param="dimensions")
-    return unit(vector[:dimensions]) if card.options.get("is_unit", True) else vector[:dimensions]

@@ -1,0 +1,1 @@
+"""What `huggingface_hub.InferenceClient` speaks, and whoever else sends `inputs` and `parameters`."""

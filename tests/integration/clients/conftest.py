@@ -1,0 +1,33 @@
+"""One front end with a model for each task, for all of others' clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from huggingface_hub import constants
+
+from tests.integration.stack import Stack, stack
+
+MODELS = (
+    "tests.integration.clients.models:Shout",
+    "tests.integration.toy_embedders:Thirds",
+    "tests.integration.toy_pairs:Ranker",
+    "tests.integration.toy_pairs:Nli",
+    "tests.integration.clients.models:Judge",
+    "tests.integration.clients.models:Colour",
+)
+
+
+@pytest.fixture(scope="session")
+def everybody() -> Iterator[Stack]:
+    with stack(models=MODELS) as made:
+        yield made
+
+
+@pytest.fixture
+def on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests run with HF_HUB_OFFLINE, which forbids Hugging Face's client this too; and no token is at hand."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", "nowhere")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
