@@ -25,6 +25,7 @@ COMMANDS = {
     "bodies": ("parts.bodies", "what large bodies cost the broker, inside their jobs and by reference"),
     "bare": ("spine.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),
     "translation": ("translation.comparison", "the translation engine beside HF generate and CTranslate2"),
+    "protected": ("parts.protected", "how often placeholders, tags and terms come back, and what that costs"),
     "weights": ("translation.weights", "the random M2M100 checkpoints that translation is measured with"),
     "encoders": ("encoders.dtypes", "sentence embeddings in fp32, bf16 and int8 beside transformers"),
     "clustering": ("parts.clustering", "clusters by how many records there are: the grouping, or the whole call"),

@@ -39,7 +39,12 @@ DESCRIPTIONS = {
 }
 # What a batcher announces. It was trained on sentences: a text of more tokens than this is cut into them.
 SERVED: dict[str, dict[str, object]] = {
-    "translation": {"languages": list(LANGUAGES), "max_cost": 64},
+    "translation": {
+        "languages": list(LANGUAGES),
+        "max_cost": 64,
+        # Names it knows stand in for what is to come back as it is; it knows no codes, and would drop them.
+        "markers": {language: [row[language] for row in read_slots()["name"].rows] for language in LANGUAGES},
+    },
     "classification": {},
     "image_classification": {},
 }
@@ -115,7 +120,8 @@ def _replacing(folder: Path) -> Iterator[Path]:
 
 def _describe(folder: Path, name: str) -> None:
     (folder / "jitney.json").write_text(
-        json.dumps({"description": DESCRIPTIONS[name], **SERVED[name]}, indent=1) + "\n", encoding="utf-8"
+        json.dumps({"description": DESCRIPTIONS[name], **SERVED[name]}, ensure_ascii=False, indent=1) + "\n",
+        encoding="utf-8",
     )
 
 

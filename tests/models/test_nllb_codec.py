@@ -140,10 +140,10 @@ def test_language_ids_are_the_tokenizers(code: str, codec: Codec, tokenizer: Nll
 
 @pytest.mark.parametrize("text", SPECIAL)
 def test_special_tokens_in_a_text_are_only_text(text: str, codec: Codec) -> None:
-    (piece,) = codec.encode(text, {"fromLang": "en", "toLang": "fr"}).pieces
+    pieces = codec.encode(text, {"fromLang": "en", "toLang": "fr"}).pieces
 
     specials = {0, 1, 2, *(words()[code] for code in CODES), words()["<mask>"]}
-    assert not specials & set(piece.input["source"][1:-1])
+    assert not specials & {number for piece in pieces for number in piece.input["source"][1:-1]}
 
 
 def test_what_the_vocabulary_lacks_is_counted_and_left_out(codec: Codec) -> None:

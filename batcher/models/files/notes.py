@@ -29,9 +29,14 @@ def _is_switch(value: Any) -> bool:
     return isinstance(value, bool)
 
 
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_texts, value.values())) and len({*map(len, value.values())}) == 1
+
+
 FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "description": (_is_text, "a text"),
     "languages": (_is_texts, 'a list of codes, as ["en", "fr"]'),
+    "markers": (_is_table, 'equally long lists of words by language, as {"en": ["Anna"], "ja": ["アンナ"]}'),
     "matryoshka": (_is_switch, "true or false: whether vectors were trained to be cut"),
     "max_cost": (_is_length, "a whole number of tokens, 1 or more"),
     "threshold": (_is_similarity, "a similarity, above 0 and at most 1"),

@@ -21,6 +21,7 @@ class Checkpoint:
     languages: tuple[str, ...]  # those it was trained to speak
     max_cost: int  # source tokens, language and end included
     description: str
+    markers: Mapping[str, Sequence[str]]  # by language, words that it says as they are
 
     @property
     def language_ids(self) -> Mapping[str, int]:
@@ -46,6 +47,7 @@ class Checkpoint:
                 "split": split,
                 **self.special_ids,
                 **self.words.options,
+                **({"markers": dict(self.markers)} if self.markers else {}),
             },
             description=self.description,
         )
@@ -66,6 +68,7 @@ def read_checkpoint(weights: Weights, config: Any) -> Checkpoint:
         languages=_languages(weights, words.language_ids),
         max_cost=min(int(weights.notes.get("max_cost", positions)), positions),
         description=str(weights.notes.get("description", "")),
+        markers=weights.notes.get("markers", {}),
     )
 
 

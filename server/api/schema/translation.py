@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from server.api.schema.envelope import Id, RecordError, TextPayload, Warnings
+from server.codecs.translation.protected.glossary import LONGEST, MOST_TERMS
 
+Term = Annotated[str, Meta(min_length=1, max_length=LONGEST)]
+Glossary = Annotated[dict[Term, Term], Meta(max_length=MOST_TERMS)] | Annotated[list[Term], Meta(max_length=MOST_TERMS)]
 Language = Annotated[str, Meta(description="language code, such as en, ja, zh-Hant, or zho_Hant", examples=["en"])]
 
 
@@ -18,9 +21,24 @@ class TranslationPayload(TextPayload, frozen=True, kw_only=True, rename="camel")
 
     from_lang: Language
     to_lang: Language
+    glossary: Annotated[
+        Glossary | None,
+        Meta(description="words and what each becomes, or words to keep; in any record", examples=[{"cart": "panier"}]),
+    ] = None
+    format: Annotated[
+        Literal["text", "html"] | None, Meta(description="of the texts: what is translated of HTML is its words")
+    ] = None
 
     def options(self) -> Mapping[str, Any]:
-        return {"fromLang": self.from_lang, "toLang": self.to_lang}
+        options: dict[str, Any] = {"fromLang": self.from_lang, "toLang": self.to_lang}
+        if self.glossary:
+            options["glossary"] = self.glossary
+        if self.format is not None:
+            options["format"] = self.format
+        return options
+
+    def beside(self) -> int:
+        return sum(map(len, self.glossary or ()))
 
 
 class TranslationRequest(Struct, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from broker.messages import ModelCard, Value
@@ -16,6 +17,11 @@ from server.codecs.contract import Input, Piece, Plan
 from server.codecs.errors import CodecError
 from server.codecs.translation.draft import FRAME, Draft, Line
 from server.codecs.translation.languages import by_tag, resolve, short_language
+from server.codecs.translation.protected.assembly import Assembly, ProtectedDraft
+from server.codecs.translation.protected.markers import Markers
+from server.codecs.translation.protected.options import check_protection, keep
+from server.codecs.translation.protected.sentence import ProtectedLine
+from server.codecs.translation.protected.stand_ins import Kept
 from server.codecs.translation.readable import LETTER, has_letters, is_plain, only_read, surrounded, unread, visible
 from server.codecs.translation.segments import clause_stops, divide, joint, lines, lines_to_read, stretches, word_stops
 from server.codecs.translation.sentences import sentences
@@ -52,13 +58,16 @@ class Words(Protocol):
 
 
 class M2M100Codec:
-    """Options `fromLang` and `toLang`; a piece's input is `{"source": array("i"), "target": language id}`.
+    """Options `fromLang`, `toLang`, and what `protected` reads: `glossary`, `format`.
+
+    A piece's input is `{"source": array("i"), "target": language id}`.
 
     Its output is array("i"), or `{"pieces": array("i"), "degenerate"?: True, "truncated"?: True}` where the model's
     loop guard found no good answer, or where the answer came to its limit before its end.
 
     The card's `options`: `language_ids` (code → id), `eos` and `unk` where they are not M2M100's 2 and 3, `split`
-    (`sentence`, or `budget`: only what is too long), and `longest_answer`, the pieces an answer may have.
+    (`sentence`, or `budget`: only what is too long), `longest_answer`, the pieces an answer may have, and `markers`,
+    words by language in the place of protected parts.
     """
 
     def __init__(self, card: ModelCard, files: Mapping[str, bytes]) -> None:
@@ -75,12 +84,15 @@ class M2M100Codec:
         self._room = _room(card)
         self._splits = card.options.get("split", "sentence") != "budget"
         self._vocabulary = self._read_vocabulary(card, files)
+        self._markers = Markers(card.options.get("markers") or {}, self._vocabulary.reads)
         # A longer text has more tokens than fit, and is not read whole.
         self._longest = max(READ_AT_ONCE, self._room * self._vocabulary.longest)
 
     def check(self, options: Mapping[str, Any]) -> None:
-        """Raises `CodecError` (unknown_language) for a language that is missing or not offered."""
+        """Raises `CodecError` (unknown_language) for a language that is missing or not offered, and for a glossary or a
+        format that is none."""
         self._pair(options)
+        check_protection(options)
 
     def encode(self, input: Input, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Plan:
         """One piece a sentence; for a sentence over the budget as few as it takes; none for what has no letters."""
@@ -88,6 +100,9 @@ class M2M100Codec:
         text = text_of(input)
         if source == target or not text or text.isspace():
             return Plan(memo=(text,))
+        kept = keep(text, options)
+        if kept is not None:
+            return self._encode_around(kept, source, target, work)
         work.require(jobs=lines_to_read(work.jobs_left, text))
         draft = Draft(joint(self._short[source], self._short[target]))
         for line, gap in lines(text):
@@ -100,13 +115,32 @@ class M2M100Codec:
 
         `degenerate` and `truncated` where one of them is; `unread`: how many characters the vocabulary does not have.
         """
-        first, *gaps = plan.memo
         answers = [_answer(output) for output in outputs]
-        translated = [self._vocabulary.text(ids) + gap for (ids, _), gap in zip(answers, gaps, strict=True)]
-        marks: dict[str, Any] = {mark: True for mark in MARKS if any(mark in found for _, found in answers)}
+        if isinstance(plan.memo, Assembly):
+            text, found = plan.memo.answer([(self._vocabulary.text(ids), marked) for ids, marked in answers])
+        else:
+            first, *gaps = plan.memo
+            text = first + "".join(
+                [self._vocabulary.text(ids) + gap for (ids, _), gap in zip(answers, gaps, strict=True)]
+            )
+            found = frozenset().union(*[marked for _, marked in answers])
+        marks: dict[str, Any] = {mark: True for mark in MARKS if mark in found}
         if plan.unknown:
             marks["unread"] = plan.unknown
-        return {"text": first + "".join(translated), **marks}
+        return {"text": text, **marks}
+
+    def _encode_around(self, kept: Kept, source: str, target: str, work: Work) -> Plan:
+        """The same for a text of which something comes back as it is."""
+        draft = ProtectedDraft(joint(self._short[source], self._short[target]), kept)
+        put = partial(self._markers.put, source=self._short[source], target=self._short[target])
+        for text, gap in lines(kept.text):
+            line = ProtectedLine(work, self._read_sentence, put)
+            for sentence in self._sentences(visible(text), self._short[source]):
+                line.add(sentence)
+                work.check()
+            draft.add(line, text, gap)
+        pieces = [self._piece(ids, source, target) for ids in draft.pieces]
+        return Plan(pieces=pieces, memo=draft.assembly(), unknown=draft.unread)
 
     def _read_vocabulary(self, card: ModelCard, files: Mapping[str, bytes]) -> Words:
         pieces, vocab = file_of(card, files, "sentencepiece.bpe.model"), file_of(card, files, "vocab.json")

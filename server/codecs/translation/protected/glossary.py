@@ -1,0 +1,71 @@
+"""A request's glossary: words to keep, or words and what each of them becomes."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from server.codecs.errors import CodecError
+
+MOST_TERMS = 256
+LONGEST = 200  # characters of a term
+MOST_CHARACTERS = 16_384  # of all terms of a request, and what they become
+SHOWN = 40  # characters of a term that a message repeats
+# Letters between which words begin and end: in Chinese, Japanese, Thai … a term may stand anywhere, and in Korean
+# endings are joined to it.
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
+LETTER = f"[^\\W{UNSPACED}]"
+IS_LETTER = re.compile(LETTER)
+
+Terms = Mapping[str, str]  # term → what stands in the answer for it
+
+
+def terms_of(glossary: Any) -> Terms:
+    """The terms of this option, which has been checked; none where there is no glossary."""
+    return glossary if isinstance(glossary, Mapping) else {term: term for term in glossary or ()}
+
+
+def check_glossary(glossary: Any) -> None:
+    """Raises `CodecError` for what is no glossary, or larger than one may be."""
+    if glossary is None:
+        return
+    if not isinstance(glossary, Mapping | list | tuple):
+        raise CodecError("glossary must be a list of words to keep, or an object of words and what they become")
+    pairs = list(glossary.items()) if isinstance(glossary, Mapping) else [(term, term) for term in glossary]
+    if len(pairs) > MOST_TERMS:
+        raise CodecError(f"glossary may have at most {MOST_TERMS} terms", limit=MOST_TERMS)
+    for term, becomes in pairs:
+        _check(term, becomes)
+    if sum(len(term) + len(becomes) for term, becomes in pairs) > MOST_CHARACTERS:
+        raise CodecError(f"glossary may have at most {MOST_CHARACTERS} characters", limit=MOST_CHARACTERS)
+
+
+def _check(term: Any, becomes: Any) -> None:
+    if not (isinstance(term, str) and isinstance(becomes, str)):
+        raise CodecError("glossary must have texts only")
+    if not term.strip() or not becomes.strip() or "\n" in term + becomes:
+        raise CodecError("glossary has a term without a word, or with the end of a line")
+    if len(term) > LONGEST or len(becomes) > LONGEST:
+        raise CodecError(f"glossary: {term[:SHOWN]!a} … has more than {LONGEST} characters", limit=LONGEST)
+    try:
+        (term + becomes).encode()
+    except UnicodeEncodeError as error:
+        raise CodecError("glossary holds half of a surrogate pair, which is not a character") from error
+
+
+@lru_cache(maxsize=16)  # a request's records have the same one
+def pattern_of(terms: frozenset[str]) -> str:
+    """Of these terms as whole words, the longest first. Case counts: `Word` and `word` are two terms."""
+    by_letter: dict[str, list[str]] = defaultdict(list)  # so that most places are passed by their first letter
+    for term in sorted(terms, key=lambda term: (-len(term), term)):
+        by_letter[term[0]].append(term)
+    return "|".join(f"(?={re.escape(first)})(?:{'|'.join(map(_whole, found))})" for first, found in by_letter.items())
+
+
+def _whole(term: str) -> str:
+    before = f"(?<!{LETTER})" if IS_LETTER.match(term[0]) else ""
+    after = f"(?!{LETTER})" if IS_LETTER.match(term[-1]) else ""
+    return f"{before}{re.escape(term)}{after}"

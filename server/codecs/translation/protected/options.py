@@ -1,0 +1,31 @@
+"""What a request says of protected parts: `glossary`, and `format` where its texts are HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from server.codecs.errors import CodecError
+from server.codecs.translation.protected.glossary import check_glossary, terms_of
+from server.codecs.translation.protected.markup import read_markup
+from server.codecs.translation.protected.stand_ins import Kept, take_out, text_has_parts
+
+FORMATS = ("text", "html")
+
+
+def check_protection(options: Mapping[str, Any]) -> None:
+    """Raises `CodecError` for a glossary or a format that is none."""
+    check_glossary(options.get("glossary"))
+    if options.get("format") not in (None, *FORMATS):
+        raise CodecError(f"format must be one of {', '.join(FORMATS)}")
+
+
+def keep(text: str, options: Mapping[str, Any]) -> Kept | None:
+    """The text with stand-ins for what comes back as it is; None where nothing does."""
+    terms = terms_of(options.get("glossary"))
+    if options.get("format") == "html":
+        return read_markup(text, terms)
+    if not terms and not text_has_parts(text):
+        return None
+    taken, parts = take_out(text, terms)
+    return None if taken == text else Kept(taken, parts)

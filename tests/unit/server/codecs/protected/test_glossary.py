@@ -1,0 +1,76 @@
+"""Terms of a request's glossary: where one is found, and what is no glossary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from server.codecs.errors import CodecError
+from server.codecs.translation.protected.glossary import check_glossary, terms_of
+from server.codecs.translation.protected.stand_ins import fill, take_out
+
+
+def replaced(text: str, glossary: Any) -> str:
+    check_glossary(glossary)
+    taken, parts = take_out(text, terms_of(glossary))
+    return fill(taken, iter(parts))
+
+
+@pytest.mark.parametrize(
+    ("text", "glossary", "said"),
+    [
+        ("The cart is full.", {"cart": "panier"}, "The panier is full."),
+        ("cartoons and carts", {"cart": "panier"}, "cartoons and carts"),
+        ("Cart and cart", {"cart": "panier"}, "Cart and panier"),
+        ("the shopping cart", {"cart": "A", "shopping cart": "B"}, "the B"),
+        ("C++ and C", {"C++": "X", "C": "Y"}, "X and Y"),
+        ("Jitneyは速い", {"Jitney": "J"}, "Jは速い"),
+        ("カートを見る", {"カート": "cart"}, "cartを見る"),
+        ("서울은 크다", {"서울": "Seoul"}, "Seoul은 크다"),
+        ("see {cart} and https://cart.com/cart", {"cart": "X"}, "see {cart} and https://cart.com/cart"),
+        ("Dr. Who's here", {"Dr. Who": "Doktor"}, "Doktor's here"),
+        ("a_cart cart_b", {"cart": "X"}, "a_cart cart_b"),
+        ("été été2 était", {"été": "summer"}, "summer été2 était"),
+    ],
+)
+def test_a_term_is_a_whole_word_in_its_own_case_and_the_longest_counts(text: str, glossary: Any, said: str) -> None:
+    assert replaced(text, glossary) == said
+
+
+def test_a_list_has_words_to_keep() -> None:
+    taken, parts = take_out("Redis and Valkey", terms_of(["Redis"]))
+
+    assert (parts, taken.endswith(" and Valkey")) == (["Redis"], True)
+
+
+@pytest.mark.parametrize(
+    ("glossary", "why"),
+    [
+        ("word", "must be a list"),
+        (7, "must be a list"),
+        ([1], "texts only"),
+        ({"a": 1}, "texts only"),
+        ([""], "without a word"),
+        ({"a": " "}, "without a word"),
+        (["a\nb"], "end of a line"),
+        (["x" * 201], "more than 200 characters"),
+        (["\ud800"], "surrogate"),
+        ([f"word{number}" for number in range(257)], "at most 256 terms"),
+        ({f"{number:0200}": "x" * 200 for number in range(50)}, "characters"),
+    ],
+)
+def test_what_is_no_glossary_is_refused(glossary: Any, why: str) -> None:
+    with pytest.raises(CodecError, match=why):
+        check_glossary(glossary)
+
+
+@pytest.mark.parametrize("glossary", [None, [], {}, ["a"] * 256])
+def test_none_and_an_empty_one_and_a_full_one_are_fine(glossary: Any) -> None:
+    check_glossary(glossary)
+
+
+def test_a_full_glossary_over_a_long_text_takes_no_long_time() -> None:
+    glossary = {f"a{number}": "x" for number in range(256)}
+
+    assert replaced("a1 a999 " * 20_000, glossary) == "x a999 " * 20_000
