@@ -1,5 +1,5 @@
 """`python -m jitney` is `jitney`."""
 
-from jitney.cli import main
+from jitney.main import main
 
 main()

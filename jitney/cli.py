@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import sys
 from pathlib import Path
@@ -16,7 +15,9 @@ from broker.common.masking import masked
 from broker.common.output import never_fail, replace_letters
 from broker.settings import NAME, BrokerSettings
 from jitney import __version__
+from jitney.ask import COMMANDS
 from jitney.batch.cli import batch
+from jitney.main import UNREAD, forget_unwritten
 
 app = typer.Typer(
     name="jitney",
@@ -183,6 +184,16 @@ def status(
     raise typer.Exit(run_status(redis_url, namespace, every=(every or 2.0) if watch else None, as_json=as_json))
 
 
+def ask(context: typer.Context) -> None:
+    """Only `jitney --help` and whoever begins here come by: see `jitney.main`."""
+    from jitney.ask.cli import main
+
+    raise typer.Exit(main([str(context.info_name), *context.args]))
+
+
+for name, said in COMMANDS.items():
+    as_it_is = {"ignore_unknown_options": True, "allow_extra_args": True}
+    app.command(name, short_help=said, context_settings=as_it_is, add_help_option=False)(ask)
 app.command(short_help="Send a file of rows through an endpoint.")(batch)
 
 
@@ -302,13 +313,12 @@ def doctor(
     raise typer.Exit(run_doctor(redis_url, namespace, roles=role or [], as_json=as_json, files=files))
 
 
-UNREAD = 141  # exit code of whatever writes to a reader that has gone: 128 + SIGPIPE
 # typer has its own copy of click, whose UsageError it exports only as this base class.
 UsageError: Any = typer.BadParameter.__base__
 
 
 def main() -> None:
-    """The console script."""
+    """What `jitney` does where typer reads the arguments."""
     replace_letters()
     try:
         code = app(standalone_mode=False)
@@ -325,7 +335,7 @@ def main() -> None:
         code = 1
         print(f"jitney: this cannot be written: {error.strerror}", file=sys.stderr)
     if code:
-        _forget_unwritten()
+        forget_unwritten()
     sys.exit(code)
 
 
@@ -339,8 +349,3 @@ def _refuse(error: Any) -> int:
     error.show(said)
     print(masked(said.getvalue()), end="", file=sys.stderr)
     return int(error.exit_code)
-
-
-def _forget_unwritten() -> None:
-    """Keep the interpreter from writing the rest at exit, where it would complain a second time."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from jitney.batch.contract import Answer, Row
-from jitney.batch.verdict import Answered, Later, Never, TryAgain, Verdict, problem, retry_after
+from jitney.batch.verdict import Answered, Later, Never, TryAgain, Verdict
+from jitney.client.errors import problem
+from jitney.client.headers import retry_after
 
 BUSY, AWAY = (408, 425, 429, 503), (502,)
 OF_THE_WHOLE = (401, 403, 407)  # who asks, not what

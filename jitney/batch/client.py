@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from jitney.batch.contract import USAGE, Stopped
 from jitney.batch.options import BatchOptions
 from jitney.batch.requests import Post, Unreachable
+from jitney.client.sending import http
 
-CONNECT, MARGIN = 10.0, 30.0  # seconds: to connect, and for a reply beyond the time that it may take
+MARGIN = 30.0  # seconds: for a reply beyond the time that it may take
 
 
 @contextlib.asynccontextmanager
@@ -23,10 +23,10 @@ async def connected(options: BatchOptions, connections: int) -> AsyncIterator[Po
         "Jitney-Lane": options.lane,
         "X-Request-Timeout": f"{options.timeout:g}",
     }
-    timeout = httpx2.Timeout(options.timeout + MARGIN, connect=CONNECT, pool=None)
+    timeout = httpx2.Timeout(options.timeout + MARGIN, connect=http.LONGEST_CONNECT, pool=None)
     limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
-    is_here = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")  # no proxy leads there
-    async with httpx2.AsyncClient(headers=headers, timeout=timeout, limits=limits, trust_env=not is_here) as client:
+    how = {"headers": headers, "timeout": timeout, "limits": limits, "trust_env": http.may_have_proxy(url)}
+    async with httpx2.AsyncClient(**how) as client:
 
         async def post(address: str, body: bytes) -> tuple[int, Any, bytes]:
             try:
@@ -42,7 +42,6 @@ async def connected(options: BatchOptions, connections: int) -> AsyncIterator[Po
 
 def require_httpx2() -> Any:
     try:
-        import httpx2
-    except ImportError as error:
-        raise Stopped(USAGE, "this needs httpx2, which is not installed: pip install 'jitney[client]'") from error
-    return httpx2
+        return http.require_httpx2()
+    except http.NotInstalled as error:
+        raise Stopped(USAGE, str(error)) from error

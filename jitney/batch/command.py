@@ -26,11 +26,11 @@ from jitney.batch.files.retry_failed import items_to_retry
 from jitney.batch.files.source import source_of
 from jitney.batch.files.state import Names, read_state
 from jitney.batch.files.stream import StreamOutput
-from jitney.batch.flow import Flow
 from jitney.batch.options import OPENAI, STREAM, BatchOptions
 from jitney.batch.progress import Count, Progress, progress, say
 from jitney.batch.requests import Asker
 from jitney.batch.window import Bounds, Window
+from jitney.client.policy.flow import Flow
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 MOST_REQUESTS = 64  # under way at once: it fills a batch, and a pool of connections gets slower with each one

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from jitney.batch.contract import NOT_REACHED, REFUSED, USAGE, Answer, Row, Stopped
-from jitney.batch.flow import LONGEST_PAUSE, SHORTEST_PAUSE, Flow
 from jitney.batch.options import BatchOptions
 from jitney.batch.verdict import Answered, Halve, Later, Never, TryAgain, Verdict
+from jitney.client.policy.flow import LONGEST_PAUSE, SHORTEST_PAUSE, Flow
 
 TRIES = 5  # for what may be the rows' own fault
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from jitney.batch.contract import Answer
+from jitney.client.errors import as_json, problem
+from jitney.client.headers import retry_after
 
 BY_RECORDS = (400, 413, 422)  # perhaps one record's fault: then its half of the request is refused again
 PASSING_CODES = ("expired", "no_batcher", "contended", "broker_unavailable", "broker_full", "overloaded", "internal")
@@ -18,7 +17,6 @@ OF_THE_WHOLE = ("unknown_language",)  # never one record's fault
 TRIED_AGAIN = (500, 504)  # a few times: the next try may go well, but perhaps it is the row
 AWAY = (502,)  # what a proxy says of a server that it does not reach
 REFUSALS = (404, 408, 425, 429, 503)  # 404: front ends that have just started have not met the models yet
-LONGEST_SAID = 300  # characters of somebody's error page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +64,7 @@ Verdict = Answered | Halve | TryAgain | Later | Never
 def judge(status: int, headers: Mapping[str, str], body: bytes, count: int, now: datetime) -> Verdict:
     """Of a request with `count` records, whose ids were 0, 1, 2 …"""
     if status == 200:
-        return _rows(_document(body), count)
+        return _rows(as_json(body), count)
     code, detail = problem(status, body)
     answer, why = Answer(error={"code": code, "message": detail}), f"{status}: {detail}"
     if status in BY_RECORDS and code not in OF_THE_WHOLE:
@@ -97,31 +95,3 @@ def _answer(row: Mapping[str, Any]) -> Answer:
     if fields.keys() == {"error"} and isinstance(error, dict):
         return Answer(error={"code": str(error.get("code")), "message": str(error.get("message"))})
     return Answer(fields=fields)
-
-
-def _document(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def problem(status: int, body: bytes) -> tuple[str, str]:
-    """Its code and detail, as we and OpenAI have them; of what is no such document the status and how it begins."""
-    said = _document(body)
-    if isinstance(said, dict) and isinstance(said.get("code"), str):
-        return said["code"], str(said.get("detail", ""))
-    theirs = said.get("error") if isinstance(said, dict) else None
-    if isinstance(theirs, dict):
-        return str(theirs.get("code") or theirs.get("type")), str(theirs.get("message", ""))
-    return f"http_{status}", body[:LONGEST_SAID].decode("utf-8", "replace").strip()
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """`Retry-After`, in seconds or as a date."""
-    value = headers.get("retry-after", "").strip()
-    try:
-        seconds = float(value) if value.isdigit() else (parsedate_to_datetime(value) - now).total_seconds()
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -11,9 +11,9 @@ import pytest
 
 from jitney.batch.by_lines import NO_JSON, ByLines
 from jitney.batch.contract import NOT_REACHED, Answer, Row, Stopped
-from jitney.batch.flow import Flow
 from jitney.batch.requests import TRIES, Asker, Unreachable
 from jitney.batch.verdict import Answered, Later, Never, TryAgain
+from jitney.client.policy.flow import Flow
 from tests.conftest import FakeClock
 from tests.unit.jitney.batch.kit import options, run
 

@@ -11,8 +11,8 @@ import pytest
 
 from jitney.batch.by_records import ByRecords
 from jitney.batch.contract import NOT_REACHED, REFUSED, USAGE, Answer, Stopped
-from jitney.batch.flow import Flow
 from jitney.batch.requests import TRIES, Asker, Unreachable
+from jitney.client.policy.flow import Flow
 from tests.conftest import FakeClock
 from tests.unit.jitney.batch.kit import options, run, texts
 

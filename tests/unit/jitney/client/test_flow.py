@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jitney.batch.flow import LONGEST_PAUSE, Flow
+from jitney.client.policy.flow import LONGEST_PAUSE, Flow
 
 
 def flow(most: int = 8, patience: float = 100.0, jitter: float = 1.0) -> Flow:

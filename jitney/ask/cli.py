@@ -1,0 +1,100 @@
+"""The command lines of what asks a model. By argparse: typer would take longer to begin than the model to answer."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from broker.common.output import replace_letters
+from jitney.ask import COMMANDS
+from jitney.ask.command import run_classify, run_embed, run_rerank, run_translate
+
+EXAMPLES = {
+    "translate": """A line for each text, in their order.
+
+jitney translate "Life is like a box of chocolates." --from en --to fr
+jitney translate - --from en --to fr < lines.txt > french.txt
+""",
+    "classify": """A line for each text, in their order: the label, a tab, its score, and so on.
+
+jitney classify "The staff were lovely." --top-k 2
+jitney classify - --label travel --label cooking < lines.txt
+""",
+    "embed": """A line for each text, in their order: an array of JSON.
+
+jitney embed "Life is like a box of chocolates."
+jitney embed - --prompt document < lines.txt > vectors.jsonl
+""",
+    "rerank": """A line for each text, best first: its score, a tab, the text.
+
+jitney rerank "When does the bus leave?" "At six." "It is blue."
+jitney rerank "When does the bus leave?" - --top-k 3 < lines.txt
+""",
+}
+ENDS = """
+It ends with   0  all were answered
+               1  some have an error, which is said on standard error; their line is empty
+               2  this cannot be done, and no try would help
+               3  the server refuses for now (429, 503), or does not answer in time
+               4  the server is not reached
+"""
+RUN: Mapping[str, Callable[..., int]] = {
+    "translate": run_translate,
+    "classify": run_classify,
+    "embed": run_embed,
+    "rerank": run_rerank,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Its exit code. `arguments` begin with the command."""
+    replace_letters()
+    asked = vars(parser().parse_args(arguments))
+    return RUN[asked.pop("command")](**asked)
+
+
+def parser() -> argparse.ArgumentParser:
+    jitney = argparse.ArgumentParser(prog="jitney")
+    commands = jitney.add_subparsers(dest="command")
+    of = {name: _command(commands, name) for name in COMMANDS}
+    of["translate"].add_argument("--to", required=True, metavar="LANGUAGE", help="such as fr")
+    found_out = "else the server finds out, where it can"
+    of["translate"].add_argument("--from", dest="from_", default="auto", metavar="LANGUAGE", help=found_out)
+    labels = "to choose from, by a zero-shot model; again for more"
+    of["classify"].add_argument("--label", dest="labels", action="append", metavar="LABEL", help=labels)
+    of["classify"].add_argument("--top-k", type=_count, default=1, metavar="N", help="how many, best first")
+    of["embed"].add_argument("--prompt", metavar="NAME", help="one of the model's, such as query")
+    of["rerank"].add_argument("--top-k", type=_count, metavar="N", help="how many; else all")
+    return jitney
+
+
+def _command(commands: Any, name: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(
+        name,
+        description=f"{COMMANDS[name]} {EXAMPLES[name]}",
+        epilog=ENDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    if name == "rerank":
+        made.add_argument("query", metavar="QUERY", help="what the texts shall answer")
+    made.add_argument("texts", nargs="+", metavar="TEXT", help="one or more; - for the lines of standard input")
+    made.add_argument("--model", metavar="NAME", help="which model; else the default")
+    made.add_argument("--url", metavar="URL", help="the server; else JITNEY_URL, else http://127.0.0.1:9527")
+    time = "a request may take, with all its tries; else 60"
+    made.add_argument("--timeout", type=_seconds, default=60.0, metavar="SECONDS", help=time)
+    made.add_argument("--json", dest="as_json", action="store_true", help="for programs: a line of JSON an answer")
+    return made
+
+
+def _count(said: str) -> int:
+    if not said.isdigit() or int(said) < 1:
+        raise argparse.ArgumentTypeError("a number from 1 on")
+    return int(said)
+
+
+def _seconds(said: str) -> float:
+    if not 0.001 <= (seconds := float(said)) < float("inf"):
+        raise argparse.ArgumentTypeError("a number of seconds")
+    return seconds

@@ -1,0 +1,122 @@
+"""A model asked from a shell: texts in, a line for each answer out, and how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from jitney.client import (
+    Answer,
+    CannotReach,
+    Classification,
+    Embedding,
+    Jitney,
+    JitneyError,
+    ModelFailed,
+    Ranking,
+    Refused,
+    TimedOut,
+    Translation,
+    calls,
+)
+from jitney.client.calls import Call
+from jitney.client.sending.http import NotInstalled
+
+FAILED, CANNOT_BE, NOT_NOW, NOT_REACHED = 1, 2, 3, 4  # exit codes; 0: all were answered
+STREAM = "-"
+A = TypeVar("A", bound=Answer)
+
+
+def run_translate(texts: Sequence[str], *, to: str, from_: str, model: str | None, **how: Any) -> int:
+    def make(few: list[str]) -> Call[list[Translation]]:
+        return calls.translate(few, to=to, from_=from_, model=model)
+
+    return _many(make, texts, lambda answer: answer.text, **how)
+
+
+def run_classify(texts: Sequence[str], *, labels: list[str] | None, top_k: int, model: str | None, **how: Any) -> int:
+    def make(few: list[str]) -> Call[list[Classification]]:
+        return calls.classify(few, labels=labels, top_k=top_k, model=model)
+
+    def shown(answer: Classification) -> str:
+        return "\t".join(f"{one.label}\t{one.score:.4f}" for one in answer.labels)
+
+    return _many(make, texts, shown, **how)
+
+
+def run_embed(texts: Sequence[str], *, prompt: str | None, model: str | None, **how: Any) -> int:
+    def make(few: list[str]) -> Call[list[Embedding]]:
+        return calls.embed(few, prompt=prompt, model=model)
+
+    return _many(make, texts, lambda answer: json.dumps(answer.vector), **how)
+
+
+def run_rerank(query: str, texts: Sequence[str], *, top_k: int | None, model: str | None, **how: Any) -> int:
+    def shown(answer: Ranking) -> str:
+        return f"{answer.score:.4f}\t{answer.text}"
+
+    def ask(client: Jitney) -> Iterable[Ranking]:
+        return client.rerank(query, list(_given(texts)), top_k=top_k, model=model)
+
+    return _run(ask, shown, **how)
+
+
+def _many(
+    make: Callable[[list[str]], Call[list[A]]], texts: Sequence[str], shown: Callable[[A], str], **how: Any
+) -> int:
+    return _run(lambda client: client.many(make, _given(texts)), shown, **how)
+
+
+def _run(ask: Callable[[Jitney], Iterable[A]], shown: Callable[[A], str], *, as_json: bool, **how: Any) -> int:
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+    try:
+        with Jitney(**how) as client:
+            return _told(ask(client), shown, as_json)
+    except (JitneyError, NotInstalled) as error:
+        _say(str(error))
+        return _exit_code(error)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _told(answers: Iterable[A], shown: Callable[[A], str], as_json: bool) -> int:
+    code = 0
+    for number, answer in enumerate(answers, 1):
+        if answer.error is not None:
+            code = FAILED
+            _say(f"{number}: {answer.error.code}: {answer.error.message}")
+        print(_as_json(answer.raw) if as_json else "" if answer.error else shown(answer), flush=sys.stdout.isatty())
+    return code
+
+
+def _as_json(raw: Mapping[str, Any]) -> str:
+    return json.dumps({name: value for name, value in raw.items() if name != "id"}, ensure_ascii=False)
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, CannotReach):
+        return NOT_REACHED
+    if isinstance(error, ModelFailed):
+        return FAILED
+    is_of_the_server = isinstance(error, Refused) and (error.status == 429 or error.status >= 500)
+    return NOT_NOW if is_of_the_server or isinstance(error, TimedOut) else CANNOT_BE
+
+
+def _given(texts: Sequence[str]) -> Iterator[str]:
+    """What is no UTF-8 in standard input goes as it is, and is that line's error."""
+    for text in texts:
+        if text != STREAM:
+            yield text
+            continue
+        lines = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="surrogateescape", newline="\n")
+        yield from (line.rstrip("\r\n") for line in lines)
+
+
+def _say(message: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"jitney: {message}", file=sys.stderr)

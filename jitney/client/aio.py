@@ -1,0 +1,116 @@
+"""`AsyncJitney`, the client for asyncio. Its calls are those of `Jitney`, to be awaited."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from jitney.client import calls, predictions
+from jitney.client.answers import Answer, Translation
+from jitney.client.calls import Call
+from jitney.client.policy.window import Bounds
+from jitney.client.sending.awaited import AsyncPrediction, AsyncSender
+from jitney.client.sending.http import require_httpx2, settings
+from jitney.client.sending.named import named
+from jitney.client.sending.options import options_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+A = TypeVar("A", bound=Answer)
+
+
+def asked(make: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncJitney, P], Coroutine[Any, Any, T]]:
+    """The method that asks for this; its parameters are those of the call."""
+
+    async def method(self: AsyncJitney, /, *texts: P.args, **how: P.kwargs) -> T:
+        return await self.run(make(*texts, **how))
+
+    return named(method, make)
+
+
+class AsyncJitney:
+    """A server's address, and connections to it; with `async with` it is closed at the end. It belongs to one loop.
+
+    `url` and `api_key` are JITNEY_URL and JITNEY_API_KEY unless said. `timeout`: seconds that a call may take, all its
+    tries together. `http` is an `httpx2.AsyncClient` of your own, with its proxies and certificates.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout: float = 60.0,
+        max_retries: int = 3,
+        lane: str = "interactive",
+        raise_on_error: bool = False,
+        http: Any = None,
+    ) -> None:
+        how = {"timeout": timeout, "max_retries": max_retries, "lane": lane, "raise_on_error": raise_on_error}
+        options = options_of(url, api_key, **how)
+        self._sender = AsyncSender(http or require_httpx2().AsyncClient(**settings(options.url)), options)
+
+    def with_options(self, **changes: Any) -> Self:
+        """The same connections, and calls made otherwise: `timeout`, `max_retries`, `lane`, `raise_on_error`."""
+        made = type(self).__new__(type(self))
+        made._sender = AsyncSender(self._sender.http, self._sender.options.changed(**changes))
+        return made
+
+    async def close(self) -> None:
+        await self._sender.http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    translate = asked(calls.translate)
+    classify = asked(calls.classify)
+    classify_image = asked(calls.classify_image)
+    embed = asked(calls.embed)
+    rerank = asked(calls.rerank)
+    cluster = asked(calls.cluster)
+    ask = asked(calls.ask)
+    models = asked(calls.models)
+
+    def translate_many(
+        self, texts: Iterable[str], *, to: str, from_: str = "auto", model: str | None = None, **bounds: int
+    ) -> AsyncIterator[Translation]:
+        """As many texts as there are, in their order: see `many`."""
+        return self.many(lambda few: calls.translate(few, to=to, from_=from_, model=model), texts, **bounds)
+
+    async def many(
+        self,
+        make: Callable[[list[str]], Call[list[A]]],
+        texts: Iterable[str],
+        *,
+        window: int = 256,
+        per_request: int = 32,
+    ) -> AsyncIterator[A]:
+        """An answer a text, in their order, from requests of a few texts each; `make` is a call such as `calls.embed`.
+
+        At most `window` texts are read ahead of the answer that is next. Where the server refuses for now, all wait as
+        long as it says, and half as many requests go on; each answer makes room for more.
+        """
+        await self._sender.run(make([]))  # what it refuses now is no text's fault
+        bounds = Bounds(window=window, per_request=per_request)
+        place = 0
+        async for answer in self._sender.many(make, texts, bounds):
+            yield self._sender.options.approved_at(place, answer)
+            place += 1
+
+    async def run(self, call: Call[T]) -> T:
+        """What a call of `jitney.client.calls` comes to."""
+        return self._sender.options.approved(await self._sender.run(call))
+
+    async def submit(
+        self, call: Call[T], *, key: str | None = None, within: float | None = None, webhook: str | None = None
+    ) -> AsyncPrediction[T]:
+        """Have it answered later. The same `key` is the same prediction; `within` are the seconds that it may take."""
+        id = await self._sender.run(predictions.submission(call, key=key, within=within, webhook=webhook))
+        return self.prediction(id, call)
+
+    def prediction(self, id: str, call: Call[T]) -> AsyncPrediction[T]:
+        """One that was submitted before; `call` says how its result is read."""
+        return AsyncPrediction(self._sender, id, call)

@@ -1,0 +1,1 @@
+"""When a call is tried again, and what of many goes next. Pure: a clock is asked, nothing waits."""

@@ -1,0 +1,40 @@
+"""Whether a call that failed is tried again, and after how long. Pure."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from jitney.client.errors import CannotReach, JitneyError, Refused
+
+REPEATED = (408, 425, 429, 502, 503, 504)  # not 500: the model would fail again, at the same cost
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds, where the server does not say how long
+
+
+def is_passing(error: JitneyError) -> bool:
+    """Whether it may go well at another try. All calls are functions of what they send, so none does harm."""
+    return isinstance(error, CannotReach) or (isinstance(error, Refused) and error.status in REPEATED)
+
+
+class Tries:
+    """Those of one call: so many repetitions, all before one deadline."""
+
+    def __init__(
+        self, ends_at: float, repetitions: int, clock: Callable[[], float], jitter: Callable[[], float] = random.random
+    ) -> None:
+        self.ends_at = ends_at
+        self._left = repetitions
+        self._clock = clock
+        self._jitter = jitter
+        self._longest = SHORTEST_PAUSE
+
+    def pause_after(self, error: JitneyError) -> float:
+        """Seconds until the next try. Raises the error where there is none: it would not help, or come too late."""
+        wait = error.retry_after if isinstance(error, Refused) else None
+        if wait is None:
+            wait = self._longest * self._jitter()  # all of it spread: those that failed together do not come together
+            self._longest = min(LONGEST_PAUSE, 2 * self._longest)
+        if not is_passing(error) or self._left == 0 or self._clock() + wait >= self.ends_at:
+            raise error
+        self._left -= 1
+        return wait

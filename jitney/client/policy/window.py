@@ -1,0 +1,151 @@
+"""Many texts in requests of a few: what goes next, what is answered in order, and what a refusal means. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from jitney.client.errors import (
+    Expired,
+    InvalidInput,
+    JitneyError,
+    ModelFailed,
+    RecordError,
+    Refused,
+    UnknownLanguage,
+)
+from jitney.client.policy.flow import Flow
+from jitney.client.policy.tries import is_passing
+
+T = TypeVar("T")
+
+REQUEST_BYTES = 512 << 10  # half of what a front end takes unless told otherwise
+BY_RECORDS = (400, 413, 422)  # perhaps one record's fault: a call without any was taken before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Of what is in hand at once, in texts."""
+
+    window: int = 256
+    per_request: int = 32
+
+    @property
+    def requests(self) -> int:
+        """Under way at once."""
+        return max(1, self.window // self.per_request)
+
+
+@dataclass(slots=True, eq=False)
+class Pack(Generic[T]):
+    """A few texts, one request."""
+
+    texts: list[str]
+    ends_at: float = math.inf  # from its first try on
+    is_under_way: bool = False
+    answers: list[T] | None = None
+
+    def waits(self) -> bool:
+        return not self.is_under_way and self.answers is None
+
+
+def packed(texts: Iterable[str], most: int) -> Iterator[list[str]]:
+    """As requests take them; a text that is larger than a request goes alone."""
+    pack: list[str] = []
+    size = 0
+    for text in texts:
+        length = len(text.encode("utf-8", "surrogatepass"))
+        if pack and (len(pack) >= most or size + length > REQUEST_BYTES):
+            yield pack
+            pack, size = [], 0
+        pack.append(text)
+        size += length
+    if pack:
+        yield pack
+
+
+class Window(Generic[T]):
+    """At most so many texts, or one pack of them, from the oldest that is not taken to the newest that was read."""
+
+    def __init__(
+        self, texts: Iterable[str], bounds: Bounds, timeout: float, failed: Callable[[list[str], RecordError], list[T]]
+    ) -> None:
+        self._packs = packed(texts, bounds.per_request)
+        self._bounds = bounds
+        self._timeout = timeout
+        self._failed = failed
+        self._flow = Flow(bounds.requests, math.inf)
+        self._in_hand: list[Pack[T]] = []  # in their order
+        self._read: list[str] | None = None  # and has no room yet
+
+    def begin(self, now: float) -> Pack[T] | None:
+        """The next to send. None: nothing may go now, or nothing is left."""
+        under_way = sum(pack.is_under_way for pack in self._in_hand)
+        if self._flow.pause(now) > 0 or under_way >= self._flow.limit:
+            return None
+        pack = next((pack for pack in self._in_hand if pack.waits()), None) or self._new(now)
+        if pack is not None:
+            pack.is_under_way = True
+        return pack
+
+    def pause(self, now: float) -> float:
+        """Seconds until something may go that was refused before."""
+        return self._flow.pause(now)
+
+    def has_ended(self) -> bool:
+        return not self._in_hand and self._peek() is None
+
+    def answered(self, pack: Pack[T], answers: list[T]) -> None:
+        self._flow.answered()
+        pack.is_under_way, pack.answers = False, answers
+
+    def refused(self, pack: Pack[T], error: JitneyError, now: float) -> None:
+        """Ask again later, by halves, or not at all. Raises the error where no text would be answered."""
+        pack.is_under_way = False
+        if isinstance(error, ModelFailed | Expired):
+            pack.answers = self._failures(pack, error)
+        elif is_passing(error):
+            self._later(pack, error, now)
+        elif isinstance(error, InvalidInput) and error.status in BY_RECORDS and not isinstance(error, UnknownLanguage):
+            self._by_halves(pack, error, now)
+        else:
+            raise error
+
+    def taken(self) -> list[T]:
+        """Answers that nothing before them is missing of; they are not in hand any more."""
+        found: list[T] = []
+        while self._in_hand and self._in_hand[0].answers is not None:
+            found += self._in_hand.pop(0).answers or []
+        return found
+
+    def _new(self, now: float) -> Pack[T] | None:
+        texts = self._peek()
+        in_hand = sum(len(pack.texts) for pack in self._in_hand)
+        if texts is None or (self._in_hand and in_hand + len(texts) > self._bounds.window):
+            return None
+        self._read = None
+        pack: Pack[T] = Pack(texts, now + self._timeout)
+        self._in_hand.append(pack)
+        return pack
+
+    def _peek(self) -> list[str] | None:
+        self._read = self._read or next(self._packs, None)
+        return self._read
+
+    def _later(self, pack: Pack[T], error: JitneyError, now: float) -> None:
+        self._flow.refused(now, error.retry_after if isinstance(error, Refused) else None)
+        if now + self._flow.pause(now) >= pack.ends_at:
+            raise error
+
+    def _by_halves(self, pack: Pack[T], error: Refused, now: float) -> None:
+        self._flow.answered()
+        if len(pack.texts) == 1:
+            pack.answers = self._failures(pack, error)
+            return
+        at, middle, ends_at = self._in_hand.index(pack), len(pack.texts) // 2, now + self._timeout
+        self._in_hand[at : at + 1] = [Pack(pack.texts[:middle], ends_at), Pack(pack.texts[middle:], ends_at)]
+
+    def _failures(self, pack: Pack[T], error: Refused) -> list[T]:
+        return self._failed(pack.texts, RecordError(code=error.code, message=error.detail))

@@ -1,0 +1,1 @@
+"""Calls over HTTP: once with threads, once with asyncio."""

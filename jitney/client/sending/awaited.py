@@ -1,0 +1,128 @@
+"""Calls that a task of asyncio waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+from jitney.client import predictions
+from jitney.client.answers import Progress
+from jitney.client.calls import Call, Make, failing
+from jitney.client.errors import JitneyError, TimedOut
+from jitney.client.policy.tries import Tries
+from jitney.client.policy.window import Bounds, Pack, Window
+from jitney.client.received import Received
+from jitney.client.sending.http import TimeLeft, require_httpx2, translated
+from jitney.client.sending.options import Options
+
+T = TypeVar("T")
+
+
+class AsyncSender:
+    """Sends calls until they are answered, refused for good, or their time is over."""
+
+    def __init__(
+        self,
+        http: Any,
+        options: Options,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.http = http
+        self.options = options
+        self.clock = clock
+        self._sleep = sleep
+
+    async def run(self, call: Call[T], timeout: float | None = None) -> T:
+        """All tries together take so many seconds, else as many as the client's calls do."""
+        ends_at = self.clock() + (self.options.timeout if timeout is None else timeout)
+        tries = Tries(ends_at, self.options.max_retries, self.clock)
+        while True:
+            try:
+                return call.read(await self._received(call, ends_at))
+            except JitneyError as error:
+                pause = tries.pause_after(error)
+            await self._sleep(pause)
+
+    async def _received(self, call: Call[Any], ends_at: float) -> Received:
+        left, options, httpx2 = ends_at - self.clock(), self.options, require_httpx2()
+        how = {"headers": options.headers(call, left), "extensions": {"timeout": TimeLeft(ends_at, self.clock)}}
+        try:
+            async with asyncio.timeout(left):
+                address = options.url + call.address
+                reply = await self.http.request(call.method, address, content=call.body(), **how)
+        except TimeoutError as error:
+            raise TimedOut(f"{options.url}: no answer in time") from error
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
+            raise translated(error, options.url) from error
+        return Received(status=reply.status_code, headers=reply.headers, body=reply.content)
+
+    async def many(self, make: Make[T], texts: Iterable[str], bounds: Bounds) -> AsyncIterator[T]:
+        """Answers in the order of their texts."""
+        window: Window[T] = Window(texts, bounds, self.options.timeout, failing(make))
+        under_way: dict[asyncio.Task[list[T]], Pack[T]] = {}
+        try:
+            while not window.has_ended():
+                while pack := window.begin(self.clock()):
+                    under_way[asyncio.create_task(self._answers(make, pack))] = pack
+                await self._settle(window, under_way)
+                for answer in window.taken():
+                    yield answer
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _answers(self, make: Make[T], pack: Pack[T]) -> list[T]:
+        call = make(pack.texts)
+        return call.read(await self._received(call, pack.ends_at))
+
+    async def _settle(self, window: Window[T], under_way: dict[asyncio.Task[list[T]], Pack[T]]) -> None:
+        """Wait until a request has ended, or another may go."""
+        pause = window.pause(self.clock()) or None
+        if not under_way:
+            await self._sleep(pause or 0.0)
+            return
+        ended, _ = await asyncio.wait(under_way, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            pack = under_way.pop(task)
+            try:
+                window.answered(pack, task.result())
+            except JitneyError as error:
+                window.refused(pack, error, self.clock())
+
+
+class AsyncPrediction(Generic[T]):
+    """A call that the server answers later; `id` finds it from anywhere, for as long as the server keeps it."""
+
+    def __init__(self, sender: AsyncSender, id: str, call: Call[T]) -> None:
+        self.id = id
+        self._sender = sender
+        self._call = call
+
+    async def status(self) -> Progress:
+        """How far it is."""
+        return await self._sender.run(predictions.status(self.id))
+
+    async def wait(self, timeout: float | None = None) -> Progress:
+        """When it has ended. Raises `TimedOut` after so many seconds; the prediction goes on."""
+        ends_at = self._sender.clock() + (self._sender.options.timeout if timeout is None else timeout)
+        while True:
+            left = ends_at - self._sender.clock()
+            found = await self._sender.run(predictions.status_after(self.id, left), predictions.patience(left))
+            if found.has_ended:
+                return found
+            if ends_at - self._sender.clock() < predictions.NO_TIME:
+                raise TimedOut(f"prediction {self.id} has not ended yet: it is {found.status}")
+
+    async def result(self, timeout: float | None = None) -> T:
+        """What the call comes to, or the error that the call would have raised."""
+        await self.wait(timeout)
+        return await self._sender.run(predictions.result(self.id, self._call))
+
+    async def cancel(self) -> None:
+        """End it, or forget it where it has ended."""
+        await self._sender.run(predictions.cancel(self.id))

@@ -1,0 +1,145 @@
+"""Calls that the caller's thread waits for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from jitney.client import predictions
+from jitney.client.answers import Progress
+from jitney.client.calls import Call, Make, failing
+from jitney.client.errors import JitneyError, TimedOut
+from jitney.client.policy.tries import Tries
+from jitney.client.policy.window import Bounds, Pack, Window
+from jitney.client.received import Received
+from jitney.client.sending.http import TimeLeft, require_httpx2, translated
+from jitney.client.sending.options import Options
+
+T = TypeVar("T")
+
+
+class Sender:
+    """Sends calls until they are answered, refused for good, or their time is over. Threads may share it."""
+
+    def __init__(
+        self,
+        http: Any,
+        options: Options,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.http = http
+        self.options = options
+        self.clock = clock
+        self._sleep = sleep
+
+    def run(self, call: Call[T], timeout: float | None = None) -> T:
+        """All tries together take so many seconds, else as many as the client's calls do."""
+        ends_at = self.clock() + (self.options.timeout if timeout is None else timeout)
+        tries = Tries(ends_at, self.options.max_retries, self.clock)
+        while True:
+            try:
+                return call.read(self._received(call, ends_at))
+            except JitneyError as error:
+                pause = tries.pause_after(error)
+            self._sleep(pause)
+
+    def _received(self, call: Call[Any], ends_at: float) -> Received:
+        left, options, httpx2 = ends_at - self.clock(), self.options, require_httpx2()
+        if left <= 0:
+            raise TimedOut(f"{options.url}: no answer in time")
+        how = {"headers": options.headers(call, left), "extensions": {"timeout": TimeLeft(ends_at, self.clock)}}
+        try:
+            with self.http.stream(call.method, options.url + call.address, content=call.body(), **how) as reply:
+                return Received(status=reply.status_code, headers=reply.headers, body=self._body(reply, ends_at))
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
+            raise translated(error, options.url) from error
+
+    def _body(self, reply: Any, ends_at: float) -> bytes:
+        """A reply that comes in drops has the same deadline."""
+        chunks: list[bytes] = []
+        for chunk in reply.iter_bytes():
+            if chunks and self.clock() > ends_at:
+                raise TimedOut(f"{self.options.url}: the answer did not come whole in time")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def many(self, make: Make[T], texts: Iterable[str], bounds: Bounds) -> Iterator[T]:
+        """Answers in the order of their texts."""
+        window: Window[T] = Window(texts, bounds, self.options.timeout, failing(make))
+        under_way: dict[Future[list[T]], Pack[T]] = {}
+        while not window.has_ended():
+            while pack := window.begin(self.clock()):
+                under_way[in_thread(partial(self._answers, make, pack))] = pack
+            self._settle(window, under_way)
+            yield from window.taken()
+
+    def _answers(self, make: Make[T], pack: Pack[T]) -> list[T]:
+        call = make(pack.texts)
+        return call.read(self._received(call, pack.ends_at))
+
+    def _settle(self, window: Window[T], under_way: dict[Future[list[T]], Pack[T]]) -> None:
+        """Wait until a request has ended, or another may go."""
+        pause = window.pause(self.clock()) or None
+        if not under_way:
+            self._sleep(pause or 0.0)
+            return
+        ended, _ = wait(under_way, pause, FIRST_COMPLETED)
+        for future in ended:
+            pack = under_way.pop(future)
+            try:
+                window.answered(pack, future.result())
+            except JitneyError as error:
+                window.refused(pack, error, self.clock())
+
+
+def in_thread(work: Callable[[], T]) -> Future[T]:
+    """A pool's threads would be waited for when the program ends, however long their server hangs. These are not."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="jitney", daemon=True).start()
+    return future
+
+
+class Prediction(Generic[T]):
+    """A call that the server answers later; `id` finds it from anywhere, for as long as the server keeps it."""
+
+    def __init__(self, sender: Sender, id: str, call: Call[T]) -> None:
+        self.id = id
+        self._sender = sender
+        self._call = call
+
+    def status(self) -> Progress:
+        """How far it is."""
+        return self._sender.run(predictions.status(self.id))
+
+    def wait(self, timeout: float | None = None) -> Progress:
+        """When it has ended. Raises `TimedOut` after so many seconds; the prediction goes on."""
+        ends_at = self._sender.clock() + (self._sender.options.timeout if timeout is None else timeout)
+        while True:
+            left = ends_at - self._sender.clock()
+            found = self._sender.run(predictions.status_after(self.id, left), predictions.patience(left))
+            if found.has_ended:
+                return found
+            if ends_at - self._sender.clock() < predictions.NO_TIME:
+                raise TimedOut(f"prediction {self.id} has not ended yet: it is {found.status}")
+
+    def result(self, timeout: float | None = None) -> T:
+        """What the call comes to, or the error that the call would have raised."""
+        self.wait(timeout)
+        return self._sender.run(predictions.result(self.id, self._call))
+
+    def cancel(self) -> None:
+        """End it, or forget it where it has ended."""
+        self._sender.run(predictions.cancel(self.id))

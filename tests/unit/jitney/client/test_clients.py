@@ -1,0 +1,102 @@
+"""`Jitney` and `AsyncJitney` themselves: one has what the other has, and neither needs more than httpx2."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import httpx2
+import pytest
+
+from jitney.client import AsyncJitney, Jitney, RecordFailed, calls
+from tests.conftest import FakeClock
+from tests.unit.jitney.client.scripted import Scripted
+
+ONE_FAILED = {"result": [{"id": 0, "text": "a"}, {"id": 1, "error": {"code": "expired", "message": "too late"}}]}
+
+
+def client(server: Scripted, **how: object) -> Jitney:
+    return Jitney("http://jitney.test", http=httpx2.Client(transport=httpx2.MockTransport(server)), **how)  # type: ignore[arg-type]
+
+
+def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
+    def methods(kind: type) -> dict[str, list[str]]:
+        found = inspect.getmembers(kind, inspect.isfunction)
+        return {name: list(inspect.signature(method).parameters) for name, method in found if name[0] != "_"}
+
+    assert methods(Jitney) == methods(AsyncJitney)
+
+
+def test_a_method_has_the_parameters_and_the_words_of_its_call() -> None:
+    assert list(inspect.signature(Jitney.translate).parameters) == ["self", "texts", "to", "from_", "model"]
+    assert Jitney.translate.__doc__ == calls.translate.__doc__ and calls.translate.__doc__
+
+
+def test_variables_say_the_url_and_the_key(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JITNEY_URL", "http://elsewhere.test/")
+    monkeypatch.setenv("JITNEY_API_KEY", "k")
+    server = Scripted(clock)
+
+    with Jitney(http=httpx2.Client(transport=httpx2.MockTransport(server))) as client:
+        client.translate("a", to="fr")
+
+    assert str(server.asked[0].url) == "http://elsewhere.test/translation"
+    assert server.sent("authorization") == ["Bearer k"]
+
+
+def test_a_records_error_is_raised_where_the_client_was_made_so(clock: FakeClock) -> None:
+    server = Scripted(clock, replies=[(200, {}, ONE_FAILED), (200, {}, ONE_FAILED)])
+
+    with client(server) as mine:
+        assert [answer.error is None for answer in mine.translate(["a", "b"], to="fr")] == [True, False]
+        with pytest.raises(RecordFailed, match="record 1: expired: too late"):
+            mine.with_options(raise_on_error=True).translate(["a", "b"], to="fr")
+
+
+def test_options_change_for_some_calls_only(clock: FakeClock) -> None:
+    server = Scripted(clock)
+
+    with client(server) as mine:
+        mine.with_options(lane="bulk", timeout=5.0).translate("a", to="fr")
+        mine.translate("a", to="fr")
+
+    assert server.sent("jitney-lane") == ["bulk", "interactive"]
+
+
+def test_a_submission_has_a_key_and_no_deadline_of_the_call(clock: FakeClock) -> None:
+    server = Scripted(clock, replies=[(202, {"location": "/predictions/p1"}, {})] * 2)
+
+    with client(server) as mine:
+        prediction = mine.submit(calls.translate("a", to="fr"))
+        mine.submit(calls.translate("a", to="fr"), key="mine", within=3600.0)
+
+    assert prediction.id == "p1"
+    assert server.sent("x-request-timeout") == [None, "3600.000"]
+    assert server.sent("prefer") == ["respond-async"] * 2
+    first, second = server.sent("idempotency-key")
+    assert (bool(first), second) == (True, "mine")
+
+
+def test_without_httpx2_it_says_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['httpx2'] = None\n"
+        "import jitney.client\n"
+        "try: jitney.client.Jitney()\n"
+        "except ImportError as error: print(error)"
+    )
+
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "pip install 'jitney[client]'" in said.stdout
+
+
+def test_the_client_brings_neither_a_broker_nor_asyncio() -> None:
+    program = (
+        "import sys, jitney.client, httpx2\n"
+        "print({'broker', 'redis', 'msgspec', 'typer', 'asyncio', 'numpy'} & sys.modules.keys())"
+    )
+
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert said.stdout.strip() == "set()"

@@ -1,0 +1,161 @@
+"""Many texts in requests of a few: order, bounds, and what refusals do to both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from jitney.client.errors import CannotReach, JitneyError, RecordError, refused
+from jitney.client.policy.window import REQUEST_BYTES, Bounds, Pack, Window, packed
+from jitney.client.received import Received
+
+TIMEOUT = 60.0
+NOW = 1000.0
+
+
+def window(texts: Iterable[str], *, of: int = 8, per_request: int = 2) -> Window[str]:
+    bounds = Bounds(window=of, per_request=per_request)
+    return Window(texts, bounds, TIMEOUT, failed=lambda texts, error: [error.code] * len(texts))
+
+
+def begun(window: Window[str], now: float = NOW) -> list[Pack[str]]:
+    return list(iter(lambda: window.begin(now), None))  # type: ignore[arg-type]
+
+
+def refusal(status: int, code: str = "", retry_after: str = "") -> JitneyError:
+    body = f'{{"code": "{code}", "detail": "why"}}'.encode() if code else b""
+    headers = {"retry-after": retry_after} if retry_after else {}
+    return refused(Received(status=status, headers=headers, body=body))
+
+
+def answer(window: Window[str], *packs: Pack[str]) -> None:
+    for pack in packs:
+        window.answered(pack, [text.upper() for text in pack.texts])
+
+
+def test_answers_come_in_the_order_of_the_texts_whatever_ends_first() -> None:
+    mine = window("abcd")
+    first, second = begun(mine)
+
+    answer(mine, second)
+    before = mine.taken()
+    answer(mine, first)
+
+    assert (before, mine.taken()) == ([], ["A", "B", "C", "D"])
+    assert mine.has_ended()
+
+
+def test_nothing_is_read_that_the_window_has_no_room_for() -> None:
+    read = []
+    mine = window((read.append(text) or text for text in "abcdefghijklmnop"), of=4)
+
+    begun(mine)
+
+    assert len(read) < 8  # four in hand, two that wait for room, one that shows that those are two
+
+
+def test_what_is_answered_but_not_taken_keeps_its_room() -> None:
+    mine = window("abcdef", of=4)
+    first, second = begun(mine)
+
+    answer(mine, second)
+
+    assert begun(mine) == []
+    answer(mine, first)
+    mine.taken()
+    assert [pack.texts for pack in begun(mine)] == [["e", "f"]]
+
+
+def test_a_text_that_is_larger_than_a_request_goes_alone() -> None:
+    large = "x" * (REQUEST_BYTES + 1)
+
+    assert [len(pack) for pack in packed(["a", large, "b", "c"], most=10)] == [1, 1, 2]
+
+
+def test_refused_for_now_all_wait_as_long_as_the_server_says_and_half_as_many_go_on() -> None:
+    mine = window("abcdefgh")
+    packs = begun(mine)
+
+    for pack in packs:
+        mine.refused(pack, refusal(429, "contended", "5"), NOW)
+
+    assert (len(packs), begun(mine), mine.pause(NOW)) == (4, [], 5.0)
+    again = begun(mine, NOW + 5.0)
+    assert [pack.texts for pack in again] == [["a", "b"], ["c", "d"]]
+
+
+def test_each_answer_makes_room_for_more() -> None:
+    mine = window("abcdefgh")
+    packs = begun(mine)
+    for pack in packs:
+        mine.refused(pack, refusal(429, "contended", "5"), NOW)
+
+    answer(mine, *begun(mine, NOW + 5.0))
+
+    assert len(begun(mine, NOW + 5.0)) == 2
+    assert mine.taken() == ["A", "B", "C", "D"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [pytest.param(refusal(503, "no_batcher", "2"), id="refused"), pytest.param(CannotReach("away"), id="not reached")],
+)
+def test_what_stays_away_until_the_deadline_ends_it(error: JitneyError) -> None:
+    mine = window("ab")
+    now = NOW
+
+    with pytest.raises(type(error)):
+        for _ in range(100):
+            [pack] = begun(mine, now)
+            mine.refused(pack, error, now)
+            now += mine.pause(now)
+    assert NOW + 40.0 < now < NOW + TIMEOUT
+
+
+def test_a_text_that_cannot_be_computed_fails_alone() -> None:
+    mine = window(["a", "bad", "c", "d"], per_request=4)
+
+    while packs := begun(mine):
+        for pack in packs:
+            if "bad" in pack.texts:
+                mine.refused(pack, refusal(422, "invalid_input"), NOW)
+            else:
+                answer(mine, pack)
+
+    assert mine.taken() == ["A", "invalid_input", "C", "D"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(500, "model_error"), (500, "poison"), (504, "expired")])
+def test_what_the_model_failed_on_is_not_sent_again(status: int, code: str) -> None:
+    mine = window("ab")
+    [pack] = begun(mine)
+
+    mine.refused(pack, refusal(status, code), NOW)
+
+    assert mine.taken() == [code, code]
+
+
+@pytest.mark.parametrize(
+    "error", [refusal(401), refusal(404, "unknown_model"), refusal(422, "unknown_language"), refusal(500, "internal")]
+)
+def test_what_is_no_texts_fault_ends_it(error: JitneyError) -> None:
+    mine = window("ab")
+    [pack] = begun(mine)
+
+    with pytest.raises(type(error)):
+        mine.refused(pack, error, NOW)
+
+
+def test_nothing_ends_at_once() -> None:
+    assert window([]).has_ended()
+
+
+def test_a_failure_has_the_words_of_the_server() -> None:
+    told: list[RecordError] = []
+    mine: Window[str] = Window(["a"], Bounds(), TIMEOUT, failed=lambda texts, error: told.append(error) or ["x"])
+    [pack] = begun(mine)
+
+    mine.refused(pack, refusal(422, "invalid_input"), NOW)
+
+    assert told == [RecordError(code="invalid_input", message="why")]
