@@ -32,6 +32,7 @@ COMMANDS = {
     "one_by_one": ("encoders.one_by_one", "pictures, pairs and labels in batches, beside transformers one by one"),
     "packing": ("encoders.packing", "forward groups beside batches that were sorted by length beforehand"),
     "predictions": ("batches.predictions", "what a prediction costs beside a call that waits; its front end killed"),
+    "languages": ("languages.command", "how often the language of a short text is told right, and how soon"),
     "pictures": ("parts.pictures", "what a front end spends on a picture: decoding, resizing"),
 }
 USAGE = "\n".join(

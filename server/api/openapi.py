@@ -22,6 +22,7 @@ from server.api.tasks import bodies_of
 from server.dialects.families import chosen, operations
 from server.errors import ASKS_TO_COME_BACK, ENDS_THE_CONNECTION, KINDS, LONGEST_RETRY, SHORTEST_RETRY
 from server.http.body import SHORTEST_LIMIT
+from server.languages.identify import AUTO
 from server.settings import ServerSettings
 from server.streams.forms import EVENTS, LINES
 from server.webhooks.described import EVENTS as TOLD
@@ -112,7 +113,12 @@ def _bound(schemas: Json, settings: ServerSettings, live: Live) -> None:
         fields["model"]["examples"] = [card.name for card in live.cards if card.task in tasks]
         if task_of(one.task).has_languages and (languages := live.languages(one.task)):
             for name in LANGUAGES:
-                fields[name] |= {"enum": languages, "examples": languages[:1]}
+                fields[name] |= {"enum": _choices(name, languages), "examples": languages[:1]}
+
+
+def _choices(name: str, languages: list[str]) -> list[str]:
+    """What one of `LANGUAGES` may be: a source can be found out."""
+    return [*languages, AUTO] if name == "fromLang" else languages
 
 
 def _of_models(schemas: Json, settings: ServerSettings, live: Live) -> Json:
@@ -133,7 +139,7 @@ def _own_body(schemas: Json, like: Operation, card: ModelCard) -> Json:
         return _ref(like.body)
     payload = request.replace("Request", "Payload")
     own, fields = f"{payload}_{card.name}", schemas[payload]["properties"]
-    languages = {name: fields[name] | {"enum": sorted(card.languages)} for name in LANGUAGES}
+    languages = {name: fields[name] | {"enum": _choices(name, sorted(card.languages))} for name in LANGUAGES}
     schemas[own] = schemas[payload] | {"title": own, "properties": fields | languages}
     whole = f"{request}_{card.name}"
     schemas[whole] = schemas[request] | {"title": whole, "properties": {"payload": {"$ref": REF.format(name=own)}}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -23,6 +23,9 @@ CODECS = {
 # What a codec needs beyond the extra `server`: the package it imports, and the extra that has it.
 NEEDS = {"image": ("PIL", "images")}
 
+# What stands around a codec.
+AROUND = dict.fromkeys(("m2m100", "nllb"), "server.languages.auto:AutoCodec")
+
 
 def make_codec(card: ModelCard, files: Mapping[str, bytes]) -> Codec:
     """The codec that this card names, or one that says what to install for it. Raises `ValueError` for an unknown name,
@@ -32,6 +35,11 @@ def make_codec(card: ModelCard, files: Mapping[str, bytes]) -> Codec:
     package, extra = NEEDS.get(card.codec, ("", ""))
     if package and find_spec(package) is None:
         return NotInstalled(card, extra)
-    module, _, name = CODECS[card.codec].partition(":")
-    codec: Codec = getattr(import_module(module), name)(card, files)
-    return codec
+    codec: Codec = _named(CODECS[card.codec])(card, files)
+    return _named(AROUND[card.codec])(card, codec) if card.codec in AROUND else codec
+
+
+def _named(where: str) -> Callable[..., Codec]:
+    module, _, name = where.partition(":")
+    made: Callable[..., Codec] = getattr(import_module(module), name)
+    return made

@@ -72,6 +72,14 @@ def test_newlines_are_kept_and_empty_lines_answer_themselves(system: Stack) -> N
     assert [record["text"] for record in answer["result"]] == [f"{CHOCOLATES_JA}\n\n{CHOCOLATES_JA}", "  "]
 
 
+def test_each_record_is_translated_from_the_language_that_it_is_found_to_be_in(system: Stack) -> None:
+    found = translate(system, "auto", "fr", (1, CHOCOLATES), (2, CHOCOLATES_JA), (3, "😀 42"))["result"]
+
+    named = [translate(system, "en", "fr", (1, CHOCOLATES)), translate(system, "ja", "fr", (2, CHOCOLATES_JA))]
+    assert [row["text"] for row in found] == [*(answer["result"][0]["text"] for answer in named), "😀 42"]
+    assert [row.get("detectedLang") for row in found] == ["en", "ja", None]
+
+
 def test_an_unknown_language_names_those_that_there_are(system: Stack) -> None:
     records = [{"id": 1, "text": "x"}]
 

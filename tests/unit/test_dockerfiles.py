@@ -84,7 +84,8 @@ def test_the_front_end_installs_no_torch():
     asked = set().union(*(requirements(extra) for extra in extras("Dockerfile.api")))
     by_name = HEAVY & set(re.findall(r"[\w-]+", " ".join(said("Dockerfile.api", "RUN"))))
 
-    assert extras("Dockerfile.api") == {"server", "images", "client", "files"} and not asked & HEAVY and not by_name
+    assert extras("Dockerfile.api") == {"server", "images", "langid", "client", "files"}
+    assert not asked & HEAVY and not by_name
 
 
 def test_the_front_end_carries_two_packages_only():

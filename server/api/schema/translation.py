@@ -14,12 +14,15 @@ from server.codecs.translation.protected.glossary import LONGEST, MOST_TERMS
 Term = Annotated[str, Meta(min_length=1, max_length=LONGEST)]
 Glossary = Annotated[dict[Term, Term], Meta(max_length=MOST_TERMS)] | Annotated[list[Term], Meta(max_length=MOST_TERMS)]
 Language = Annotated[str, Meta(description="language code, such as en, ja, zh-Hant, or zho_Hant", examples=["en"])]
+Source = Annotated[
+    str, Meta(description="as toLang, or auto: each record's language is found out", examples=["en", "auto"])
+]
 
 
 class TranslationPayload(TextPayload, frozen=True, kw_only=True, rename="camel"):
     """Texts and the languages to read and to write them in."""
 
-    from_lang: Language
+    from_lang: Source
     to_lang: Language
     glossary: Annotated[
         Glossary | None,
@@ -59,6 +62,12 @@ class TextAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     unread: Annotated[
         int | None, Meta(description="how many characters the model has no token for; around a sentence they stay")
     ] = None
+    detected_lang: Annotated[
+        str | None, Meta(description="with fromLang auto: the language of the text; absent where none was found")
+    ] = msgspec.field(default=None, name="detectedLang")
+    detected_score: Annotated[
+        float | None, Meta(description="0–1: how well the text fits that language; no probability")
+    ] = msgspec.field(default=None, name="detectedScore")
     error: RecordError | None = None
 
 

@@ -155,12 +155,17 @@ def test_languages_are_those_of_the_models_that_live():
     assert "enum" not in told(Live())["components"]["schemas"]["TranslationPayload"]["properties"]["toLang"]
 
 
+def test_a_source_may_also_be_found_out():
+    assert fields("TranslationPayload")["fromLang"]["enum"] == ["en", "fr", "ja", "auto"]
+    assert fields("TranslationPayload_small")["fromLang"]["enum"] == ["en", "fr", "auto"]
+
+
 def test_a_model_s_own_address_has_the_body_and_the_languages_of_the_model():
     paths = told()["paths"]
 
     body = paths["/models/small"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["$ref"].endswith("/TranslationRequest_small")
-    assert fields("TranslationPayload_small")["fromLang"]["enum"] == ["en", "fr"]
+    assert fields("TranslationPayload_small")["toLang"]["enum"] == ["en", "fr"]
     other = paths["/models/own"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert other["$ref"].endswith("/AnyRequest")
 

@@ -11,6 +11,7 @@ from broker.messages import ModelCard
 from server.codecs import CODECS, make_codec
 from server.codecs.errors import CodecError
 from server.codecs.translation.m2m100 import M2M100Codec
+from server.languages.auto import AutoCodec
 from tests.unit.server.codecs.samples import tokenizer_files, translation_card
 from tests.unit.server.codecs.test_text import tokenizer_json
 
@@ -41,7 +42,9 @@ def loaded_by(program: str) -> str:
 
 
 def test_the_card_names_its_codec() -> None:
-    assert isinstance(make_codec(translation_card(), tokenizer_files()), M2M100Codec)
+    made = make_codec(translation_card(), tokenizer_files())
+
+    assert isinstance(made, AutoCodec) and isinstance(made.within, M2M100Codec)
 
 
 def test_an_unknown_codec_is_a_clear_error() -> None:
