@@ -21,6 +21,7 @@ from server.codecs.translation.writing_systems import SCRIPTS
 from server.languages.identify import Identify, identifier
 
 OF_M2M100 = tuple(SCRIPTS)
+NONE = "-"
 SHORT, LONG = 20, 40  # characters: up to the first, from the second
 
 
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str]) -> int:
         texts = [text for text in read_texts() if text.language in codes]
         print(f"Among {name}:\n")
         print("\n".join(table("texts|number|right|µs a text", kinds(texts, identify, asked.rounds))))
+        if others := foreign(codes, identify):
+            print(f"\n{others}")
         print("\n" + "\n".join(table("language|texts|right|the others are told as", of_each(texts, identify))) + "\n")
     return 0
 
@@ -65,9 +68,16 @@ def of_each(texts: Sequence[Text], identify: Identify) -> Iterator[list[str]]:
         yield [group[0].language, f"{len(group)}", f"{len(group) - len(wrong)}", ", ".join(sorted(wrong))]
 
 
+def foreign(codes: Sequence[str], identify: Identify) -> str:
+    """What becomes of the texts in other languages; nothing where there are none."""
+    texts = [text for text in read_texts() if text.language not in codes]
+    none = mistakes(texts, identify).count(NONE)
+    return f"Of the {len(texts)} texts in other languages {none} are told to be in none of these." if texts else ""
+
+
 def mistakes(texts: Sequence[Text], identify: Identify) -> list[str]:
     """The language that was told, for each text that is in another; `-` for none."""
-    told = [next((guess.code for guess in identify(text.words)), "-") for text in texts]
+    told = [next((guess.code for guess in identify(text.words)), NONE) for text in texts]
     return [code for code, text in zip(told, texts, strict=True) if code != text.language]
 
 

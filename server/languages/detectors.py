@@ -20,7 +20,13 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # ELD takes the first f
 ELD_KNOWS = tuple(eldc.LANGUAGES)
 CLD2_KNOWS = tuple(code for _, code in pycld2.LANGUAGES)
 
+# A text that fits some other language better by so much is in none of the model's. Of what is in one of them, next to
+# nothing does, misspelt or not; of what is not, nearly all.
+FOREIGN = 0.2
+
 eldc.init()  # once and by one thread, as it asks for: imports are
+ANY_LANGUAGE = eldc.instance()
+ANY_LANGUAGE.set_scores(1)
 
 
 class Detectors:
@@ -46,7 +52,8 @@ class Detectors:
         if not self._eld_codes:
             return []
         scores = self._eld.detect_details(text).scores
-        return [Guess(self._eld_codes[code], round(score, 3)) for code, score in scores.items()]
+        guesses = [Guess(self._eld_codes[code], round(score, 3)) for code, score in scores.items()]
+        return [] if guesses and _best_of_any(text) > guesses[0].score + FOREIGN else guesses
 
     def _ask_cld2(self, text: str) -> list[Guess]:
         try:
@@ -55,6 +62,11 @@ class Detectors:
             return []
         codes = self._cld2_codes
         return [Guess(codes[code], percent / 100) for _, code, percent, _ in found if code in codes]
+
+
+def _best_of_any(text: str) -> float:
+    scores: dict[str, float] = ANY_LANGUAGE.detect_details(text).scores
+    return max(scores.values(), default=0.0)
 
 
 def _usual(code: str) -> str:

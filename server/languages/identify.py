@@ -18,8 +18,8 @@ class Guess(NamedTuple):
     score: float  # 0–1; no probability: those of one text need not add up to 1
 
 
-# The best first; none where the text has no letters, or they are of no script that the model's languages are written
-# in. Only what a text begins with is read. Thread-safe.
+# The best first; none where the text has no letters, or is in another language than the model's. Only its beginning is
+# read. Thread-safe.
 Identify = Callable[[str], list[Guess]]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.languages.command import kinds, main, mistakes, of_each
+from benchmarks.languages.command import foreign, kinds, main, mistakes, of_each
 from benchmarks.languages.texts import Text, read_texts
 from server.languages.identify import Guess
 
@@ -38,6 +38,15 @@ def test_each_length_has_its_row_where_there_are_texts_of_it() -> None:
         ["of less than 20 characters", "3", "1 (33.3 %)"],
         ["of 20 to 39", "1", "1 (100.0 %)"],
     ]
+
+
+def test_texts_in_other_languages_are_counted() -> None:
+    others = len([text for text in read_texts() if text.language != "de"])
+
+    assert (
+        foreign(["de"], always_german) == f"Of the {others} texts in other languages 0 are told to be in none of these."
+    )
+    assert foreign(["de"], lambda text: []).startswith(f"Of the {others} texts in other languages {others} are")
 
 
 def test_the_command_says_it_of_the_languages_that_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
