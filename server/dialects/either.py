@@ -18,19 +18,14 @@ FOR_ALL = Flavour(media_type=MEDIA_TYPE)
 
 
 class Either(Dialect):
-    """The first of these that is meant answers; the first of all where none is."""
+    """The first of these that is meant answers. The first of all says what a body may be, and answers where none is."""
 
     def __init__(self, dialects: Sequence[Dialect]) -> None:
         self._dialects = dialects
         self.times = min(dialect.times for dialect in dialects)
 
     def takes(self, incoming: Incoming) -> Bodies:
-        found = [dialect.takes(incoming) for dialect in self._dialects]
-        return Bodies(
-            said=". Or: ".join(dict.fromkeys(bodies.said for bodies in found)),
-            is_taken=lambda kind: any(bodies.is_taken(kind) for bodies in found),
-            has_pictures=any(bodies.has_pictures for bodies in found),
-        )
+        return self._dialects[0].takes(incoming)
 
     def read(self, incoming: Incoming) -> Call:
         for dialect in self._dialects:

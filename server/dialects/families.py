@@ -1,5 +1,5 @@
 """Every API that a front end speaks: what `--dialects` chooses from. Where several share an address, the one that
-stands first here answers what is meant for none of them."""
+stands first here says what a body may be, and answers what is meant for none of them."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Bare(Whole):
 @asynccontextmanager
 async def shared(**how: Any) -> AsyncIterator[RunningFrontEnd]:
     async with running(**how) as jitney:
-        both = Inference(jitney.front_end, Either([ROUTES["/models/{name}"], Bare()]))
+        both = Inference(jitney.front_end, Either([Bare(), ROUTES["/models/{name}"]]))
         jitney.app.routes.insert(0, Route("/both/{name}", both, methods=["POST"]))
         yield jitney
 
