@@ -61,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
     of["translate"].add_argument("--to", required=True, metavar="LANGUAGE", help="such as fr")
     found_out = "else the server finds out, where it can"
     of["translate"].add_argument("--from", dest="from_", default="auto", metavar="LANGUAGE", help=found_out)
+    kept = "a word that stays as it is; again for more"
+    of["translate"].add_argument("--keep", action="append", metavar="WORD", help=kept)
     labels = "to choose from, by a zero-shot model; again for more"
     of["classify"].add_argument("--label", dest="labels", action="append", metavar="LABEL", help=labels)
     of["classify"].add_argument("--top-k", type=_count, default=1, metavar="N", help="how many, best first")

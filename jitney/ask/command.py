@@ -32,9 +32,11 @@ STREAM = "-"
 A = TypeVar("A", bound=Answer)
 
 
-def run_translate(texts: Sequence[str], *, to: str, from_: str, model: str | None, **how: Any) -> int:
+def run_translate(
+    texts: Sequence[str], *, to: str, from_: str, keep: list[str] | None, model: str | None, **how: Any
+) -> int:
     def make(few: list[str]) -> Call[list[Translation]]:
-        return calls.translate(few, to=to, from_=from_, model=model)
+        return calls.translate(few, to=to, from_=from_, glossary=keep, model=model)
 
     return _many(make, texts, lambda answer: answer.text, **how)
 

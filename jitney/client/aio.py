@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from jitney.client import calls, predictions
 from jitney.client.answers import Answer, Translation
-from jitney.client.calls import Call
+from jitney.client.calls import Call, Glossary
 from jitney.client.policy.window import Bounds
 from jitney.client.sending.awaited import AsyncPrediction, AsyncSender
 from jitney.client.sending.http import require_httpx2, settings
@@ -75,10 +75,23 @@ class AsyncJitney:
     models = asked(calls.models)
 
     def translate_many(
-        self, texts: Iterable[str], *, to: str, from_: str = "auto", model: str | None = None, **bounds: int
+        self,
+        texts: Iterable[str],
+        *,
+        to: str,
+        from_: str = "auto",
+        glossary: Glossary | None = None,
+        html: bool = False,
+        model: str | None = None,
+        window: int = 256,
+        per_request: int = 32,
     ) -> AsyncIterator[Translation]:
         """As many texts as there are, in their order: see `many`."""
-        return self.many(lambda few: calls.translate(few, to=to, from_=from_, model=model), texts, **bounds)
+
+        def make(few: list[str]) -> Call[list[Translation]]:
+            return calls.translate(few, to=to, from_=from_, glossary=glossary, html=html, model=model)
+
+        return self.many(make, texts, window=window, per_request=per_request)
 
     async def many(
         self,

@@ -34,7 +34,8 @@ class Answer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation(Answer):
     text: str = ""
-    detected: str = ""  # the language that it was read in, where the server was to find out
+    detected: str = ""  # the language that was found, where none was named
+    detected_score: float = 0.0  # 0–1: how well the text fits that language
     degenerate: bool = False  # empty or repeating itself, at a second try too
     truncated: bool = False  # the model's limit came before its end
     unread: int = 0  # characters that the model has no token for

@@ -65,19 +65,44 @@ Picture = str | PathLike[str] | bytes | Saves  # the path of a file, its bytes, 
 # Not `Sequence`: a text is one of texts, too.
 Pictures = list[Any] | tuple[Any, ...]
 Texts = list[str] | tuple[str, ...]
+Glossary = Mapping[str, str] | list[str] | tuple[str, ...]
 
 
-@overload
-def translate(texts: str, *, to: str, from_: str = ..., model: str | None = ...) -> Call[Translation]: ...
 @overload
 def translate(
-    texts: Texts, *, to: str, from_: str = ..., model: str | None = ...
+    texts: str,
+    *,
+    to: str,
+    from_: str = ...,
+    glossary: Glossary | None = ...,
+    html: bool = ...,
+    model: str | None = ...,
+) -> Call[Translation]: ...
+@overload
+def translate(
+    texts: Texts,
+    *,
+    to: str,
+    from_: str = ...,
+    glossary: Glossary | None = ...,
+    html: bool = ...,
+    model: str | None = ...,
 ) -> Call[list[Translation]]: ...
 def translate(
-    texts: str | Texts, *, to: str, from_: str = "auto", model: str | None = None
+    texts: str | Texts,
+    *,
+    to: str,
+    from_: str = "auto",
+    glossary: Glossary | None = None,
+    html: bool = False,
+    model: str | None = None,
 ) -> Call[Translation] | Call[list[Translation]]:
-    """A text, or several in their order. Without `from_` the server finds out what it reads."""
-    return _of_texts("/translation", texts, reading.translation, fromLang=from_, toLang=to, model=model)
+    """A text, or several in their order. Without `from_` the server finds out what each is in.
+
+    `glossary` has words and what each becomes, or words to keep. Of HTML the words are translated.
+    """
+    asked = {"fromLang": from_, "toLang": to, "glossary": glossary, "format": "html" if html else None, "model": model}
+    return _of_texts("/translation", texts, reading.translation, **asked)
 
 
 @overload

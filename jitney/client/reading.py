@@ -90,6 +90,7 @@ def translation(row: Row, told: Reply) -> Translation:
     return Translation(
         text=row.get("text", ""),
         detected=row.get("detectedLang", ""),
+        detected_score=row.get("detectedScore", 0.0),
         degenerate=row.get("degenerate", False),
         truncated=row.get("truncated", False),
         unread=row.get("unread", 0),

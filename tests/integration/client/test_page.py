@@ -13,6 +13,8 @@ import pytest
 from tests.integration.processes import ROOT, clean_environ
 from tests.integration.stack import Stack
 
+pytest.importorskip("pycld2", reason="languages are found out with the extra langid")
+
 PAGE = ROOT / "docs" / "client.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 CONSOLE = re.search(r"```console\n(.*?)```", TEXT, re.DOTALL)

@@ -38,6 +38,13 @@ def test_what_nobody_said_is_left_to_the_server() -> None:
     assert payload(calls.rerank("q", ["a"])).keys() == {"query", "records"}
 
 
+def test_a_translation_may_keep_words_and_be_of_html() -> None:
+    call = calls.translate("<b>Jitney</b>", to="fr", glossary={"cart": "panier"}, html=True)
+
+    assert payload(call)["glossary"] == {"cart": "panier"}
+    assert (payload(call)["format"], payload(call)["fromLang"]) == ("html", "auto")
+
+
 def test_a_text_has_an_answer_and_a_list_has_a_list() -> None:
     said = {"result": [{"id": 0, "text": "oui", "degenerate": True}]}
 

@@ -29,8 +29,8 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
 
 
 def test_a_method_has_the_parameters_and_the_words_of_its_call() -> None:
-    assert list(inspect.signature(Jitney.translate).parameters) == ["self", "texts", "to", "from_", "model"]
-    assert Jitney.translate.__doc__ == calls.translate.__doc__ and calls.translate.__doc__
+    assert list(inspect.signature(Jitney.embed).parameters) == ["self", "texts", "prompt", "model"]
+    assert Jitney.embed.__doc__ == calls.embed.__doc__ and calls.embed.__doc__
 
 
 def test_variables_say_the_url_and_the_key(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
