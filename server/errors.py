@@ -114,10 +114,13 @@ def members(problem: Problem, request_id: str) -> dict[str, Any]:
     }
 
 
-def headers(problem: Problem, length: int, media_type: bytes = MEDIA_TYPE) -> list[tuple[bytes, bytes]]:
-    """The headers that belong to the document; 429 and 503 always say when to come back, 408 and 431 that it ends."""
+def headers(problem: Problem, length: int, media_type: bytes = MEDIA_TYPE, told: int = 0) -> list[tuple[bytes, bytes]]:
+    """The headers that belong to the document; 429 and 503 always say when to come back, 408 and 431 that it ends.
+
+    `told`: the status that an API has in the place of ours.
+    """
     found = [(b"content-type", media_type), (b"content-length", b"%d" % length)]
-    if problem.status in ASKS_TO_COME_BACK:
+    if problem.status in ASKS_TO_COME_BACK or told in ASKS_TO_COME_BACK:
         found.append((b"retry-after", b"%d" % whole_seconds(problem.retry_after)))
     if problem.status in ENDS_THE_CONNECTION:
         found.append((b"connection", b"close"))

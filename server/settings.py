@@ -17,7 +17,8 @@ from server.webhooks.addresses import networks_in
 MOST_PIXELS = 178_956_970  # Pillow reads no larger picture
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 DURABILITY = ("relaxed", "strict")
-DIALECTS = ("native", "openai", "huggingface", "tei", "rerank")  # names of `server/dialects/families.py`
+# Names of `server/dialects/families.py`.
+DIALECTS = ("native", "openai", "huggingface", "tei", "rerank", "libretranslate", "deepl")
 PORTS = ("port", "metrics_port")
 BODIES = ("max_body_bytes", "max_image_body_bytes", "max_cluster_bytes")
 ABOVE_ZERO = (

@@ -9,8 +9,10 @@ from server.api.operation import Operation
 from server.api.operations import ALWAYS_THERE, CLUSTERS, OF_MODELS
 from server.clustering.endpoint import Clustering
 from server.dialects import clustering, native, sentences
+from server.dialects.deepl import family as deepl
 from server.dialects.family import Family
 from server.dialects.huggingface import family as huggingface
+from server.dialects.libretranslate import family as libretranslate
 from server.dialects.openai import family as openai
 from server.dialects.rerank import family as rerank
 from server.dialects.tei import family as tei
@@ -30,7 +32,16 @@ OF_CLUSTERS = Family(
     is_answered_later=True,
     is_in_batches=True,
 )
-FAMILIES: Sequence[Family] = (NATIVE, OF_CLUSTERS, openai.FAMILY, huggingface.FAMILY, tei.FAMILY, rerank.FAMILY)
+FAMILIES: Sequence[Family] = (
+    NATIVE,
+    OF_CLUSTERS,
+    openai.FAMILY,
+    huggingface.FAMILY,
+    tei.FAMILY,
+    rerank.FAMILY,
+    libretranslate.FAMILY,
+    deepl.FAMILY,
+)
 
 
 def chosen(names: str) -> list[Family]:

@@ -66,7 +66,7 @@ class RequestContext:
         """What is sent in place of a result, with further headers than those of the problem."""
         shown = self.refuse(problem, self.request_id.decode("ascii"))
         response = Response(shown.body, status_code=shown.status)
-        response.raw_headers = headers(problem, len(shown.body), shown.media_type)
+        response.raw_headers = headers(problem, len(shown.body), shown.media_type, shown.status)
         response.raw_headers += [(name.lower().encode(), value.encode()) for name, value in (further or {}).items()]
         return response
 

@@ -25,6 +25,13 @@ def everybody() -> Iterator[Stack]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def system() -> Iterator[Stack]:
+    """With the demo model that translates, alone."""
+    with stack(models=["translation:demo/translation"], log_level="debug") as made:
+        yield made
+
+
 @pytest.fixture
 def on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests run with HF_HUB_OFFLINE, which forbids Hugging Face's client this too; and no token is at hand."""

@@ -81,7 +81,7 @@ def test_every_address_says_how_any_request_may_end():
     for path, methods in told()["paths"].items():
         for one in methods.values():
             assert {"400", "408", "431", "500"} <= one["responses"].keys(), path
-            assert one["responses"].keys() & {"200", "202"}, path
+            assert one["responses"].keys() & {"200", "202", "403"}, path
 
 
 @pytest.mark.parametrize("status", ["429", "503"])
@@ -189,7 +189,7 @@ def test_every_example_is_a_body_of_its_address():
 
     every = {path: one["post"] for path, one in document["paths"].items() if "post" in one}
     posts = {path: one["requestBody"] for path, one in every.items() if "requestBody" in one}
-    assert every.keys() - posts.keys() == {"/v1/batches/{id}/cancel"}
+    assert every.keys() - posts.keys() == {"/v1/batches/{id}/cancel", "/suggest", "/translate_file"}
     for path, body in posts.items():
         if "multipart/form-data" in body["content"]:
             continue

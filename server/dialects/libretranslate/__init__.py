@@ -1,0 +1,1 @@
+"""What the clients of LibreTranslate speak: Weblate, Mastodon, Discourse, SearXNG and many others."""
