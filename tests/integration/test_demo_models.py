@@ -47,6 +47,27 @@ def test_the_original_second_call_answers_exactly(system: Stack) -> None:
     assert [record["text"] for record in answer["result"]] == ["Life is like a box of chocolate."] * 3
 
 
+def test_the_example_of_the_page_on_translation_answers_so(system: Stack) -> None:
+    page = (ROOT / "docs" / "translation.md").read_text(encoding="utf-8")
+    example = re.search(r"curl -s http://[^/]+(/translation) -H \S+ \S+ -d '(.+?)'\n# (.+)", page, re.DOTALL)
+    assert example is not None
+
+    reply = system.post(example[1], json.loads(example[2]))
+
+    assert reply.json() == json.loads(example[3].splitlines()[0])
+
+
+def test_markup_comes_back_as_it_was(system: Stack) -> None:
+    html = '<p>Good morning.</p><!-- x --><p class="a">How are <i translate="no">{you}</i>?</p>'
+    asked = {"fromLang": "en", "toLang": "de", "format": "html", "records": [{"id": 1, "text": html}]}
+
+    (row,) = system.post("/translation", {"payload": asked}).json()["result"]
+
+    assert re.fullmatch(
+        r'<p>Guten Morgen\.</p><!-- x --><p class="a">[^<]*<i translate="no">\{you\}</i>[^<]*</p>', row["text"]
+    )
+
+
 def test_one_batch_mixes_language_pairs_and_answers_as_each_pair_alone(system: Stack) -> None:
     pairs = [(source, target) for source in ("en", "ja") for target in ("en", "ja", "fr", "de", "es", "zh")]
     text = {"en": CHOCOLATES, "ja": CHOCOLATES_JA}

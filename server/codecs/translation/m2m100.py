@@ -17,7 +17,7 @@ from server.codecs.contract import Input, Piece, Plan
 from server.codecs.errors import CodecError
 from server.codecs.translation.draft import FRAME, Draft, Line
 from server.codecs.translation.languages import by_tag, resolve, short_language
-from server.codecs.translation.protected.assembly import Assembly, ProtectedDraft
+from server.codecs.translation.protected.assembly import NOTHING, Assembly, ProtectedDraft
 from server.codecs.translation.protected.markers import Markers
 from server.codecs.translation.protected.options import check_protection, keep
 from server.codecs.translation.protected.sentence import ProtectedLine
@@ -120,10 +120,8 @@ class M2M100Codec:
             text, found = plan.memo.answer([(self._vocabulary.text(ids), marked) for ids, marked in answers])
         else:
             first, *gaps = plan.memo
-            text = first + "".join(
-                [self._vocabulary.text(ids) + gap for (ids, _), gap in zip(answers, gaps, strict=True)]
-            )
-            found = frozenset().union(*[marked for _, marked in answers])
+            translated = [self._vocabulary.text(ids) + gap for (ids, _), gap in zip(answers, gaps, strict=True)]
+            text, found = first + "".join(translated), NOTHING.union(*[marked for _, marked in answers])
         marks: dict[str, Any] = {mark: True for mark in MARKS if mark in found}
         if plan.unknown:
             marks["unread"] = plan.unknown

@@ -96,13 +96,14 @@ class Assembly:
 
 def _joined(parts: Sequence[Piece | Either], joint: Mapping[str, str]) -> list[Piece | Either]:
     """Text and pieces in turns, and between two of them what the other language has there."""
-    gaps, pieces = [""], list[Piece | Either]()
+    pieces = [part for part in parts if not isinstance(part, str)]
+    texts: list[list[str]] = [[]]
     for part in parts:
         if isinstance(part, str):
-            gaps[-1] += part
+            texts[-1].append(part)
         else:
-            pieces.append(part)
-            gaps.append("")
+            texts.append([])
+    gaps = ["".join(run) for run in texts]
     gaps[1:-1] = [joint.get(gap, gap) for gap in gaps[1:-1]]
     if joint.get("") == " ":  # into a language with spaces, out of one without
         gaps = [_spaced(gap, number, len(pieces)) for number, gap in enumerate(gaps)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from server.codecs.errors import CodecError
@@ -18,14 +17,16 @@ SHOWN = 40  # characters of a term that a message repeats
 # endings are joined to it.
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
 LETTER = f"[^\\W{UNSPACED}]"
-IS_LETTER = re.compile(LETTER)
+EDGE = f"(?:(?<!{LETTER})|(?!{LETTER}))"  # where no two letters meet
 
 Terms = Mapping[str, str]  # term → what stands in the answer for it
 
 
 def terms_of(glossary: Any) -> Terms:
     """The terms of this option, which has been checked; none where there is no glossary."""
-    return glossary if isinstance(glossary, Mapping) else {term: term for term in glossary or ()}
+    if not glossary:
+        return {}
+    return glossary if isinstance(glossary, Mapping) else {term: term for term in glossary}
 
 
 def check_glossary(glossary: Any) -> None:
@@ -56,16 +57,12 @@ def _check(term: Any, becomes: Any) -> None:
         raise CodecError("glossary holds half of a surrogate pair, which is not a character") from error
 
 
-@lru_cache(maxsize=16)  # a request's records have the same one
 def pattern_of(terms: frozenset[str]) -> str:
-    """Of these terms as whole words, the longest first. Case counts: `Word` and `word` are two terms."""
-    by_letter: dict[str, list[str]] = defaultdict(list)  # so that most places are passed by their first letter
+    """Of these terms as whole words, the longest first; "" of none. Case counts: `Word` and `word` are two terms."""
+    if not terms:
+        return ""
+    by_letter: dict[str, list[str]] = defaultdict(list)  # so that a place is mostly told by its first letter
     for term in sorted(terms, key=lambda term: (-len(term), term)):
-        by_letter[term[0]].append(term)
-    return "|".join(f"(?={re.escape(first)})(?:{'|'.join(map(_whole, found))})" for first, found in by_letter.items())
-
-
-def _whole(term: str) -> str:
-    before = f"(?<!{LETTER})" if IS_LETTER.match(term[0]) else ""
-    after = f"(?!{LETTER})" if IS_LETTER.match(term[-1]) else ""
-    return f"{before}{re.escape(term)}{after}"
+        by_letter[term[0]].append(re.escape(term[1:]))
+    found = "|".join(f"{re.escape(first)}(?:{'|'.join(rests)})" for first, rests in by_letter.items())
+    return f"(?=[{''.join(map(re.escape, by_letter))}]){EDGE}(?:{found}){EDGE}"

@@ -22,10 +22,11 @@ def check_protection(options: Mapping[str, Any]) -> None:
 
 def keep(text: str, options: Mapping[str, Any]) -> Kept | None:
     """The text with stand-ins for what comes back as it is; None where nothing does."""
-    terms = terms_of(options.get("glossary"))
+    glossary = options.get("glossary")
     if options.get("format") == "html":
-        return read_markup(text, terms)
-    if not terms and not text_has_parts(text):
+        return read_markup(text, terms_of(glossary))
+    if not glossary and not text_has_parts(text):
         return None
+    terms = terms_of(glossary)
     taken, parts = take_out(text, terms)
     return None if taken == text else Kept(taken, parts)

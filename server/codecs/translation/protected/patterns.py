@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-# A text with none of these has no such part. Nearly every text is told by this alone.
-HINT = re.compile(r"[{%$<@]|://|www\.", re.IGNORECASE)
+# A text with none of these has no such part, which tells nearly every one: a set of characters is the fastest search.
+HINT, OTHER_HINT = re.compile("[{%<@/]"), "www."
 
 _NUMBERS = r"[-+0#]{0,3}(?:\d{1,4}|\*)?(?:\.(?:\d{1,4}|\*))?"  # flags, width and precision
 PLACEHOLDERS = (

@@ -175,3 +175,12 @@ def test_sentences_without_such_parts_make_the_same_jobs(monkeypatch: pytest.Mon
     monkeypatch.setattr(m2m100, "keep", lambda text, options: None)
 
     assert plans == [codecs.encode(text, EN_JA) for text in texts]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("part", ["{a}", "%s 1 ", "<b>", "%s. "])
+@pytest.mark.parametrize("format", ["text", "html"])
+def test_any_number_of_parts_takes_no_quadratic_time(part: str, format: str) -> None:
+    text = part * 200_000
+
+    assert echo(codec(), text, EN_FR | {"format": format}) == text
