@@ -101,6 +101,13 @@ def test_each_record_is_translated_from_the_language_that_it_is_found_to_be_in(s
     assert [row.get("detectedLang") for row in found] == ["en", "ja", None]
 
 
+def test_the_answer_of_the_page_about_languages_is_the_demo_models(system: Stack) -> None:
+    page = (ROOT / "docs" / "languages.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"^\{\"result\".*", page, re.MULTILINE)
+
+    assert translate(system, "auto", "zh", (1, CHOCOLATES)) == json.loads(said)
+
+
 def test_an_unknown_language_names_those_that_there_are(system: Stack) -> None:
     records = [{"id": 1, "text": "x"}]
 
