@@ -12,6 +12,7 @@ from server.api.operation import ALWAYS, Operation, Schema
 from server.api.ops import health, ping
 from server.api.schema import tei
 from server.api.schema.classification import Scored
+from server.api.schema.service import ProblemDocument
 from server.dialects.asking import OfTask
 from server.dialects.contract import Dialect
 from server.dialects.either import FOR_ALL
@@ -57,8 +58,8 @@ def _post(path: str, summary: str, task: Task, body: Any, example: Any, reply: A
 
 
 def _get(path: str, summary: str, reply: Any, *further: int) -> Operation:
-    problems = (*ALWAYS, *further, 503)
-    return Operation(method="get", path=path, summary=summary, reply=reply, problems=problems, problem=tei.TeiProblem)
+    problems, problem = (*ALWAYS, *further, 503), tei.TeiProblem if path in OWN else ProblemDocument
+    return Operation(method="get", path=path, summary=summary, reply=reply, problems=problems, problem=problem)
 
 
 ONE_TEXT = {"inputs": EMBEDDING.text}
