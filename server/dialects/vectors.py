@@ -26,13 +26,10 @@ def vectors(
     As float32, one after another: as lists of numbers all together would take eight times as much memory. Raises
     `Problem` where not all are of one model."""
     require_one_model(records)
+    card = call.served.card
+    is_scaled = is_unit and card.options.get("is_unit") is not True  # which costs as much as all else here
     return [
-        vector(
-            record.problem or decode(record.codec, record.plan, record.in_order()),
-            dimensions,
-            call.served.card,
-            is_unit,
-        )
+        vector(record.problem or decode(record.codec, record.plan, record.in_order()), dimensions, card, is_scaled)
         for record in records
     ]
 
