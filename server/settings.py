@@ -18,7 +18,7 @@ MOST_PIXELS = 178_956_970  # Pillow reads no larger picture
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 DURABILITY = ("relaxed", "strict")
 # Names of `server/dialects/families.py`.
-DIALECTS = ("native", "openai", "huggingface", "tei", "rerank", "libretranslate", "deepl")
+DIALECTS = ("native", "openai", "huggingface", "tei", "rerank", "libretranslate", "deepl", "oip")
 PORTS = ("port", "metrics_port")
 BODIES = ("max_body_bytes", "max_image_body_bytes", "max_cluster_bytes")
 ABOVE_ZERO = (

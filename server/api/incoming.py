@@ -11,7 +11,7 @@ from msgspec import Raw
 from msgspec.json import Decoder
 from starlette.types import Receive, Scope
 
-from broker.messages import ModelCard
+from broker.messages import FailureCode, ModelCard
 from server.api.schema.envelope import read
 from server.codecs.work import Work
 from server.errors import Problem
@@ -126,6 +126,14 @@ class Incoming:
     def model_named(self, name: str) -> Served:
         """The model of this name, whatever its task. Raises `Problem` where there is none."""
         return self._chosen(self._front_end.directory.named(self._called(name), self._front_end.clock()))
+
+    def the_only_model(self) -> Served:
+        """The one that lives. Raises `Problem` where there is none or several: which is meant then?"""
+        served = self._front_end.directory.served
+        if len(served) != 1:
+            said = f"Name a model, for these live: {', '.join(sorted(served)) or 'none'}."
+            raise Problem("unknown_model" if served else FailureCode.NO_BATCHER, said)
+        return self.model_named(next(iter(served)))
 
     def _called(self, name: str) -> str:
         return self._front_end.aliases.get(name, name)

@@ -13,6 +13,7 @@ from server.dialects.deepl import family as deepl
 from server.dialects.family import Family
 from server.dialects.huggingface import family as huggingface
 from server.dialects.libretranslate import family as libretranslate
+from server.dialects.oip import family as oip
 from server.dialects.openai import family as openai
 from server.dialects.rerank import family as rerank
 from server.dialects.tei import family as tei
@@ -41,6 +42,7 @@ FAMILIES: Sequence[Family] = (
     rerank.FAMILY,
     libretranslate.FAMILY,
     deepl.FAMILY,
+    oip.FAMILY,
 )
 
 

@@ -106,12 +106,10 @@ def vectors(call: Call, rows: Sequence[Row]) -> bytes:
 def labels_of(row: Row) -> list[Row]:
     """Every label of a text with its score, best first. Raises `Problem` (model_error) for a custom model's answer
     that has none."""
-    if "labels" in row:
-        labels: list[Row] = row["labels"]
-        return labels
+    labels: list[Row] = row.get("labels", [row])
     try:
-        return [{"label": row["label"], "score": row["score"]}]
-    except KeyError as error:
+        return [{"label": one["label"], "score": one["score"]} for one in labels]
+    except (KeyError, TypeError) as error:
         raise Problem(FailureCode.MODEL_ERROR, "The model's answer to this text has no label.") from error
 
 

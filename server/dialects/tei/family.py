@@ -30,9 +30,10 @@ OF_TASKS: Mapping[str, Dialect] = {
     "/rerank": OfTask(RERANK.name, asks.rerank, "texts", FLAVOUR),
     "/similarity": OfTask(EMBEDDING.name, asks.similarity, "inputs", FLAVOUR),
 }
-INFERENCES = {"/": Root(), **OF_TASKS, **{OF_ONE + path: dialect for path, dialect in OF_TASKS.items()}}
+OF_ONES = {OF_ONE + path: dialect for path, dialect in OF_TASKS.items()}
+INFERENCES: Mapping[str, Dialect] = {"/": Root(), "/invocations": Root(), **OF_TASKS, **OF_ONES}
 OWN = ("/embed", "/similarity", "/info")
-SHARED = ("/rerank", "/predict", "/models/", "/health", "/ping")  # with others, who read these words as well
+SHARED = ("/rerank", "/predict", "/invocations", "/models/", "/health", "/ping")  # with others
 
 
 def bound(schemas: Mapping[str, Schema], settings: ServerSettings, models: Sequence[str]) -> None:
@@ -90,7 +91,7 @@ FAMILY = Family(
     operations=(
         *OF_ADDRESSES,
         *(replace(one, path=OF_ONE + one.path) for one in OF_ADDRESSES),
-        *(replace(one, path="/") for one in OF_ADDRESSES),
+        *(replace(one, path=path) for path in ("/", "/invocations") for one in OF_ADDRESSES),
         *OF_SERVICE,
     ),
 )

@@ -13,6 +13,7 @@ from broker.common.tasks import CLASSIFICATION, EMBEDDING, RERANK
 from broker.common.version import jitney_version
 from broker.messages import FailureCode, ModelCard
 from server.api.schema.tei import TeiInfo
+from server.dialects.tei.errors import FLAVOUR
 from server.errors import Problem
 from server.fleet.directory import Directory
 from server.front_end import FrontEnd
@@ -33,7 +34,7 @@ def info_of_one(front_end: FrontEnd) -> Route:
 
 def health_of_one(front_end: FrontEnd) -> Route:
     async def health(request: Request) -> Response:
-        front_end.directory.named(request.path_params["name"], front_end.clock())
+        _card(front_end, request)
         return Response(b'{"status":"ok"}', media_type="application/json")
 
     return Route(f"{OF_ONE}/health", health, methods=["GET"])
@@ -41,12 +42,17 @@ def health_of_one(front_end: FrontEnd) -> Route:
 
 def _info(front_end: FrontEnd) -> Callable[[Request], object]:
     async def info(request: Request) -> Response:
-        directory = front_end.directory
-        name = request.path_params.get("name") or _meant(directory)
-        card = directory.named(name, front_end.clock()).card
-        return Response(msgspec.json.encode(_told(card, front_end)), media_type="application/json")
+        told = _told(_card(front_end, request), front_end)
+        return Response(msgspec.json.encode(told), media_type="application/json")
 
     return info
+
+
+def _card(front_end: FrontEnd, request: Request) -> ModelCard:
+    """Of the live model that is asked for. Raises `Problem`, to be told in TEI's way."""
+    request.scope["context"].refuse = FLAVOUR.refuse
+    name = request.path_params.get("name") or _meant(front_end.directory)
+    return front_end.directory.named(front_end.aliases.get(name, name), front_end.clock()).card
 
 
 def _meant(directory: Directory) -> str:

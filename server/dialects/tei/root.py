@@ -31,6 +31,9 @@ class Root(Asking):
     def __init__(self) -> None:
         super().__init__(FLAVOUR)
 
+    def is_meant(self, incoming: Incoming) -> bool:
+        return not {"inputs", "query"}.isdisjoint(incoming.names)
+
     def read(self, incoming: Incoming) -> Call:
         task, ask = _meant(read(LOOK, incoming.body), incoming)
         asked = ask(incoming)

@@ -220,6 +220,16 @@ async def test_a_model_says_what_it_is(path, kind, length):
         assert told["served_model_name"] == told["model_id"]
 
 
+@pytest.mark.parametrize("path", ["embed", "info", "health"])
+async def test_a_model_s_further_name_is_as_good_in_an_address(path):
+    async with several(alias="MiniLM=compass") as jitney:
+        method, body = ("POST", {"inputs": "0"}) if path == "embed" else ("GET", None)
+
+        answer = await jitney.client.request(method, f"/models/MiniLM/{path}", json=body)
+
+        assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/health", "/ping", "/models/compass/health"])
 async def test_who_is_well_says_so(path):
     async with several() as jitney:
