@@ -116,6 +116,12 @@ TRANSLATION: list[tuple[str, Break, str]] = [
     ("a longest input of 2", replaced("jitney.json", '{"max_cost": 2}'), "leaves no room for a text"),
     ("a longest input that is true", replaced("jitney.json", '{"max_cost": true}'), "max_cost is a whole number"),
     ("a threshold above 1", replaced("jitney.json", '{"threshold": 1.5}'), "threshold is a similarity, above 0"),
+    ("a word for markers", replaced("jitney.json", '{"markers": {"en": "Anna"}}'), "markers is equally long lists"),
+    (
+        "markers that one language lacks",
+        replaced("jitney.json", '{"markers": {"en": ["Anna", "Paul"], "ja": ["アンナ"]}}'),
+        "markers is equally long lists",
+    ),
     ("a number for matryoshka", replaced("jitney.json", '{"matryoshka": 1}'), "matryoshka is true or false"),
     ("languages in one text", replaced("jitney.json", '{"languages": "en"}'), "languages is a list of codes"),
     ("languages of numbers", replaced("jitney.json", '{"languages": [1]}'), "languages is a list of codes"),

@@ -193,6 +193,17 @@ def test_notes_in_the_directory_say_what_it_can_do(tmp_path: Path) -> None:
     assert len(about.options["language_ids"]) == 100
 
 
+def test_notes_may_name_words_that_it_leaves_as_they_are(tmp_path: Path) -> None:
+    markers = {"en": ["Anna"], "ja": ["アンナ"]}
+    named, plain = (
+        tiny.translation(tmp_path / "named", notes={"markers": markers}),
+        tiny.translation(tmp_path / "plain"),
+    )
+
+    assert load(named).about.options["markers"] == markers
+    assert "markers" not in load(plain).about.options
+
+
 def test_notes_cannot_name_a_language_without_an_id(tmp_path: Path) -> None:
     directory = tiny.translation(tmp_path, notes={"languages": ["en", "tlh"]})
 
