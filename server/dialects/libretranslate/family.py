@@ -15,6 +15,7 @@ from server.dialects.libretranslate import schema
 from server.dialects.libretranslate.detect import detect
 from server.dialects.libretranslate.flavour import refuse, status_of
 from server.dialects.libretranslate.pages import languages, no_files, no_suggestions, settings
+from server.dialects.libretranslate.patient import Patient
 from server.dialects.libretranslate.translate import TIMES, Translate
 from server.settings import ServerSettings
 
@@ -96,6 +97,7 @@ OPERATIONS = [
 FAMILY = Family(
     name="libretranslate",
     inferences={PATH: Translate()},
+    endpoint=Patient,
     pages=[detect, languages, settings, health, no_files, no_suggestions],
     flavours={
         **{path: refuse for path in (*(one.path for one in OPERATIONS), "/frontend/", "/download_file/")},

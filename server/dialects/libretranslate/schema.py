@@ -56,7 +56,7 @@ class LibreTranslateReply(Struct, frozen=True, kw_only=True, rename="camel"):
 
     translated_text: str | list[str]
     detected_language: Annotated[
-        Detected | list[Detected] | UnsetType, Meta(description="where source was auto; en and 0: it has no letters")
+        Detected | list[Detected] | UnsetType, Meta(description="where source was auto; en and 0: none was found")
     ] = UNSET
     alternatives: Annotated[list[Any] | UnsetType, Meta(description="where any were asked for; empty")] = UNSET
 

@@ -41,6 +41,14 @@ def test_tags_come_back(client: deepl.DeepLClient) -> None:
     assert str(found) == f"<p>{CHOCOLATES_DE}</p>"
 
 
+def test_placeholders_as_weblate_writes_them_come_back(client: deepl.DeepLClient) -> None:
+    text = f'{CHOCOLATES} <x id="7"></x> &amp; <x id="9"></x>!'
+    found = client.translate_text(text, source_lang="EN", target_lang="DE", tag_handling="xml", ignore_tags=["x"])
+
+    assert str(found).startswith(CHOCOLATES_DE)
+    assert '<x id="7"></x>' in str(found) and '<x id="9"></x>' in str(found)
+
+
 def test_languages_are_listed_both_ways(client: deepl.DeepLClient) -> None:
     assert {one.code for one in client.get_source_languages()} == {"DE", "EN", "ES", "FR", "JA", "ZH"}
     assert {"EN-GB", "EN-US", "DE"} <= {one.code for one in client.get_target_languages()}

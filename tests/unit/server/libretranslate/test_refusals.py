@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from broker.messages import FailureCode, Verdict
+from server.dialects.libretranslate import patient
 from server.dialects.libretranslate.flavour import refuse, status_of
 from server.errors import KINDS, Problem
 from tests.unit.server.libretranslate.translating import translating
@@ -48,12 +49,48 @@ async def test_one_text_that_fails_is_the_request_s_end(code, status):
     assert f"fail:{code} happened" in told[1]
 
 
-async def test_contended_is_a_slowdown_and_says_when_to_come_back():
+@pytest.fixture
+def clock(monkeypatch, clock):
+    """Time that a pause moves, and nothing else."""
+
+    async def pause(seconds: float) -> None:
+        clock.tick(seconds)
+
+    monkeypatch.setattr(patient, "pause", pause)
+    return clock
+
+
+async def test_a_queue_that_has_room_again_within_seconds_is_never_heard_of(monkeypatch, clock):
     broker = ScriptedBroker(verdict=Verdict(waiting=9, refusal=FailureCode.CONTENDED))
-    async with translating(broker) as jitney:
+    pause = patient.pause
+
+    async def and_room(seconds: float) -> None:
+        broker.verdict = Verdict(waiting=1)
+        await pause(seconds)
+
+    monkeypatch.setattr(patient, "pause", and_room)
+    async with translating(broker, clock=clock) as jitney:
+        answer = await jitney.client.post(PATH, json={"q": ["x", "y"], **PAIR})
+
+        assert (answer.status_code, answer.json()) == (200, {"translatedText": ["X", "Y"]})
+
+
+async def test_nobody_waits_beyond_the_deadline_for_it(clock):
+    broker = ScriptedBroker(verdict=Verdict(waiting=9, refusal=FailureCode.CONTENDED))
+    async with translating(broker, clock=clock) as jitney:
+        headers = {"X-Request-Timeout": "1.5"}
+        answer = await jitney.client.post(PATH, json={"q": "x", **PAIR}, headers=headers)
+
+        assert (answer.status_code, len(broker.trips)) == (429, 2)
+
+
+async def test_contended_is_a_slowdown_and_says_when_to_come_back(clock):
+    broker = ScriptedBroker(verdict=Verdict(waiting=9, refusal=FailureCode.CONTENDED))
+    async with translating(broker, clock=clock) as jitney:
         answer = await jitney.client.post(PATH, json={"q": "x", **PAIR})
 
         assert (answer.status_code, answer.json()["error"][:10]) == (429, "Slowdown: ")
+        assert len(broker.trips) == 6  # a second apart, while there is patience
         assert answer.headers["retry-after"]
 
 
