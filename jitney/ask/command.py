@@ -77,9 +77,14 @@ def _many(
 def _run(ask: Callable[[Jitney], Iterable[A]], shown: Callable[[A], str], *, as_json: bool, **how: Any) -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
     try:
-        with Jitney(**how) as client:
+        client = Jitney(**how)
+    except (NotInstalled, ValueError) as error:
+        _say(str(error))
+        return CANNOT_BE
+    try:
+        with client:
             return _told(ask(client), shown, as_json)
-    except (JitneyError, NotInstalled) as error:
+    except JitneyError as error:
         _say(str(error))
         return _exit_code(error)
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from jitney.client.errors import (
     InvalidInput,
     JitneyError,
     ModelFailed,
+    NotFound,
     RecordError,
     Refused,
     UnknownLanguage,
@@ -22,7 +23,7 @@ from jitney.client.policy.tries import is_passing
 T = TypeVar("T")
 
 REQUEST_BYTES = 512 << 10  # half of what a front end takes unless told otherwise
-BY_RECORDS = (400, 413, 422)  # perhaps one record's fault: a call without any was taken before
+BY_RECORDS = (400, 413, 422)  # perhaps one text's fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,11 @@ def packed(texts: Iterable[str], most: int) -> Iterator[list[str]]:
 
 
 class Window(Generic[T]):
-    """At most so many texts, or one pack of them, from the oldest that is not taken to the newest that was read."""
+    """At most so many texts, or one pack of them, from the oldest that is not taken to the newest that was read.
+
+    A call without any text was answered before. So what is not there now was there: a front end that has just started
+    has not met the models yet.
+    """
 
     def __init__(
         self, texts: Iterable[str], bounds: Bounds, timeout: float, failed: Callable[[list[str], RecordError], list[T]]
@@ -106,7 +111,7 @@ class Window(Generic[T]):
         pack.is_under_way = False
         if isinstance(error, ModelFailed | Expired):
             pack.answers = self._failures(pack, error)
-        elif is_passing(error):
+        elif is_passing(error) or isinstance(error, NotFound):
             self._later(pack, error, now)
         elif isinstance(error, InvalidInput) and error.status in BY_RECORDS and not isinstance(error, UnknownLanguage):
             self._by_halves(pack, error, now)

@@ -55,9 +55,9 @@ class AsyncSender:
                 address = options.url + call.address
                 reply = await self.http.request(call.method, address, content=call.body(), **how)
         except TimeoutError as error:
-            raise TimedOut(f"{options.url}: no answer in time") from error
+            raise TimedOut(f"{options.shown}: no answer in time") from error
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
-            raise translated(error, options.url) from error
+            raise translated(error, options.shown) from error
         return Received(status=reply.status_code, headers=reply.headers, body=reply.content)
 
     async def many(self, make: Make[T], texts: Iterable[str], bounds: Bounds) -> AsyncIterator[T]:

@@ -52,20 +52,20 @@ class Sender:
     def _received(self, call: Call[Any], ends_at: float) -> Received:
         left, options, httpx2 = ends_at - self.clock(), self.options, require_httpx2()
         if left <= 0:
-            raise TimedOut(f"{options.url}: no answer in time")
+            raise TimedOut(f"{options.shown}: no answer in time")
         how = {"headers": options.headers(call, left), "extensions": {"timeout": TimeLeft(ends_at, self.clock)}}
         try:
             with self.http.stream(call.method, options.url + call.address, content=call.body(), **how) as reply:
                 return Received(status=reply.status_code, headers=reply.headers, body=self._body(reply, ends_at))
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
-            raise translated(error, options.url) from error
+            raise translated(error, options.shown) from error
 
     def _body(self, reply: Any, ends_at: float) -> bytes:
         """A reply that comes in drops has the same deadline."""
         chunks: list[bytes] = []
         for chunk in reply.iter_bytes():
             if chunks and self.clock() > ends_at:
-                raise TimedOut(f"{self.options.url}: the answer did not come whole in time")
+                raise TimedOut(f"{self.options.shown}: the answer did not come whole in time")
             chunks.append(chunk)
         return b"".join(chunks)
 

@@ -51,9 +51,9 @@ class TimeLeft(dict[str, float]):
         return min(left, LONGEST_CONNECT) if name == "connect" else left
 
 
-def translated(error: Exception, url: str) -> JitneyError:
+def translated(error: Exception, shown: str) -> JitneyError:
     """What httpx2 raised, in our words."""
     httpx2 = require_httpx2()
     if isinstance(error, httpx2.TimeoutException) and not isinstance(error, httpx2.ConnectTimeout):
-        return TimedOut(f"{url}: no answer in time")
-    return CannotReach(f"{url} is not reached: {error or type(error).__name__}")
+        return TimedOut(f"{shown}: no answer in time")
+    return CannotReach(f"{shown} is not reached: {error or type(error).__name__}")

@@ -30,6 +30,12 @@ class Options:
     lane: str  # interactive or bulk
     raise_on_error: bool  # also for one record of several
 
+    @property
+    def shown(self) -> str:
+        """The address without a password."""
+        before, _, after = self.url.partition("://")
+        return f"{before}://{after.rpartition('@')[2]}"
+
     def headers(self, call: Call[Any], left: float) -> Mapping[str, str]:
         """`left`: seconds that this try may take."""
         sent = {"Jitney-Lane": self.lane}
@@ -58,6 +64,8 @@ class Options:
 
 
 def options_of(url: str | None, api_key: str | None, **others: Any) -> Options:
-    """What was not said is said by variables."""
+    """What was not said is said by variables. Raises `ValueError` for an address that is none."""
     url = (url or os.environ.get(URL) or DEFAULT_URL).rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("the address of a server begins with http:// or https://")
     return Options(url=url, api_key=api_key or os.environ.get(API_KEY, ""), **others)

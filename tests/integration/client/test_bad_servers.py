@@ -14,11 +14,13 @@ from collections.abc import Iterator
 import pytest
 
 from broker.common.free_port import free_port
-from jitney.client import CannotReach, Jitney, TimedOut, calls
+from jitney.client import AsyncJitney, CannotReach, Jitney, TimedOut, calls
 from tests.integration.batch.counting_server import Counted, Refusal, counting_server
 from tests.integration.processes import ROOT, clean_environ
 
 LIMIT = 50.0  # seconds
+DROP = 0.01  # seconds between drops
+ENDLESS = b"HTTP/1.1 200 OK\r\ncontent-length: 999999\r\n\r\n"
 CONTENDED: Refusal = (429, {"retry-after": "1"}, {"code": "contended", "detail": "Full.", "status": 429})
 NO_BATCHER: Refusal = (503, {"retry-after": "60"}, {"code": "no_batcher", "detail": "Nobody.", "status": 503})
 INVALID: Refusal = (422, {}, {"code": "invalid_input", "detail": "Not this.", "status": 422})
@@ -74,8 +76,9 @@ def test_a_server_that_died_is_asked_again_and_then_told_of() -> None:
 
 
 @contextlib.contextmanager
-def taking(*, head: bytes = b"") -> Iterator[str]:
-    """The address of one who takes connections, says this much, and no more."""
+def taking(*, head: bytes = b"", drop: bytes = b"") -> Iterator[str]:
+    """The address of one who takes connections, says this much, and no more; or a drop again and again."""
+    ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         taken: list[socket.socket] = []
 
@@ -85,12 +88,15 @@ def taking(*, head: bytes = b"") -> Iterator[str]:
                     connection, _ = listening.accept()
                     taken.append(connection)
                     connection.sendall(head)
+                    while drop and not ended.wait(DROP):
+                        connection.sendall(drop)
 
         thread = threading.Thread(target=take)
         thread.start()
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
+            ended.set()
             listening.shutdown(socket.SHUT_RDWR)
             thread.join()
             for connection in taken:
@@ -107,6 +113,19 @@ def taking(*, head: bytes = b"") -> Iterator[str]:
 def test_a_server_that_hangs_costs_the_time_of_the_call_and_no_more(head: bytes) -> None:
     with taking(head=head) as url, Jitney(url, timeout=0.3) as client, pytest.raises(TimedOut):
         client.models()
+
+
+def test_a_reply_that_comes_in_drops_has_the_same_deadline() -> None:
+    with taking(head=ENDLESS, drop=b" ") as url, Jitney(url, timeout=0.3) as client, pytest.raises(TimedOut):
+        client.models()
+
+
+@pytest.mark.anyio
+async def test_a_reply_that_comes_in_drops_has_the_same_deadline_for_asyncio() -> None:
+    with taking(head=ENDLESS, drop=b" ") as url:
+        async with AsyncJitney(url, timeout=0.3) as client:
+            with pytest.raises(TimedOut):
+                await client.models()
 
 
 def test_a_shell_that_is_interrupted_does_not_wait_for_a_server_that_hangs(server: Counted) -> None:
@@ -148,6 +167,7 @@ def test_a_server_that_is_not_there_is_code_4() -> None:
 
 def test_what_nobody_can_mean_is_code_2() -> None:
     assert jitney("translate", "a", url="http://127.0.0.1:1").returncode == 2
+    assert jitney("embed", "a", url="127.0.0.1:1").returncode == 2
     assert jitney("rerank", "q", "a", "--top-k", "0", url="http://127.0.0.1:1").returncode == 2
 
 

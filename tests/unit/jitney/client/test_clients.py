@@ -9,15 +9,19 @@ import sys
 import httpx2
 import pytest
 
-from jitney.client import AsyncJitney, Jitney, RecordFailed, calls
+from jitney.client import AsyncJitney, Jitney, JitneyError, RecordFailed, calls
 from tests.conftest import FakeClock
 from tests.unit.jitney.client.scripted import Scripted
 
 ONE_FAILED = {"result": [{"id": 0, "text": "a"}, {"id": 1, "error": {"code": "expired", "message": "too late"}}]}
 
 
-def client(server: Scripted, **how: object) -> Jitney:
-    return Jitney("http://jitney.test", http=httpx2.Client(transport=httpx2.MockTransport(server)), **how)  # type: ignore[arg-type]
+def transport(server: Scripted) -> httpx2.Client:
+    return httpx2.Client(transport=httpx2.MockTransport(server))
+
+
+def client(server: Scripted) -> Jitney:
+    return Jitney("http://jitney.test", http=transport(server))
 
 
 def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
@@ -38,11 +42,27 @@ def test_variables_say_the_url_and_the_key(clock: FakeClock, monkeypatch: pytest
     monkeypatch.setenv("JITNEY_API_KEY", "k")
     server = Scripted(clock)
 
-    with Jitney(http=httpx2.Client(transport=httpx2.MockTransport(server))) as client:
+    with Jitney(http=transport(server)) as client:
         client.translate("a", to="fr")
 
     assert str(server.asked[0].url) == "http://elsewhere.test/translation"
     assert server.sent("authorization") == ["Bearer k"]
+
+
+@pytest.mark.parametrize("url", ["localhost:9527", "ftp://jitney.test", "//jitney.test"])
+def test_an_address_that_is_none_is_refused_before_anything_is_asked(url: str) -> None:
+    with pytest.raises(ValueError, match="begins with http:// or https://"):
+        Jitney(url)
+
+
+def test_a_password_in_the_address_is_never_shown(clock: FakeClock) -> None:
+    server = Scripted(clock, replies=[httpx2.ConnectError("refused"), httpx2.ReadTimeout("slow")])
+
+    with Jitney("http://me:secret@jitney.test", max_retries=0, http=transport(server)) as mine:
+        for _ in range(2):
+            with pytest.raises(JitneyError, match=r"http://jitney\.test") as caught:
+                mine.models()
+            assert "secret" not in str(caught.value)
 
 
 def test_a_records_error_is_raised_where_the_client_was_made_so(clock: FakeClock) -> None:

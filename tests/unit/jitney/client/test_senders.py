@@ -10,7 +10,17 @@ from typing import Any
 import httpx2
 import pytest
 
-from jitney.client import BadReply, CannotReach, Contended, Expired, InvalidInput, ModelFailed, TimedOut, calls
+from jitney.client import (
+    BadReply,
+    CannotReach,
+    Contended,
+    Expired,
+    InvalidInput,
+    ModelFailed,
+    TimedOut,
+    UnknownLanguage,
+    calls,
+)
 from jitney.client.calls import Call
 from jitney.client.policy.window import Bounds
 from jitney.client.sending.awaited import AsyncPrediction, AsyncSender
@@ -178,9 +188,9 @@ def test_one_of_many_that_cannot_be_computed_has_its_error_as_data(sending: Send
 
 
 def test_many_end_with_what_no_text_is_the_reason_of(sending: Sending) -> None:
-    sending.server.replies = [refusal(404, "unknown_model")]
+    sending.server.replies = [refusal(422, "unknown_language")]
 
-    with pytest.raises(Exception, match="unknown_model"):
+    with pytest.raises(UnknownLanguage):
         sending.many(["a", "b", "c"])
 
 

@@ -99,7 +99,11 @@ def test_each_answer_makes_room_for_more() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [pytest.param(refusal(503, "no_batcher", "2"), id="refused"), pytest.param(CannotReach("away"), id="not reached")],
+    [
+        pytest.param(refusal(503, "no_batcher", "2"), id="refused"),
+        pytest.param(CannotReach("away"), id="not reached"),
+        pytest.param(refusal(404, "unknown_model"), id="a model that was there before"),
+    ],
 )
 def test_what_stays_away_until_the_deadline_ends_it(error: JitneyError) -> None:
     mine = window("ab")
@@ -137,7 +141,7 @@ def test_what_the_model_failed_on_is_not_sent_again(status: int, code: str) -> N
 
 
 @pytest.mark.parametrize(
-    "error", [refusal(401), refusal(404, "unknown_model"), refusal(422, "unknown_language"), refusal(500, "internal")]
+    "error", [refusal(401), refusal(422, "unknown_language"), refusal(500, "internal")]
 )
 def test_what_is_no_texts_fault_ends_it(error: JitneyError) -> None:
     mine = window("ab")
