@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from server.api.docs import docs, openapi
+from server.api.described.docs import docs, openapi
 from server.api.models import model_list, one_model
 from server.api.ops import livez, readyz
 from server.batches.startup import RunsBoth
@@ -22,10 +22,10 @@ from server.files.routes import routes as files
 from server.files.startup import files_swept
 from server.front_end import FrontEnd
 from server.http.addresses import Addresses, Refuse
-from server.http.cors import Cors, parse_origins
-from server.http.gzip import Gzip
-from server.http.middleware import RequestMiddleware
-from server.http.options import Options
+from server.http.layers.cors import Cors, parse_origins
+from server.http.layers.gzip import Gzip
+from server.http.layers.middleware import RequestMiddleware
+from server.http.layers.options import Options
 from server.predictions.events.stream import routes as events
 from server.predictions.routes import routes as predictions
 from server.predictions.submission import Submission

@@ -11,7 +11,7 @@ from broker.settings import flag_name, setting
 from server.fleet.aliases import parse_aliases
 from server.fleet.defaults import parse_defaults
 from server.http.bytes_in_hand import most_large
-from server.http.cors import parse_origins
+from server.http.layers.cors import parse_origins
 from server.webhooks.addresses import networks_in
 
 MOST_PIXELS = 178_956_970  # Pillow reads no larger picture

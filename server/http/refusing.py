@@ -14,7 +14,7 @@ from broker.common.throttled_log import ThrottledLog
 from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem
 from server.front_end import FrontEnd
 from server.http.context import identity, route_of
-from server.http.options import NOWHERE
+from server.http.layers.options import NOWHERE
 
 log = structlog.get_logger("server")
 

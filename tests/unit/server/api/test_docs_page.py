@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from server.api.docs import _page
-from server.api.openapi import Live, document
+from server.api.described.docs import _page
+from server.api.described.openapi import Live, document
 from server.settings import ServerSettings
 from tests.unit.server.stand_in import card
 

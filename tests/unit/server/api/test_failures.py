@@ -7,7 +7,7 @@ import pytest
 from broker.messages import Failure, FailureCode
 from server.codecs.work import UNBOUNDED
 from server.http.addresses import Addresses
-from server.http.middleware import RequestMiddleware
+from server.http.layers.middleware import RequestMiddleware
 from tests.unit.server.stand_in import ScriptedBroker, WordCodec, running, told
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker.messages import Lane
-from server.api.openapi import Live, document
+from server.api.described.openapi import Live, document
 from server.settings import ServerSettings
 from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
 

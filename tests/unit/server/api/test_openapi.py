@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from server.api.openapi import Live, document
+from server.api.described.openapi import Live, document
 from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK
 from server.dialects.families import FAMILIES, operations
 from server.errors import KINDS

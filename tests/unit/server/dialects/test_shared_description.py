@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.api.shared import joined
+from server.api.described.shared import joined
 
 JSON = "application/json"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from server.http.gzip import takes_gzip
+from server.http.layers.gzip import takes_gzip
 from tests.unit.server.stand_in import running
 
 pytestmark = pytest.mark.anyio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.http.cors import parse_origins
+from server.http.layers.cors import parse_origins
 from server.settings import ServerSettings
 from tests.unit.server.stand_in import running, told
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from broker.common.version import jitney_version
-from server.api.openapi import Live, document
+from server.api.described.openapi import Live, document
 from server.front_end import FrontEnd
 from server.json import to_json
 from server.settings import ServerSettings

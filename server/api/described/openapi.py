@@ -12,12 +12,12 @@ import msgspec
 from broker.common.tasks import LANGUAGES, task_of
 from broker.messages import Lane, ModelCard
 from broker.settings import NAME
+from server.api.described.shared import joined
 from server.api.operation import JSON, Operation
 from server.api.operations import CALL, CLUSTERING, OF_TASK
 from server.api.schema.predictions import PredictionDocument
 from server.api.schema.service import ProblemDocument
 from server.api.schema.stream import StreamEnd
-from server.api.shared import joined
 from server.api.tasks import bodies_of
 from server.dialects.families import chosen, operations
 from server.errors import ASKS_TO_COME_BACK, ENDS_THE_CONNECTION, KINDS, LONGEST_RETRY, SHORTEST_RETRY

@@ -1,0 +1,1 @@
+"""/openapi.json and /docs: the tables of addresses as documents."""

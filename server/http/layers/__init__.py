@@ -1,0 +1,1 @@
+"""Around the addresses: what every request gets, and what some settings add."""
