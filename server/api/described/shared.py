@@ -9,7 +9,8 @@ Json = dict[str, Any]
 
 def joined(one: Json, other: Json) -> Json:
     """Two descriptions of one method at one address."""
-    found = one | {"summary": f"{one['summary']}. Or: {other['summary']}"}
+    summaries = dict.fromkeys((one["summary"], other["summary"]))
+    found = one | {"summary": ". Or: ".join(summaries)}
     found["parameters"] = _parameters(one, other)
     found["responses"] = _responses(one["responses"], other["responses"])
     if "requestBody" in one and "requestBody" in other:

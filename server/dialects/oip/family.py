@@ -9,6 +9,7 @@ from broker.common.tasks import EMBEDDING
 from server.api.operation import ALWAYS, Operation
 from server.api.ops import health, ping
 from server.api.schema import oip
+from server.api.schema.service import ProblemDocument
 from server.api.schema.tei import TeiProblem
 from server.dialects.contract import Dialect
 from server.dialects.either import FOR_ALL
@@ -18,12 +19,13 @@ from server.dialects.oip.errors import FLAVOUR, PROBLEMS
 from server.dialects.oip.infer import Infer
 from server.dialects.oip.instances import Instances
 
-BY_ROWS = ("/v1/models/{name}:predict", "/predict", "/invocations")
+SHARED = ("/predict", "/invocations")  # with TEI
+BY_ROWS = ("/v1/models/{name}:predict", *SHARED)
 INFERENCES: Mapping[str, Dialect] = {f"{pages.MODEL}/infer": Infer(), **{path: Instances() for path in BY_ROWS}}
 TENSOR = {"name": "text", "datatype": "BYTES", "shape": [1], "data": [EMBEDDING.text]}
 
 
-def _post(path: str, summary: str, body: Any, example: Any, reply: Any) -> Operation:
+def _post(path: str, summary: str, body: Any, example: Any, reply: Any, problem: Any = TeiProblem) -> Operation:
     return Operation(
         method="post",
         path=path,
@@ -31,8 +33,8 @@ def _post(path: str, summary: str, body: Any, example: Any, reply: Any) -> Opera
         body=body,
         example=lambda languages: example,
         reply=reply,
-        problems=PROBLEMS,
-        problem=TeiProblem,
+        problems=PROBLEMS if problem is TeiProblem else (400, 408, 413, 415, 503, 504),
+        problem=problem,
         status_of=FLAVOUR.status_of,
     )
 
@@ -52,6 +54,10 @@ OPERATIONS = (
         oip.OipReply,
     ),
     *(_post(path, "Compute instances", oip.OipInstancesRequest, ROWS, oip.OipPredictions) for path in BY_ROWS),
+    *(
+        _post(path, "Compute instances", oip.OipInstancesRequest, ROWS, oip.OipPredictions, ProblemDocument)
+        for path in SHARED  # where it is told so what is wrong before the body says whose it is
+    ),
     _get("/v2", "What this server is", oip.OipServer),
     _get("/v2/health/live", "Is this process alive", oip.OipLive),
     _get("/v2/health/ready", "Can this process answer", oip.OipReady),
@@ -64,6 +70,6 @@ FAMILY = Family(
     inferences=INFERENCES,
     pages=(pages.server, pages.live, pages.ready, pages.model, pages.model_ready, health, ping),
     flavours={"/v2": FLAVOUR.refuse, "/v2/": FLAVOUR.refuse}
-    | {path: FOR_ALL.refuse for path in ("/invocations", "/predict")},
+    | {path: FOR_ALL.refuse for path in SHARED},
     operations=OPERATIONS,
 )

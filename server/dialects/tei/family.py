@@ -59,7 +59,8 @@ def _post(path: str, summary: str, task: Task, body: Any, example: Any, reply: A
 
 
 def _get(path: str, summary: str, reply: Any, *further: int) -> Operation:
-    problems, problem = (*ALWAYS, *further, 503), tei.TeiProblem if path in OWN else ProblemDocument
+    is_shared = path in SHARED  # so whoever asks is told as a problem document
+    problems, problem = (*ALWAYS, *further, 503), ProblemDocument if is_shared else tei.TeiProblem
     return Operation(method="get", path=path, summary=summary, reply=reply, problems=problems, problem=problem)
 
 
