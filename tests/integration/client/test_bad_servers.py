@@ -147,7 +147,7 @@ def test_a_shell_that_is_interrupted_does_not_wait_for_a_server_that_hangs(serve
     [
         pytest.param(NO_BATCHER, 3, id="not now"),
         pytest.param(INVALID, 1, id="a text that cannot be computed"),
-        pytest.param((404, {}, {"code": "unknown_model", "detail": "No."}), 2, id="a model that is not there"),
+        pytest.param((403, {}, {"code": "forbidden", "detail": "No."}), 2, id="who may not"),
         pytest.param((500, {}, {"code": "poison", "detail": "No."}), 1, id="a text that crashes the model"),
     ],
 )
