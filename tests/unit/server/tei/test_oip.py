@@ -174,6 +174,14 @@ async def test_bytes_that_cannot_be_read_are_refused(behind, length):
         assert (answer.status_code, bool(answer.json()["error"])) == (400, True)
 
 
+async def test_bytes_that_no_tensor_has_are_refused():
+    body, headers = binary(b"0")
+    async with several() as jitney:
+        answer = await jitney.client.post("/v2/models/compass/infer", content=body + b"more", headers=headers)
+
+        assert (answer.status_code, "9 bytes" in answer.json()["error"]) == (400, True)
+
+
 ROWS = [
     ("compass", ["0", {"text": "60"}], {}, [vector(0), vector(60)]),
     ("judge", ["a day"], {"topK": 1}, [[{"label": "good", "score": 0.5}]]),
