@@ -7,14 +7,14 @@ from typing import Any
 
 from broker.common.tasks import ANY, CLASSIFICATION, EMBEDDING, IMAGE_CLASSIFICATION, TRANSLATION, ZERO_SHOT, Task
 from server.api.operation import Operation, Schema
-from server.api.schema import huggingface
 from server.api.schema.classification import Scored
-from server.api.schema.tei import TeiProblem
 from server.dialects.either import FOR_ALL
 from server.dialects.family import Family
+from server.dialects.huggingface import schema as huggingface
 from server.dialects.huggingface.pictures import ImageClassification
 from server.dialects.huggingface.pipelines import Pipelines
 from server.dialects.tei.errors import FLAVOUR, PROBLEMS
+from server.dialects.tei.schema import TeiProblem
 from server.settings import ServerSettings
 
 PATH = "/huggingface/image-classification"

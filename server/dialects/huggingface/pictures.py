@@ -14,11 +14,11 @@ import msgspec
 from broker.common.tasks import IMAGE_CLASSIFICATION
 from server.api.incoming import Incoming
 from server.api.schema.envelope import read
-from server.api.schema.huggingface import HuggingFaceRequest
 from server.api.schema.pictures import from_base64
 from server.codecs.contract import Input
 from server.dialects.asking import Asked, Asking
 from server.dialects.contract import Call, Row
+from server.dialects.huggingface.schema import HuggingFaceRequest
 from server.dialects.tei.asks import labels_of
 from server.dialects.tei.errors import FLAVOUR
 from server.errors import Problem

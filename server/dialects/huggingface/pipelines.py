@@ -9,16 +9,16 @@ from msgspec.json import Decoder
 from broker.common.tasks import CLASSIFICATION, EMBEDDING, IMAGE_CLASSIFICATION, TRANSLATION, ZERO_SHOT
 from broker.messages import FailureCode
 from server.api.incoming import Incoming
-from server.api.schema import huggingface
 from server.api.schema.classification import A_LABEL
 from server.api.schema.envelope import read
-from server.api.schema.tei import TeiSentences
 from server.api.tasks import bodies_of
 from server.dialects.asking import Ask, Asked, Asking
 from server.dialects.contract import Call, Row
+from server.dialects.huggingface import schema as huggingface
 from server.dialects.huggingface.pictures import picture
 from server.dialects.tei.asks import ALL, labels_of, listed, place_of, prompt, similar, vectors
 from server.dialects.tei.errors import FLAVOUR
+from server.dialects.tei.schema import TeiSentences
 from server.errors import Problem
 from server.http.bodies import JSON_ONLY, JSON_OR_PICTURE, Bodies
 from server.json import to_json

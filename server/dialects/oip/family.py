@@ -8,16 +8,16 @@ from typing import Any
 from broker.common.tasks import EMBEDDING
 from server.api.operation import ALWAYS, Operation
 from server.api.ops import health, ping
-from server.api.schema import oip
 from server.api.schema.service import ProblemDocument
-from server.api.schema.tei import TeiProblem
 from server.dialects.contract import Dialect
 from server.dialects.either import FOR_ALL
 from server.dialects.family import Family
 from server.dialects.oip import pages
+from server.dialects.oip import schema as oip
 from server.dialects.oip.errors import FLAVOUR, PROBLEMS
 from server.dialects.oip.infer import Infer
 from server.dialects.oip.instances import Instances
+from server.dialects.tei.schema import TeiProblem
 
 SHARED = ("/predict", "/invocations")  # with TEI
 BY_ROWS = ("/v1/models/{name}:predict", *SHARED)

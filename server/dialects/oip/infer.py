@@ -11,11 +11,11 @@ from msgspec.json import Decoder
 from broker.messages import FailureCode
 from server.api.incoming import Incoming
 from server.api.schema.envelope import read
-from server.api.schema.oip import OipParameters, OipRequest
 from server.api.tasks import bodies_of
 from server.dialects.asking import Asked, Asking
 from server.dialects.contract import Call, Row
 from server.dialects.oip.errors import FLAVOUR
+from server.dialects.oip.schema import OipParameters, OipRequest
 from server.dialects.oip.tensors import inputs_of, outputs_of
 from server.dialects.tei.asks import ALL
 from server.errors import Problem

@@ -11,13 +11,13 @@ from broker.common.tasks import EMBEDDING, RERANK
 from broker.messages import FailureCode
 from server.api.incoming import Incoming
 from server.api.schema.envelope import read
-from server.api.schema.oip import OipInstance, OipInstancesParameters, OipInstancesRequest
 from server.api.schema.pictures import from_base64
 from server.api.tasks import bodies_of
 from server.codecs.contract import Input
 from server.dialects.asking import Asked, Asking
 from server.dialects.contract import Call, Row
 from server.dialects.oip.errors import FLAVOUR
+from server.dialects.oip.schema import OipInstance, OipInstancesParameters, OipInstancesRequest
 from server.dialects.oip.tensors import LABELLING, outputs_of, text_of
 from server.dialects.tei.asks import ALL, labels_of
 from server.dialects.vectors import as_numbers

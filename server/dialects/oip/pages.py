@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from broker.common.version import jitney_version
 from broker.messages import FailureCode, ModelCard
-from server.api.schema import oip
+from server.dialects.oip import schema as oip
 from server.dialects.oip.tensors import described
 from server.errors import Problem
 from server.front_end import FrontEnd

@@ -9,11 +9,11 @@ from typing import Any
 
 from broker.common.tasks import CLASSIFICATION, EMBEDDING, IMAGE_CLASSIFICATION, RERANK, ZERO_SHOT
 from broker.messages import FailureCode, ModelCard
-from server.api.schema.oip import OipDescribed, OipTensor
 from server.api.schema.pictures import from_base64
 from server.api.tasks import bodies_of
 from server.codecs.contract import Input
 from server.dialects.contract import Row
+from server.dialects.oip.schema import OipDescribed, OipTensor
 from server.dialects.tei.asks import labels_of
 from server.errors import Problem
 from server.json import to_json

@@ -12,14 +12,14 @@ from broker.messages import FailureCode
 from server.api.incoming import Incoming
 from server.api.operation import Operation, problems_of_inferences
 from server.api.schema.envelope import read
-from server.api.schema.ranking import RankingReply, RankingRequest
-from server.api.schema.tei import TeiProblem
 from server.dialects.asking import Asked, OfTask
 from server.dialects.best_first import ranks
 from server.dialects.contract import Call, Row
 from server.dialects.either import FOR_ALL
 from server.dialects.family import Family
 from server.dialects.flavour import Flavour
+from server.dialects.rerank.schema import RankingReply, RankingRequest
+from server.dialects.tei.schema import TeiProblem
 from server.json import to_json
 
 PATHS = ("/rerank", "/v1/rerank", "/v2/rerank")

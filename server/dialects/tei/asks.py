@@ -9,11 +9,11 @@ from msgspec.json import Decoder
 
 from broker.messages import FailureCode
 from server.api.incoming import Incoming
-from server.api.schema import tei
 from server.api.schema.envelope import read
 from server.dialects.asking import Asked
 from server.dialects.best_first import ranks
 from server.dialects.contract import Call, Row
+from server.dialects.tei import schema as tei
 from server.dialects.vectors import as_numbers, cosine
 from server.errors import Problem
 from server.json import to_json

@@ -10,7 +10,6 @@ from broker.common.tasks import CLASSIFICATION, EMBEDDING, RERANK, Task
 from server.api.limits import most_records
 from server.api.operation import ALWAYS, Operation, Schema
 from server.api.ops import health, ping
-from server.api.schema import tei
 from server.api.schema.classification import Scored
 from server.api.schema.service import ProblemDocument
 from server.dialects.asking import OfTask
@@ -18,6 +17,7 @@ from server.dialects.contract import Dialect
 from server.dialects.either import FOR_ALL
 from server.dialects.family import Family
 from server.dialects.tei import asks
+from server.dialects.tei import schema as tei
 from server.dialects.tei.errors import FLAVOUR, PROBLEMS
 from server.dialects.tei.pages import OF_ONE, health_of_one, info, info_of_one
 from server.dialects.tei.root import Root

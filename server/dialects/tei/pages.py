@@ -12,8 +12,8 @@ from starlette.routing import Route
 from broker.common.tasks import CLASSIFICATION, EMBEDDING, RERANK
 from broker.common.version import jitney_version
 from broker.messages import FailureCode, ModelCard
-from server.api.schema.tei import TeiInfo
 from server.dialects.tei.errors import FLAVOUR
+from server.dialects.tei.schema import TeiInfo
 from server.errors import Problem
 from server.fleet.directory import Directory
 from server.front_end import FrontEnd

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from server.api.schema.envelope import Count, Model
-from server.api.schema.tei import Query
+from server.dialects.tei.schema import Query
 
 
 class RankedDocument(Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from server.api.schema.envelope import Count, Model
-from server.api.schema.tei import Dimensions, PromptName, TeiSentences, Texts, Truncate
 from server.codecs.pairs.limits import LONGEST_TEMPLATE, MOST_LABELS
+from server.dialects.tei.schema import Dimensions, PromptName, TeiSentences, Texts, Truncate
 
 TopK = Annotated[Count | None, Meta(description="how many labels to return, best first; else all")]
 AsTrained = Annotated[None, Meta(description="null only: scores are those of the model's own configuration")]
