@@ -13,12 +13,12 @@ from starlette.types import Receive, Scope
 
 from broker.messages import FailureCode, ModelCard
 from server.api.schema.envelope import read
-from server.codecs.work import Work
+from server.codecs.encoding import INLINE
 from server.errors import Problem
 from server.fleet.directory import Served
 from server.front_end import FrontEnd
 from server.http.addresses import Refuse, part
-from server.http.bodies import Bodies, is_form, is_gzip, is_json, unpacked
+from server.http.bodies import Bodies, is_form, is_gzip, is_json, unpacked, unpacked_if_small
 from server.http.body import read_body
 from server.http.bytes_in_hand import Held
 
@@ -45,7 +45,8 @@ class Incoming:
         is_packed = b"content-encoding" in headers and is_gzip(self._scope["headers"])
         self.body = await read_body(headers, receive, limit, held)
         if is_packed:
-            self.body = await self._front_end.pool.run(partial(unpacked, self.body, limit), limit, Work())
+            small = unpacked_if_small(self.body, min(INLINE, limit))
+            self.body = await self._unpacked(limit) if small is None else small
             held.up_to(len(self.body))
 
     @property
@@ -134,6 +135,9 @@ class Incoming:
             said = f"Name a model, for these live: {', '.join(sorted(served)) or 'none'}."
             raise Problem("unknown_model" if served else FailureCode.NO_BATCHER, said)
         return self.model_named(next(iter(served)))
+
+    async def _unpacked(self, limit: int) -> bytes:
+        return await self._front_end.pool.run_gzip(partial(unpacked, self.body, limit))
 
     def _called(self, name: str) -> str:
         return self._front_end.aliases.get(name, name)

@@ -24,8 +24,8 @@ Made = TypeVar("Made")
 
 
 class CodecPool:
-    """Large work, work of middle size, and pictures, each with its own threads and queue; and one thread for what takes
-    a core for seconds.
+    """Large work, work of middle size, pictures, and gzip, each with its own threads and queue; and one thread for what
+    takes a core for seconds.
 
     How long a picture takes is not said by the size of its body: 10 KB may be `--max-pixels`. `THREADS` at most are
     decoded at once, so they take `THREADS` × `--max-pixels` × 16 bytes at most (a WebP; measured, see docs/images.md).
@@ -36,6 +36,7 @@ class CodecPool:
         self._large = _Line(ThreadPoolExecutor(THREADS, "large codec"), gives_back=True)
         self._pictures = _Line(ThreadPoolExecutor(THREADS, "picture codec"))
         self._alone = _Line(ThreadPoolExecutor(1, "alone"), gives_back=True)
+        self._gzip = _Line(ThreadPoolExecutor(THREADS, "gzip"))
 
     async def run(self, do: Callable[[], Made], size: int, work: Work, *, has_pictures: bool = False) -> Made:
         """What `do` returns or raises, from a thread. Cancelled, it also stops `work`, so the thread ends soon.
@@ -48,6 +49,11 @@ class CodecPool:
     async def run_alone(self, do: Callable[[], Made], work: Work) -> Made:
         """The same, one after another: each waits for its turn, and takes nothing from the other lines."""
         return await self._run(self._alone, do, work)
+
+    async def run_gzip(self, do: Callable[[], Made]) -> Made:
+        """The same for bytes to pack or to unpack: milliseconds for a megabyte, beside the interpreter, so they wait
+        for nothing that takes seconds, and no garbage is collected after them."""
+        return await self._gzip.run(do)
 
     async def _run(self, line: _Line, do: Callable[[], Made], work: Work) -> Made:
         try:
@@ -68,7 +74,7 @@ class CodecPool:
 
     def close(self) -> None:
         """Nothing more is begun."""
-        for line in (self._middle, self._large, self._pictures, self._alone):
+        for line in (self._middle, self._large, self._pictures, self._alone, self._gzip):
             line.threads.shutdown(wait=False, cancel_futures=True)
 
 

@@ -100,3 +100,13 @@ def unpacked(packed: bytes, limit: int) -> bytes:
     if not gzip.eof or gzip.unused_data:  # another member would be legal, and no client sends one
         raise Problem("malformed", "The body does not end where its gzip does")
     return body
+
+
+def unpacked_if_small(packed: bytes, most: int) -> bytes | None:
+    """The same in microseconds, where it can be read and has fewer bytes than that; else None."""
+    gzip = zlib.decompressobj(GZIP)
+    try:
+        body = gzip.decompress(packed, most)
+    except zlib.error:
+        return None
+    return body if gzip.eof and not gzip.unused_data else None

@@ -10,7 +10,6 @@ from functools import partial
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.codecs.pool import CodecPool
-from server.codecs.work import Work
 from server.errors import Problem
 
 GZIP = 31  # zlib's number for that format
@@ -64,7 +63,7 @@ class Packing:
 
     async def _send_whole(self, head: Message, body: bytes) -> None:
         try:
-            packed = await self._pool.run(partial(zlib.compress, body, FASTEST, GZIP), len(body), Work())
+            packed = await self._pool.run_gzip(partial(zlib.compress, body, FASTEST, GZIP))
         except Problem:  # too many stand in line there
             packed = body
         if len(packed) < len(body):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import threading
 import zlib
 
 import msgspec
 import pytest
 
+from server.codecs.pool import LARGE, THREADS
+from server.codecs.work import Work
 from tests.unit.server.stand_in import running, told
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +36,29 @@ async def test_what_was_packed_is_answered_as_what_was_not(by, words):
 
         assert answer.status_code == 200
         assert answer.json() == (await jitney.client.post(PATH, content=sent)).json()
+
+
+async def test_a_small_one_is_unpacked_without_a_thread():
+    async with running() as jitney:
+        jitney.front_end.pool.close()
+
+        answer = await jitney.client.post(PATH, content=gzip.compress(body()), headers=packed("gzip"))
+
+        assert answer.status_code == 200
+
+
+async def test_a_large_one_waits_for_no_work_that_takes_seconds():
+    async with running() as jitney:
+        may_end, pool = threading.Event(), jitney.front_end.pool
+        large = [asyncio.create_task(pool.run(may_end.wait, LARGE + 1, Work())) for _ in range(THREADS)]
+        await asyncio.sleep(0)  # they begin
+        sent = gzip.compress(body("life " * 5_000))
+
+        answer = await jitney.client.post(PATH, content=sent, headers=packed("gzip"))
+
+        may_end.set()
+        await asyncio.gather(*large)
+        assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("by", ["deflate", "br", "zstd", "gzip, br"])
