@@ -52,9 +52,11 @@ class Packing:
         elif self._head is None:
             await self._to_client(message)
         else:
-            self._parts.append(message.get("body", b""))
+            if part := message.get("body"):
+                self._parts.append(part)
             if not message.get("more_body"):
-                await self._send_whole(self._head, b"".join(self._parts))
+                parts, self._parts = self._parts, []
+                await self._send_whole(self._head, parts[0] if len(parts) == 1 else b"".join(parts))
 
     def _pays(self, headers: dict[bytes, bytes]) -> bool:
         kind = headers.get(b"content-type", b"").partition(b";")[0]
@@ -71,7 +73,9 @@ class Packing:
             told = [(b"content-length", b"%d" % len(packed)), (b"content-encoding", b"gzip")]
             head["headers"], body = [*kept, *told, (b"vary", b"Accept-Encoding")], packed
         await self._to_client(head)
-        await self._to_client({"type": "http.response.body", "body": body})
+        await self._to_client({"type": "http.response.body", "body": body, "more_body": True})
+        # Waits until a slow client has read most of it: until then it is in hand, as what is not compressed is.
+        await self._to_client({"type": "http.response.body", "body": b""})
 
 
 def takes_gzip(every_header: Iterable[tuple[bytes, bytes]]) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from typing import Any
 
+import msgspec
 import pytest
 
 from server.http.layers.gzip import takes_gzip
@@ -20,6 +22,20 @@ async def raw(jitney: Any, path: str, headers: dict[str, str]) -> tuple[Any, byt
     """The answer, and its bytes as they came."""
     async with jitney.client.stream("GET", path, headers=headers) as answer:
         return answer, b"".join([chunk async for chunk in answer.aiter_raw()])
+
+
+class SlowReader:
+    """As a connection: what comes after a large piece of the body waits until that is read."""
+
+    def __init__(self) -> None:
+        self.reads, self.waits = asyncio.Event(), asyncio.Event()
+        self.body = b""
+
+    async def send(self, message: Any) -> None:
+        if self.body:
+            self.waits.set()
+            await self.reads.wait()
+        self.body += message.get("body", b"")
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
@@ -57,6 +73,28 @@ async def test_answers_are_not_compressed(how, headers):
 
         assert "content-encoding" not in answer.headers
         assert body.startswith(b"{")
+
+
+async def test_what_a_slow_client_has_not_read_is_in_hand():
+    reader, text = SlowReader(), "x" * 100_000
+    sent = [{"type": "http.request", "body": msgspec.json.encode({"payload": {"records": [{"id": 0, "text": text}]}})}]
+    scope = {"type": "http", "method": "POST", "path": "/models/echo", "root_path": ""}
+    scope["headers"] = [(b"accept-encoding", b"gzip")]
+
+    async def receive() -> Any:
+        return sent.pop() if sent else await asyncio.Event().wait()
+
+    async with running(gzip_from=1000) as jitney:
+        asking = asyncio.create_task(jitney.app(scope, receive, reader.send))
+        waiting = asyncio.create_task(reader.waits.wait())
+        await asyncio.wait({asking, waiting}, return_when=asyncio.FIRST_COMPLETED)
+
+        assert jitney.front_end.bytes_in_hand.held >= len(text)
+
+        reader.reads.set()
+        await asyncio.gather(asking, waiting)
+        assert jitney.front_end.bytes_in_hand.held == 0
+        assert text.upper().encode() in gzip.decompress(reader.body)
 
 
 async def test_a_problem_is_compressed_as_an_answer_is():
