@@ -50,6 +50,11 @@ class Incoming:
             held.up_to(len(self.body))
 
     @property
+    def size(self) -> int:
+        """Of all that may be read, in bytes: some clients send their texts behind the question mark."""
+        return len(self.body) + len(self._scope.get("query_string", b""))
+
+    @property
     def headers(self) -> Mapping[bytes, bytes]:
         """By name, in lower case; of a name that comes twice the last."""
         found: Mapping[bytes, bytes] = self._scope["context"].headers

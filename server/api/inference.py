@@ -75,7 +75,7 @@ class Inference:
         with front_end.bytes_in_hand.hold() as held, over(receive, context.started, seconds) as deadline:
             incoming = Incoming(front_end, scope)
             has_pictures = await self._read(incoming, receive, held)
-            size, work = len(incoming.body), self._work(deadline.ends_at)
+            size, work = incoming.size, self._work(deadline.ends_at)
             if size > INLINE or has_pictures:
                 call = await front_end.pool.run(partial(self._dialect.read, incoming), size, work)
             else:
@@ -96,7 +96,7 @@ class Inference:
         return Work(jobs, tokens, deadline, self._front_end.clock, pixels, most)
 
     async def _prepared(self, incoming: Incoming, work: Work, *, has_pictures: bool) -> tuple[Call, list[Record]]:
-        size, pool = len(incoming.body), self._front_end.pool
+        size, pool = incoming.size, self._front_end.pool
         if size > INLINE or has_pictures:
             prepare = partial(self._prepare, incoming, work)
             return await pool.run(prepare, size, work, has_pictures=has_pictures)

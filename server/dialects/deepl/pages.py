@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.api.asked import asked
+from server.api.fields import fields_of
 from server.dialects.deepl.languages import sources, targets
 from server.dialects.libretranslate.languages import spoken
 from server.dialects.libretranslate.pages import card_of
@@ -22,7 +22,7 @@ def languages(front_end: FrontEnd) -> Route:
     """GET /v2/languages. Its field comes behind the question mark or, by DeepL's own clients, as a form with GET."""
 
     async def listed(request: Request) -> Response:
-        kind = (await asked(front_end, request)).fields().get("type", KINDS[0])
+        kind = (await fields_of(front_end, request)).get("type", KINDS[0])
         if kind not in KINDS:
             raise Problem("malformed", f"type must be {' or '.join(KINDS)}")
         known = spoken(card_of(front_end))

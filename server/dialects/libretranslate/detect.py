@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.api.asked import asked
+from server.api.fields import fields_of
 from server.codecs.translation.protected.markup import words_of
 from server.dialects.libretranslate.asked import Fields, format_of, required
 from server.dialects.libretranslate.detected import UNKNOWN, require_detection, told
@@ -26,7 +26,7 @@ def detect(front_end: FrontEnd) -> Route:
     """Restricted to the languages of the model that translates."""
 
     async def detected(request: Request) -> Response:
-        text = _text((await asked(front_end, request)).fields())
+        text = _text(await fields_of(front_end, request))
         require_detection()
         found = _found(text, spoken(card_of(front_end)))
         return Response(to_json(found), media_type="application/json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from threading import get_ident
 from typing import Any
 
 import msgspec
@@ -12,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.api.asked import asked
+from server.api.fields import fields_of
+from server.api.incoming import Incoming
+from server.codecs.encoding import INLINE
 from server.dialects import families
 from server.dialects.family import Family
 from server.dialects.flavour import Flavour
@@ -24,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 def echo(front_end: FrontEnd) -> Route:
     async def fields(request: Request) -> Response:
-        return Response(msgspec.json.encode((await asked(front_end, request)).fields()))
+        return Response(msgspec.json.encode(await fields_of(front_end, request)))
 
     return Route("/echoed", fields, methods=["GET", "POST"])
 
@@ -49,6 +52,19 @@ async def test_a_page_reads_a_form_whatever_its_method(monkeypatch, method):
         answer = await jitney.client.request(method, "/echoed?b=2", data={"a": "1"})
 
         assert answer.json() == {"a": "1", "b": "2"}
+
+
+@pytest.mark.parametrize("place", ["data", "params"])
+async def test_large_fields_are_read_beside_the_event_loop(monkeypatch, place):
+    threads: list[int] = []
+    read = Incoming.fields
+    monkeypatch.setattr(Incoming, "fields", lambda self: threads.append(get_ident()) or read(self))
+    async with echoing(monkeypatch) as jitney:
+        sent = [{"a": "1"}, {"a": "1" * INLINE}]
+        answers = [await jitney.client.post("/echoed", **{place: one}) for one in sent]
+
+    assert [answer.json() for answer in answers] == sent
+    assert [thread == get_ident() for thread in threads] == [True, False]
 
 
 async def test_a_page_takes_no_larger_body_than_others_and_says_so_in_its_way(monkeypatch):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from server.codecs.encoding import INLINE
+from server.dialects.libretranslate import translate
 from server.dialects.libretranslate.asked import asked
 from tests.unit.server.libretranslate.translating import translating
 from tests.unit.server.stand_in import card
@@ -119,6 +122,18 @@ async def test_more_texts_than_there_may_be_exceed_the_limit():
 
         assert len(most.json()["translatedText"]) == 16
         assert (more.status_code, "exceeds text limit (16)" in more.json()["error"]) == (400, True)
+
+
+@pytest.mark.parametrize("prefer", ["", "respond-async, wait=10"])
+async def test_a_large_text_behind_the_question_mark_is_read_beside_the_event_loop(monkeypatch, prefer):
+    threads: list[int] = []
+    monkeypatch.setattr(translate, "asked", lambda fields: threads.append(get_ident()) or asked(fields))
+    async with translating() as jitney:
+        text = "x" * INLINE
+        answer = await jitney.client.post(PATH, params={"q": text, **PAIR}, headers={"prefer": prefer})
+
+    assert answer.json() == {"translatedText": text.upper()}
+    assert threads and get_ident() not in threads
 
 
 async def test_one_text_that_cannot_be_translated_refuses_the_request_before_any_is():
