@@ -12,6 +12,7 @@ from server.codecs.pool import CodecPool
 from server.files.files import Files
 from server.fleet.aliases import parse_aliases
 from server.fleet.directory import Directory
+from server.http.addresses import part
 from server.http.bytes_in_hand import BytesInHand
 from server.http.deadline import DeadlineSweeper
 from server.metrics import Metrics
@@ -44,6 +45,11 @@ class FrontEnd:
         self.bytes_in_hand = BytesInHand(self.settings.max_bytes_in_hand)
         most = self.settings.max_bytes_in_hand // SHARE
         self.prediction_bodies = defaultdict(lambda: BodyRoom(most))
+
+    def called(self, name: str) -> str:
+        """The model's own name, of whatever an address calls it by."""
+        name = part(name)
+        return self.aliases.get(name, name)
 
     @property
     def pending(self) -> PendingRequests:

@@ -32,9 +32,9 @@ def model_list(front_end: FrontEnd) -> Route:
 def one_model(front_end: FrontEnd) -> Route:
     async def model(request: Request) -> Response:
         directory = front_end.directory
-        asked = part(request.path_params["name"])
-        card = directory.named(front_end.aliases.get(asked, asked), front_end.clock()).card
-        found = _as_openai(directory.listed[card.name], asked)
+        asked = request.path_params["name"]
+        card = directory.named(front_end.called(asked), front_end.clock()).card
+        found = _as_openai(directory.listed[card.name], part(asked))
         return Response(msgspec.json.encode(found), media_type="application/json")
 
     return Route("/v1/models/{name}", model, methods=["GET"])

@@ -72,4 +72,4 @@ def _required(is_well: bool, health: object) -> bool:
 def _card(front_end: FrontEnd, request: Request) -> ModelCard:
     """Of the live model that the address names. Raises `Problem`."""
     name = request.path_params["name"]
-    return front_end.directory.named(front_end.aliases.get(name, name), front_end.clock()).card
+    return front_end.directory.named(front_end.called(name), front_end.clock()).card

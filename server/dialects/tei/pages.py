@@ -52,7 +52,7 @@ def _card(front_end: FrontEnd, request: Request) -> ModelCard:
     """Of the live model that is asked for. Raises `Problem`, to be told in TEI's way."""
     request.scope["context"].refuse = FLAVOUR.refuse
     name = request.path_params.get("name") or _meant(front_end.directory)
-    return front_end.directory.named(front_end.aliases.get(name, name), front_end.clock()).card
+    return front_end.directory.named(front_end.called(name), front_end.clock()).card
 
 
 def _meant(directory: Directory) -> str:

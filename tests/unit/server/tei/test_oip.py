@@ -263,6 +263,14 @@ async def test_a_model_says_what_it_takes_and_gives(model, takes, gives):
         assert ([one["name"] for one in told["inputs"]], [one["name"] for one in told["outputs"]]) == ([takes], gives)
 
 
+@pytest.mark.parametrize("path", ["", "/ready"])
+async def test_a_model_s_further_name_is_as_good_for_pages(path):
+    async with several(alias="BAAI/bge-m3=compass") as jitney:
+        answer = await jitney.client.get(f"/v2/models/BAAI%2Fbge-m3{path}")
+
+        assert (answer.status_code, answer.json()["name"]) == (200, "compass")
+
+
 async def test_a_model_without_a_batcher_is_not_ready():
     async with several("embedding") as jitney:
         jitney.broker.announcements = [announced(card("compass", task="embedding"), batchers=0)]

@@ -220,12 +220,13 @@ async def test_a_model_says_what_it_is(path, kind, length):
         assert told["served_model_name"] == told["model_id"]
 
 
+@pytest.mark.parametrize("name", ["MiniLM", "BAAI%2Fbge-m3"])
 @pytest.mark.parametrize("path", ["embed", "info", "health"])
-async def test_a_model_s_further_name_is_as_good_in_an_address(path):
-    async with several(alias="MiniLM=compass") as jitney:
+async def test_a_model_s_further_name_is_as_good_in_an_address(path, name):
+    async with several(alias="MiniLM=compass BAAI/bge-m3=compass") as jitney:
         method, body = ("POST", {"inputs": "0"}) if path == "embed" else ("GET", None)
 
-        answer = await jitney.client.request(method, f"/models/MiniLM/{path}", json=body)
+        answer = await jitney.client.request(method, f"/models/{name}/{path}", json=body)
 
         assert answer.status_code == 200
 
