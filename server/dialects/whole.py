@@ -13,6 +13,8 @@ from server.requests.request import Record
 
 NOT_ONE_MODEL = "The model was exchanged while it computed these texts, and vectors of two revisions do not compare."
 
+NO_TEXT = "The model's answer to this text has no text."
+
 
 class Whole(Dialect):
     """Refused by the first problem of an input: before any is computed where it shows then. Counts tokens."""
@@ -35,6 +37,14 @@ class Whole(Dialect):
                 raise self.of_input(answer, place, call)
             found.append(answer)
         return found
+
+
+def translation_of(row: Row) -> str:
+    """What a text was translated to. Raises `Problem` (model_error) for a custom model's answer that does not say."""
+    text = row.get("text")
+    if not isinstance(text, str):
+        raise Problem(FailureCode.MODEL_ERROR, NO_TEXT)
+    return text
 
 
 def require_one_model(records: Sequence[Record]) -> None:

@@ -15,7 +15,7 @@ from server.dialects.deepl.flavour import refuse
 from server.dialects.deepl.languages import code_of
 from server.dialects.libretranslate.asked import AUTO, NOTHING, Fields
 from server.dialects.libretranslate.languages import Spoken, spoken
-from server.dialects.whole import Whole
+from server.dialects.whole import Whole, translation_of
 from server.errors import Problem, Refusal
 from server.http.bodies import JSON_OR_FORM, Bodies
 from server.json import to_json
@@ -100,4 +100,4 @@ def _has_tags(fields: Fields) -> bool:
 def _told(text: str, row: Row, source: str, languages: Spoken) -> dict[str, Any]:
     own = row.get("detectedLang") if source == AUTO else source
     detected = UNKNOWN if own is None else code_of(own, languages)
-    return {"detected_source_language": detected, "text": row["text"], "billed_characters": len(text)}
+    return {"detected_source_language": detected, "text": translation_of(row), "billed_characters": len(text)}

@@ -19,6 +19,7 @@ from server.dialects.huggingface.pictures import picture
 from server.dialects.tei.asks import ALL, labels_of, listed, place_of, prompt, similar, vectors
 from server.dialects.tei.errors import FLAVOUR
 from server.dialects.tei.schema import TeiSentences
+from server.dialects.whole import translation_of
 from server.errors import Problem
 from server.http.bodies import JSON_ONLY, JSON_OR_PICTURE, Bodies
 from server.json import to_json
@@ -131,4 +132,4 @@ def _lists_of_labels(call: Call, rows: Sequence[Row]) -> bytes:
 
 
 def _translations(call: Call, rows: Sequence[Row]) -> bytes:
-    return to_json([{"translation_text": row.get("text", "")} for row in rows])
+    return to_json([{"translation_text": translation_of(row)} for row in rows])

@@ -12,7 +12,7 @@ from server.dialects.libretranslate.asked import AUTO, Asked, asked
 from server.dialects.libretranslate.detected import UNKNOWN, require_detection, told
 from server.dialects.libretranslate.flavour import refuse
 from server.dialects.libretranslate.languages import Spoken, spoken
-from server.dialects.whole import Whole
+from server.dialects.whole import Whole, translation_of
 from server.errors import Problem, Refusal
 from server.http.bodies import ANYTHING, Bodies
 from server.json import to_json
@@ -41,7 +41,7 @@ class Translate(Whole):
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         wanted: Asked = call.memo
         rows = self.rows(call, answers)
-        reply: dict[str, Any] = {"translatedText": [row["text"] for row in rows]}
+        reply: dict[str, Any] = {"translatedText": [translation_of(row) for row in rows]}
         if wanted.source == AUTO:
             languages = spoken(call.served.card)
             reply["detectedLanguage"] = [_detected(row, languages) for row in rows]

@@ -28,6 +28,15 @@ async def test_each_text_has_its_translation_the_language_it_is_in_and_how_long_
         assert answer.json() == {"translations": [row("HELLO YOU", "EN", 9), row("FÜR", "DE", 3), row(":)", "EN", 2)]}
 
 
+async def test_an_answer_without_a_text_is_the_model_s_error():
+    async with translating() as jitney:
+        served = jitney.front_end.directory.served["m2m"]
+        served.codec.decode = lambda plan, outputs: {"translation": "x"}  # type: ignore[method-assign]
+        answer = await jitney.client.post(PATH, json={"text": ["x"], "target_lang": "FR"})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "model_error")
+
+
 async def test_a_form_says_text_as_often_as_there_are_texts():
     async with translating() as jitney:
         fields = [("text", "a"), ("text", "b & c"), ("target_lang", "NB"), ("source_lang", "PT")]

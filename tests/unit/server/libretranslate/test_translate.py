@@ -136,6 +136,15 @@ async def test_a_large_text_behind_the_question_mark_is_read_beside_the_event_lo
     assert threads and get_ident() not in threads
 
 
+async def test_an_answer_without_a_text_is_the_model_s_error():
+    async with translating() as jitney:
+        served = jitney.front_end.directory.served["m2m"]
+        served.codec.decode = lambda plan, outputs: {"translation": "x"}  # type: ignore[method-assign]
+        answer = await jitney.client.post(PATH, json={"q": "x", **PAIR})
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "model_error")
+
+
 async def test_one_text_that_cannot_be_translated_refuses_the_request_before_any_is():
     async with translating() as jitney:
         answer = await jitney.client.post(PATH, json={"q": ["x", "impossible"], **PAIR})
