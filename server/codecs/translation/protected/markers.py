@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from server.codecs.translation.protected.glossary import LETTER
 from server.codecs.translation.protected.stand_ins import WORD
 
 MOST = 8  # of a sentence: with more a model never says all
 CODES = tuple(f"X{number}X" for number in range(1, 4 * MOST))
+KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]")  # of which the letters of one word stand together
+KATAKANA_TOO = f"(?:{LETTER}|{KATAKANA.pattern})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,12 @@ def found(answer: str, names: Sequence[str], parts: Sequence[str]) -> str | None
 
 @lru_cache(maxsize=256)
 def _any_of(names: Sequence[str]) -> re.Pattern[str]:
-    """In any case, and with spaces inside: a model may take a code apart."""
-    spelled = (r"\s*".join(map(re.escape, name)) for name in names)
-    return re.compile("|".join(f"({name})" for name in spelled), re.IGNORECASE)
+    return re.compile("|".join(f"({_spelled(name)})" for name in names))
+
+
+def _spelled(name: str) -> str:
+    """A code in any case and with spaces inside, for a model may take one apart; a word only as it is. Neither of them
+    inside other words: `Anna` is not in "kann auch"."""
+    code = r"\s*".join(name)
+    letter = KATAKANA_TOO if KATAKANA.match(name) else LETTER
+    return f"(?<!{letter})(?i:{code})(?!{letter})" if name in CODES else f"(?<!{letter}){re.escape(name)}(?!{letter})"

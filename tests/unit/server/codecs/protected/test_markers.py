@@ -56,3 +56,31 @@ def test_an_answer_counts_where_each_marker_is_in_it_once(answer: str, whole: st
 
 def test_a_part_that_looks_like_a_marker_or_a_group_is_only_text() -> None:
     assert found("X2X X1X", ["X1X", "X2X"], ["X2X", r"\1"]) == r"\1 X2X"
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        ("Er kann auch kommen", "Anna"),
+        ("Auf dem Markt", "Emma"),
+        ("die Annahme", "Anna"),
+        ("la clara luz", "Clara"),
+        ("max 1 x", "X1X"),
+        ("ジョアンナです", "アンナ"),
+    ],
+)
+def test_no_marker_is_found_inside_other_words_or_across_them(answer: str, name: str) -> None:
+    assert found(answer, [name], ["{name}"]) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "name", "whole"),
+    [
+        ("Anna kann auch kommen", "Anna", "{name} kann auch kommen"),
+        ("アンナは来ます", "アンナ", "{name}は来ます"),
+        ("안나는 온다", "안나", "{name}는 온다"),
+        ("X 1 X는 온다", "X1X", "{name}는 온다"),
+    ],
+)
+def test_a_marker_counts_beside_other_words_and_before_what_is_joined_to_it(answer: str, name: str, whole: str) -> None:
+    assert found(answer, [name], ["{name}"]) == whole
