@@ -69,7 +69,9 @@ def read_markup(html: str, terms: Terms) -> Kept:
             text.append(taken)
             parts += map(escaped, found)
         elif token.kind == SPACE:
-            text.append(SPACES.sub(_as_space, token.raw))
+            taken, found = take_out(SPACES.sub(_as_space, token.raw), {})  # one stand-in is space itself
+            text.append(taken)
+            parts += found
         else:
             text.append(token.kind)
             parts.append(token.raw)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.codecs.translation.protected.markup import read_markup, words_of
+from server.codecs.translation.protected.stand_ins import STAND_IN, take_out
 from tests.unit.server.codecs.translating import codec, echo, sources
 
 HTML = {"fromLang": "en", "toLang": "fr", "format": "html"}
@@ -33,6 +38,8 @@ HTML = {"fromLang": "en", "toLang": "fr", "format": "html"}
         "",
         "<pre>the box\n  the ferry\n</pre>",
         "the {name} box, www.example.com/a?b=c",
+        "the box\x1e",
+        "\x1e<p>\x1e the box</p> <pre>\x1e</pre>",
     ],
 )
 def test_an_echo_is_the_html(html: str) -> None:
@@ -77,6 +84,12 @@ def test_placeholders_in_it_come_back() -> None:
     kept = read_markup("<p>{a} &lt;b&gt; %s</p>", {})
 
     assert kept.parts == ["<p>", "{a}", "&lt;b&gt;", "%s", "</p>"]
+
+
+@given(st.text("ab \x1e\n\U00017000\U000f0000<>/&;{}%s="))
+def test_there_are_as_many_stand_ins_as_parts(html: str) -> None:
+    for text, parts in (take_out(html, {}), astuple(read_markup(html, {}))[:2]):
+        assert len(STAND_IN.findall(text)) == len(parts)
 
 
 def test_its_words_are_a_text_to_tell_the_language_by() -> None:
