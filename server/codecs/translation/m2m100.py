@@ -100,7 +100,7 @@ class M2M100Codec:
         text = text_of(input)
         if source == target or not text or text.isspace():
             return Plan(memo=(text,))
-        kept = keep(text, options)
+        kept = keep(text, options, work)
         if kept is not None:
             return self._encode_around(kept, source, target, work)
         work.require(jobs=lines_to_read(work.jobs_left, text))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby, takewhile
 from typing import Any
 
 from server.codecs.errors import CodecError
@@ -58,11 +58,25 @@ def _check(term: Any, becomes: Any) -> None:
 
 
 def pattern_of(terms: frozenset[str]) -> str:
-    """Of these terms as whole words, the longest first; "" of none. Case counts: `Word` and `word` are two terms."""
+    """Of these terms as whole words, the longest first; "" of none. Case counts: `Word` and `word` are two terms.
+
+    Terms that begin alike share their beginning: what a place costs is the longest of them, not all of them.
+    """
     if not terms:
         return ""
-    by_letter: dict[str, list[str]] = defaultdict(list)  # so that a place is mostly told by its first letter
-    for term in sorted(terms, key=lambda term: (-len(term), term)):
-        by_letter[term[0]].append(re.escape(term[1:]))
-    found = "|".join(f"{re.escape(first)}(?:{'|'.join(rests)})" for first, rests in by_letter.items())
-    return f"(?=[{''.join(map(re.escape, by_letter))}]){EDGE}(?:{found}){EDGE}"
+    letters = "".join(re.escape(letter) for letter in sorted({term[0] for term in terms}))
+    return f"(?=[{letters}]){EDGE}{_any_of(sorted(terms))}{EDGE}"
+
+
+def _any_of(endings: Sequence[str]) -> str:
+    """Of these, which are in order and may have "" among them, the longest first."""
+    groups = [list(group) for _, group in groupby(filter(None, endings), key=lambda ending: ending[0])]
+    ways = "|".join(map(_one_beginning, groups))
+    return f"(?:{ways})" + ("?" if ways and "" in endings else "")
+
+
+def _one_beginning(endings: Sequence[str]) -> str:
+    pairs = zip(endings[0], endings[-1], strict=False)  # what is between these two in order begins as they do
+    shared = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    rests = [ending[len(shared) :] for ending in endings]
+    return re.escape(shared) + (_any_of(rests) if len(rests) > 1 else "")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from server.codecs.translation.protected.assembly import escaped
 from server.codecs.translation.protected.glossary import Terms
 from server.codecs.translation.protected.stand_ins import BLOCK, SIGN, WORD, Kept, take_out
+from server.codecs.work import UNBOUNDED, Work
 
 TEXT, SPACE = "text", "space"  # the other kinds of a token are stand-ins
 MARKUP = re.compile(
@@ -59,13 +60,14 @@ class Token(NamedTuple):
     raw: str
 
 
-def read_markup(html: str, terms: Terms) -> Kept:
-    """The words of an HTML text with stand-ins for its markup, and for what else comes back as it is."""
+def read_markup(html: str, terms: Terms, work: Work = UNBOUNDED) -> Kept:
+    """The words of an HTML text with stand-ins for its markup, and for what else comes back as it is. Raises
+    `Abandoned` when nobody waits any more."""
     text: list[str] = []
     parts: list[str] = []
     for token in _grouped(html):
         if token.kind == TEXT:
-            taken, found = take_out(unescape(token.raw), terms)
+            taken, found = take_out(unescape(token.raw), terms, work)
             text.append(taken)
             parts += map(escaped, found)
         elif token.kind == SPACE:

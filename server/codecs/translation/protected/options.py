@@ -9,6 +9,7 @@ from server.codecs.errors import CodecError
 from server.codecs.translation.protected.glossary import check_glossary, terms_of
 from server.codecs.translation.protected.markup import read_markup
 from server.codecs.translation.protected.stand_ins import Kept, take_out, text_has_parts
+from server.codecs.work import UNBOUNDED, Work
 
 FORMATS = ("text", "html")
 
@@ -20,13 +21,14 @@ def check_protection(options: Mapping[str, Any]) -> None:
         raise CodecError(f"format must be one of {', '.join(FORMATS)}")
 
 
-def keep(text: str, options: Mapping[str, Any]) -> Kept | None:
-    """The text with stand-ins for what comes back as it is; None where nothing does."""
+def keep(text: str, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Kept | None:
+    """The text with stand-ins for what comes back as it is; None where nothing does. Raises `Abandoned` when nobody
+    waits any more."""
     glossary = options.get("glossary")
     if options.get("format") == "html":
-        return read_markup(text, terms_of(glossary))
+        return read_markup(text, terms_of(glossary), work)
     if not glossary and not text_has_parts(text):
         return None
     terms = terms_of(glossary)
-    taken, parts = take_out(text, terms)
+    taken, parts = take_out(text, terms, work)
     return None if taken == text else Kept(taken, parts)

@@ -13,12 +13,14 @@ from functools import lru_cache
 
 from server.codecs.translation.protected.glossary import Terms, pattern_of
 from server.codecs.translation.protected.patterns import HINT, OTHER_HINT, PARTS
+from server.codecs.work import UNBOUNDED, Work
 
 WORD = "\U00017000"  # a letter (Tangut): it stands in a sentence as a word does
 SIGN = "\U000f0000"  # of private use, so no letter: a tag
 BLOCK = "\x1e"  # to our rules the end of a line: markup between paragraphs
 STAND_IN = re.compile(f"[{WORD}{SIGN}{BLOCK}]")
-AT_ONCE = 16_384  # characters that are searched at once, and the rest of the line
+AT_ONCE = 16_384  # characters in which a part that is searched for may begin
+BEYOND = 8192  # and so many further it may end
 OWN = f"(?P<own>[{WORD}{SIGN}{BLOCK}])"  # that a text has of its own: they come back too
 
 
@@ -36,20 +38,18 @@ def text_has_parts(text: str) -> bool:
     return HINT.search(text) is not None or OTHER_HINT in text
 
 
-def take_out(text: str, terms: Terms) -> tuple[str, list[str]]:
+def take_out(text: str, terms: Terms, work: Work = UNBOUNDED) -> tuple[str, list[str]]:
     """The text with a stand-in for each placeholder, tag, address and term, and for each stand-in of its own; and what
-    they stand for."""
+    they stand for. Raises `Abandoned` when nobody waits any more."""
+    taken: list[str] = []
     parts: list[str] = []
-
-    def stand_in(found: re.Match[str]) -> str:
+    end = 0
+    for found in _parts(text, _pattern(frozenset(terms)), work):
         part = found[0]
         parts.append(terms.get(part, part))
-        if found["own"]:
-            return part
-        return SIGN if found["tag"] else WORD
-
-    pattern = _pattern(frozenset(terms))
-    return "".join([pattern.sub(stand_in, lines) for lines in _slices(text)]), parts
+        taken += [text[end : found.start()], part if found["own"] else SIGN if found["tag"] else WORD]
+        end = found.end()
+    return "".join([*taken, text[end:]]), parts
 
 
 def fill(text: str, parts: Iterator[str]) -> str:
@@ -57,13 +57,16 @@ def fill(text: str, parts: Iterator[str]) -> str:
     return STAND_IN.sub(lambda _: next(parts), text)
 
 
-def _slices(text: str) -> Iterator[str]:
-    """A long text as some lines at a time: while a pattern searches, no other thread of the process runs."""
-    start = 0
-    while len(text) - start > AT_ONCE and (end := text.find("\n", start + AT_ONCE)) >= 0:
-        yield text[start : end + 1]
-        start = end + 1
-    yield text[start:]
+def _parts(text: str, pattern: re.Pattern[str], work: Work) -> Iterator[re.Match[str]]:
+    """Each part, a slice of the text at a time: while a pattern searches, no other thread of the process runs."""
+    at = 0
+    for start in range(0, len(text), AT_ONCE):
+        work.check()
+        end = start + AT_ONCE
+        while at < end and (found := pattern.search(text, at, end + BEYOND)) is not None and found.start() < end:
+            yield found
+            at = found.end()
+        at = max(at, end)
 
 
 @lru_cache(maxsize=16)  # a request's records have the same terms

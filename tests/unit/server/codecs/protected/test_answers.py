@@ -172,7 +172,7 @@ def test_sentences_without_such_parts_make_the_same_jobs(monkeypatch: pytest.Mon
     codecs = codec()
     plans = [codecs.encode(text, EN_JA) for text in texts]
 
-    monkeypatch.setattr(m2m100, "keep", lambda text, options: None)
+    monkeypatch.setattr(m2m100, "keep", lambda text, options, work: None)
 
     assert plans == [codecs.encode(text, EN_JA) for text in texts]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
 
-from server.codecs.errors import CodecError
-from server.codecs.translation.protected.glossary import check_glossary, terms_of
-from server.codecs.translation.protected.stand_ins import fill, take_out
+from server.codecs.errors import Abandoned, CodecError
+from server.codecs.translation.protected.glossary import check_glossary, pattern_of, terms_of
+from server.codecs.translation.protected.options import keep
+from server.codecs.translation.protected.stand_ins import AT_ONCE, fill, take_out
+from server.codecs.work import Work
 
 
 def replaced(text: str, glossary: Any) -> str:
@@ -24,6 +27,8 @@ def replaced(text: str, glossary: Any) -> str:
         ("cartoons and carts", {"cart": "panier"}, "cartoons and carts"),
         ("Cart and cart", {"cart": "panier"}, "Cart and panier"),
         ("the shopping cart", {"cart": "A", "shopping cart": "B"}, "the B"),
+        ("a b, a b c and a b d", {"a b": "1", "a b c": "2", "a": "3"}, "1, 2 and 1 d"),
+        ("New Yorker in New York", {"New York": "NY", "New": "neu"}, "neu Yorker in NY"),
         ("C++ and C", {"C++": "X", "C": "Y"}, "X and Y"),
         ("Jitneyは速い", {"Jitney": "J"}, "Jは速い"),
         ("カートを見る", {"カート": "cart"}, "cartを見る"),
@@ -74,3 +79,31 @@ def test_a_full_glossary_over_a_long_text_takes_no_long_time() -> None:
     glossary = {f"a{number}": "x" for number in range(256)}
 
     assert replaced("a1 a999 " * 20_000, glossary) == "x a999 " * 20_000
+
+
+NESTED = {"a " * number + "b": "x" for number in range(1, 100)}
+
+
+def test_terms_that_begin_alike_cost_a_place_no_more_than_the_longest() -> None:
+    assert len(pattern_of(frozenset(NESTED))) < sum(map(len, NESTED)) / 2
+
+
+def test_terms_that_each_go_on_from_the_last_are_found() -> None:
+    glossary = {"a" * number: str(number) for number in range(1, 170)}
+
+    assert replaced("aaa " + "a" * 169 + " " + "a" * 170, glossary) == "3 169 " + "a" * 170
+
+
+@pytest.mark.parametrize("before", range(AT_ONCE - 9, AT_ONCE + 2))
+def test_a_term_is_found_where_a_long_line_is_cut(before: int) -> None:
+    text = f"{'-' * before}New York {'- ' * AT_ONCE}"
+
+    assert replaced(text, ["New York"]) == text
+    assert take_out(text, {"New York": "x"})[1] == ["x"]
+
+
+def test_a_line_is_no_longer_searched_when_nobody_waits() -> None:
+    work = Work(deadline=2, clock=count().__next__)
+
+    with pytest.raises(Abandoned):
+        keep("a " * 4 * AT_ONCE, {"glossary": NESTED}, work)
