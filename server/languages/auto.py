@@ -15,9 +15,8 @@ from server.codecs.errors import CodecError
 from server.codecs.translation.languages import by_tag
 from server.codecs.translation.protected.markup import words_of
 from server.codecs.work import UNBOUNDED, Work
-from server.languages.identify import AUTO, REMEDY, Guess, Identify, identifier, is_installed
+from server.languages.identify import AUTO, READ, REMEDY, Guess, Identify, identifier, is_installed
 
-MARKED_UP = 16_384  # characters of HTML in which words are looked for: no more than some of them are read
 NEEDED = f"fromLang: 'auto' needs the extra langid, which this front end is installed without: {REMEDY}"
 
 
@@ -84,7 +83,7 @@ class AutoCodec:
 
 
 def _words(text: str, options: Mapping[str, Any]) -> str:
-    return words_of(text[:MARKED_UP]) if options.get("format") == "html" else text
+    return words_of(text, READ) if options.get("format") == "html" else text
 
 
 def _from(language: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,10 @@ import eldc
 import pycld2
 
 from server.codecs.translation.flores import SHORT
-from server.languages.identify import Guess
+from server.languages.identify import READ, Guess
 
-READ = 1000  # characters; ELD reads 1,000 bytes of these
+# ELD reads 1,000 bytes of what is given to it. An address is in no language, nor is what has no letters.
+WORDLESS = re.compile(r"\A(?:[\W\d_]+|(?:https?://|www\.)[^\s<>\"]+)*+")
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # ELD takes the first for the end, CLD2 takes none
 ELD_KNOWS = tuple(eldc.LANGUAGES)
 CLD2_KNOWS = tuple(code for _, code in pycld2.LANGUAGES)
@@ -41,7 +42,7 @@ class Detectors:
             self._eld.set_languages(list(self._eld_codes))
 
     def __call__(self, text: str) -> list[Guess]:
-        beginning = CONTROLS.sub(" ", text[:READ])
+        beginning = CONTROLS.sub(" ", WORDLESS.sub("", text, count=1)[:READ])
         if self._unknown_to_eld:
             guesses = self._ask_cld2(beginning)
             if guesses and guesses[0].code in self._unknown_to_eld:

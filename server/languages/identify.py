@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 AUTO = "auto"  # in place of a source language
+READ = 1000  # characters of a text, from its first word on
 PACKAGES = ("eldc", "pycld2")
 REMEDY = "pip install 'jitney[server,langid]'"
 

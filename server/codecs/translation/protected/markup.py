@@ -5,6 +5,7 @@ wrongly comes back just as wrong. Takes linear time.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from html import unescape
 from itertools import groupby
@@ -80,9 +81,16 @@ def read_markup(html: str, terms: Terms, work: Work = UNBOUNDED) -> Kept:
     return Kept("".join(text), parts, is_html=True)
 
 
-def words_of(html: str) -> str:
-    """The words alone, a line for each block: to see by which language an HTML text is in."""
-    return "".join(SAID[token.kind](token.raw) for token in _grouped(html)).strip()
+def words_of(html: str, enough: int = sys.maxsize) -> str:
+    """The words alone, a line for each block, up to the one with which there are `enough` characters: to see by which
+    language an HTML text is in."""
+    said: list[str] = []
+    for token in _grouped(html):
+        if enough <= 0:
+            break
+        said.append(SAID[token.kind](token.raw))
+        enough -= len(said[-1].strip())
+    return "".join(said).strip()
 
 
 def _grouped(html: str) -> Iterator[Token]:

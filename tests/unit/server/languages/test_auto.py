@@ -74,6 +74,27 @@ def test_markup_is_no_part_of_what_an_html_text_says() -> None:
     assert echo(auto(), marked, {**TO_JA, "format": "html"})["detectedLang"] == "de"
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "<style>p > a {}</style>" * 1000,
+        '<img src="data:' + "A" * 40_000 + '">',
+        "<!-- the children -->" * 1000,
+        " \n" * 9999,
+    ],
+    ids=lambda before: before[:6],
+)
+def test_html_is_known_by_its_words_however_late_they_begin(before: str) -> None:
+    assert echo(auto(), f"{before}<p>{GERMAN}</p>", {**TO_JA, "format": "html"})["detectedLang"] == "de"
+
+
+@pytest.mark.parametrize(
+    "before", [" \n" * 1000, "0123456789 " * 200, "https://example.com/" + "the-children/" * 99 + " "]
+)
+def test_a_text_is_known_by_its_words_however_late_they_begin(before: str) -> None:
+    assert echo(auto(), before + GERMAN, TO_JA)["detectedLang"] == "de"
+
+
 def test_html_without_words_comes_back_as_it_is() -> None:
     picture = '<p><img src="the-children-are-playing.png"></p>'
     plan = auto().encode(picture, {**TO_JA, "format": "html"})
