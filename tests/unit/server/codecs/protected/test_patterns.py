@@ -18,6 +18,7 @@ from server.codecs.translation.protected.stand_ins import fill, take_out
         ("${x} #{x} %{x}", ["${x}", "#{x}", "%{x}"]),
         ("%s, %d of %1$s: %5.2f%%", ["%s", "%d", "%1$s", "%5.2f", "%%"]),
         ("%(name)s is %(age)03d", ["%(name)s", "%(age)03d"]),
+        ("page 1 %s of 2 %ld, 3 %s", ["%s", "%ld", "%s"]),
         ("%@ took %ld ms", ["%@", "%ld"]),
         ("A <b>big</b> <br/> box", ["<b>", "</b>", "<br/>"]),
         (
@@ -35,6 +36,10 @@ from server.codecs.translation.protected.stand_ins import fill, take_out
         ("请写信给anna@example.cn。", ["anna@example.cn"]),
         ("mailto:a@b.de", ["mailto:a@b.de"]),
         ("ssh git+ssh://host/x", ["git+ssh://host/x"]),
+        ("an jürgen@example.de, info@müller.de", ["jürgen@example.de", "info@müller.de"]),
+        ("Пишите: почта@пример.рф.", ["почта@пример.рф"]),
+        ("{{{name}}} and ${{ github.ref }}", ["{{{name}}}", "${{ github.ref }}"]),
+        ("Save 50%<b>now</b>", ["<b>", "</b>"]),
     ],
 )
 def test_placeholders_tags_and_addresses_are_parts(text: str, parts: list[str]) -> None:
@@ -51,6 +56,7 @@ def test_placeholders_tags_and_addresses_are_parts(text: str, parts: list[str]) 
         "Meet me @ noon, or @anna",
         "and/or: 3://4 no",
         "Yüzde %50 indirim",
+        "eine 10 %ige Lösung, 20 %auf alles, 30 %hoch, 50\u00a0%des",
         "C:\\new, C://",
         "a@b",
     ],
