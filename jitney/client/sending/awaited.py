@@ -57,7 +57,7 @@ class AsyncSender:
         except TimeoutError as error:
             raise TimedOut(f"{options.shown}: no answer in time") from error
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
-            raise translated(error, options.shown) from error
+            raise translated(error, options.shown) from None
         return Received(status=reply.status_code, headers=reply.headers, body=reply.content)
 
     async def many(self, make: Make[T], texts: Iterable[str], bounds: Bounds) -> AsyncIterator[T]:

@@ -58,7 +58,7 @@ class Sender:
             with self.http.stream(call.method, options.url + call.address, content=call.body(), **how) as reply:
                 return Received(status=reply.status_code, headers=reply.headers, body=self._body(reply, ends_at))
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
-            raise translated(error, options.shown) from error
+            raise translated(error, options.shown) from None
 
     def _body(self, reply: Any, ends_at: float) -> bytes:
         """A reply that comes in drops has the same deadline."""

@@ -52,8 +52,11 @@ class TimeLeft(dict[str, float]):
 
 
 def translated(error: Exception, shown: str) -> JitneyError:
-    """What httpx2 raised, in our words."""
+    """What httpx2 raised, in our words. Only what is of the network is `CannotReach`, and tried again."""
     httpx2 = require_httpx2()
     if isinstance(error, httpx2.TimeoutException) and not isinstance(error, httpx2.ConnectTimeout):
         return TimedOut(f"{shown}: no answer in time")
+    if isinstance(error, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol | httpx2.InvalidURL):
+        # Its words have the header or the address that it is about, and so a key or a password.
+        return JitneyError(f"{shown}: no request can be made of this: {type(error).__name__}")
     return CannotReach(f"{shown} is not reached: {error or type(error).__name__}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from jitney.client.answers import Answer
 from jitney.client.calls import Call
@@ -16,6 +18,7 @@ T = TypeVar("T")
 
 DEFAULT_URL = "http://127.0.0.1:9527"
 URL, API_KEY = "JITNEY_URL", "JITNEY_API_KEY"  # variables
+KEY = re.compile(r"[!-~]*")  # what a header can say
 LONGEST_TOLD, SHORTEST_TOLD = 600.0, 0.001  # seconds: what a front end takes as a time limit unless told otherwise
 
 
@@ -64,8 +67,22 @@ class Options:
 
 
 def options_of(url: str | None, api_key: str | None, **others: Any) -> Options:
-    """What was not said is said by variables. Raises `ValueError` for an address that is none."""
+    """What was not said is said by variables. Raises `ValueError`, which does not say them, for an address or a key that
+    is none."""
     url = (url or os.environ.get(URL) or DEFAULT_URL).rstrip("/")
     if not url.startswith(("http://", "https://")):
         raise ValueError("the address of a server begins with http:// or https://")
-    return Options(url=url, api_key=api_key or os.environ.get(API_KEY, ""), **others)
+    if not is_address(url):
+        raise ValueError("the address of a server has a host, and a port that is a number or none")
+    key = (api_key or os.environ.get(API_KEY, "")).strip()
+    if not KEY.fullmatch(key):
+        raise ValueError("an API key is of visible ASCII, without blanks inside")
+    return Options(url=url, api_key=key, **others)
+
+
+def is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False

@@ -65,6 +65,29 @@ def test_a_password_in_the_address_is_never_shown(clock: FakeClock) -> None:
             assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["http://me:secret/x@jitney.test", "http:///x", "http://jitney.test:0"])
+def test_an_address_without_a_host_or_a_port_is_refused_without_its_words(url: str) -> None:
+    with pytest.raises(ValueError, match="has a host") as caught:
+        Jitney(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_key_from_a_file_has_a_line_end_that_is_not_sent(clock: FakeClock) -> None:
+    server = Scripted(clock)
+
+    with Jitney("http://jitney.test", api_key=" secret\n\n ", http=transport(server)) as mine:
+        mine.translate("a", to="fr")
+
+    assert server.sent("authorization") == ["Bearer secret"]
+
+
+@pytest.mark.parametrize("key", ["secret\nX-Other: 1", "secret€", "secret secret"])
+def test_a_key_that_no_header_can_say_is_refused_without_its_words(key: str) -> None:
+    with pytest.raises(ValueError, match="visible ASCII") as caught:
+        Jitney("http://jitney.test", api_key=key)
+    assert "secret" not in str(caught.value)
+
+
 def test_a_records_error_is_raised_where_the_client_was_made_so(clock: FakeClock) -> None:
     server = Scripted(clock, replies=[(200, {}, ONE_FAILED), (200, {}, ONE_FAILED)])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from jitney.client import (
     Contended,
     Expired,
     InvalidInput,
+    JitneyError,
     ModelFailed,
     TimedOut,
     UnknownLanguage,
@@ -143,6 +145,25 @@ def test_who_is_not_reached_at_any_try_is_named(sending: Sending) -> None:
 
     with pytest.raises(CannotReach, match=r"http://jitney\.test/prefix is not reached: refused"):
         sending.run(HELLO, max_retries=2)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx2.LocalProtocolError("Illegal header value b'Bearer secret\\n'"),
+        httpx2.UnsupportedProtocol("secret"),
+        httpx2.InvalidURL("Invalid port: 'secret'"),
+    ],
+)
+def test_what_cannot_be_sent_is_tried_once_and_told_without_its_words(sending: Sending, error: Exception) -> None:
+    sending.server.replies = [error]
+
+    with pytest.raises(JitneyError, match=type(error).__name__) as caught:
+        sending.run(HELLO)
+
+    assert not isinstance(caught.value, CannotReach)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+    assert len(sending.server.asked) == 1
 
 
 def test_time_that_is_over_while_a_reply_is_waited_for_is_no_reason_to_ask_again(sending: Sending) -> None:
