@@ -33,6 +33,7 @@ class Call(Generic[T]):
     payload: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     tells_time: bool = True  # the server shall end it when the caller's time is over
+    may_repeat: bool = True  # it is a function of what it sends: doing it twice is doing it once
 
     def body(self) -> bytes:
         if self.payload is None:

@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 LONGEST_WAIT = 20.0  # seconds of one question: proxies cut off at 60, the server answers after 30
 SHORTEST_PATIENCE, NO_TIME = 1.0, 0.05  # seconds
+SHORTEST_ROUND = 0.5  # seconds: a front end that is ending answers at once
 STILL_OPEN = 202
 
 
@@ -43,8 +44,17 @@ def status(id: str) -> Call[Progress]:
 
 def status_after(id: str, left: float) -> Call[Progress]:
     """When it has ended, or soon enough for whoever has so many seconds left."""
-    wait = max(0.0, min(0.9 * left, LONGEST_WAIT))
+    wait = _asked(left)
     return Call(method="GET", address=f"{_address(id)}?wait={wait:.3f}", read=reading.progress, tells_time=False)
+
+
+def _asked(left: float) -> float:
+    return max(0.0, min(0.9 * left, LONGEST_WAIT))
+
+
+def pause(left: float, took: float) -> float:
+    """Seconds until the next question, where this one's answer came sooner than was asked for."""
+    return max(0.0, min(SHORTEST_ROUND, _asked(left)) - took)
 
 
 def patience(left: float) -> float:
@@ -59,7 +69,7 @@ def result(id: str, call: Call[T]) -> Call[T]:
 
 def cancel(id: str) -> Call[None]:
     """Or forget it, where it has ended."""
-    return Call(method="DELETE", address=_address(id), read=_nothing)
+    return Call(method="DELETE", address=_address(id), read=_nothing, may_repeat=False)
 
 
 def _nothing(received: Received) -> None:

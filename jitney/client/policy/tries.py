@@ -8,19 +8,25 @@ from collections.abc import Callable
 from jitney.client.errors import CannotReach, JitneyError, Refused
 
 REPEATED = (408, 425, 429, 502, 503, 504)  # not 500: the model would fail again, at the same cost
+NOT_DONE = (425, 429, 503)
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds, where the server does not say how long
 
 
 def is_passing(error: JitneyError) -> bool:
-    """Whether it may go well at another try. All calls are functions of what they send, so none does harm."""
+    """Whether it may go well at another try."""
     return isinstance(error, CannotReach) or (isinstance(error, Refused) and error.status in REPEATED)
+
+
+def was_perhaps_done(error: JitneyError) -> bool:
+    """Whether what was asked may have been done, and only the answer lost."""
+    return is_passing(error) and not (isinstance(error, Refused) and error.status in NOT_DONE)
 
 
 class Tries:
     """Those of one call: so many repetitions, all before one deadline."""
 
     def __init__(
-        self, ends_at: float, repetitions: int, clock: Callable[[], float], jitter: Callable[[], float] = random.random
+        self, ends_at: float, repetitions: float, clock: Callable[[], float], jitter: Callable[[], float] = random.random
     ) -> None:
         self.ends_at = ends_at
         self._left = repetitions
@@ -28,8 +34,11 @@ class Tries:
         self._jitter = jitter
         self._longest = SHORTEST_PAUSE
 
-    def pause_after(self, error: JitneyError) -> float:
-        """Seconds until the next try. Raises the error where there is none: it would not help, or come too late."""
+    def pause_after(self, error: JitneyError, *, may_repeat: bool = True) -> float:
+        """Seconds until the next try. Raises the error where there is none: it would not help, come too late, or do
+        again what `may_repeat` does not allow."""
+        if not may_repeat and was_perhaps_done(error):
+            raise error
         wait = error.retry_after if isinstance(error, Refused) else None
         if wait is None:
             wait = self._longest * self._jitter()  # all of it spread: those that failed together do not come together

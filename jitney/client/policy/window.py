@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from jitney.client.errors import (
-    Expired,
     InvalidInput,
     JitneyError,
     ModelFailed,
     NotFound,
     RecordError,
     Refused,
+    TimedOut,
     UnknownLanguage,
 )
 from jitney.client.policy.flow import Flow
@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 REQUEST_BYTES = 512 << 10  # half of what a front end takes unless told otherwise
 BY_RECORDS = (400, 413, 422)  # perhaps one text's fault
+OVERDUE = "expired"  # the server's code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ class Window(Generic[T]):
     def refused(self, pack: Pack[T], error: JitneyError, now: float) -> None:
         """Ask again later, by halves, or not at all. Raises the error where no text would be answered."""
         pack.is_under_way = False
-        if isinstance(error, ModelFailed | Expired):
+        if isinstance(error, ModelFailed | TimedOut):
             pack.answers = self._failures(pack, error)
         elif is_passing(error) or isinstance(error, NotFound):
             self._later(pack, error, now)
@@ -152,5 +153,8 @@ class Window(Generic[T]):
         at, middle, ends_at = self._in_hand.index(pack), len(pack.texts) // 2, now + self._timeout
         self._in_hand[at : at + 1] = [Pack(pack.texts[:middle], ends_at), Pack(pack.texts[middle:], ends_at)]
 
-    def _failures(self, pack: Pack[T], error: Refused) -> list[T]:
-        return self._failed(pack.texts, RecordError(code=error.code, message=error.detail))
+    def _failures(self, pack: Pack[T], error: JitneyError) -> list[T]:
+        """What the server did not say in time is what it would have said."""
+        is_told = isinstance(error, Refused)
+        code, message = (error.code, error.detail) if is_told else (OVERDUE, str(error))
+        return self._failed(pack.texts, RecordError(code=code, message=message))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,8 +13,9 @@ from typing import Any, Generic, TypeVar
 from jitney.client import predictions
 from jitney.client.answers import Progress
 from jitney.client.calls import Call, Make, failing
-from jitney.client.errors import JitneyError, TimedOut
-from jitney.client.policy.tries import Tries
+from jitney.client.errors import JitneyError, NotFound, TimedOut
+from jitney.client.policy.time_told import TimeTold
+from jitney.client.policy.tries import Tries, was_perhaps_done
 from jitney.client.policy.window import Bounds, Pack, Window
 from jitney.client.received import Received
 from jitney.client.sending.http import TimeLeft, require_httpx2, translated
@@ -36,24 +38,29 @@ class Sender:
         self.http = http
         self.options = options
         self.clock = clock
-        self._sleep = sleep
+        self.sleep = sleep
+        self._time_told = TimeTold()
 
-    def run(self, call: Call[T], timeout: float | None = None) -> T:
+    def run(self, call: Call[T], timeout: float | None = None, repetitions: float | None = None) -> T:
         """All tries together take so many seconds, else as many as the client's calls do."""
         ends_at = self.clock() + (self.options.timeout if timeout is None else timeout)
-        tries = Tries(ends_at, self.options.max_retries, self.clock)
+        most = self.options.max_retries if repetitions is None else repetitions
+        tries = Tries(ends_at, most, self.clock)
         while True:
             try:
                 return call.read(self._received(call, ends_at))
             except JitneyError as error:
-                pause = tries.pause_after(error)
-            self._sleep(pause)
+                if call.tells_time and self._time_told.learns(error):
+                    continue
+                pause = tries.pause_after(error, may_repeat=call.may_repeat)
+            self.sleep(pause)
 
     def _received(self, call: Call[Any], ends_at: float) -> Received:
         left, options, httpx2 = ends_at - self.clock(), self.options, require_httpx2()
         if left <= 0:
             raise TimedOut(f"{options.shown}: no answer in time")
-        how = {"headers": options.headers(call, left), "extensions": {"timeout": TimeLeft(ends_at, self.clock)}}
+        headers = options.headers(call, self._time_told.of(left))
+        how = {"headers": headers, "extensions": {"timeout": TimeLeft(ends_at, self.clock)}}
         try:
             with self.http.stream(call.method, options.url + call.address, content=call.body(), **how) as reply:
                 return Received(status=reply.status_code, headers=reply.headers, body=self._body(reply, ends_at))
@@ -87,7 +94,7 @@ class Sender:
         """Wait until a request has ended, or another may go."""
         pause = window.pause(self.clock()) or None
         if not under_way:
-            self._sleep(pause or 0.0)
+            self.sleep(pause or 0.0)
             return
         ended, _ = wait(under_way, pause, FIRST_COMPLETED)
         for future in ended:
@@ -129,9 +136,11 @@ class Prediction(Generic[T]):
         ends_at = self._sender.clock() + (self._sender.options.timeout if timeout is None else timeout)
         while True:
             left = ends_at - self._sender.clock()
-            found = self._sender.run(predictions.status_after(self.id, left), predictions.patience(left))
+            asked_at, question = self._sender.clock(), predictions.status_after(self.id, left)
+            found = self._sender.run(question, predictions.patience(left), math.inf)
             if found.has_ended:
                 return found
+            self._sender.sleep(predictions.pause(left, self._sender.clock() - asked_at))
             if ends_at - self._sender.clock() < predictions.NO_TIME:
                 raise TimedOut(f"prediction {self.id} has not ended yet: it is {found.status}")
 
@@ -142,4 +151,14 @@ class Prediction(Generic[T]):
 
     def cancel(self) -> None:
         """End it, or forget it where it has ended."""
-        self._sender.run(predictions.cancel(self.id))
+        try:
+            self._sender.run(predictions.cancel(self.id))
+        except JitneyError as error:
+            if not was_perhaps_done(error) or not self._is_over():
+                raise
+
+    def _is_over(self) -> bool:
+        try:
+            return self.status().has_ended
+        except NotFound:
+            return True

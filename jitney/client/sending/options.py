@@ -19,7 +19,6 @@ T = TypeVar("T")
 DEFAULT_URL = "http://127.0.0.1:9527"
 URL, API_KEY = "JITNEY_URL", "JITNEY_API_KEY"  # variables
 KEY = re.compile(r"[!-~]*")  # what a header can say
-LONGEST_TOLD, SHORTEST_TOLD = 600.0, 0.001  # seconds: what a front end takes as a time limit unless told otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +38,15 @@ class Options:
         before, _, after = self.url.partition("://")
         return f"{before}://{after.rpartition('@')[2]}"
 
-    def headers(self, call: Call[Any], left: float) -> Mapping[str, str]:
-        """`left`: seconds that this try may take."""
+    def headers(self, call: Call[Any], told: float) -> Mapping[str, str]:
+        """`told`: seconds that the server shall take."""
         sent = {"Jitney-Lane": self.lane}
         if self.api_key:
             sent["Authorization"] = f"Bearer {self.api_key}"
         if call.payload is not None:
             sent["Content-Type"] = "application/json"
         if call.tells_time:
-            sent["X-Request-Timeout"] = f"{min(max(left, SHORTEST_TOLD), LONGEST_TOLD):.3f}"
+            sent["X-Request-Timeout"] = f"{told:.3f}"
         return {**sent, **call.headers}
 
     def changed(self, **changes: Any) -> Options:

@@ -96,13 +96,21 @@ def test_the_server_is_told_how_much_time_is_left(sending: Sending) -> None:
 
     sending.run(HELLO, timeout=30.0)
 
-    assert sending.server.sent("x-request-timeout") == ["30.000", "21.000", "16.000"]
+    assert sending.server.sent("x-request-timeout") == ["29.000", "20.000", "15.200"]
 
 
 def test_the_server_is_never_told_more_than_it_takes(sending: Sending) -> None:
     sending.run(HELLO, timeout=86400.0)
 
     assert sending.server.sent("x-request-timeout") == ["600.000"]
+
+
+def test_a_server_that_takes_less_time_is_asked_again_with_as_much_as_it_takes(sending: Sending) -> None:
+    said = "X-Request-Timeout must be a number of seconds, 0.001 to 30"
+    sending.server.replies = [(400, {}, {"code": "malformed", "detail": said})]
+
+    assert sending.run(HELLO, timeout=60.0, max_retries=0).text == "HELLO"
+    assert sending.server.sent("x-request-timeout") == ["59.000", "30.000"]
 
 
 def test_a_pause_beyond_the_deadline_is_not_waited_for(sending: Sending) -> None:
@@ -235,6 +243,48 @@ def test_a_prediction_that_takes_longer_than_its_caller_waits_goes_on(sending: S
 
     with pytest.raises(TimedOut, match="p1 has not ended yet: it is running"):
         sending.prediction(lambda prediction: prediction.wait(10.0))
+
+
+def test_a_prediction_is_waited_for_through_an_outage_longer_than_all_tries_of_a_call(sending: Sending) -> None:
+    done = (200, {}, DOCUMENT | {"status": "succeeded", "done": 1})
+    sending.server.replies = [httpx2.ConnectError("refused") for _ in range(30)] + [done]
+
+    assert sending.prediction(lambda prediction: prediction.wait(3600.0)).has_ended
+
+
+def test_a_front_end_that_answers_at_once_is_not_asked_without_a_pause(sending: Sending) -> None:
+    sending.server.replies = [(200, {}, DOCUMENT | {"status": "running"})] * 100
+
+    with pytest.raises(TimedOut, match="has not ended yet"):
+        sending.prediction(lambda prediction: prediction.wait(10.0))
+
+    assert len(sending.server.asked) < 30
+
+
+@pytest.mark.parametrize(
+    "after", [(200, {}, DOCUMENT | {"status": "canceled"}), refusal(404, "unknown_prediction")], ids=["canceled", "gone"]
+)
+def test_a_cancel_whose_reply_is_lost_is_not_sent_again(sending: Sending, after: Any) -> None:
+    sending.server.replies = [httpx2.ReadError("broken"), after]
+
+    sending.prediction(lambda prediction: prediction.cancel())
+
+    assert [request.method for request in sending.server.asked] == ["DELETE", "GET"]
+
+
+def test_a_cancel_that_did_not_arrive_is_told(sending: Sending) -> None:
+    sending.server.replies = [httpx2.ConnectError("refused"), (200, {}, DOCUMENT | {"status": "running"})]
+
+    with pytest.raises(CannotReach):
+        sending.prediction(lambda prediction: prediction.cancel())
+
+
+def test_a_cancel_that_was_refused_for_now_is_tried_again(sending: Sending) -> None:
+    sending.server.replies = [refusal(503, "unavailable", retry_after="1"), (204, {}, b"")]
+
+    sending.prediction(lambda prediction: prediction.cancel())
+
+    assert [request.method for request in sending.server.asked] == ["DELETE", "DELETE"]
 
 
 def test_a_prediction_that_failed_raises_what_the_call_would_have(sending: Sending) -> None:

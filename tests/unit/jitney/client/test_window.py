@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from jitney.client.errors import CannotReach, JitneyError, RecordError, refused
+from jitney.client.errors import CannotReach, JitneyError, RecordError, TimedOut, refused
 from jitney.client.policy.window import REQUEST_BYTES, Bounds, Pack, Window, packed
 from jitney.client.received import Received
 
@@ -138,6 +138,16 @@ def test_what_the_model_failed_on_is_not_sent_again(status: int, code: str) -> N
     mine.refused(pack, refusal(status, code), NOW)
 
     assert mine.taken() == [code, code]
+
+
+def test_a_request_whose_answer_does_not_come_in_time_fails_alone() -> None:
+    mine = window("abcd")
+    late, other = begun(mine)
+
+    mine.refused(late, TimedOut("no answer in time"), NOW)
+    answer(mine, other)
+
+    assert mine.taken() == ["expired", "expired", "C", "D"]
 
 
 @pytest.mark.parametrize(
