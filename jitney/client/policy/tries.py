@@ -26,7 +26,11 @@ class Tries:
     """Those of one call: so many repetitions, all before one deadline."""
 
     def __init__(
-        self, ends_at: float, repetitions: float, clock: Callable[[], float], jitter: Callable[[], float] = random.random
+        self,
+        ends_at: float,
+        repetitions: float,
+        clock: Callable[[], float],
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self.ends_at = ends_at
         self._left = repetitions

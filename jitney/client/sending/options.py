@@ -66,8 +66,8 @@ class Options:
 
 
 def options_of(url: str | None, api_key: str | None, **others: Any) -> Options:
-    """What was not said is said by variables. Raises `ValueError`, which does not say them, for an address or a key that
-    is none."""
+    """What was not said is said by variables. Raises `ValueError`, without its words, for an address or a key that is
+    none."""
     url = (url or os.environ.get(URL) or DEFAULT_URL).rstrip("/")
     if not url.startswith(("http://", "https://")):
         raise ValueError("the address of a server begins with http:// or https://")

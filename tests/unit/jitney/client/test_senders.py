@@ -262,7 +262,11 @@ def test_a_front_end_that_answers_at_once_is_not_asked_without_a_pause(sending: 
 
 
 @pytest.mark.parametrize(
-    "after", [(200, {}, DOCUMENT | {"status": "canceled"}), refusal(404, "unknown_prediction")], ids=["canceled", "gone"]
+    "after",
+    [
+        pytest.param((200, {}, DOCUMENT | {"status": "canceled"}), id="canceled"),
+        pytest.param(refusal(404, "unknown_prediction"), id="gone"),
+    ],
 )
 def test_a_cancel_whose_reply_is_lost_is_not_sent_again(sending: Sending, after: Any) -> None:
     sending.server.replies = [httpx2.ReadError("broken"), after]
