@@ -155,6 +155,5 @@ class Window(Generic[T]):
 
     def _failures(self, pack: Pack[T], error: JitneyError) -> list[T]:
         """What the server did not say in time is what it would have said."""
-        is_told = isinstance(error, Refused)
-        code, message = (error.code, error.detail) if is_told else (OVERDUE, str(error))
+        code, message = (error.code, error.detail) if isinstance(error, Refused) else (OVERDUE, str(error))
         return self._failed(pack.texts, RecordError(code=code, message=message))
