@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 EVERY = "*"
-ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
+ORIGIN = re.compile(r"(?:https?|[a-z-]+-extension)://[A-Za-z0-9.\-\[\]:]+")
 KEPT = b"7200"  # seconds that a browser may keep what a preflight was told: Chrome keeps no answer longer
 SHOWN = b"X-Request-ID, Jitney-Model, Server-Timing, Retry-After, Location, ETag"  # headers that scripts may read
 
@@ -18,7 +18,7 @@ def parse_origins(text: str) -> list[str]:
     found = text.replace(",", " ").split()
     for origin in found:
         if origin != EVERY and not ORIGIN.fullmatch(origin):
-            raise ValueError(f"{origin!r} is no origin: https://host, https://host:port, or *")
+            raise ValueError(f"{origin!r} is no origin: https://host, https://host:port, moz-extension://id, or *")
     return found
 
 

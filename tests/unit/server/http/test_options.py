@@ -97,5 +97,10 @@ def test_what_is_no_origin_is_refused(origin):
     assert complaint.startswith("--cors: ")
 
 
+@pytest.mark.parametrize("origin", ["chrome-extension://abcdef", "moz-extension://0a-1b", "safari-web-extension://A-B"])
+def test_an_extension_of_a_browser_is_an_origin(origin):
+    assert parse_origins(origin) == [origin]
+
+
 def test_origins_are_a_list():
     assert parse_origins("https://a.example, http://[::1]:8000 *") == ["https://a.example", "http://[::1]:8000", "*"]
