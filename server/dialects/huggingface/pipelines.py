@@ -55,7 +55,7 @@ class Pipelines(Asking):
 def embed(incoming: Incoming) -> Asked:
     """feature-extraction: a vector for each text; sentence-similarity, where there is a sentence with others."""
     asked = read(EMBED, incoming.body)
-    said = asked.parameters or asked
+    said = _said(asked)
     if isinstance(asked.inputs, TeiSentences):
         return similar(asked.inputs, said.prompt_name, None)
     return Asked(
@@ -113,6 +113,17 @@ ASKS: Mapping[str, Ask] = {
     TRANSLATION.name: translate,
     IMAGE_CLASSIFICATION.name: picture,
 }
+
+
+def _said(asked: huggingface.HuggingFaceEmbedRequest) -> huggingface.EmbedParameters:
+    """Each as it stands within `parameters`, else beside `inputs`: clients send `parameters` also where it is empty."""
+    within, names = asked.parameters, huggingface.EmbedParameters.__struct_fields__
+    if within is None:
+        return asked
+    found = {name: getattr(within, name) for name in names}
+    return huggingface.EmbedParameters(
+        **{name: getattr(asked, name) if value is None else value for name, value in found.items()}
+    )
 
 
 def _ask_of(task: str) -> Ask:

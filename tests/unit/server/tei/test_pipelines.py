@@ -48,6 +48,15 @@ async def test_a_translation_is_named_as_the_client_reads_it(inputs, told):
         assert answer.json() == [{"translation_text": text} for text in told]
 
 
+async def test_what_is_said_beside_inputs_counts_where_parameters_do_not_say_it():
+    said = [{"dimensions": 1}, {"dimensions": 1, "parameters": {}}, {"dimensions": 2, "parameters": {"dimensions": 1}}]
+    async with several() as jitney:  # its model has vectors of one length alone
+        answers = [await jitney.client.post("/models/compass", json={"inputs": "0", **one}) for one in said]
+
+        assert [answer.status_code for answer in answers] == [422] * 3
+        assert len({answer.json()["error"] for answer in answers}) == 1
+
+
 @pytest.mark.parametrize("parameters", [{}, {"parameters": {}}])
 async def test_a_sentence_is_compared_with_others(parameters):
     inputs = {"source_sentence": "0", "sentences": ["60", "90"]}
