@@ -201,7 +201,8 @@ def test_a_body_is_answered_for_what_it_is(system: Stack, body: bytes, end: tupl
         (b"traceparent: \xff\xfe", FINE),
         (b"Jitney-Lane: \xff", MALFORMED),
         (b"Content-Type: \xff/;;;=", (415, "unsupported_media_type")),
-        (b"Content-Encoding: gzip", (415, "unsupported_media_type")),
+        (b"Content-Encoding: gzip", MALFORMED),  # and the body is not
+        (b"Content-Encoding: br", (415, "unsupported_media_type")),
         (b"Connection: \xff, , close", FINE),
         (b"Expect: the unexpected", FINE),
         (b"\xff: x", MALFORMED),
