@@ -24,7 +24,7 @@ CODECS = {
 NEEDS = {"image": ("PIL", "images")}
 
 # What stands around a codec.
-AROUND = dict.fromkeys(("m2m100", "nllb"), "server.languages.auto:AutoCodec")
+AROUND = dict.fromkeys(("m2m100", "nllb"), "server.codecs.translation.auto:AutoCodec")
 
 
 def make_codec(card: ModelCard, files: Mapping[str, bytes]) -> Codec:

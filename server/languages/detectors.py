@@ -12,7 +12,6 @@ from collections.abc import Mapping
 import eldc
 import pycld2
 
-from server.codecs.translation.flores import SHORT
 from server.languages.identify import READ, Guess
 
 # ELD reads 1,000 bytes of what is given to it. An address is in no language, nor is what has no letters.
@@ -20,6 +19,7 @@ WORDLESS = re.compile(r"\A(?:[\W\d_]+|(?:https?://|www\.)[^\s<>\"]+)*+")
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # ELD takes the first for the end, CLD2 takes none
 ELD_KNOWS = tuple(eldc.LANGUAGES)
 CLD2_KNOWS = tuple(code for _, code in pycld2.LANGUAGES)
+USUAL = {"iw": "he", "jw": "jv", "nso": "ns"}  # what CLD2 calls otherwise than tags do
 
 # A text that fits some other language better by so much is in none of the model's. Of what is in one of them, next to
 # nothing does, misspelt or not; of what is not, nearly all.
@@ -72,4 +72,4 @@ def _best_of_any(text: str) -> float:
 
 def _usual(code: str) -> str:
     """CLD2's code as tags have it: `iw` is `he`."""
-    return SHORT.get(code.lower(), code.lower())
+    return USUAL.get(code, code.lower())

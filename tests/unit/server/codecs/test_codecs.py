@@ -10,8 +10,8 @@ import pytest
 from broker.messages import ModelCard
 from server.codecs import CODECS, make_codec
 from server.codecs.errors import CodecError
+from server.codecs.translation.auto import AutoCodec
 from server.codecs.translation.m2m100 import M2M100Codec
-from server.languages.auto import AutoCodec
 from tests.unit.server.codecs.samples import tokenizer_files, translation_card
 from tests.unit.server.codecs.test_text import tokenizer_json
 

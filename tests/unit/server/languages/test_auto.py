@@ -8,8 +8,8 @@ import pytest
 
 from server.codecs import make_codec
 from server.codecs.errors import CodecError
+from server.codecs.translation.auto import AutoCodec
 from server.languages import identify
-from server.languages.auto import AutoCodec
 from tests.unit.server.codecs.samples import tokenizer_files, translation_card
 from tests.unit.server.codecs.translating import EN_JA
 

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from benchmarks.languages.texts import read_texts
 from demo.phrasebook import LANGUAGES
+from server.codecs.translation.flores import SHORT
 from server.codecs.translation.languages import by_tag
 from server.codecs.translation.writing_systems import SCRIPTS
+from server.languages.detectors import USUAL
 from server.languages.identify import Identify, identifier
 
 DEMO = identifier(by_tag(LANGUAGES))
@@ -71,6 +73,12 @@ def test_a_language_is_told_by_the_models_own_code(text: str, code: str) -> None
 
 def test_cld2_tells_what_eld_does_not_know() -> None:
     assert told(M2M100, "Watoto wanacheza bustanini nyuma ya nyumba.") == "sw"
+
+
+def test_what_cld2_calls_a_language_is_what_tags_call_it() -> None:
+    shorter = {code: SHORT[code] for _, code in pycld2.LANGUAGES if code in SHORT}
+
+    assert shorter == USUAL
 
 
 def test_cld2_is_not_asked_where_eld_knows_all(monkeypatch: pytest.MonkeyPatch) -> None:
