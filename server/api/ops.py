@@ -30,22 +30,24 @@ def readyz(front_end: FrontEnd) -> Route:
 
 def health(front_end: FrontEnd) -> Route:
     """What TEI, LibreTranslate and Hugging Face's clients ask; a 503 is told as their other errors are."""
-    return _well(front_end, "/health", b'{"status":"ok"}')
+    return well(front_end, "/health", b'{"status":"ok"}')
 
 
 def ping(front_end: FrontEnd) -> Route:
     """What SageMaker and TorchServe ask."""
-    return _well(front_end, "/ping", b'{"status":"Healthy"}')
+    return well(front_end, "/ping", b'{"status":"Healthy"}')
 
 
-def _well(front_end: FrontEnd, path: str, said: bytes) -> Route:
-    async def well(request: Request) -> Response:
+def well(front_end: FrontEnd, path: str, said: bytes) -> Route:
+    """An address that says so while this process is ready, else 503."""
+
+    async def answer(request: Request) -> Response:
         is_ready, health = readiness(front_end)
         if not is_ready:
             raise Problem(FailureCode.NO_BATCHER, f"This server is not ready: {health.status}.")
         return Response(said, media_type="application/json")
 
-    return Route(path, well, methods=["GET"])
+    return Route(path, answer, methods=["GET"])
 
 
 def _answer(is_well: bool, health: Health) -> Response:

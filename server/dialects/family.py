@@ -23,7 +23,7 @@ class Family:
     endpoint: Callable[[FrontEnd, Dialect], Inference] = Inference  # answers these
     pages: Sequence[Callable[[FrontEnd], Route]] = ()  # all other addresses
     flavours: Mapping[str, Refuse] = field(default_factory=dict)  # how pages refuse, and what leads nowhere: by path,
-    # or by what a path begins with, which ends in "/"; an inference says it itself
+    # or by what a path begins with, which ends in "/" and is longer than that; an inference says it itself
     operations: Sequence[Operation] = ()  # how /openapi.json describes all of them
     is_answered_later: bool = False  # inferences take `Prefer: respond-async`; a dialect of others has no word for it
     is_in_batches: bool = False  # lines of batches may ask for inferences

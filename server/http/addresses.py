@@ -28,12 +28,13 @@ class Addresses:
         options: ASGIApp | None = None,
     ) -> None:
         """`looked_up`: routes of the router before which no other one matches. `flavours`: how an address refuses, and
-        where it ends in "/" all below it, those that lead nowhere too; an endpoint that is looked up says it itself.
-        `options` answers that method."""
+        where it ends in "/" all below it, those that lead nowhere too ("/" itself is an address as others); an endpoint
+        that is looked up says it itself. `options` answers that method."""
         self.router = router
         self._options = options or router
         self._flavours = flavours
-        self._longest_first = sorted((path for path in flavours if path.endswith("/")), key=len, reverse=True)
+        prefixes = [path for path in flavours if path.endswith("/") and path != "/"]
+        self._longest_first = sorted(prefixes, key=len, reverse=True)
         self._fixed: dict[str, Route] = {}
         self._below: dict[str, tuple[Route, str]] = {}  # by what stands before the last part, with the name of that
         for route in looked_up:

@@ -69,7 +69,6 @@ FAMILY = Family(
     name="oip",
     inferences=INFERENCES,
     pages=(pages.server, pages.live, pages.ready, pages.model, pages.model_ready, health, ping),
-    flavours={"/v2": FLAVOUR.refuse, "/v2/": FLAVOUR.refuse}
-    | {path: FOR_ALL.refuse for path in SHARED},
+    flavours={"/v2": FLAVOUR.refuse, "/v2/": FLAVOUR.refuse} | {path: FOR_ALL.refuse for path in SHARED},
     operations=OPERATIONS,
 )

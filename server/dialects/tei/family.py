@@ -19,7 +19,7 @@ from server.dialects.family import Family
 from server.dialects.tei import asks
 from server.dialects.tei import schema as tei
 from server.dialects.tei.errors import FLAVOUR, PROBLEMS
-from server.dialects.tei.pages import OF_ONE, health_of_one, info, info_of_one
+from server.dialects.tei.pages import OF_ONE, health_of_one, info, info_of_one, root
 from server.dialects.tei.root import Root
 from server.settings import ServerSettings
 
@@ -32,7 +32,7 @@ OF_TASKS: Mapping[str, Dialect] = {
 }
 OF_ONES = {OF_ONE + path: dialect for path, dialect in OF_TASKS.items()}
 INFERENCES: Mapping[str, Dialect] = {"/": Root(), "/invocations": Root(), **OF_TASKS, **OF_ONES}
-OWN = ("/embed", "/similarity", "/info")
+OWN = ("/", "/embed", "/similarity", "/info")
 SHARED = ("/rerank", "/predict", "/invocations", "/models/", "/health", "/ping")  # with others
 
 
@@ -80,6 +80,7 @@ OF_SERVICE = (
     _get("/info", "What the model is that TEI's addresses ask", tei.TeiInfo),
     _get(f"{OF_ONE}/info", "What this model is, as TEI tells it", tei.TeiInfo, 404),
     _get(f"{OF_ONE}/health", "Whether this model answers", tei.TeiHealth, 404),
+    _get("/", "Whether this process can answer, as TEI tells it", tei.TeiHealth),
     _get("/health", "Whether this process can answer, for clients of other servers", tei.TeiHealth),
     _get("/ping", "The same", tei.TeiHealth),
 )
@@ -87,7 +88,7 @@ OF_SERVICE = (
 FAMILY = Family(
     name="tei",
     inferences=INFERENCES,
-    pages=(info, info_of_one, health_of_one, health, ping),
+    pages=(root, info, info_of_one, health_of_one, health, ping),
     flavours={path: FLAVOUR.refuse for path in OWN} | {path: FOR_ALL.refuse for path in SHARED},
     operations=(
         *OF_ADDRESSES,

@@ -1,4 +1,4 @@
-"""GET /info and /health, of the model that the address names or of the one that a client would mean."""
+"""GET /, and /info and /health of the model that the address names or of the one that a client would mean."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.routing import Route
 from broker.common.tasks import CLASSIFICATION, EMBEDDING, RERANK
 from broker.common.version import jitney_version
 from broker.messages import FailureCode, ModelCard
+from server.api.ops import well
 from server.dialects.tei.errors import FLAVOUR
 from server.dialects.tei.schema import TeiInfo
 from server.errors import Problem
@@ -22,6 +23,11 @@ OF_ONE = "/models/{name}"
 TASKS = (EMBEDDING.name, RERANK.name, CLASSIFICATION.name)  # which of them a server of TEI would have, by our guess
 KINDS = {EMBEDDING.name: "embedding", RERANK.name: "reranker"}
 NO_MODEL = "No model is there yet."
+
+
+def root(front_end: FrontEnd) -> Route:
+    """TEI's clients find its health here too."""
+    return well(front_end, "/", b'{"status":"ok"}')
 
 
 def info(front_end: FrontEnd) -> Route:

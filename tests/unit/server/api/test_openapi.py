@@ -56,10 +56,10 @@ def test_every_schema_is_one_of_2020_12():
 
 async def test_the_document_has_every_address():
     async with running() as jitney:
-        served = {(route.path, method) for route in jitney.app.routes for method in route.methods - {"HEAD"}}
+        served = [(route.path, method) for route in jitney.app.routes for method in route.methods - {"HEAD"}]
 
-        assert served == {(one.path, one.method.upper()) for one in OPERATIONS}
-        assert len(jitney.app.routes) == len({one.path for one in OPERATIONS})
+        assert {*served} == {(one.path, one.method.upper()) for one in OPERATIONS}
+        assert len(served) == len({*served})
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])

@@ -121,6 +121,7 @@ async def test_a_picture_is_bytes_behind_the_json_or_base64_in_it():
         assert [answer.json()["outputs"][0]["data"] for answer in answers] == [[f"N{len(PICTURE)}.0"]] * 2
 
 
+LESS = tensor("0") | {"parameters": {"binary_data_size": -1}}
 NOT_UTF_8, _ = binary(b"\xff")
 
 
@@ -132,6 +133,7 @@ NOT_UTF_8, _ = binary(b"\xff")
         pytest.param("compass", {"inputs": [tensor("0", shape=[1, 2])]}, 400, "shape", id="two columns"),
         pytest.param("compass", {"inputs": [tensor("0") | {"datatype": "FP32"}]}, 400, "datatype", id="numbers"),
         pytest.param("compass", {"inputs": [tensor("0"), tensor("0")]}, 400, "inputs", id="two tensors"),
+        pytest.param("compass", {"inputs": [LESS]}, 400, "-1 are said", id="less than nothing behind"),
         pytest.param(
             "compass", {"inputs": [tensor("0")], "outputs": [{"name": "text"}]}, 400, "there are embedding", id="output"
         ),

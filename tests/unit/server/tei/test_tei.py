@@ -231,7 +231,7 @@ async def test_a_model_s_further_name_is_as_good_in_an_address(path, name):
         assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/health", "/ping", "/models/compass/health"])
+@pytest.mark.parametrize("path", ["/", "/health", "/ping", "/models/compass/health"])
 async def test_who_is_well_says_so(path):
     async with several() as jitney:
         answer = await jitney.client.get(path)
@@ -239,17 +239,18 @@ async def test_who_is_well_says_so(path):
         assert (answer.status_code, answer.json()["status"].lower()) in ((200, "ok"), (200, "healthy"))
 
 
-@pytest.mark.parametrize("path", ["/health", "/ping", "/info"])
+@pytest.mark.parametrize("path", ["/", "/health", "/ping", "/info"])
 async def test_before_there_is_a_broker_nobody_is_well(path):
     async with several(met=False) as jitney:
         answer = await jitney.client.get(path)
 
-        assert error(answer) == (503, "no_batcher" if path != "/info" else "Unhealthy")
+        assert error(answer) == (503, "Unhealthy" if path in ("/", "/info") else "no_batcher")
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
+        ("PUT", "/", 405),
         ("GET", "/embed", 405),
         ("GET", "/predict", 405),
         ("GET", "/rerank", 405),
