@@ -36,7 +36,7 @@ ENDS = """
 It ends with   0  all were answered
                1  some have an error, which is said on standard error; their line is empty
                2  this cannot be done, and no try would help
-               3  the server refuses for now (429, 503), or does not answer in time
+               3  the server refuses for now (429, 503), fails within itself (500), or does not answer in time
                4  the server is not reached
 """
 RUN: Mapping[str, Callable[..., int]] = {

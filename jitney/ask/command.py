@@ -85,7 +85,7 @@ def _run(ask: Callable[[Jitney], Iterable[A]], shown: Callable[[A], str], *, as_
         with client:
             return _told(ask(client), shown, as_json)
     except JitneyError as error:
-        _say(str(error))
+        _say_end(error)
         return _exit_code(error)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -99,6 +99,15 @@ def _told(answers: Iterable[A], shown: Callable[[A], str], as_json: bool) -> int
             _say(f"{number}: {answer.error.code}: {answer.error.message}")
         print(_as_json(answer.raw) if as_json else "" if answer.error else shown(answer), flush=sys.stdout.isatty())
     return code
+
+
+def _say_end(error: JitneyError) -> None:
+    if error.places is None:
+        return _say(str(error))
+    first, last = error.places.start + 1, error.places.stop
+    _say(f"{first}{f' to {last}' if last > first else ''}: {error}")
+    if first > 1:
+        _say(f"{first - 1} are answered; to go on, give those from number {first} on")
 
 
 def _as_json(raw: Mapping[str, Any]) -> str:

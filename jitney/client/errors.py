@@ -17,6 +17,15 @@ LONGEST_SAID = 300  # characters of somebody's error page
 class JitneyError(Exception):
     """All of them."""
 
+    places: range | None = None  # where it ended many texts: of those it is about, from 0
+
+
+def ended_at(error: JitneyError, places: range) -> JitneyError:
+    """The same, and where it ended many texts."""
+    error.places = places
+    error.add_note(f"of many texts {places.start} are answered; those from place {places.start} on (from 0) are not")
+    return error
+
 
 class CannotReach(JitneyError):
     """No reply: nothing listens there, or the connection broke."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from jitney.client.errors import (
+    BadReply,
     InvalidInput,
     JitneyError,
     ModelFailed,
@@ -16,6 +17,7 @@ from jitney.client.errors import (
     Refused,
     TimedOut,
     UnknownLanguage,
+    ended_at,
 )
 from jitney.client.policy.flow import Flow
 from jitney.client.policy.tries import is_passing
@@ -48,9 +50,13 @@ class Pack(Generic[T]):
     ends_at: float = math.inf  # from its first try on
     is_under_way: bool = False
     answers: list[T] | None = None
+    error: JitneyError | None = None  # which ends it all
 
     def waits(self) -> bool:
-        return not self.is_under_way and self.answers is None
+        return not self.is_under_way and not self.has_ended()
+
+    def has_ended(self) -> bool:
+        return self.answers is not None or self.error is not None
 
 
 def packed(texts: Iterable[str], most: int) -> Iterator[list[str]]:
@@ -68,6 +74,17 @@ def packed(texts: Iterable[str], most: int) -> Iterator[list[str]]:
         yield pack
 
 
+def is_of_the_text(error: JitneyError) -> bool:
+    """Where it is about one text, the next one may be answered."""
+    return isinstance(error, InvalidInput) and error.status in BY_RECORDS and not isinstance(error, UnknownLanguage)
+
+
+def is_perhaps_of_one(error: JitneyError) -> bool:
+    """Or else of nobody, and then it ends at one text that can be named."""
+    is_internal = isinstance(error, Refused) and error.status == 500
+    return is_of_the_text(error) or is_internal or isinstance(error, BadReply)
+
+
 class Window(Generic[T]):
     """At most so many texts, or one pack of them, from the oldest that is not taken to the newest that was read.
 
@@ -79,6 +96,7 @@ class Window(Generic[T]):
         self, texts: Iterable[str], bounds: Bounds, timeout: float, failed: Callable[[list[str], RecordError], list[T]]
     ) -> None:
         self._packs = packed(texts, bounds.per_request)
+        self._taken = 0
         self._bounds = bounds
         self._timeout = timeout
         self._failed = failed
@@ -108,23 +126,31 @@ class Window(Generic[T]):
         pack.is_under_way, pack.answers = False, answers
 
     def refused(self, pack: Pack[T], error: JitneyError, now: float) -> None:
-        """Ask again later, by halves, or not at all. Raises the error where no text would be answered."""
+        """Ask again later, by halves, or not at all. Where no text would be answered this ends it, once those before
+        have their answers."""
         pack.is_under_way = False
+        if pack not in self._in_hand:
+            return  # it stood behind what ends it
         if isinstance(error, ModelFailed | TimedOut):
-            pack.answers = self._failures(pack, error)
+            self._fail(pack, error)
         elif is_passing(error) or isinstance(error, NotFound):
             self._later(pack, error, now)
-        elif isinstance(error, InvalidInput) and error.status in BY_RECORDS and not isinstance(error, UnknownLanguage):
-            self._by_halves(pack, error, now)
+        elif len(pack.texts) > 1 and is_perhaps_of_one(error):
+            self._halve(pack, now)
+        elif is_of_the_text(error):
+            self._fail(pack, error)
         else:
-            raise error
+            self._end(pack, error)
 
-    def taken(self) -> list[T]:
-        """Answers that nothing before them is missing of; they are not in hand any more."""
-        found: list[T] = []
-        while self._in_hand and self._in_hand[0].answers is not None:
-            found += self._in_hand.pop(0).answers or []
-        return found
+    def taken(self) -> Iterator[T]:
+        """Answers that nothing before them is missing of; they are not in hand any more. Then raises what ends it."""
+        while self._in_hand and self._in_hand[0].has_ended():
+            pack = self._in_hand[0]
+            if pack.error:
+                raise ended_at(pack.error, range(self._taken, self._taken + len(pack.texts)))
+            self._in_hand.pop(0)
+            self._taken += len(pack.texts)
+            yield from pack.answers or ()
 
     def _new(self, now: float) -> Pack[T] | None:
         texts = self._peek()
@@ -143,17 +169,20 @@ class Window(Generic[T]):
     def _later(self, pack: Pack[T], error: JitneyError, now: float) -> None:
         self._flow.refused(now, error.retry_after if isinstance(error, Refused) else None)
         if now + self._flow.pause(now) >= pack.ends_at:
-            raise error
+            self._end(pack, error)
 
-    def _by_halves(self, pack: Pack[T], error: Refused, now: float) -> None:
+    def _end(self, pack: Pack[T], error: JitneyError) -> None:
+        """What stands before is still asked; what stands behind will have no answer."""
+        pack.error = error
+        del self._in_hand[self._in_hand.index(pack) + 1 :]
+        self._packs, self._read = iter(()), None
+
+    def _halve(self, pack: Pack[T], now: float) -> None:
         self._flow.answered()
-        if len(pack.texts) == 1:
-            pack.answers = self._failures(pack, error)
-            return
         at, middle, ends_at = self._in_hand.index(pack), len(pack.texts) // 2, now + self._timeout
         self._in_hand[at : at + 1] = [Pack(pack.texts[:middle], ends_at), Pack(pack.texts[middle:], ends_at)]
 
-    def _failures(self, pack: Pack[T], error: JitneyError) -> list[T]:
+    def _fail(self, pack: Pack[T], error: JitneyError) -> None:
         """What the server did not say in time is what it would have said."""
         code, message = (error.code, error.detail) if isinstance(error, Refused) else (OVERDUE, str(error))
-        return self._failed(pack.texts, RecordError(code=code, message=message))
+        pack.answers = self._failed(pack.texts, RecordError(code=code, message=message))

@@ -23,6 +23,7 @@ DROP = 0.01  # seconds between drops
 ENDLESS = b"HTTP/1.1 200 OK\r\ncontent-length: 999999\r\n\r\n"
 CONTENDED: Refusal = (429, {"retry-after": "1"}, {"code": "contended", "detail": "Full.", "status": 429})
 NO_BATCHER: Refusal = (503, {"retry-after": "60"}, {"code": "no_batcher", "detail": "Nobody.", "status": 503})
+INTERNAL: Refusal = (500, {}, {"code": "internal", "detail": "An error.", "status": 500})
 INVALID: Refusal = (422, {}, {"code": "invalid_input", "detail": "Not this.", "status": 422})
 
 
@@ -178,6 +179,29 @@ def test_lines_of_standard_input_have_a_line_each_also_those_that_fail(server: C
 
     assert ended.stdout.decode() == "A\n\nÜ\n\n"
     assert (ended.returncode, ended.stderr) == (1, b"jitney: 2: invalid_input: Not this.\n")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code", "why"),
+    [
+        pytest.param(INTERNAL, 3, b"500 internal: An error.", id="an error of the server's"),
+        pytest.param((200, {}, {"result": []}), 2, b"the reply has not a row for each record", id="an odd reply"),
+    ],
+)
+def test_what_ends_it_amid_many_lines_is_told_with_its_line_behind_all_answers_before_it(
+    server: Counted, refusal: Refusal, code: int, why: bytes
+) -> None:
+    server.refuse = lambda texts, before: refusal if "bad" in texts else None
+    lines = [f"line {at}" for at in range(1, 101)]
+    lines[76] = "bad"
+
+    ended = jitney("translate", "-", "--to", "fr", url=server.url, said="\n".join(lines).encode())
+
+    assert ended.stdout.decode().splitlines() == [line.upper() for line in lines[:76]]
+    first, second = ended.stderr.splitlines()
+    assert first.startswith(b"jitney: 77: " + why)
+    assert second == b"jitney: 76 are answered; to go on, give those from number 77 on"
+    assert ended.returncode == code
 
 
 def test_a_program_gets_a_line_of_json_for_each(server: Counted) -> None:

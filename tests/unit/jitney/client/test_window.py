@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from jitney.client.errors import CannotReach, JitneyError, RecordError, TimedOut, refused
+from jitney.client.errors import BadReply, CannotReach, JitneyError, RecordError, TimedOut, refused
 from jitney.client.policy.window import REQUEST_BYTES, Bounds, Pack, Window, packed
 from jitney.client.received import Received
 
@@ -39,10 +39,10 @@ def test_answers_come_in_the_order_of_the_texts_whatever_ends_first() -> None:
     first, second = begun(mine)
 
     answer(mine, second)
-    before = mine.taken()
+    before = list(mine.taken())
     answer(mine, first)
 
-    assert (before, mine.taken()) == ([], ["A", "B", "C", "D"])
+    assert (before, list(mine.taken())) == ([], ["A", "B", "C", "D"])
     assert mine.has_ended()
 
 
@@ -63,7 +63,7 @@ def test_what_is_answered_but_not_taken_keeps_its_room() -> None:
 
     assert begun(mine) == []
     answer(mine, first)
-    mine.taken()
+    list(mine.taken())
     assert [pack.texts for pack in begun(mine)] == [["e", "f"]]
 
 
@@ -94,7 +94,7 @@ def test_each_answer_makes_room_for_more() -> None:
     answer(mine, *begun(mine, NOW + 5.0))
 
     assert len(begun(mine, NOW + 5.0)) == 2
-    assert mine.taken() == ["A", "B", "C", "D"]
+    assert list(mine.taken()) == ["A", "B", "C", "D"]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,7 @@ def test_what_stays_away_until_the_deadline_ends_it(error: JitneyError) -> None:
         for _ in range(100):
             [pack] = begun(mine, now)
             mine.refused(pack, error, now)
+            list(mine.taken())
             now += mine.pause(now)
     assert NOW + 40.0 < now < NOW + TIMEOUT
 
@@ -127,7 +128,7 @@ def test_a_text_that_cannot_be_computed_fails_alone() -> None:
             else:
                 answer(mine, pack)
 
-    assert mine.taken() == ["A", "invalid_input", "C", "D"]
+    assert list(mine.taken()) == ["A", "invalid_input", "C", "D"]
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, "model_error"), (500, "poison"), (504, "expired")])
@@ -137,7 +138,7 @@ def test_what_the_model_failed_on_is_not_sent_again(status: int, code: str) -> N
 
     mine.refused(pack, refusal(status, code), NOW)
 
-    assert mine.taken() == [code, code]
+    assert list(mine.taken()) == [code, code]
 
 
 def test_a_request_whose_answer_does_not_come_in_time_fails_alone() -> None:
@@ -147,18 +148,54 @@ def test_a_request_whose_answer_does_not_come_in_time_fails_alone() -> None:
     mine.refused(late, TimedOut("no answer in time"), NOW)
     answer(mine, other)
 
-    assert mine.taken() == ["expired", "expired", "C", "D"]
+    assert list(mine.taken()) == ["expired", "expired", "C", "D"]
 
 
-@pytest.mark.parametrize(
-    "error", [refusal(401), refusal(422, "unknown_language"), refusal(500, "internal")]
-)
-def test_what_is_no_texts_fault_ends_it(error: JitneyError) -> None:
-    mine = window("ab")
-    [pack] = begun(mine)
+@pytest.mark.parametrize("error", [refusal(401), refusal(422, "unknown_language"), refusal(405)])
+def test_what_is_no_texts_fault_ends_it_and_says_where(error: JitneyError) -> None:
+    mine = window("abcdef")
+    first, second, third = begun(mine)
 
-    with pytest.raises(type(error)):
-        mine.refused(pack, error, NOW)
+    mine.refused(second, error, NOW)
+    answer(mine, third)
+    before = list(mine.taken())
+    answer(mine, first)
+
+    taken = mine.taken()
+    assert (before, next(taken), next(taken)) == ([], "A", "B")
+    with pytest.raises(type(error)) as caught:
+        next(taken)
+    assert caught.value.places == range(2, 4)
+    assert "2 are answered" in caught.value.__notes__[0]
+
+
+def test_behind_what_ends_it_nothing_is_asked_any_more_and_before_it_all() -> None:
+    mine = window("abcdefgh", of=6)
+    first, second, third = begun(mine)
+
+    mine.refused(first, refusal(503, "no_batcher", "2"), NOW)
+    mine.refused(second, refusal(401), NOW)
+    mine.refused(third, refusal(422, "invalid_input"), NOW)
+
+    assert begun(mine, NOW + 2.0) == [first]
+
+
+@pytest.mark.parametrize("error", [refusal(500, "internal"), BadReply("a half")])
+def test_what_is_perhaps_one_texts_fault_ends_it_at_that_text(error: JitneyError) -> None:
+    mine = window(["a", "b", "c", "bad", "e", "f"], per_request=4)
+
+    while packs := begun(mine):
+        for pack in packs:
+            if "bad" in pack.texts:
+                mine.refused(pack, error, NOW)
+            else:
+                answer(mine, pack)
+
+    taken = mine.taken()
+    assert [next(taken) for _ in range(3)] == ["A", "B", "C"]
+    with pytest.raises(type(error)) as caught:
+        next(taken)
+    assert caught.value.places == range(3, 4)
 
 
 def test_nothing_ends_at_once() -> None:
