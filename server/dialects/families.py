@@ -37,6 +37,7 @@ FAMILIES: Sequence[Family] = (
     NATIVE,
     OF_CLUSTERS,
     openai.FAMILY,
+    openai.BESIDE,
     huggingface.FAMILY,
     tei.FAMILY,
     rerank.FAMILY,

@@ -29,6 +29,7 @@ NO_TOKEN_IDS = (
     "'input' has token ids, and this model has a vocabulary of its own: send texts. With langchain_openai that is"
     " OpenAIEmbeddings(check_embedding_ctx_length=False)."
 )
+SAID = {"encoding_format": "'encoding_format' must be float or base64."}  # in place of what the decoder says
 TIMES = 8  # by default 2048 texts, as many as OpenAI takes; langchain sends 1000 at a time
 
 
@@ -89,9 +90,10 @@ def _asked(body: bytes) -> OpenAIEmbeddingRequest:
     try:
         return read(BODY, body)
     except Problem as problem:
-        field = FIELD.search(problem.detail)
-        said = NO_TOKEN_IDS if TOKEN_IDS.search(body) else problem.detail
-        raise Problem(problem.code, said, param=field[1] if field else None) from problem
+        found = FIELD.search(problem.detail)
+        field = found[1] if found else None
+        said = NO_TOKEN_IDS if TOKEN_IDS.search(body) else SAID.get(field or "", problem.detail)
+        raise Problem(problem.code, said, param=field) from problem
 
 
 def _as_base64(vector: array[float]) -> bytes:

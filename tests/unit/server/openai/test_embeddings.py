@@ -124,6 +124,23 @@ async def test_a_body_that_is_not_as_it_should_be_says_where(body, field):
         assert error(answer) == (400, "malformed", field)
 
 
+async def test_another_encoding_is_told_which_there_are():
+    async with angles() as jitney:
+        answer = await embed(jitney, "0", encoding_format="md5")
+
+        assert answer.json()["error"]["message"] == "'encoding_format' must be float or base64."
+
+
+async def test_a_client_whose_address_has_no_v1_is_answered_all_the_same():
+    async with angles() as jitney:
+        theirs = await jitney.client.post("/embeddings", json={"input": ["0", "90"]})
+        refused = await jitney.client.post("/embeddings", json={"input": []})
+
+        assert theirs.content == (await jitney.client.post(PATH, json={"input": ["0", "90"]})).content
+        assert error(refused) == (400, "malformed", "input")
+        assert error(await jitney.client.get("/embeddings")) == (405, "method_not_allowed", None)
+
+
 async def test_one_text_that_cannot_be_read_refuses_all_before_any_is_computed():
     async with angles() as jitney:
         answer = await embed(jitney, ["0", "impossible", "90"])
