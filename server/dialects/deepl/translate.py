@@ -19,12 +19,12 @@ from server.dialects.whole import Whole, translation_of
 from server.errors import Problem, Refusal
 from server.http.bodies import JSON_OR_FORM, Bodies
 from server.json import to_json
-from server.languages.identify import is_installed
+from server.languages.identify import REMEDY, is_installed
 
 UNKNOWN = "EN"  # what a text without letters is told to be in
 TAGS = ("html", "xml")
 GLOSSARIES = ("glossary_id", "glossary_ids")
-NO_DETECTION = "source_lang is needed: this server tells no languages apart (pip install 'jitney[langid]')"
+NO_DETECTION = f"source_lang is needed: this server tells no languages apart ({REMEDY})"
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ def asked(fields: Fields) -> Asked:
     if target is None:
         raise Problem("malformed", "target_lang is missing")
     if source is None and not is_installed():
-        raise Problem("malformed", NO_DETECTION)
+        raise Problem("unknown_language", NO_DETECTION)
     return Asked(texts=_texts(fields.get("text")), source=source, target=target, has_tags=_has_tags(fields))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from broker.common.tasks import ANY, CLASSIFICATION, EMBEDDING, IMAGE_CLASSIFICATION, TRANSLATION, ZERO_SHOT, Task
@@ -11,9 +12,10 @@ from server.api.schema.classification import Scored
 from server.dialects.either import FOR_ALL
 from server.dialects.family import Family
 from server.dialects.huggingface import schema as huggingface
+from server.dialects.huggingface.flavour import FLAVOUR
 from server.dialects.huggingface.pictures import ImageClassification
 from server.dialects.huggingface.pipelines import Pipelines
-from server.dialects.tei.errors import FLAVOUR, PROBLEMS
+from server.dialects.tei.errors import PROBLEMS
 from server.dialects.tei.schema import TeiProblem
 from server.settings import ServerSettings
 
@@ -28,7 +30,7 @@ def bound(schemas: Mapping[str, Schema], settings: ServerSettings, models: Seque
 
 
 def _pipeline(
-    summary: str, task: Task, body: Any, example: Callable[[Sequence[str]], Any], reply: Any, **further: Any
+    summary: str, task: Task, body: Any, example: Callable[[Sequence[str]], Any], reply: Any, **bound: Any
 ) -> Operation:
     return Operation(
         method="post",
@@ -40,7 +42,8 @@ def _pipeline(
         problems=PROBLEMS,
         problem=TeiProblem,
         status_of=FLAVOUR.status_of,
-        **({"path": ANY.path} | further),
+        path=ANY.path,
+        **bound,
     )
 
 
@@ -49,6 +52,14 @@ def _translation(languages: Sequence[str]) -> Any:
     return {"inputs": TRANSLATION.text, "parameters": {"src_lang": source, "tgt_lang": target}}
 
 
+OF_PICTURES = _pipeline(
+    "Label a picture",
+    IMAGE_CLASSIFICATION,
+    huggingface.HuggingFaceRequest,
+    lambda languages: PICTURE,
+    list[Scored],
+    bound=bound,
+)
 OPERATIONS = (
     _pipeline(
         "Turn texts into vectors, or compare them",
@@ -78,23 +89,8 @@ OPERATIONS = (
         _translation,
         list[huggingface.HuggingFaceTranslation],
     ),
-    _pipeline(
-        "Label a picture",
-        IMAGE_CLASSIFICATION,
-        huggingface.HuggingFaceRequest,
-        lambda languages: PICTURE,
-        list[Scored],
-        bound=bound,
-    ),
-    _pipeline(
-        "Label a picture",
-        IMAGE_CLASSIFICATION,
-        huggingface.HuggingFaceRequest,
-        lambda languages: PICTURE,
-        list[Scored],
-        path=PATH,
-        address=huggingface.Address,
-    ),
+    OF_PICTURES,
+    replace(OF_PICTURES, path=PATH, address=huggingface.Address),
 )
 
 FAMILY = Family(

@@ -18,9 +18,9 @@ from server.api.schema.pictures import from_base64
 from server.codecs.contract import Input
 from server.dialects.asking import Asked, Asking
 from server.dialects.contract import Call, Row
+from server.dialects.huggingface.flavour import FLAVOUR
 from server.dialects.huggingface.schema import HuggingFaceRequest
 from server.dialects.tei.asks import labels_of
-from server.dialects.tei.errors import FLAVOUR
 from server.errors import Problem
 from server.http.bodies import JSON_OR_PICTURE, Bodies
 from server.json import to_json

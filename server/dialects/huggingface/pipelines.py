@@ -15,9 +15,9 @@ from server.api.tasks import bodies_of
 from server.dialects.asking import Ask, Asked, Asking
 from server.dialects.contract import Call, Row
 from server.dialects.huggingface import schema as huggingface
+from server.dialects.huggingface.flavour import FLAVOUR
 from server.dialects.huggingface.pictures import picture
 from server.dialects.tei.asks import ALL, labels_of, listed, place_of, prompt, similar, vectors
-from server.dialects.tei.errors import FLAVOUR
 from server.dialects.tei.schema import TeiSentences
 from server.dialects.whole import translation_of
 from server.errors import Problem

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
@@ -11,7 +11,16 @@ from server.codecs.pairs.limits import LONGEST_TEMPLATE, MOST_LABELS
 from server.dialects.tei.schema import Dimensions, PromptName, TeiSentences, Texts, Truncate
 
 TopK = Annotated[Count | None, Meta(description="how many labels to return, best first; else all")]
-AsTrained = Annotated[None, Meta(description="null only: scores are those of the model's own configuration")]
+
+
+class AsTrained(Struct, frozen=True, kw_only=True):
+    """Scores are those of the model's own configuration."""
+
+    function_to_apply: Annotated[Any, Meta(description="null only", extra_json_schema={"type": "null"})] = None
+
+    def __post_init__(self) -> None:
+        if self.function_to_apply is not None:
+            raise ValueError("function_to_apply must be left out: scores are those of the model's own configuration")
 
 
 class EmbedParameters(Struct, frozen=True, kw_only=True):
@@ -31,11 +40,10 @@ class HuggingFaceEmbedRequest(EmbedParameters, frozen=True, kw_only=True):
     parameters: EmbedParameters | None = None
 
 
-class LabelParameters(Struct, frozen=True, kw_only=True):
+class LabelParameters(AsTrained, frozen=True, kw_only=True):
     """How to label texts."""
 
     top_k: TopK = None
-    function_to_apply: AsTrained = None
 
 
 class HuggingFaceLabelRequest(Struct, frozen=True, kw_only=True):
@@ -86,11 +94,10 @@ class HuggingFaceTranslation(Struct, frozen=True, kw_only=True):
     translation_text: str
 
 
-class HuggingFaceParameters(Struct, frozen=True, kw_only=True):
+class HuggingFaceParameters(AsTrained, frozen=True, kw_only=True):
     """How to classify a picture."""
 
     top_k: Annotated[Count | None, Meta(description="how many labels to return, best first; 5 unless it says")] = None
-    function_to_apply: AsTrained = None
 
 
 class HuggingFaceRequest(Struct, frozen=True, kw_only=True):

@@ -6,10 +6,10 @@ from typing import Any
 
 from server.dialects.libretranslate.languages import Spoken
 from server.errors import Problem
-from server.languages.identify import is_installed
+from server.languages.identify import REMEDY, is_installed
 
 UNKNOWN: dict[str, Any] = {"confidence": 0, "language": "en"}  # of a text without letters
-NOT_INSTALLED = "auto is not supported here: this server tells no languages apart (pip install 'jitney[langid]')"
+NOT_INSTALLED = f"auto is not supported here: this server tells no languages apart ({REMEDY})"
 
 
 def require_detection() -> None:

@@ -85,5 +85,9 @@ def test_it_shows_what_was_wrong(client: Client) -> None:
         client("thirds").feature_extraction(["word1", ""])  # type: ignore[arg-type]
     with pytest.raises(HfHubHTTPError, match="There is no model 'nobody'"):
         client("nobody").feature_extraction("word1")
+    with pytest.raises(HfHubHTTPError, match="candidate_labels has one of them twice"):
+        client("nli").zero_shot_classification("word1", candidate_labels=["word1", "word1"])
+    with pytest.raises(HfHubHTTPError, match="function_to_apply must be left out"):
+        client("judge").text_classification("word1", function_to_apply="softmax")
 
     assert empty.value.response.status_code == 422

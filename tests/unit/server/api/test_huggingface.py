@@ -57,7 +57,7 @@ async def test_the_address_names_a_model():
 @pytest.mark.parametrize(
     ("body", "status", "error"),
     [
-        pytest.param({"json": {"inputs": "no base64"}}, 422, "base64", id="no base64"),
+        pytest.param({"json": {"inputs": "no base64"}}, 422, "inputs is not base64", id="no base64"),
         pytest.param({"content": b"GIF"}, 422, "this is no picture", id="no picture"),
         pytest.param({"json": {"inputs": [IN_BASE64]}}, 422, "$.inputs", id="several"),
         pytest.param({"json": {"inputs": IN_BASE64, "parameters": {"top_k": 0}}}, 422, "$.parameters.top_k", id="none"),

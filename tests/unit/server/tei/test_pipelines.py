@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from typing import Any
 
 import pytest
 
+from server.dialects.huggingface.flavour import FLAVOUR
+from server.errors import Problem
 from tests.unit.server.api.pictures import PICTURE, with_pictures
 from tests.unit.server.openai.test_embeddings import vector
 from tests.unit.server.tei.several import several
@@ -75,7 +78,11 @@ async def test_a_sentence_is_compared_with_others(parameters):
         ),
         pytest.param("judge", {"inputs": []}, 422, "$.inputs", id="no text"),
         pytest.param(
-            "judge", {"inputs": "a", "parameters": {"function_to_apply": "none"}}, 422, "function_to_apply", id="raw"
+            "judge",
+            {"inputs": "a", "parameters": {"function_to_apply": "none"}},
+            422,
+            "function_to_apply must be left out",
+            id="raw",
         ),
         pytest.param("open", {"inputs": "a", "parameters": {"candidate_labels": "a"}}, 422, "labels", id="no labels"),
         pytest.param("compass", {"inputs": ["0", "impossible"]}, 422, "inputs[1]: this text", id="one of several"),
@@ -91,6 +98,21 @@ async def test_what_cannot_be_answered_refuses_the_request_in_words_that_clients
 
         assert answer.status_code == status
         assert said in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("fromLang: 'tlh' is not one of them", "src_lang: 'tlh' is not one of them"),
+        ("labels are missing", "candidate_labels are missing"),
+        ("a label, or labels, of fromLang", "a label, or labels, of fromLang"),
+        ("", ""),
+    ],
+)
+def test_a_field_has_the_name_that_clients_know(ours, theirs):
+    told = json.loads(FLAVOUR.refuse(Problem("invalid_input", ours), "1").body)
+
+    assert told["error"] == told["message"] == told["detail"] == theirs
 
 
 async def test_our_own_body_is_answered_as_ever():
