@@ -17,7 +17,7 @@ from server.codecs.encoding import INLINE
 from server.errors import Problem
 from server.fleet.directory import Served
 from server.front_end import FrontEnd
-from server.http.addresses import Refuse, part
+from server.http.addresses import KEPT, Refuse, part
 from server.http.bodies import Bodies, is_form, is_gzip, is_json, unpacked, unpacked_if_small
 from server.http.body import read_body
 from server.http.bytes_in_hand import Held
@@ -69,7 +69,8 @@ class Incoming:
     @property
     def path_params(self) -> Mapping[str, str]:
         """What stands in the address for the names in its template."""
-        return {name: part(value) for name, value in self._scope["path_params"].items()}
+        found: Mapping[str, str] = self._scope["path_params"]
+        return {name: part(value) for name, value in found.items()} if KEPT in self._scope["path"] else found
 
     @property
     def query(self) -> Mapping[str, str]:

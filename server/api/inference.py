@@ -15,7 +15,7 @@ from server.codecs.encoding import INLINE, encode_all, weight
 from server.codecs.errors import CodecError
 from server.codecs.pool import LARGE
 from server.codecs.work import Work
-from server.dialects.contract import Call, Dialect, Row
+from server.dialects.contract import Call, RequestReader, Row
 from server.errors import Problem, problem_of
 from server.front_end import FrontEnd
 from server.http.body import lane_of, time_limit
@@ -33,18 +33,18 @@ Made = tuple[Sequence[Row | Problem], bytes | Problem]  # each record's fields o
 
 
 class Inference:
-    """The ASGI endpoint of one route of a dialect."""
+    """The ASGI endpoint of one address."""
 
-    def __init__(self, front_end: FrontEnd, dialect: Dialect) -> None:
+    def __init__(self, front_end: FrontEnd, reader: RequestReader) -> None:
         self._front_end = front_end
-        self._dialect = dialect
-        self._max_body_bytes = most_bytes(front_end.settings, dialect.times)
-        self._max_records = most_records(front_end.settings, dialect.times)
+        self._reader = reader
+        self._max_body_bytes = most_bytes(front_end.settings, reader.times)
+        self._max_records = most_records(front_end.settings, reader.times)
         self._max_made_bytes = min(front_end.settings.max_queue_bytes, front_end.settings.max_bytes_in_hand)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         settings, context = self._front_end.settings, scope["context"]
-        context.refuse = self._dialect.refuse
+        context.refuse = self._reader.refuse
         headers = context.headers
         seconds = context.time_left or time_limit(headers, settings.default_timeout, settings.max_timeout)
         form = form_of(headers, scope.get("http_version", "1.1"))
@@ -70,22 +70,22 @@ class Inference:
     async def read_only(self, scope: Scope, receive: Receive) -> tuple[bytes, Call]:
         """The body of a request that is to be computed later, and what it asks for. Raises `Problem`."""
         front_end, context = self._front_end, scope["context"]
-        context.refuse = self._dialect.refuse
+        context.refuse = self._reader.refuse
         over, seconds = front_end.deadlines.over, front_end.settings.default_timeout
         with front_end.bytes_in_hand.hold() as held, over(receive, context.started, seconds) as deadline:
             incoming = Incoming(front_end, scope)
             has_pictures = await self._read(incoming, receive, held)
             size, work = incoming.size, self._work(deadline.ends_at)
             if size > INLINE or has_pictures:
-                call = await front_end.pool.run(partial(self._dialect.read, incoming), size, work)
+                call = await front_end.pool.run(partial(self._reader.read, incoming), size, work)
             else:
-                call = self._dialect.read(incoming)
+                call = self._reader.read(incoming)
             self._check(call)
             return incoming.body, call
 
     async def _read(self, incoming: Incoming, receive: Receive, held: Held) -> bool:
         """The body, whole. Returns whether it may hold pictures."""
-        bodies = self._dialect.takes(incoming)
+        bodies = self._reader.takes(incoming)
         limit = self._front_end.settings.max_image_body_bytes if bodies.has_pictures else self._max_body_bytes
         await incoming.arrive(bodies, limit, receive, held)
         return bodies.has_pictures
@@ -100,7 +100,7 @@ class Inference:
         if size > INLINE or has_pictures:
             prepare = partial(self._prepare, incoming, work)
             return await pool.run(prepare, size, work, has_pictures=has_pictures)
-        call = self._dialect.read(incoming)
+        call = self._reader.read(incoming)
         size = call.beside * len(call.inputs)  # a small body may ask for much: a hundred labels, for each of its texts
         return (
             self._encode(call, work)
@@ -110,14 +110,14 @@ class Inference:
 
     def _prepare(self, incoming: Incoming, work: Work) -> tuple[Call, list[Record]]:
         """What is asked, with a plan for each input. A large body and pictures come here in a thread."""
-        return self._encode(self._dialect.read(incoming), work)
+        return self._encode(self._reader.read(incoming), work)
 
     def _encode(self, call: Call, work: Work) -> tuple[Call, list[Record]]:
         self._check(call)
         codec = call.served.codec
         plans = encode_all(codec, call.inputs, call.options, work)
         records = [_record(input, codec, plan) for input, plan in zip(call.inputs, plans, strict=True)]
-        return self._dialect.encoded(call, records), records
+        return call.dialect.encoded(call, records), records
 
     def _check(self, call: Call) -> None:
         """Raises `Problem` for what no record could be computed with."""
@@ -172,7 +172,7 @@ class Inference:
         return await self._front_end.pool.run(partial(self._decode, call, records), size, work)
 
     def _decode(self, call: Call, records: Sequence[Record]) -> Made:
-        answers = self._dialect.decoded(call, records)
+        answers = call.dialect.decoded(call, records)
         return answers, self._written(call, answers)
 
     def _written(self, call: Call, answers: Sequence[Row | Problem]) -> bytes | Problem:
@@ -180,7 +180,7 @@ class Inference:
         if isinstance(problem, Problem) and all([isinstance(answer, Problem) for answer in answers]):
             return problem
         try:
-            return self._dialect.write(call, answers)
+            return call.dialect.write(call, answers)
         except Problem as unwritable:
             return unwritable
 

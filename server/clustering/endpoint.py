@@ -19,7 +19,7 @@ from server.clustering.contract import Group, ThresholdTooLow
 from server.codecs.encoding import decode, weight
 from server.codecs.errors import Abandoned
 from server.codecs.work import BOUNDLESS, Work
-from server.dialects.contract import Call, Dialect, Row
+from server.dialects.contract import Call, RequestReader, Row
 from server.dialects.whole import require_one_model
 from server.errors import Problem
 from server.front_end import FrontEnd
@@ -43,10 +43,10 @@ class Grouped:
 
 
 class Clustering(Inference):
-    """The ASGI endpoint of one route of a dialect that asks for groups: the memo of its calls is a `Grouping`."""
+    """The ASGI endpoint of one address that asks for groups: the memo of its calls is a `Grouping`."""
 
-    def __init__(self, front_end: FrontEnd, dialect: Dialect) -> None:
-        super().__init__(front_end, dialect)
+    def __init__(self, front_end: FrontEnd, reader: RequestReader) -> None:
+        super().__init__(front_end, reader)
         self._max_body_bytes = front_end.settings.max_cluster_bytes
         self._max_records = front_end.settings.max_cluster_records
         self._numeric: Any = None  # the module `communities`, once somebody asks: it brings numpy with it

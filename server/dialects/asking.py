@@ -79,4 +79,4 @@ class OfTask(Asking):
     def read(self, incoming: Incoming) -> Call:
         asked = self._ask(incoming)
         served = incoming.model_of(self._task, incoming.path_params.get("name", asked.model))
-        return Call(served, asked.inputs, asked.options, memo=asked, beside=asked.beside)
+        return Call(self, served, asked.inputs, asked.options, memo=asked, beside=asked.beside)

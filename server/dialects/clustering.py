@@ -28,7 +28,7 @@ class OfEnvelope(Native):
         served = incoming.model_of(EMBEDDING.name, payload.model)
         threshold = default_threshold(served.card) if payload.threshold is None else payload.threshold
         memo = Grouping(threshold=threshold, asked=payload)
-        return Call(served, payload.inputs(), payload.options(), warnings, memo=memo)
+        return Call(self, served, payload.inputs(), payload.options(), warnings, memo=memo)
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         payload: ClusteringPayload = call.memo.asked

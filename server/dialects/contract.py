@@ -21,6 +21,7 @@ Row = dict[str, Any]  # the fields of one answer, as the codec gave them
 class Call(Struct, frozen=True):
     """A body that has been read: which model is asked for what."""
 
+    dialect: Dialect  # which spells the answer
     served: Served
     inputs: Sequence[Input | Problem]  # a problem: this record cannot be read, and the others can
     options: Mapping[str, Any]  # what the codec reads, by the names that it knows: fromLang, toLang, topK, …
@@ -31,14 +32,11 @@ class Call(Struct, frozen=True):
     )
     beside: int = 0  # characters of what is read beside each input anew: a query, or labels
     tokens: int = 0  # of all inputs, once they are encoded; where the dialect counts them
-    dialect: Dialect | None = None  # which of several it is for, where these share an address
 
 
-class Dialect(Protocol):
-    """One address of an API. It keeps nothing: threads call it, for many requests at once.
-
-    Inherit from it what most have in common: a body of JSON, and answers as the codec gives them.
-    """
+class RequestReader(Protocol):
+    """Reads the requests to an address: a dialect, or several that share it. It keeps nothing: threads call it, for
+    many requests at once."""
 
     times: int = 1  # as many records, and bytes of a body, as settings say: clients that know other bounds send more
 
@@ -46,13 +44,22 @@ class Dialect(Protocol):
         """What a body here may be, asked before it is read. Raises what `read` does."""
         return JSON_ONLY
 
-    def is_meant(self, incoming: Incoming) -> bool:
-        """Whether this body is for it. Only asked where several APIs share the address; the first one says so first."""
-        return True
-
     def read(self, incoming: Incoming) -> Call:
         """What is asked for. Raises `Problem` (malformed …), also those of choosing a model."""
         ...
+
+    def refuse(self, problem: Problem, request_id: str) -> Refusal:
+        """How it is told that a request ends without a result."""
+        ...
+
+
+class Dialect(RequestReader, Protocol):
+    """One address of an API. Inherit from it what most have in common: a body of JSON, and answers as the codec gives
+    them."""
+
+    def is_meant(self, incoming: Incoming) -> bool:
+        """Whether this body is for it. Only asked where several APIs share the address; the first one says so first."""
+        return True
 
     def encoded(self, call: Call, records: Sequence[Record]) -> Call:
         """The call, once its inputs are encoded and before any is computed. Raises the `Problem` that refuses it all
@@ -69,8 +76,4 @@ class Dialect(Protocol):
         Not called when all are problems: the first of them refuses the request. Where a reply of this API has no place
         for a single input's problem, raise it.
         """
-        ...
-
-    def refuse(self, problem: Problem, request_id: str) -> Refusal:
-        """How this API tells that a request ends without a result."""
         ...

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from server.api.incoming import Incoming
-from server.dialects.contract import Call, Dialect, Row
+from server.dialects.contract import Call, Dialect, RequestReader
 from server.dialects.flavour import Flavour
 from server.errors import MEDIA_TYPE, Problem, Refusal
 from server.http.bodies import Bodies
-from server.requests.request import Record
 
 # What is wrong before a body says who is meant is told so that all can read it.
 FOR_ALL = Flavour(media_type=MEDIA_TYPE)
 
 
-class Either(Dialect):
+class Either(RequestReader):
     """The first of these that is meant answers. The first of all says what a body may be, and answers where none is."""
 
     def __init__(self, dialects: Sequence[Dialect]) -> None:
@@ -31,22 +28,8 @@ class Either(Dialect):
         for dialect in self._dialects:
             if dialect.is_meant(incoming):
                 incoming.refuse_as(dialect.refuse)
-                return replace(dialect.read(incoming), dialect=dialect)
-        return replace(self._dialects[0].read(incoming), dialect=self._dialects[0])
-
-    def encoded(self, call: Call, records: Sequence[Record]) -> Call:
-        return _of(call).encoded(call, records)
-
-    def decoded(self, call: Call, records: Sequence[Record]) -> Sequence[Row | Problem]:
-        return _of(call).decoded(call, records)
-
-    def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
-        return _of(call).write(call, answers)
+                return dialect.read(incoming)
+        return self._dialects[0].read(incoming)
 
     def refuse(self, problem: Problem, request_id: str) -> Refusal:
         return FOR_ALL.refuse(problem, request_id)
-
-
-def _of(call: Call) -> Dialect:
-    assert call.dialect is not None, "read() names it"
-    return call.dialect

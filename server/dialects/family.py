@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from server.api.inference import Inference
 from server.api.operation import Operation
-from server.dialects.contract import Dialect
+from server.dialects.contract import Dialect, RequestReader
 from server.front_end import FrontEnd
 from server.http.addresses import Refuse
 
@@ -20,7 +20,7 @@ class Family:
 
     name: str
     inferences: Mapping[str, Dialect] = field(default_factory=dict)  # by path: what models answer, by POST
-    endpoint: Callable[[FrontEnd, Dialect], Inference] = Inference  # answers these
+    endpoint: Callable[[FrontEnd, RequestReader], Inference] = Inference  # answers these
     pages: Sequence[Callable[[FrontEnd], Route]] = ()  # all other addresses
     flavours: Mapping[str, Refuse] = field(default_factory=dict)  # how pages refuse, and what leads nowhere: by path,
     # or by what a path begins with, which ends in "/" and is longer than that; an inference says it itself

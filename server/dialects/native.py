@@ -54,7 +54,7 @@ class OfTask(Native):
     def read(self, incoming: Incoming) -> Call:
         payload, warnings = _payload(incoming, self._reader, self._task)
         served = incoming.model_of(self._asked(incoming, payload), payload.model)
-        return _call(served, payload, payload.options(), warnings)
+        return _call(self, served, payload, payload.options(), warnings)
 
     def _asked(self, incoming: Incoming, payload: Any) -> str:
         """The task of the models that may answer."""
@@ -87,7 +87,7 @@ class ByName(Native):
         if payload.model not in (None, served.card.name):
             warnings = [*warnings, f"'model' in the payload is not read here: the address names {served.card.name!r}."]
         options = payload.options() if reader is not CUSTOM else further_fields(incoming.body)
-        return _call(served, payload, options, warnings)
+        return _call(self, served, payload, options, warnings)
 
 
 ROUTES: Mapping[str, Dialect] = {
@@ -105,10 +105,10 @@ def _payload(incoming: Incoming, reader: BodyReader[Any], task: Task) -> tuple[A
     return asked.payload, warnings
 
 
-def _call(served: Served, payload: Any, options: Mapping[str, Any], warnings: Sequence[str]) -> Call:
+def _call(dialect: Dialect, served: Served, payload: Any, options: Mapping[str, Any], warnings: Sequence[str]) -> Call:
     ids = payload.ids()
     row_ids = None if served.card.task == RERANK.name else ids  # which is put in order once all have their scores
-    return Call(served, payload.inputs(), options, warnings, memo=ids, row_ids=row_ids, beside=payload.beside())
+    return Call(dialect, served, payload.inputs(), options, warnings, ids, row_ids, payload.beside())
 
 
 def row(record_id: Id, answer: Row | Problem) -> Row:

@@ -26,7 +26,8 @@ class OfSentences(Native):
     def read(self, incoming: Incoming) -> Call:
         sentences = read(DECODER, incoming.body)
         served = incoming.model_of(EMBEDDING.name)
-        return Call(served, sentences, {}, memo=Grouping(threshold=default_threshold(served.card), asked=sentences))
+        memo = Grouping(threshold=default_threshold(served.card), asked=sentences)
+        return Call(self, served, sentences, {}, memo=memo)
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         for answer in answers:

@@ -47,8 +47,9 @@ class Translate(Whole):
         served = incoming.model_of(TRANSLATION.name)
         languages = spoken(served.card)
         source = AUTO if wanted.source is None else languages.own(wanted.source)
-        options = {"fromLang": source, "toLang": languages.own(wanted.target)}
-        return Call(served, wanted.texts, options | {"format": "html" if wanted.has_tags else "text"}, memo=source)
+        kind = "html" if wanted.has_tags else "text"
+        options = {"fromLang": source, "toLang": languages.own(wanted.target), "format": kind}
+        return Call(self, served, wanted.texts, options, memo=source)
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         languages = spoken(call.served.card)

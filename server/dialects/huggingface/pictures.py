@@ -41,7 +41,7 @@ class ImageClassification(Asking):
     def read(self, incoming: Incoming) -> Call:
         asked = picture(incoming)
         served = incoming.model_of(IMAGE_CLASSIFICATION.name, incoming.query.get("model"))
-        return Call(served, asked.inputs, asked.options, memo=asked)
+        return Call(self, served, asked.inputs, asked.options, memo=asked)
 
 
 def picture(incoming: Incoming) -> Asked:

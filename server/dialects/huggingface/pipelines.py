@@ -49,7 +49,7 @@ class Pipelines(Asking):
     def read(self, incoming: Incoming) -> Call:
         served = incoming.model_named(incoming.path_params["name"])
         asked = _ask_of(bodies_of(served.card).task.name)(incoming)
-        return Call(served, asked.inputs, asked.options, memo=asked, beside=asked.beside)
+        return Call(self, served, asked.inputs, asked.options, memo=asked, beside=asked.beside)
 
 
 def embed(incoming: Incoming) -> Asked:

@@ -36,7 +36,7 @@ class Translate(Whole):
         if source == AUTO:
             require_detection()
         options = {"fromLang": source, "toLang": languages.own(wanted.target), "format": wanted.format}
-        return Call(served, wanted.texts, options, memo=wanted)
+        return Call(self, served, wanted.texts, options, memo=wanted)
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         wanted: Asked = call.memo

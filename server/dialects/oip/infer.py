@@ -49,7 +49,7 @@ class Infer(Asking):
             place="input {}",
             beside=parameters.beside(),
         )
-        return Call(served, asked.inputs, asked.options, memo=asked, beside=asked.beside)
+        return Call(self, served, asked.inputs, asked.options, memo=asked, beside=asked.beside)
 
 
 def _size(incoming: Incoming) -> int:

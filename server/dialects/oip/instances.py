@@ -56,7 +56,7 @@ class Instances(Asking):
             place="instances[{}]",
             beside=parameters.beside(),
         )
-        return Call(served, asked.inputs, asked.options, memo=asked, beside=asked.beside)
+        return Call(self, served, asked.inputs, asked.options, memo=asked, beside=asked.beside)
 
 
 def _input(instance: str | OipInstance, *, is_picture: bool) -> Input | Problem:

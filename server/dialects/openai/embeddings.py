@@ -58,7 +58,8 @@ class Embeddings(Whole):
             dimensions=None if asked.dimensions is None else int(asked.dimensions),
         )
         texts = [asked.input] if isinstance(asked.input, str) else asked.input
-        return Call(served, texts, {} if asked.prompt_name is None else {"promptName": asked.prompt_name}, memo=wanted)
+        options = {} if asked.prompt_name is None else {"promptName": asked.prompt_name}
+        return Call(self, served, texts, options, memo=wanted)
 
     def decoded(self, call: Call, records: Sequence[Record]) -> Sequence[Row | Problem]:
         return vectors(call, records, call.memo.dimensions)

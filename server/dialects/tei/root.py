@@ -38,7 +38,7 @@ class Root(Asking):
         task, ask = _meant(read(LOOK, incoming.body), incoming)
         asked = ask(incoming)
         served = incoming.model_of(task, asked.model)
-        return Call(served, asked.inputs, asked.options, memo=asked, beside=asked.beside)
+        return Call(self, served, asked.inputs, asked.options, memo=asked, beside=asked.beside)
 
 
 def _meant(looked: Looked, incoming: Incoming) -> tuple[str, Ask]:

@@ -31,7 +31,7 @@ class Plain(Dialect):
         except ValueError as error:
             raise Problem("malformed", "this is not JSON") from error
         served = incoming.model_of("translation", asked.get("model"))
-        return Call(served, asked["q"], {"fromLang": asked.get("from", "en")}, memo=asked.get("loud"))
+        return Call(self, served, asked["q"], {"fromLang": asked.get("from", "en")}, memo=asked.get("loud"))
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         for answer in answers:
@@ -73,7 +73,7 @@ class Raw(Plain):
     """The body is one record's input, as it is."""
 
     def read(self, incoming: Incoming) -> Call:
-        return Call(incoming.model_of("translation"), [incoming.body], {})
+        return Call(self, incoming.model_of("translation"), [incoming.body], {})
 
 
 class BytesCodec(WordCodec):

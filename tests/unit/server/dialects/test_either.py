@@ -42,7 +42,7 @@ class Bare(Whole):
         q = incoming.fields(lists=["q"]).get("q")
         if not isinstance(q, list):
             raise Problem("malformed", "q is a list")
-        return Call(incoming.model_named("echo"), q, {})
+        return Call(self, incoming.model_named("echo"), q, {})
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         return msgspec.json.encode([call.tokens, *(row["text"] for row in self.rows(call, answers))])

@@ -10,6 +10,7 @@ from broker.messages import FailureCode, Verdict
 from broker.predictions.contract import MOST_ROWS
 from server.codecs.contract import Plan
 from server.dialects.contract import Call
+from server.dialects.native import ByName
 from server.fleet.directory import Directory
 from server.predictions import keeper
 from server.predictions.large import progress, pump
@@ -318,7 +319,7 @@ async def test_another_run_takes_over_rows_and_nothing_of_clusters(row_ids, left
         kept.add([(0, Record("life", served.codec, Plan()), "echo@r1")])
         records = [Record("life", served.codec, Plan())]
 
-        found = kept.continue_with(records, Call(served, ["life"], {}, row_ids=row_ids))
+        found = kept.continue_with(records, Call(ByName(), served, ["life"], {}, row_ids=row_ids))
 
         assert len(found) == left
 
