@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -19,6 +20,8 @@ pytestmark = pytest.mark.anyio
 
 MODEL = "thirds"
 IDS = {word: place + 1 for place, word in enumerate(WORDS)}
+
+FIFTEEN_HUNDRED = [f"{first} {second}" for first in WORDS[:30] for second in WORDS]
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +69,45 @@ async def test_a_thousand_texts_come_back_in_their_order(system: Stack) -> None:
     assert [row.index for row in reply.data] == list(range(1000))
 
 
+def test_fifteen_hundred_texts_come_as_langchain_sends_them(client: openai.OpenAI) -> None:
+    texts = FIFTEEN_HUNDRED
+    replies = [client.embeddings.create(model=MODEL, input=part) for part in (texts[:1000], texts[1000:])]
+
+    assert [len(reply.data) for reply in replies] == [1000, 500]
+    assert [row.embedding for reply in replies for row in reply.data] == [expected(text) for text in texts]
+
+
+def test_langchain_itself_reads_fifteen_hundred(system: Stack) -> None:
+    langchain = pytest.importorskip("langchain_openai", reason="pip install langchain-openai")
+    where = {"model": MODEL, "base_url": f"{system.url}/v1", "api_key": "k"}
+    with openai.DefaultHttpxClient() as http:
+        model = langchain.OpenAIEmbeddings(**where, check_embedding_ctx_length=False, http_client=http)
+        found = model.embed_documents(FIFTEEN_HUNDRED)
+
+    assert found == [expected(text) for text in FIFTEEN_HUNDRED]
+
+
 def test_token_ids_are_refused_with_words_that_help(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="check_embedding_ctx_length=False"):
         client.embeddings.create(model=MODEL, input=[[1, 2], [3]])
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        pytest.param({"input": ""}, "text is empty", id="an empty text"),
+        pytest.param({"input": ["word1", ""]}, r"input\[1\]: text is empty", id="an empty text among others"),
+        pytest.param({"input": []}, "length >= 1", id="no text"),
+        pytest.param({"input": "word1", "encoding_format": "md5"}, "'base64' or 'float'", id="another encoding"),
+    ],
+)
+def test_what_cannot_be_embedded_is_told_and_not_asked_again(
+    client: openai.OpenAI, asked: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(openai.BadRequestError, match=said) as told:
+        client.embeddings.create(model=MODEL, **asked)
+
+    assert told.value.type == "invalid_request_error"
 
 
 def test_models_are_listed_and_found_and_missed(client: openai.OpenAI) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from server.api.malformed import why
+from server.api.malformed import why, wrong
 from server.codecs.contract import Input
 from server.errors import Problem
 
@@ -78,6 +78,6 @@ def read(decoder: msgspec.json.Decoder[Body], body: bytes) -> Body:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise Problem("malformed", f"The body is not as it should be: {error}") from error
+        raise Problem("malformed", f"The body is not as it should be: {wrong(decoder.type, error)}") from error
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, nested too deeply
         raise Problem("malformed", f"The body is not JSON that can be read: {why(body, error)}") from error

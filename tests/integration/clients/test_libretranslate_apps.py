@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests.integration.clients.chocolates import CHOCOLATES, CHOCOLATES_DE
-from tests.integration.stack import Stack
+from tests.integration.full_lane import full_lane
+from tests.integration.stack import Stack, stack
 
 
 @pytest.fixture
@@ -26,6 +30,42 @@ def test_weblate_tries_a_word_when_it_is_set_up_and_then_sends_lists(http: httpx
     assert answer.status_code == 200
     assert [type(text) for text in answer.json()["translatedText"]] == [str, str]
     assert answer.json()["translatedText"][1] == CHOCOLATES_DE
+
+
+def weblate(system: Stack) -> httpx2.Response:
+    """What it sends, with a timeout of its own."""
+    asked = {"api_key": "", "q": ["test", "box"], "source": "en", "target": "ja"}
+    return httpx2.post(f"{system.url}/translate", json=asked, timeout=20)
+
+
+def test_weblate_is_told_of_a_full_lane_by_a_429_with_an_error(tmp_path: Path) -> None:
+    body = {"q": "box", "source": "en", "target": "ja"}
+    with full_lane("GatedShout", tmp_path / "gate", "/translate", body) as system:
+        answer = weblate(system)
+
+    assert answer.status_code == 429
+    assert answer.json()["error"].startswith("Slowdown: ")
+
+
+# It asks nothing more for half an hour once it has seen a 503.
+@pytest.mark.parametrize("gone", ["no_batcher", "broker_unavailable"])
+def test_weblate_is_told_by_a_500_that_something_is_away(gone: str) -> None:
+    with stack(["tests.integration.clients.models:Shout"]) as system:
+        before = weblate(system)
+        if gone == "no_batcher":
+            system.batchers[0].kill()
+            system.until(lambda: live(system) == 0, "the front end counts on no batcher")
+        else:
+            os.kill(system.broker.pid or 0, signal.SIGKILL)
+        after = weblate(system)
+
+    assert before.json()["translatedText"] == ["TEST", "BOX"]
+    assert (after.status_code, after.json()["code"]) == (500, gone)
+    assert after.json()["error"]
+
+
+def live(system: Stack) -> int:
+    return sum(model["batchers"] for model in system.get("/v1/models").json()["models"])
 
 
 def test_mastodon_gets_its_markup_and_its_emoji_back(http: httpx2.Client) -> None:

@@ -37,6 +37,15 @@ async def test_a_malformed_body_is_400(body):
         assert told(answer) == (400, "malformed")
 
 
+async def test_of_a_field_that_takes_a_few_values_these_are_told_and_not_the_one_it_has():
+    async with running() as jitney:
+        payload = {"records": [], "fromLang": "en", "toLang": "ja", "format": "secret` - at `$.x"}
+        answer = await jitney.client.post("/translation", json={"payload": payload})
+
+        assert told(answer) == (400, "malformed")
+        assert answer.json()["detail"].endswith("`$.payload.format` must be 'html' or 'text'.")
+
+
 async def test_a_malformed_body_is_told_where():
     async with running() as jitney:
         answer = await jitney.client.post("/models/echo", content=b'{"payload": {"records": [{"id": 1, "text": 2}]}}')
