@@ -29,7 +29,6 @@ NO_TOKEN_IDS = (
     "'input' has token ids, and this model has a vocabulary of its own: send texts. With langchain_openai that is"
     " OpenAIEmbeddings(check_embedding_ctx_length=False)."
 )
-SAID = {"encoding_format": "'encoding_format' must be float or base64."}  # in place of what the decoder says
 TIMES = 8  # by default 2048 texts, as many as OpenAI takes; langchain sends 1000 at a time
 
 
@@ -93,7 +92,7 @@ def _asked(body: bytes) -> OpenAIEmbeddingRequest:
     except Problem as problem:
         found = FIELD.search(problem.detail)
         field = found[1] if found else None
-        said = NO_TOKEN_IDS if TOKEN_IDS.search(body) else SAID.get(field or "", problem.detail)
+        said = NO_TOKEN_IDS if TOKEN_IDS.search(body) else problem.detail
         raise Problem(problem.code, said, param=field) from problem
 
 
