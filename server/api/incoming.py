@@ -18,12 +18,11 @@ from server.errors import Problem
 from server.fleet.directory import Served
 from server.front_end import FrontEnd
 from server.http.addresses import KEPT, Refuse, part
-from server.http.bodies import Bodies, is_form, is_gzip, is_json, unpacked, unpacked_if_small
+from server.http.bodies import Bodies, form_pairs, is_form, is_gzip, is_json, query_pairs, unpacked, unpacked_if_small
 from server.http.body import read_body
 from server.http.bytes_in_hand import Held
 
 LOOKED_AT = 64  # bytes at the beginning of a body of no named type
-MOST_FIELDS = 10_000  # of a form, and of what stands behind the question mark
 OBJECT: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
 NAMES: Decoder[dict[str, Raw]] = Decoder(dict[str, Raw])
 
@@ -88,10 +87,10 @@ class Incoming:
         name, the first, and all of them for `lists`. Raises `Problem` (malformed)."""
         if self.is_json:
             return read(OBJECT, self.body)
-        is_body_form = is_form(self.headers.get(b"content-type", b""))
-        pairs = _pairs(self.body) if is_body_form else []
+        kind = self.headers.get(b"content-type", b"")
+        pairs = form_pairs(kind, self.body) if is_form(kind) else []
         found: dict[str, Any] = {}
-        for name, value in [*pairs, *_pairs(self._scope.get("query_string", b""))]:
+        for name, value in [*pairs, *query_pairs(self._scope.get("query_string", b""))]:
             if name in lists:
                 found.setdefault(name, []).append(value)
             else:
@@ -151,11 +150,3 @@ class Incoming:
     def _chosen(self, served: Served) -> Served:
         self._scope["context"].model = served.header
         return served
-
-
-def _pairs(text: bytes) -> list[tuple[str, str]]:
-    """Names and values. Raises `Problem` (malformed)."""
-    try:
-        return parse_qsl(text.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
-    except ValueError as error:  # not UTF-8, or too many
-        raise Problem("malformed", "The form, or what stands behind the '?', cannot be read: is it UTF-8?") from error

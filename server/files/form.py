@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TYPE_CHECKING
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from broker.messages import FailureCode
 from server.errors import Problem
+from server.http.bodies import MULTIPART
 
-if TYPE_CHECKING:
-    from python_multipart.multipart import MultipartParser
-
-FORM = b"multipart/form-data"
 SEND_A_FORM = "Send the file as multipart/form-data, with the fields purpose and file"
 PURPOSE, FILE = "purpose", "file"
 ANCHOR, SECONDS = "expires_after[anchor]", "expires_after[seconds]"
@@ -24,8 +22,6 @@ MOST_OF_A_FIELD = 1_024  # bytes
 LONGEST_NAME = 255  # characters
 SHORTEST_KEPT, LONGEST_KEPT = 3_600, 2_592_000  # seconds, as OpenAI has them
 UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # the client is told, and what it sent is not logged
 
 
 class Form:
@@ -85,8 +81,6 @@ class Form:
             raise Problem("malformed", "purpose must be batch: files serve nothing else here", param=PURPOSE)
 
     def _found_in(self, chunk: bytes) -> list[bytes]:
-        from python_multipart.exceptions import FormParserError
-
         try:
             self._parser.write(chunk)
         except FormParserError as error:
@@ -95,11 +89,8 @@ class Form:
         return found
 
     def _parser_for(self, content_type: bytes) -> MultipartParser:
-        from python_multipart.exceptions import FormParserError
-        from python_multipart.multipart import MultipartParser, parse_options_header
-
         kind, options = parse_options_header(content_type)
-        if kind != FORM:
+        if kind != MULTIPART:
             raise Problem("unsupported_media_type", SEND_A_FORM)
         if not (boundary := options.get(b"boundary")):
             raise Problem("malformed", "The Content-Type of a form names its boundary")
@@ -124,8 +115,6 @@ class Form:
         self._name = None
 
     def _header_ends(self) -> None:
-        from python_multipart.multipart import parse_options_header
-
         name, value = map(bytes, self._header)
         self._header = [bytearray(), bytearray()]
         if name.lower() == b"content-disposition":

@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 
 import structlog
 
@@ -18,7 +17,6 @@ from server.settings import ServerSettings
 
 log = structlog.get_logger("server.files")
 
-NEEDS_MULTIPART = "--files needs python-multipart: pip install 'jitney[files]'"
 OFF = "Files and batches are off here: start front ends with --files DIR or --files s3://bucket/prefix."
 BETWEEN_SWEEPS = 3_600.0  # seconds
 
@@ -27,8 +25,6 @@ def files_from(settings: ServerSettings) -> Files | None:
     """None where `--files` does not say where they lie. Raises `ValueError` where something is missing."""
     if not settings.files:
         return None
-    if find_spec("python_multipart") is None:
-        raise ValueError(NEEDS_MULTIPART)
     try:
         return Files(open_store(settings.files), settings.files_ttl)
     except ValueError as error:

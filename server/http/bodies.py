@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from python_multipart.multipart import Field, FormParser, parse_options_header
 
 from broker.messages import FailureCode
 from server.errors import Problem
@@ -13,8 +18,12 @@ from server.http.body import Headers
 JSON = b"application/json"
 BYTES = b"application/octet-stream"
 FORM = b"application/x-www-form-urlencoded"
+MULTIPART = b"multipart/form-data"
+MOST_FIELDS = 10_000  # of a form, and of what stands behind the question mark
 GZIP = 31  # zlib's number for that format
 GZIPPED = {b"gzip", b"x-gzip"}  # its two names
+
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # the client is told, and what it sent is not logged
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +48,8 @@ def is_json(kind: bytes) -> bool:
 
 
 def is_form(kind: bytes) -> bool:
-    """Whether it is a form without files."""
-    return _media_type(kind) == FORM
+    """Whether it is a form, of either kind."""
+    return _media_type(kind) in (FORM, MULTIPART)
 
 
 def _is_picture(kind: bytes) -> bool:
@@ -55,7 +64,7 @@ def _media_type(kind: bytes) -> bytes:
 
 JSON_ONLY = Bodies("Send the body with Content-Type: application/json", is_json)
 JSON_OR_FORM = Bodies(
-    "Send JSON with Content-Type: application/json, or a form with application/x-www-form-urlencoded",
+    "Send JSON with Content-Type: application/json, or a form",
     lambda kind: is_json(kind) or is_form(kind),
 )
 JSON_OR_PICTURE = Bodies(
@@ -64,6 +73,42 @@ JSON_OR_PICTURE = Bodies(
     has_pictures=True,
 )
 ANYTHING = Bodies("", lambda kind: True)
+
+
+def form_pairs(kind: bytes, body: bytes) -> list[tuple[str, str]]:
+    """Names and texts of a form, without its files. Raises `Problem` (malformed)."""
+    if _media_type(kind) != MULTIPART:
+        return query_pairs(body)
+    try:
+        return _parts(kind, body)
+    except ValueError as error:  # not UTF-8, not whole, too many, or no form at all
+        raise Problem("malformed", "The form cannot be read: is it whole, and in UTF-8?") from error
+
+
+def query_pairs(text: bytes) -> list[tuple[str, str]]:
+    """The same of what stands behind a question mark. Raises `Problem` (malformed)."""
+    try:
+        return parse_qsl(text.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError as error:  # not UTF-8, or too many
+        raise Problem("malformed", "The form, or what stands behind the '?', cannot be read: is it UTF-8?") from error
+
+
+def _parts(kind: bytes, body: bytes) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    ends: list[bool] = []
+
+    def keep(field: Field) -> None:
+        found.append(((field.field_name or b"").decode(), (field.value or b"").decode()))
+
+    boundary = parse_options_header(kind)[1].get(b"boundary")
+    if boundary and body.count(b"--" + boundary) > MOST_FIELDS + 1:  # files count too
+        raise ValueError("too many parts")
+    in_memory = {"MAX_MEMORY_FILE_SIZE": math.inf}
+    form = FormParser(MULTIPART.decode(), keep, None, lambda: ends.append(True), boundary, config=in_memory)
+    form.write(body)
+    if not ends:
+        raise ValueError("no end")
+    return found
 
 
 def is_gzip(every_header: Iterable[tuple[bytes, bytes]]) -> bool:

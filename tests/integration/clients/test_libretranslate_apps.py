@@ -97,6 +97,16 @@ def test_discourse_sends_forms_in_html(http: httpx2.Client) -> None:
     assert answer["translatedText"].startswith("<p>")
 
 
+def test_a_web_page_sends_its_form_in_parts(http: httpx2.Client) -> None:
+    form = {"q": CHOCOLATES, "source": "auto", "target": "de", "format": "text", "api_key": ""}
+    sent = {name: (None, text) for name, text in form.items()}  # as FormData, and as PHP's curl sends an array
+    answer = http.post("/translate", files=sent)
+
+    assert answer.request.headers["content-type"].startswith("multipart/form-data")
+    assert answer.raise_for_status().json()["translatedText"] == CHOCOLATES_DE
+    assert http.post("/detect", files=sent).raise_for_status().json()[0]["language"] == "en"
+
+
 def test_searxng_always_asks_for_alternatives(http: httpx2.Client) -> None:
     asked = {"q": CHOCOLATES, "source": "en", "target": "de", "alternatives": 3}
     answer = http.post("/translate", json=asked).raise_for_status().json()

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from server.__main__ import main
-from server.files import startup
 from server.files.startup import BETWEEN_SWEEPS, files_from, sweeping
 from server.files.store import StoreAway
 from server.settings import ServerSettings
@@ -17,17 +16,8 @@ from server.settings import ServerSettings
 pytestmark = pytest.mark.anyio
 
 
-def test_files_are_off_until_somebody_says_where_they_lie(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(startup, "find_spec", lambda name: None)
-
+def test_files_are_off_until_somebody_says_where_they_lie():
     assert files_from(ServerSettings()) is None
-
-
-def test_without_python_multipart_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(startup, "find_spec", lambda name: None)
-
-    with pytest.raises(ValueError, match="pip install 'jitney\\[files\\]'"):
-        files_from(ServerSettings(files="here"))
 
 
 def test_without_obstore_object_storage_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
