@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from jitney.client import (
@@ -19,6 +19,7 @@ from jitney.client import (
     JitneyError,
     ModelFailed,
     Ranking,
+    ReadAhead,
     Refused,
     TimedOut,
     Translation,
@@ -29,7 +30,12 @@ from jitney.client.sending.http import NotInstalled
 
 FAILED, CANNOT_BE, NOT_NOW, NOT_REACHED = 1, 2, 3, 4  # exit codes; 0: all were answered
 STREAM = "-"
+LONGEST_LINE = 4 << 20  # characters
 A = TypeVar("A", bound=Answer)
+
+
+class NotRead(Exception):
+    """What standard input has cannot be read."""
 
 
 def run_translate(
@@ -71,7 +77,8 @@ def run_rerank(query: str, texts: Sequence[str], *, top_k: int | None, model: st
 def _many(
     make: Callable[[list[str]], Call[list[A]]], texts: Sequence[str], shown: Callable[[A], str], **how: Any
 ) -> int:
-    return _run(lambda client: client.many(make, _given(texts)), shown, **how)
+    given = ReadAhead(_given(texts)) if STREAM in texts else texts
+    return _run(lambda client: client.many(make, given), shown, **how)
 
 
 def _run(ask: Callable[[Jitney], Iterable[A]], shown: Callable[[A], str], *, as_json: bool, **how: Any) -> int:
@@ -87,6 +94,9 @@ def _run(ask: Callable[[Jitney], Iterable[A]], shown: Callable[[A], str], *, as_
     except JitneyError as error:
         _say_end(error)
         return _exit_code(error)
+    except NotRead as error:
+        _say(str(error))
+        return CANNOT_BE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 
@@ -97,7 +107,7 @@ def _told(answers: Iterable[A], shown: Callable[[A], str], as_json: bool) -> int
         if answer.error is not None:
             code = FAILED
             _say(f"{number}: {answer.error.code}: {answer.error.message}")
-        print(_as_json(answer.raw) if as_json else "" if answer.error else shown(answer), flush=sys.stdout.isatty())
+        print(_as_json(answer.raw) if as_json else "" if answer.error else shown(answer), flush=True)
     return code
 
 
@@ -124,13 +134,21 @@ def _exit_code(error: Exception) -> int:
 
 
 def _given(texts: Sequence[str]) -> Iterator[str]:
-    """What is no UTF-8 in standard input goes as it is, and is that line's error."""
     for text in texts:
-        if text != STREAM:
-            yield text
-            continue
-        lines = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="surrogateescape", newline="\n")
-        yield from (line.rstrip("\r\n") for line in lines)
+        yield from _lines() if text == STREAM else (text,)
+
+
+def _lines() -> Iterator[str]:
+    """Of standard input. What is no UTF-8 goes as it is, and is that line's error. Not by `sys.stdin`, which a thread
+    that still waits for a line at the end would keep from being closed."""
+    try:
+        with open(0, encoding="utf-8", errors="surrogateescape", newline="\n", closefd=False) as lines:
+            for number, line in enumerate(iter(partial(lines.readline, LONGEST_LINE), ""), 1):
+                if len(line) == LONGEST_LINE and line[-1] != "\n":
+                    raise NotRead(f"line {number} of standard input is longer than {LONGEST_LINE} characters")
+                yield line.rstrip("\r\n")
+    except OSError as error:
+        raise NotRead(f"standard input cannot be read: {error.strerror}") from error
 
 
 def _say(message: str) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 from jitney.batch.contract import Answer
 from jitney.client.errors import as_json, problem
 from jitney.client.headers import retry_after
+from jitney.client.policy.tries import is_by_records
 
-BY_RECORDS = (400, 413, 422)  # perhaps one record's fault: then its half of the request is refused again
 PASSING_CODES = ("expired", "no_batcher", "contended", "broker_unavailable", "broker_full", "overloaded", "internal")
-OF_THE_WHOLE = ("unknown_language",)  # never one record's fault
 TRIED_AGAIN = (500, 504)  # a few times: the next try may go well, but perhaps it is the row
 AWAY = (502,)  # what a proxy says of a server that it does not reach
 REFUSALS = (404, 408, 425, 429, 503)  # 404: front ends that have just started have not met the models yet
@@ -67,7 +66,7 @@ def judge(status: int, headers: Mapping[str, str], body: bytes, count: int, now:
         return _rows(as_json(body), count)
     code, detail = problem(status, body)
     answer, why = Answer(error={"code": code, "message": detail}), f"{status}: {detail}"
-    if status in BY_RECORDS and code not in OF_THE_WHOLE:
+    if is_by_records(status, code):
         return Halve(answer)
     if status in AWAY:
         return Later(wait=retry_after(headers, now), why=why, is_away=True)

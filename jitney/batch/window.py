@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jitney.batch.contract import MALFORMED, Answer, Item, Row, failed
+from jitney.client.policy.packing import REQUEST_BYTES, packed
 
 Ask = Callable[[Sequence[Row]], Awaitable[Sequence[Answer]]]
 Write = Callable[[Sequence[Item], Sequence[Answer | None]], None]
@@ -23,29 +24,15 @@ class Bounds:
     rows: int = 256
     bytes: int = 32 << 20
     request_rows: int = 32
-    request_bytes: int = 512 << 10  # half of what a front end takes unless told otherwise
+    request_bytes: int = REQUEST_BYTES
     answer_bytes: int = 0  # that an answer may have until one has been seen; they count, too
-
-
-def packed(items: Iterator[Item], bounds: Bounds) -> Iterator[list[Item]]:
-    """As requests take them; a row that is larger than a request goes alone."""
-    pack: list[Item] = []
-    size = 0
-    for item in items:
-        if pack and (len(pack) >= bounds.request_rows or size + item.row.size > bounds.request_bytes):
-            yield pack
-            pack, size = [], 0
-        pack.append(item)
-        size += item.row.size
-    if pack:
-        yield pack
 
 
 class Window:
     """`run` ends when every row is written; ended earlier, it has written those that were answered in order."""
 
     def __init__(self, items: Iterator[Item], ask: Ask, write: Write, bounds: Bounds) -> None:
-        self._packs = packed(items, bounds)
+        self._packs = packed(items, _weight, most=bounds.request_rows, most_bytes=bounds.request_bytes)
         self._ask = ask
         self._write = write
         self._bounds = bounds
@@ -119,8 +106,12 @@ class Window:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _weight(item: Item) -> int:
+    return item.row.size
+
+
 def _size(pack: Sequence[Item]) -> int:
-    return sum(item.row.size for item in pack)
+    return sum(map(_weight, pack))
 
 
 def _answers_size(answers: Sequence[Answer | None]) -> int:

@@ -36,6 +36,7 @@ from jitney.client.errors import (
     Unavailable,
     UnknownLanguage,
 )
+from jitney.client.sending.ahead import ReadAhead
 from jitney.client.sync import Jitney
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ __all__ = [
     "Progress",
     "Ranking",
     "RateLimited",
+    "ReadAhead",
     "RecordError",
     "RecordFailed",
     "Refused",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from jitney.client import calls, predictions
 from jitney.client.answers import Answer, Translation
 from jitney.client.calls import Call, Glossary
+from jitney.client.common import Client
 from jitney.client.policy.window import Bounds
+from jitney.client.sending.ahead_async import Texts
 from jitney.client.sending.awaited import AsyncPrediction, AsyncSender
-from jitney.client.sending.http import require_httpx2, settings
 from jitney.client.sending.named import named
-from jitney.client.sending.options import options_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,33 +29,10 @@ def asked(make: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncJitney, P], C
     return named(method, make)
 
 
-class AsyncJitney:
-    """A server's address, and connections to it; with `async with` it is closed at the end. It belongs to one loop.
+class AsyncJitney(Client[AsyncSender]):
+    """A server's address, and connections to it; with `async with` it is closed at the end. It belongs to one loop."""
 
-    `url` and `api_key` are JITNEY_URL and JITNEY_API_KEY unless said. `timeout`: seconds that a call may take, all its
-    tries together. `http` is an `httpx2.AsyncClient` of your own, with its proxies and certificates.
-    """
-
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        api_key: str | None = None,
-        timeout: float = 60.0,
-        max_retries: int = 3,
-        lane: str = "interactive",
-        raise_on_error: bool = False,
-        http: Any = None,
-    ) -> None:
-        how = {"timeout": timeout, "max_retries": max_retries, "lane": lane, "raise_on_error": raise_on_error}
-        options = options_of(url, api_key, **how)
-        self._sender = AsyncSender(http or require_httpx2().AsyncClient(**settings(options.url)), options)
-
-    def with_options(self, **changes: Any) -> Self:
-        """The same connections, and calls made otherwise: `timeout`, `max_retries`, `lane`, `raise_on_error`."""
-        made = type(self).__new__(type(self))
-        made._sender = AsyncSender(self._sender.http, self._sender.options.changed(**changes))
-        return made
+    _kind = AsyncSender
 
     async def close(self) -> None:
         await self._sender.http.aclose()
@@ -76,7 +54,7 @@ class AsyncJitney:
 
     def translate_many(
         self,
-        texts: Iterable[str],
+        texts: Texts,
         *,
         to: str,
         from_: str = "auto",
@@ -96,22 +74,24 @@ class AsyncJitney:
     async def many(
         self,
         make: Callable[[list[str]], Call[list[A]]],
-        texts: Iterable[str],
+        texts: Texts,
         *,
         window: int = 256,
         per_request: int = 32,
     ) -> AsyncIterator[A]:
         """An answer a text, in their order, from requests of a few texts each; `make` is a call such as `calls.embed`.
 
+        They come by `async for`, from a list, or from any other iterable, which a thread reads: none blocks the loop.
         At most `window` texts are read ahead of the answer that is next. Where the server refuses for now, all wait as
         long as it says, and half as many requests go on; each answer makes room for more.
         """
         await self._sender.run(make([]))  # what it refuses now is no text's fault
         bounds = Bounds(window=window, per_request=per_request)
         place = 0
-        async for answer in self._sender.many(make, texts, bounds):
-            yield self._sender.options.approved_at(place, answer)
-            place += 1
+        async with aclosing(self._sender.many(make, texts, bounds)) as answers:  # what is under way ends with us
+            async for answer in answers:
+                yield self._sender.options.approved_at(place, answer)
+                place += 1
 
     async def run(self, call: Call[T]) -> T:
         """What a call of `jitney.client.calls` comes to."""

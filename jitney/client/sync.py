@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from jitney.client import calls, predictions
 from jitney.client.answers import Answer, Translation
 from jitney.client.calls import Call, Glossary
+from jitney.client.common import Client
 from jitney.client.policy.window import Bounds
+from jitney.client.sending.ahead import ReadAhead
 from jitney.client.sending.blocking import Prediction, Sender
-from jitney.client.sending.http import require_httpx2, settings
 from jitney.client.sending.named import named
-from jitney.client.sending.options import options_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,33 +28,10 @@ def asked(make: Callable[P, Call[T]]) -> Callable[Concatenate[Jitney, P], T]:
     return named(method, make)
 
 
-class Jitney:
-    """A server's address, and connections to it. Threads may share it; with `with` it is closed at the end.
+class Jitney(Client[Sender]):
+    """A server's address, and connections to it. Threads may share it; with `with` it is closed at the end."""
 
-    `url` and `api_key` are JITNEY_URL and JITNEY_API_KEY unless said. `timeout`: seconds that a call may take, all its
-    tries together. `http` is an `httpx2.Client` of your own, with its proxies and certificates.
-    """
-
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        api_key: str | None = None,
-        timeout: float = 60.0,
-        max_retries: int = 3,
-        lane: str = "interactive",
-        raise_on_error: bool = False,
-        http: Any = None,
-    ) -> None:
-        how = {"timeout": timeout, "max_retries": max_retries, "lane": lane, "raise_on_error": raise_on_error}
-        options = options_of(url, api_key, **how)
-        self._sender = Sender(http or require_httpx2().Client(**settings(options.url)), options)
-
-    def with_options(self, **changes: Any) -> Self:
-        """The same connections, and calls made otherwise: `timeout`, `max_retries`, `lane`, `raise_on_error`."""
-        made = type(self).__new__(type(self))
-        made._sender = Sender(self._sender.http, self._sender.options.changed(**changes))
-        return made
+    _kind = Sender
 
     def close(self) -> None:
         self._sender.http.close()
@@ -76,7 +53,7 @@ class Jitney:
 
     def translate_many(
         self,
-        texts: Iterable[str],
+        texts: Iterable[str] | ReadAhead,
         *,
         to: str,
         from_: str = "auto",
@@ -96,13 +73,14 @@ class Jitney:
     def many(
         self,
         make: Callable[[list[str]], Call[list[A]]],
-        texts: Iterable[str],
+        texts: Iterable[str] | ReadAhead,
         *,
         window: int = 256,
         per_request: int = 32,
     ) -> Iterator[A]:
         """An answer a text, in their order, from requests of a few texts each; `make` is a call such as `calls.embed`.
 
+        The caller's thread reads `texts`, and gives no answer while it waits for one; with `ReadAhead(texts)` it does.
         At most `window` texts are read ahead of the answer that is next. Where the server refuses for now, all wait as
         long as it says, and half as many requests go on; each answer makes room for more.
         """

@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable
 
 from jitney.client.errors import CannotReach, JitneyError, Refused
+from jitney.client.policy.flow import LONGEST_PAUSE, SHORTEST_PAUSE
 
 REPEATED = (408, 425, 429, 502, 503, 504)  # not 500: the model would fail again, at the same cost
 NOT_DONE = (425, 429, 503)
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds, where the server does not say how long
+BY_RECORDS = (400, 413, 422)  # perhaps one record's fault: then its half of the request is refused again
+OF_THE_WHOLE = ("unknown_language",)  # never one record's fault
 
 
 def is_passing(error: JitneyError) -> bool:
@@ -20,6 +22,11 @@ def is_passing(error: JitneyError) -> bool:
 def was_perhaps_done(error: JitneyError) -> bool:
     """Whether what was asked may have been done, and only the answer lost."""
     return is_passing(error) and not (isinstance(error, Refused) and error.status in NOT_DONE)
+
+
+def is_by_records(status: int, code: str) -> bool:
+    """Whether another part of the request may be answered."""
+    return status in BY_RECORDS and code not in OF_THE_WHOLE
 
 
 class Tries:

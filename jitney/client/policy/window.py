@@ -9,23 +9,20 @@ from typing import Generic, TypeVar
 
 from jitney.client.errors import (
     BadReply,
-    InvalidInput,
     JitneyError,
     ModelFailed,
     NotFound,
     RecordError,
     Refused,
     TimedOut,
-    UnknownLanguage,
     ended_at,
 )
 from jitney.client.policy.flow import Flow
-from jitney.client.policy.tries import is_passing
+from jitney.client.policy.packing import packed
+from jitney.client.policy.tries import is_by_records, is_passing
 
 T = TypeVar("T")
 
-REQUEST_BYTES = 512 << 10  # half of what a front end takes unless told otherwise
-BY_RECORDS = (400, 413, 422)  # perhaps one text's fault
 OVERDUE = "expired"  # the server's code
 
 
@@ -59,24 +56,13 @@ class Pack(Generic[T]):
         return self.answers is not None or self.error is not None
 
 
-def packed(texts: Iterable[str], most: int) -> Iterator[list[str]]:
-    """As requests take them; a text that is larger than a request goes alone."""
-    pack: list[str] = []
-    size = 0
-    for text in texts:
-        length = len(text.encode("utf-8", "surrogatepass"))
-        if pack and (len(pack) >= most or size + length > REQUEST_BYTES):
-            yield pack
-            pack, size = [], 0
-        pack.append(text)
-        size += length
-    if pack:
-        yield pack
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def is_of_the_text(error: JitneyError) -> bool:
     """Where it is about one text, the next one may be answered."""
-    return isinstance(error, InvalidInput) and error.status in BY_RECORDS and not isinstance(error, UnknownLanguage)
+    return isinstance(error, Refused) and is_by_records(error.status, error.code)
 
 
 def is_perhaps_of_one(error: JitneyError) -> bool:
@@ -93,16 +79,23 @@ class Window(Generic[T]):
     """
 
     def __init__(
-        self, texts: Iterable[str], bounds: Bounds, timeout: float, failed: Callable[[list[str], RecordError], list[T]]
+        self,
+        texts: Iterable[str | None],  # None: nothing for now
+        bounds: Bounds,
+        timeout: float,
+        failed: Callable[[list[str], RecordError], list[T]],
     ) -> None:
-        self._packs = packed(texts, bounds.per_request)
-        self._taken = 0
+        self._packs = packed(texts, _size, most=bounds.per_request)
         self._bounds = bounds
         self._timeout = timeout
         self._failed = failed
         self._flow = Flow(bounds.requests, math.inf)
         self._in_hand: list[Pack[T]] = []  # in their order
-        self._read: list[str] | None = None  # and has no room yet
+        self._taken = 0  # texts
+        self._read: list[str] = []  # and has no room yet
+        self._has_read_all = False
+        self._failure: Exception | None = None  # of the texts themselves
+        self.is_dry = False  # when a text was last asked for, there was none for now
 
     def begin(self, now: float) -> Pack[T] | None:
         """The next to send. None: nothing may go now, or nothing is left."""
@@ -119,7 +112,7 @@ class Window(Generic[T]):
         return self._flow.pause(now)
 
     def has_ended(self) -> bool:
-        return not self._in_hand and self._peek() is None
+        return not self._in_hand and self._has_read_all
 
     def answered(self, pack: Pack[T], answers: list[T]) -> None:
         self._flow.answered()
@@ -151,20 +144,33 @@ class Window(Generic[T]):
             self._in_hand.pop(0)
             self._taken += len(pack.texts)
             yield from pack.answers or ()
+        if self._failure and not self._in_hand:
+            raise self._failure
 
     def _new(self, now: float) -> Pack[T] | None:
         texts = self._peek()
         in_hand = sum(len(pack.texts) for pack in self._in_hand)
-        if texts is None or (self._in_hand and in_hand + len(texts) > self._bounds.window):
+        if not texts or (self._in_hand and in_hand + len(texts) > self._bounds.window):
             return None
-        self._read = None
+        self._read = []
         pack: Pack[T] = Pack(texts, now + self._timeout)
         self._in_hand.append(pack)
         return pack
 
-    def _peek(self) -> list[str] | None:
-        self._read = self._read or next(self._packs, None)
+    def _peek(self) -> list[str]:
+        if not self._read and not self._has_read_all:
+            self._read = self._next() or []
+            self.is_dry = not self._read and not self._has_read_all
         return self._read
+
+    def _next(self) -> list[str] | None:
+        """Behind the last text, or what is raised there, None."""
+        try:
+            texts = next(self._packs, None)
+        except Exception as error:
+            self._failure, texts = error, None
+        self._has_read_all = texts is None
+        return texts
 
     def _later(self, pack: Pack[T], error: JitneyError, now: float) -> None:
         self._flow.refused(now, error.retry_after if isinstance(error, Refused) else None)
@@ -175,7 +181,7 @@ class Window(Generic[T]):
         """What stands before is still asked; what stands behind will have no answer."""
         pack.error = error
         del self._in_hand[self._in_hand.index(pack) + 1 :]
-        self._packs, self._read = iter(()), None
+        self._read, self._has_read_all, self._failure = [], True, None
 
     def _halve(self, pack: Pack[T], now: float) -> None:
         self._flow.answered()

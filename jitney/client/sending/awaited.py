@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 from jitney.client import predictions
@@ -16,6 +17,7 @@ from jitney.client.policy.time_told import TimeTold
 from jitney.client.policy.tries import Tries, was_perhaps_done
 from jitney.client.policy.window import Bounds, Pack, Window
 from jitney.client.received import Received
+from jitney.client.sending.ahead_async import Texts, read_all_ahead
 from jitney.client.sending.http import TimeLeft, require_httpx2, translated
 from jitney.client.sending.options import Options
 
@@ -24,6 +26,8 @@ T = TypeVar("T")
 
 class AsyncSender:
     """Sends calls until they are answered, refused for good, or their time is over."""
+
+    BY = "AsyncClient"
 
     def __init__(
         self,
@@ -67,34 +71,45 @@ class AsyncSender:
             raise translated(error, options.shown) from None
         return Received(status=reply.status_code, headers=reply.headers, body=reply.content)
 
-    async def many(self, make: Make[T], texts: Iterable[str], bounds: Bounds) -> AsyncIterator[T]:
+    async def many(self, make: Make[T], texts: Texts, bounds: Bounds) -> AsyncGenerator[T]:
         """Answers in the order of their texts."""
-        window: Window[T] = Window(texts, bounds, self.options.timeout, failing(make))
+        happened = asyncio.Event()  # a text arrived, or a request has ended
         under_way: dict[asyncio.Task[list[T]], Pack[T]] = {}
-        try:
-            while not window.has_ended():
-                while pack := window.begin(self.clock()):
-                    under_way[asyncio.create_task(self._answers(make, pack))] = pack
-                await self._settle(window, under_way)
-                for answer in window.taken():
-                    yield answer
-        finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+        async with read_all_ahead(texts, happened.set) as source:
+            window: Window[T] = Window(source, bounds, self.options.timeout, failing(make))
+            try:
+                while not window.has_ended():
+                    if pack := window.begin(self.clock()):
+                        task = asyncio.create_task(self._answers(make, pack))
+                        under_way[task] = pack
+                        task.add_done_callback(lambda _: happened.set())
+                    else:
+                        await self._wait(window, happened, bool(under_way))
+                    self._settle(window, under_way)
+                    for answer in window.taken():
+                        yield answer
+            finally:
+                for task in under_way:
+                    task.cancel()
+                await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _answers(self, make: Make[T], pack: Pack[T]) -> list[T]:
         call = make(pack.texts)
         return call.read(await self._received(call, pack.ends_at))
 
-    async def _settle(self, window: Window[T], under_way: dict[asyncio.Task[list[T]], Pack[T]]) -> None:
-        """Wait until a request has ended, or another may go."""
-        pause = window.pause(self.clock()) or None
-        if not under_way:
-            await self.sleep(pause or 0.0)
-            return
-        ended, _ = await asyncio.wait(under_way, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-        for task in ended:
+    async def _wait(self, window: Window[Any], happened: asyncio.Event, is_asked: bool) -> None:
+        """Until a request has ended, a text arrived, or another request may go."""
+        pause = window.pause(self.clock())
+        if pause and not is_asked:
+            await self.sleep(pause)
+        elif is_asked or window.is_dry:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause or None):
+                    await happened.wait()
+            happened.clear()
+
+    def _settle(self, window: Window[T], under_way: dict[asyncio.Task[list[T]], Pack[T]]) -> None:
+        for task in [task for task in under_way if task.done()]:
             pack = under_way.pop(task)
             try:
                 window.answered(pack, task.result())

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -18,14 +18,18 @@ from jitney.client.policy.time_told import TimeTold
 from jitney.client.policy.tries import Tries, was_perhaps_done
 from jitney.client.policy.window import Bounds, Pack, Window
 from jitney.client.received import Received
+from jitney.client.sending.ahead import ReadAhead, read_ahead
 from jitney.client.sending.http import TimeLeft, require_httpx2, translated
 from jitney.client.sending.options import Options
+from jitney.client.sending.threads import in_thread
 
 T = TypeVar("T")
 
 
 class Sender:
     """Sends calls until they are answered, refused for good, or their time is over. Threads may share it."""
+
+    BY = "Client"
 
     def __init__(
         self,
@@ -76,47 +80,42 @@ class Sender:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def many(self, make: Make[T], texts: Iterable[str], bounds: Bounds) -> Iterator[T]:
+    def many(self, make: Make[T], texts: Iterable[str] | ReadAhead, bounds: Bounds) -> Iterator[T]:
         """Answers in the order of their texts."""
-        window: Window[T] = Window(texts, bounds, self.options.timeout, failing(make))
+        happened = threading.Event()  # a text arrived, or a request has ended
         under_way: dict[Future[list[T]], Pack[T]] = {}
-        while not window.has_ended():
-            while pack := window.begin(self.clock()):
-                under_way[in_thread(partial(self._answers, make, pack))] = pack
-            self._settle(window, under_way)
-            yield from window.taken()
+        with read_ahead(texts, happened.set) as source:
+            window: Window[T] = Window(source, bounds, self.options.timeout, failing(make))
+            while not window.has_ended():
+                if pack := window.begin(self.clock()):
+                    future = in_thread(partial(self._answers, make, pack))
+                    under_way[future] = pack
+                    future.add_done_callback(lambda _: happened.set())
+                else:
+                    self._wait(window, happened, bool(under_way))
+                self._settle(window, under_way)
+                yield from window.taken()
 
     def _answers(self, make: Make[T], pack: Pack[T]) -> list[T]:
         call = make(pack.texts)
         return call.read(self._received(call, pack.ends_at))
 
+    def _wait(self, window: Window[Any], happened: threading.Event, is_asked: bool) -> None:
+        """Until a request has ended, a text arrived, or another request may go."""
+        pause = window.pause(self.clock())
+        if pause and not is_asked:
+            self.sleep(pause)
+        elif is_asked or window.is_dry:
+            happened.wait(pause or None)
+            happened.clear()
+
     def _settle(self, window: Window[T], under_way: dict[Future[list[T]], Pack[T]]) -> None:
-        """Wait until a request has ended, or another may go."""
-        pause = window.pause(self.clock()) or None
-        if not under_way:
-            self.sleep(pause or 0.0)
-            return
-        ended, _ = wait(under_way, pause, FIRST_COMPLETED)
-        for future in ended:
+        for future in [future for future in under_way if future.done()]:
             pack = under_way.pop(future)
             try:
                 window.answered(pack, future.result())
             except JitneyError as error:
                 window.refused(pack, error, self.clock())
-
-
-def in_thread(work: Callable[[], T]) -> Future[T]:
-    """A pool's threads would be waited for when the program ends, however long their server hangs. These are not."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="jitney", daemon=True).start()
-    return future
 
 
 class Prediction(Generic[T]):

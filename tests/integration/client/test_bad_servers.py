@@ -204,6 +204,31 @@ def test_what_ends_it_amid_many_lines_is_told_with_its_line_behind_all_answers_b
     assert ended.returncode == code
 
 
+def test_each_line_that_is_typed_has_its_answer_before_the_next_one_also_into_a_pipe(server: Counted) -> None:
+    command = [sys.executable, "-m", "jitney", "translate", "-", "--to", "fr", "--url", server.url]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+    with subprocess.Popen(command, env=clean_environ(), cwd=ROOT, bufsize=0, **pipes) as process:  # type: ignore[call-overload]
+        for line in (b"one\n", b"two\n", b"three\n"):
+            process.stdin.write(line)
+            assert process.stdout.readline() == line.upper()
+        process.send_signal(signal.SIGINT)
+        assert (process.wait(LIMIT), process.stderr.read()) == (130, b"")
+
+
+def test_standard_input_that_cannot_be_read_is_said(server: Counted) -> None:
+    how = {"env": clean_environ(), "cwd": ROOT, "capture_output": True, "timeout": LIMIT}
+    shell = f"{sys.executable} -m jitney translate - --to fr --url {server.url}"
+
+    write_only = subprocess.run(f"{shell} 0> /dev/null", shell=True, **how)  # type: ignore[call-overload]
+    endless = subprocess.run(f"{shell} < /dev/zero", shell=True, **how)  # type: ignore[call-overload]
+    closed = subprocess.run(f"{shell} <&-", shell=True, **how)  # type: ignore[call-overload]
+
+    assert write_only.returncode == 2 and write_only.stderr.startswith(b"jitney: standard input cannot be read: ")
+    assert endless.returncode == 2 and endless.stderr.startswith(b"jitney: line 1 of standard input is longer than ")
+    assert (closed.returncode, closed.stdout, closed.stderr) == (0, b"", b"")
+
+
 def test_a_program_gets_a_line_of_json_for_each(server: Counted) -> None:
     ended = jitney("translate", "a", "b", "--to", "fr", "--json", url=server.url)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from jitney.batch.contract import MALFORMED, Answer, Item, Row, Stopped
-from jitney.batch.window import Bounds, Window, packed
+from jitney.batch.window import Bounds, Window
 from tests.unit.jitney.batch.kit import run, texts
 
 BOUNDS = Bounds(rows=8, bytes=1000, request_rows=2, request_bytes=100)
@@ -198,9 +198,15 @@ def test_requests_are_bounded_in_rows_and_in_bytes_and_a_large_row_goes_alone() 
     sizes = [10, 10, 10, 60, 60, 500, 10]
     rows = (Item(row=Row(number=at, id=at, text="", size=size)) for at, size in enumerate(sizes))
 
-    packs = [[item.row.size for item in pack] for pack in packed(rows, BOUNDS)]
+    asked: list[list[int]] = []
 
-    assert packs == [[10, 10], [10, 60], [60], [500], [10]]
+    async def answer(rows: Sequence[Row]) -> list[Answer]:
+        asked.append([row.size for row in rows])
+        return [Answer()] * len(rows)
+
+    run(Window(rows, answer, Out(), BOUNDS).run())
+
+    assert asked == [[10, 10], [10, 60], [60], [500], [10]]
 
 
 @pytest.mark.parametrize("count", [2_000, 20_000])

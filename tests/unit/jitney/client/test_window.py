@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from jitney.client.errors import BadReply, CannotReach, JitneyError, RecordError, TimedOut, refused
-from jitney.client.policy.window import REQUEST_BYTES, Bounds, Pack, Window, packed
+from jitney.client.policy.window import Bounds, Pack, Window
 from jitney.client.received import Received
 
 TIMEOUT = 60.0
 NOW = 1000.0
 
 
-def window(texts: Iterable[str], *, of: int = 8, per_request: int = 2) -> Window[str]:
+def window(texts: Iterable[str | None], *, of: int = 8, per_request: int = 2) -> Window[str]:
     bounds = Bounds(window=of, per_request=per_request)
     return Window(texts, bounds, TIMEOUT, failed=lambda texts, error: [error.code] * len(texts))
 
@@ -65,12 +65,6 @@ def test_what_is_answered_but_not_taken_keeps_its_room() -> None:
     answer(mine, first)
     list(mine.taken())
     assert [pack.texts for pack in begun(mine)] == [["e", "f"]]
-
-
-def test_a_text_that_is_larger_than_a_request_goes_alone() -> None:
-    large = "x" * (REQUEST_BYTES + 1)
-
-    assert [len(pack) for pack in packed(["a", large, "b", "c"], most=10)] == [1, 1, 2]
 
 
 def test_refused_for_now_all_wait_as_long_as_the_server_says_and_half_as_many_go_on() -> None:
@@ -199,7 +193,37 @@ def test_what_is_perhaps_one_texts_fault_ends_it_at_that_text(error: JitneyError
 
 
 def test_nothing_ends_at_once() -> None:
-    assert window([]).has_ended()
+    mine = window([])
+
+    assert begun(mine) == []
+    assert mine.has_ended() and not mine.is_dry
+
+
+def test_what_is_there_goes_where_there_is_no_more_for_now() -> None:
+    mine = window(["a", None, None, "b", "c", "d", None], per_request=2)
+
+    first = begun(mine)
+    was_dry = mine.is_dry
+    rest = begun(mine)
+
+    assert ([pack.texts for pack in first], was_dry) == ([["a"]], True)
+    assert [pack.texts for pack in rest] == [["b", "c"], ["d"]]
+    assert not mine.has_ended()
+
+
+def test_what_the_texts_raise_comes_behind_all_answers() -> None:
+    def texts() -> Iterator[str]:
+        yield from "abc"
+        raise OSError("unplugged")
+
+    mine = window(texts())
+    packs = begun(mine)
+    answer(mine, *packs)
+
+    taken = mine.taken()
+    assert [next(taken) for _ in range(3)] == ["A", "B", "C"]
+    with pytest.raises(OSError, match="unplugged"):
+        next(taken)
 
 
 def test_a_failure_has_the_words_of_the_server() -> None:
