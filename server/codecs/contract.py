@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -29,6 +29,16 @@ class Plan(Struct, frozen=True, kw_only=True):
     pieces: Sequence[Piece] = ()
     memo: Any = None
     unknown: int = 0  # characters of the text that the vocabulary has no token for
+
+
+class Token(Struct, frozen=True, kw_only=True, rename={"is_special": "special"}):
+    """A token; where it stands in its text, in characters, unless it is special."""
+
+    id: int
+    text: str
+    is_special: bool
+    start: int | None = None
+    stop: int | None = None
 
 
 class Codec(Protocol):
@@ -57,4 +67,14 @@ class Codec(Protocol):
 
         Raises `ValueError` for outputs that are not of this card's task.
         """
+        ...
+
+
+@runtime_checkable
+class Tokenizes(Protocol):
+    """What a codec promises besides that can tell the tokens of a text."""
+
+    def tokens(self, input: Input, options: Mapping[str, Any], *, with_special: bool) -> Iterator[Token]:
+        """Those of the whole text behind its prompt (`promptName`), with the special tokens or without. Raises
+        `CodecError`, also (too_large) for a text that would take much memory."""
         ...

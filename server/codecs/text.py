@@ -10,11 +10,11 @@ from typing import Any
 from broker.common.tasks import CLASSIFICATION, EMBEDDING
 from broker.messages import ModelCard, Value
 from server.codecs.checks import text_of
-from server.codecs.contract import Input, Piece, Plan
+from server.codecs.contract import Input, Piece, Plan, Token
 from server.codecs.errors import CodecError
 from server.codecs.passthrough import fields
 from server.codecs.ranking import numbers, ranked, top_of
-from server.codecs.tokenizer import STRETCH, load_tokenizer
+from server.codecs.tokenizer import STRETCH, load_tokenizer, tokens
 from server.codecs.translation.segments import clause_stops, divide, sentence_stops, stretches, word_stops
 from server.codecs.vectors import mean, unit
 from server.codecs.work import UNBOUNDED, Work
@@ -88,6 +88,10 @@ class TextCodec:
             return ranked(self._labels, self._joined(plan, outputs, is_vector=False), plan.memo)
         (output,) = outputs
         return fields(output)
+
+    def tokens(self, input: Input, options: Mapping[str, Any], *, with_special: bool) -> Iterator[Token]:
+        """As `Tokenizes` promises."""
+        return tokens(self._tokenizer, self._prompt(options).text + text_of(input), with_special=with_special)
 
     def _prompt(self, options: Mapping[str, Any]) -> Prompt:
         name = options.get("promptName")

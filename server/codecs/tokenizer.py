@@ -1,16 +1,19 @@
-"""A card's tokenizer: a text's ids without special tokens, read no further than is needed."""
+"""A card's tokenizer: a text's ids, read no further than is needed, and its tokens with their places."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tokenizers import Tokenizer
 
 from broker.messages import ModelCard
 from server.codecs.checks import file_of
+from server.codecs.contract import Token
+from server.codecs.errors import CodecError
 from server.codecs.work import Work
 
 STRETCH = 16_384  # characters that are read at once
+MOST = 65_536  # characters of a text whose tokens are told: 60 MB while it is read, where each has four
 
 
 def load_tokenizer(card: ModelCard, files: Mapping[str, bytes]) -> Tokenizer:
@@ -51,3 +54,17 @@ def first_ids(tokenizer: Tokenizer, text: str, most: int, side: str, work: Work)
         if len(part) == len(text) or len(ids) > 2 * most:
             return ids
         size *= 4
+
+
+def tokens(tokenizer: Tokenizer, text: str, *, with_special: bool) -> Iterator[Token]:
+    """Those of the whole text. Raises `CodecError` (too_large)."""
+    if len(text) > MOST:
+        raise CodecError(f"text has more than {MOST} characters: divide it, to see its tokens", code="too_large")
+    # This way lets other threads run meanwhile, and keeps offsets.
+    (encoded,) = tokenizer.encode_batch([text], add_special_tokens=with_special)
+    rows = zip(encoded.ids, encoded.tokens, encoded.special_tokens_mask, encoded.offsets, strict=True)
+    for id, token, is_special, (start, stop) in rows:
+        if is_special:
+            yield Token(id=id, text=token, is_special=True)
+        else:
+            yield Token(id=id, text=text[start:stop], is_special=False, start=start, stop=stop)

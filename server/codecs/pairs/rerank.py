@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from broker.messages import ModelCard, Value
 from server.codecs.checks import text_of
-from server.codecs.contract import Input, Plan
+from server.codecs.contract import Input, Plan, Token
 from server.codecs.errors import CodecError
 from server.codecs.pairs.limits import LONGEST_QUERY
 from server.codecs.pairs.tokenizing import PairTokenizer
@@ -48,6 +48,10 @@ class RerankCodec:
         (output,) = outputs
         (score,) = numbers(output)
         return {"score": shortest(score)} | ({"truncated": True} if plan.memo else {})
+
+    def tokens(self, input: Input, options: Mapping[str, Any], *, with_special: bool) -> Iterator[Token]:
+        """As `Tokenizes` promises: of a text alone."""
+        return self._pairs.tokens(text_of(input), with_special=with_special)
 
 
 def _query(options: Mapping[str, Any]) -> str:

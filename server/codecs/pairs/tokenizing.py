@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from broker.messages import ModelCard
-from server.codecs.contract import Piece
+from server.codecs.contract import Piece, Token
 from server.codecs.pairs.frame import read_frame
-from server.codecs.tokenizer import first_ids, load_tokenizer
+from server.codecs.tokenizer import first_ids, load_tokenizer, tokens
 from server.codecs.work import Work
 
 
@@ -27,6 +27,10 @@ class PairTokenizer:
         """Of the whole text, or of so much as shows that it is too long, and longer than the `beside` tokens of the
         other text: the longer of two is cut first."""
         return first_ids(self._tokenizer, text, max(self.room, beside), self._side, work)
+
+    def tokens(self, text: str, *, with_special: bool) -> Iterator[Token]:
+        """Those of a text alone."""
+        return tokens(self._tokenizer, text, with_special=with_special)
 
     def piece(self, first: Sequence[int], second: Sequence[int], lengths: tuple[int, int], work: Work) -> Piece:
         """The job that reads both, of each so many tokens. Raises what `work` raises."""

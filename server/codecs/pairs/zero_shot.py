@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from broker.messages import ModelCard, Value
 from server.codecs.checks import text_of
-from server.codecs.contract import Input, Plan
+from server.codecs.contract import Input, Plan, Token
 from server.codecs.errors import CodecError
 from server.codecs.pairs.limits import LONGEST_LABEL, LONGEST_TEMPLATE, MOST_LABELS
 from server.codecs.pairs.tokenizing import PairTokenizer
@@ -75,6 +75,10 @@ class ZeroShotCodec:
 
     def _read(self, labels: Sequence[str], template: str) -> list[list[int]]:
         return [self._pairs.ids(template.replace(PLACE, label), UNBOUNDED) for label in labels]
+
+    def tokens(self, input: Input, options: Mapping[str, Any], *, with_special: bool) -> Iterator[Token]:
+        """As `Tokenizes` promises: of a text alone."""
+        return self._pairs.tokens(text_of(input), with_special=with_special)
 
 
 def _scores(logits: Sequence[Sequence[float]], *, is_multi: bool) -> list[float]:

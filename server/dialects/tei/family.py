@@ -12,6 +12,7 @@ from server.api.operation import ALWAYS, Operation, Schema
 from server.api.ops import health, ping
 from server.api.schema.classification import Scored
 from server.api.schema.service import ProblemDocument
+from server.codecs.contract import Token
 from server.dialects.asking import OfTask
 from server.dialects.contract import Dialect
 from server.dialects.either import FOR_ALL
@@ -21,6 +22,7 @@ from server.dialects.tei import schema as tei
 from server.dialects.tei.errors import FLAVOUR, PROBLEMS
 from server.dialects.tei.pages import OF_ONE, health_of_one, info, info_of_one, root
 from server.dialects.tei.root import Root
+from server.dialects.tei.tokenize import Tokenize
 from server.settings import ServerSettings
 
 TIMES = 8  # as many texts to embed as OpenAI's clients may send
@@ -29,17 +31,19 @@ OF_TASKS: Mapping[str, Dialect] = {
     "/predict": OfTask(CLASSIFICATION.name, asks.predict, "inputs", FLAVOUR),
     "/rerank": OfTask(RERANK.name, asks.rerank, "texts", FLAVOUR),
     "/similarity": OfTask(EMBEDDING.name, asks.similarity, "inputs", FLAVOUR),
+    "/tokenize": Tokenize(TIMES),
 }
 OF_ONES = {OF_ONE + path: dialect for path, dialect in OF_TASKS.items()}
 INFERENCES: Mapping[str, Dialect] = {"/": Root(), "/invocations": Root(), **OF_TASKS, **OF_ONES}
-OWN = ("/", "/embed", "/similarity", "/info")
+MANY = (tei.TeiEmbedRequest, tei.TeiTokenizeRequest)
+OWN = ("/", "/embed", "/similarity", "/tokenize", "/info")
 SHARED = ("/rerank", "/predict", "/invocations", "/models/", "/health", "/ping")  # with others
 
 
 def bound(schemas: Mapping[str, Schema], settings: ServerSettings, models: Sequence[str]) -> None:
     """How many texts there may be."""
-    fields = schemas["TeiEmbedRequest"]["properties"]
-    fields["inputs"]["anyOf"][1]["maxItems"] = most_records(settings, TIMES)
+    for kind in MANY:
+        schemas[kind.__name__]["properties"]["inputs"]["anyOf"][1]["maxItems"] = most_records(settings, TIMES)
 
 
 def _post(path: str, summary: str, task: Task, body: Any, example: Any, reply: Any) -> Operation:
@@ -54,7 +58,7 @@ def _post(path: str, summary: str, task: Task, body: Any, example: Any, reply: A
         problems=PROBLEMS,
         problem=tei.TeiProblem,
         status_of=FLAVOUR.status_of,
-        bound=bound if body is tei.TeiEmbedRequest else None,
+        bound=bound if body in MANY else None,
     )
 
 
@@ -68,13 +72,16 @@ ONE_TEXT = {"inputs": EMBEDDING.text}
 PAIR = {"inputs": {"source_sentence": EMBEDDING.text, "sentences": [RERANK.text]}}
 RANKS = {"query": RERANK.options["query"], "texts": [RERANK.text, *RERANK.others]}
 VECTORS, LABELS = list[list[float]], list[Scored | list[Scored]]
-RANKED, COSINES = list[tei.TeiRank], list[float]
+RANKED, COSINES, TOKENS = list[tei.TeiRank], list[float], list[list[Token]]
 
 OF_ADDRESSES = (
     _post("/embed", "Turn texts into vectors, as TEI does", EMBEDDING, tei.TeiEmbedRequest, ONE_TEXT, VECTORS),
     _post("/predict", "Label texts, as TEI does", CLASSIFICATION, tei.TeiPredictRequest, ONE_TEXT, LABELS),
     _post("/rerank", "Order texts, as TEI does", RERANK, tei.TeiRerankRequest, RANKS, RANKED),
     _post("/similarity", "Compare texts, as TEI does", EMBEDDING, tei.TeiSimilarityRequest, PAIR, COSINES),
+)
+TOKENIZE = _post(
+    "/tokenize", "Show the tokens of texts, as TEI does", EMBEDDING, tei.TeiTokenizeRequest, ONE_TEXT, TOKENS
 )
 OF_SERVICE = (
     _get("/info", "What the model is that TEI's addresses ask", tei.TeiInfo),
@@ -92,7 +99,8 @@ FAMILY = Family(
     flavours={path: FLAVOUR.refuse for path in OWN} | {path: FOR_ALL.refuse for path in SHARED},
     operations=(
         *OF_ADDRESSES,
-        *(replace(one, path=OF_ONE + one.path) for one in OF_ADDRESSES),
+        TOKENIZE,
+        *(replace(one, path=OF_ONE + one.path) for one in (*OF_ADDRESSES, TOKENIZE)),
         *(replace(one, path=path) for path in ("/", "/invocations") for one in OF_ADDRESSES),
         *OF_SERVICE,
     ),

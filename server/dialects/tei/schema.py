@@ -120,16 +120,6 @@ class TeiRank(Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str | None = None
 
 
-class TeiToken(Struct, frozen=True, kw_only=True):
-    """A token; where it stands in its text, in characters, unless it is special."""
-
-    id: int
-    text: str
-    special: bool
-    start: int | None
-    stop: int | None
-
-
 class TeiInfo(Struct, frozen=True, kw_only=True):
     """What a model is."""
 

@@ -48,7 +48,17 @@ def test_texts_are_labelled_and_compared(everybody: Stack) -> None:
     assert similar == [pytest.approx(1.0)]
 
 
-@pytest.mark.parametrize("path", ["/info", "/health", "/ping", "/models/ranker/info", "/models/ranker/health"])
+@pytest.mark.parametrize("path", ["/tokenize", "/models/ranker/tokenize"])
+def test_tokens_are_told_with_their_places(everybody: Stack, path: str) -> None:
+    (tokens,) = post(everybody, path, {"inputs": "word1 word3"})
+
+    assert [(one["text"], one["start"], one["stop"]) for one in tokens if not one["special"]] == [
+        ("word1", 0, 5),
+        ("word3", 6, 11),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/", "/info", "/health", "/ping", "/models/ranker/info", "/models/ranker/health"])
 def test_whoever_asks_how_it_is_gets_an_answer(everybody: Stack, path: str) -> None:
     answer = httpx2.get(everybody.url + path)
 

@@ -27,8 +27,8 @@ EXAMPLES = [
     for one in family.operations
     if one.method == "post" and one.example is not None and one.path in family.inferences
 ]
-# Without those whose model is named in the body.
-OF_A_MODEL = [one for one in EXAMPLES if one.task or "{name}" in one.path]
+# Without those whose model is named in the body, or that have no jobs.
+OF_A_MODEL = [one for one in EXAMPLES if (one.task or "{name}" in one.path) and not one.path.endswith("/tokenize")]
 PATHS = sorted({one.path for one in EXAMPLES})
 # Elsewhere vectors and pictures have bounds of their own; all have one here.
 BOUNDS = {"max_body_bytes": 100, "max_image_body_bytes": 100, "max_cluster_bytes": 100}

@@ -17,7 +17,7 @@ import pytest
 
 from broker.common.tasks import TASKS
 from server.api.operation import Operation
-from server.codecs.contract import Plan
+from server.codecs.contract import Input, Plan, Token
 from server.codecs.errors import CodecError
 from server.codecs.work import UNBOUNDED, Work
 from server.dialects.families import FAMILIES, operations
@@ -69,6 +69,9 @@ class OfItsTask(WordCodec):
         if isinstance(text, bytes) and not text.startswith(PNG):
             raise CodecError("this is no picture")
         return super().encode("a picture" if isinstance(text, bytes) else text, options, work)
+
+    def tokens(self, input: Input, options: Mapping[str, Any], *, with_special: bool) -> Iterator[Token]:
+        yield Token(id=1, text=str(input), is_special=False)
 
     def decode(self, plan: Plan, outputs: Sequence[Any]) -> dict[str, Any]:
         return dict(ANSWERS.get(self.card.task, LABELS))
