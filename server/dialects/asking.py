@@ -71,10 +71,7 @@ class OfTask(Asking):
     def __init__(self, task: str, ask: Ask, field: str, flavour: Flavour, times: int = 1) -> None:
         """`field`: by which a body is known that is meant for this API and no other."""
         super().__init__(flavour)
-        self._task, self._ask, self._field, self.times = task, ask, field, times
-
-    def is_meant(self, incoming: Incoming) -> bool:
-        return self._field in incoming.names
+        self._task, self._ask, self.known_by, self.times = task, ask, (field,), times
 
     def read(self, incoming: Incoming) -> Call:
         asked = self._ask(incoming)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -57,9 +57,12 @@ class Dialect(RequestReader, Protocol):
     """One address of an API. Inherit from it what most have in common: a body of JSON, and answers as the codec gives
     them."""
 
+    known_by: Collection[str] = ()  # fields of a JSON body, of which any says that it is for this API
+
     def is_meant(self, incoming: Incoming) -> bool:
         """Whether this body is for it. Only asked where several APIs share the address; the first one says so first."""
-        return True
+        names = incoming.names
+        return any(field in names for field in self.known_by)
 
     def encoded(self, call: Call, records: Sequence[Record]) -> Call:
         """The call, once its inputs are encoded and before any is computed. Raises the `Problem` that refuses it all

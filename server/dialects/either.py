@@ -20,6 +20,8 @@ class Either(RequestReader):
     def __init__(self, dialects: Sequence[Dialect]) -> None:
         self._dialects = dialects
         self.times = min(dialect.times for dialect in dialects)
+        known_by = dict.fromkeys(field for dialect in dialects for field in dialect.known_by)
+        self._known_by = f"One of these fields says which API is meant: {', '.join(known_by)}."
 
     def takes(self, incoming: Incoming) -> Bodies:
         return self._dialects[0].takes(incoming)
@@ -29,7 +31,12 @@ class Either(RequestReader):
             if dialect.is_meant(incoming):
                 incoming.refuse_as(dialect.refuse)
                 return dialect.read(incoming)
-        return self._dialects[0].read(incoming)
+        try:
+            return self._dialects[0].read(incoming)
+        except Problem as problem:
+            if problem.code != "malformed":
+                raise
+            raise Problem(problem.code, f"{problem.detail.rstrip('.')}. {self._known_by}") from problem
 
     def refuse(self, problem: Problem, request_id: str) -> Refusal:
         return FOR_ALL.refuse(problem, request_id)

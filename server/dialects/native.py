@@ -28,8 +28,10 @@ CUSTOM: BodyReader[Any] = BodyReader(BODIES_OF_ANY.request, takes_options=True)
 class Native(Dialect):
     """How every address of ours replies and refuses."""
 
+    known_by = ("payload",)
+
     def is_meant(self, incoming: Incoming) -> bool:
-        return BEGINNING.match(incoming.body) is not None or "payload" in incoming.names
+        return BEGINNING.match(incoming.body) is not None or super().is_meant(incoming)
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         rows = [row(record_id, answer) for record_id, answer in zip(call.memo, answers, strict=True)]

@@ -33,6 +33,8 @@ TRANSLATE = Decoder(huggingface.HuggingFaceTranslationRequest)
 class Pipelines(Asking):
     """A picture as the whole body says nothing of which reply is meant, so there the client's own name does."""
 
+    known_by = ("inputs",)
+
     def __init__(self) -> None:
         super().__init__(FLAVOUR)
 
@@ -42,7 +44,7 @@ class Pipelines(Asking):
 
     def is_meant(self, incoming: Incoming) -> bool:
         if incoming.is_json:
-            return "inputs" in incoming.names
+            return super().is_meant(incoming)
         client = incoming.headers.get(b"user-agent", b"")
         return any(name in client for name in CLIENTS)
 

@@ -32,6 +32,8 @@ class Instances(Asking):
     """The model is named by the address, else by the body, for some clients' headers do not arrive; else it is the only
     one there is."""
 
+    known_by = ("instances",)
+
     def __init__(self) -> None:
         super().__init__(FLAVOUR)
 
@@ -39,9 +41,6 @@ class Instances(Asking):
         name = incoming.path_params.get("name")
         is_picture = name is not None and bodies_of(incoming.card_named(name)).task.takes_pictures
         return JSON_OR_PICTURE if is_picture else JSON_ONLY
-
-    def is_meant(self, incoming: Incoming) -> bool:
-        return "instances" in incoming.names
 
     def read(self, incoming: Incoming) -> Call:
         request = read(BODY, incoming.body)

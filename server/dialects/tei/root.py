@@ -28,11 +28,10 @@ LOOK = Decoder(Looked)
 class Root(Asking):
     """Vectors rather than labels where there are models for both."""
 
+    known_by = ("inputs", "query")
+
     def __init__(self) -> None:
         super().__init__(FLAVOUR)
-
-    def is_meant(self, incoming: Incoming) -> bool:
-        return not {"inputs", "query"}.isdisjoint(incoming.names)
 
     def read(self, incoming: Incoming) -> Call:
         task, ask = _meant(read(LOOK, incoming.body), incoming)

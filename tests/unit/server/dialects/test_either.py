@@ -31,12 +31,13 @@ class Bare(Whole):
     """`{"q": [...]}` → a bare list, for forms too."""
 
     times = 8
+    known_by = ("q",)
 
     def takes(self, incoming: Incoming) -> Bodies:
         return JSON_OR_FORM
 
     def is_meant(self, incoming: Incoming) -> bool:
-        return not incoming.is_json or "q" in incoming.names
+        return not incoming.is_json or super().is_meant(incoming)
 
     def read(self, incoming: Incoming) -> Call:
         q = incoming.fields(lists=["q"]).get("q")
@@ -102,7 +103,7 @@ async def test_what_is_meant_for_nobody_is_told_so_that_all_can_read_it(body):
 
         assert told(answer) == (400, "malformed")
         assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.json()["error"]
+        assert answer.json()["error"].endswith(". One of these fields says which API is meant: q, payload.")
 
 
 async def test_bounds_are_the_least_of_all():
