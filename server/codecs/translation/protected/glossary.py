@@ -6,27 +6,28 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby, takewhile
 from typing import Any
+from unicodedata import normalize
 
 from server.codecs.errors import CodecError
+from server.codecs.translation.protected.letters import EDGE
 
 MOST_TERMS = 256
 LONGEST = 200  # characters of a term
 MOST_CHARACTERS = 16_384  # of all terms of a request, and what they become
 SHOWN = 40  # characters of a term that a message repeats
-# Letters between which words begin and end: in Chinese, Japanese, Thai … a term may stand anywhere, and in Korean
-# endings are joined to it.
-UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
-LETTER = f"[^\\W{UNSPACED}]"
-EDGE = f"(?:(?<!{LETTER})|(?!{LETTER}))"  # where no two letters meet
 
 Terms = Mapping[str, str]  # term → what stands in the answer for it
 
 
 def terms_of(glossary: Any) -> Terms:
-    """The terms of this option, which has been checked; none where there is no glossary."""
-    if not glossary:
-        return {}
-    return glossary if isinstance(glossary, Mapping) else {term: term for term in glossary}
+    """The terms of this option, which has been checked; none where there is no glossary. A letter with an accent is
+    one character or two, as the text has it."""
+    pairs = glossary.items() if isinstance(glossary, Mapping) else ((term, None) for term in glossary or ())
+    return {form: becomes or form for term, becomes in pairs for form in _forms(term)}
+
+
+def _forms(term: str) -> Sequence[str]:
+    return (term,) if term.isascii() else (term, normalize("NFC", term), normalize("NFD", term))
 
 
 def check_glossary(glossary: Any) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from server.codecs.translation.protected.glossary import LETTER
+from server.codecs.translation.protected.letters import LETTER
 from server.codecs.translation.protected.stand_ins import WORD
 
 MOST = 8  # of a sentence: with more a model never says all

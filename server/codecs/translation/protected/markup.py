@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from server.codecs.translation.protected.assembly import escaped
 from server.codecs.translation.protected.glossary import Terms
+from server.codecs.translation.protected.patterns import CHOICE
 from server.codecs.translation.protected.stand_ins import BLOCK, SIGN, WORD, Kept, take_out
 from server.codecs.work import UNBOUNDED, Work
 
@@ -22,6 +23,7 @@ MARKUP = re.compile(
     r"|<(?P<end>/?)(?P<name>[A-Za-z][^\s/>]*)"
     r"(?P<rest>(?:=\s*\"[^\"]*(?:\"|\Z)|=\s*'[^']*(?:'|\Z)|[^>=]+|=)*+)(?:>|\Z)"
     r"|<[!?/][^>]*(?:>|\Z)"
+    rf"|(?P<choice>{CHOICE})"  # before its tags are looked for: they are in it
 )
 NO_TRANSLATION = re.compile(
     r"\stranslate\s*=\s*[\"']?no\b|\sclass\s*=\s*(?:\"[^\"]*\bnotranslate\b|'[^']*\bnotranslate\b|notranslate\b)", re.I
@@ -133,6 +135,8 @@ def _as_space(found: re.Match[str]) -> str:
 def _element(html: str, found: re.Match[str]) -> tuple[str, int]:
     """The stand-in of this markup, and where it ends: behind its end tag where all of it is left alone."""
     name = (found["name"] or "").lower()
+    if found["choice"]:
+        return WORD, found.end()
     if not name:
         return (SIGN if found[0].startswith(("<!--", "</")) else BLOCK), found.end()
     kind = BLOCK if name in BLOCKS else SIGN

@@ -8,7 +8,8 @@ from typing import Any
 from server.codecs.errors import CodecError
 from server.codecs.translation.protected.glossary import check_glossary, terms_of
 from server.codecs.translation.protected.markup import read_markup
-from server.codecs.translation.protected.stand_ins import Kept, take_out, text_has_parts
+from server.codecs.translation.protected.patterns import has_hint
+from server.codecs.translation.protected.stand_ins import Kept, take_out
 from server.codecs.work import UNBOUNDED, Work
 
 FORMATS = ("text", "html")
@@ -27,7 +28,7 @@ def keep(text: str, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Kept 
     glossary = options.get("glossary")
     if options.get("format") == "html":
         return read_markup(text, terms_of(glossary), work)
-    if not glossary and not text_has_parts(text):
+    if not glossary and not has_hint(text):
         return None
     terms = terms_of(glossary)
     taken, parts = take_out(text, terms, work)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from server.codecs.translation.protected.glossary import Terms, pattern_of
-from server.codecs.translation.protected.patterns import HINT, OTHER_HINT, PARTS
+from server.codecs.translation.protected.patterns import PARTS
 from server.codecs.work import UNBOUNDED, Work
 
 WORD = "\U00017000"  # a letter (Tangut): it stands in a sentence as a word does
@@ -21,6 +21,7 @@ BLOCK = "\x1e"  # to our rules the end of a line: markup between paragraphs
 STAND_IN = re.compile(f"[{WORD}{SIGN}{BLOCK}]")
 AT_ONCE = 16_384  # characters in which a part that is searched for may begin
 BEYOND = 8192  # and so many further it may end
+LONG = BEYOND // 2  # a part that may have been cut there
 OWN = f"(?P<own>[{WORD}{SIGN}{BLOCK}])"  # that a text has of its own: they come back too
 
 
@@ -31,11 +32,6 @@ class Kept:
     text: str
     parts: Sequence[str]
     is_html: bool = False
-
-
-def text_has_parts(text: str) -> bool:
-    """Whether a text may have any, which nearly none has."""
-    return HINT.search(text) is not None or OTHER_HINT in text
 
 
 def take_out(text: str, terms: Terms, work: Work = UNBOUNDED) -> tuple[str, list[str]]:
@@ -64,6 +60,8 @@ def _parts(text: str, pattern: re.Pattern[str], work: Work) -> Iterator[re.Match
         work.check()
         end = start + AT_ONCE
         while at < end and (found := pattern.search(text, at, end + BEYOND)) is not None and found.start() < end:
+            if len(found[0]) > LONG:  # an address that may go on
+                found = pattern.match(text, found.start()) or found
             yield found
             at = found.end()
         at = max(at, end)

@@ -37,6 +37,17 @@ def replaced(text: str, glossary: Any) -> str:
         ("Dr. Who's here", {"Dr. Who": "Doktor"}, "Doktor's here"),
         ("a_cart cart_b", {"cart": "X"}, "a_cart cart_b"),
         ("été été2 était", {"été": "summer"}, "summer été2 était"),
+        ("New York City", {"New York": "1", "York City": "2"}, "1 City"),
+        ("cart CART", {"Cart": "1", "CART": "2"}, "cart 2"),
+        ("{name} <b>x</b> %s", {"{name}": "Anna", "<b>": "**", "%s": "%d"}, "Anna **x</b> %d"),
+        ("{{name}} {name}", {"name": "1", "{name}": "2"}, "{{name}} 2"),
+        ("Cafe\u0301 Caf\u00e9", {"Caf\u00e9": "bar"}, "bar bar"),
+        ("Cafe\u0301 Caf\u00e9", {"Cafe\u0301": "bar"}, "bar bar"),
+        ("Cafe\u0301 Cafe", {"Cafe": "bar"}, "Cafe\u0301 bar"),
+        ("Cafe\u0301 Caf\u00e9", ["Caf\u00e9"], "Cafe\u0301 Caf\u00e9"),
+        ("कमी कम", {"कम": "1"}, "कमी 1"),
+        ("שלום עולם", {"עולם": "1"}, "שלום 1"),
+        ("\u202bمرحبا كتاب\u202c", {"كتاب": "1"}, "\u202bمرحبا 1\u202c"),
     ],
 )
 def test_a_term_is_a_whole_word_in_its_own_case_and_the_longest_counts(text: str, glossary: Any, said: str) -> None:
@@ -62,6 +73,7 @@ def test_a_list_has_words_to_keep() -> None:
         (["x" * 201], "more than 200 characters"),
         (["\ud800"], "surrogate"),
         ([f"word{number}" for number in range(257)], "at most 256 terms"),
+        ({f"word{number}": "x" for number in range(1000)}, "at most 256 terms"),
         ({f"{number:0200}": "x" * 200 for number in range(50)}, "characters"),
     ],
 )

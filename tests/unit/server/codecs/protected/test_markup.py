@@ -38,6 +38,8 @@ HTML = {"fromLang": "en", "toLang": "fr", "format": "html"}
         "",
         "<pre>the box\n  the ferry\n</pre>",
         "the {name} box, www.example.com/a?b=c",
+        "the box of {n, plural, one {<b>#</b> ferry} other {<b>#</b> hens}} leaves",
+        "the box <b>http://例え.jp/x</b> {{name}}<i>:smile:</i>",
         "the box\x1e",
         "\x1e<p>\x1e the box</p> <pre>\x1e</pre>",
     ],
@@ -84,6 +86,12 @@ def test_placeholders_in_it_come_back() -> None:
     kept = read_markup("<p>{a} &lt;b&gt; %s</p>", {})
 
     assert kept.parts == ["<p>", "{a}", "&lt;b&gt;", "%s", "</p>"]
+
+
+def test_a_choice_of_texts_is_one_word_with_the_tags_in_it() -> None:
+    kept = read_markup("the {n, plural, one {<b>#</b>} other {# &amp; 1}} <b>box</b>", {})
+
+    assert kept.parts == ["{n, plural, one {<b>#</b>} other {# &amp; 1}}", "<b>", "</b>"]
 
 
 @given(st.text("ab \x1e\n\U00017000\U000f0000<>/&;{}%s="))
