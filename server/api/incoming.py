@@ -30,12 +30,13 @@ NAMES: Decoder[dict[str, Raw]] = Decoder(dict[str, Raw])
 class Incoming:
     """The model that is chosen answers, with a result or with an error: whatever is sent names it (`Jitney-Model`)."""
 
-    __slots__ = ("_front_end", "_scope", "body")
+    __slots__ = ("_front_end", "_scope", "body", "size")
 
     def __init__(self, front_end: FrontEnd, scope: Scope) -> None:
         self._front_end = front_end
         self._scope = scope
         self.body = b""  # until it is read
+        self.size = 0  # of all that may be read, in bytes: some clients send their texts behind the question mark
 
     async def arrive(self, bodies: Bodies, limit: int, receive: Receive, held: Held) -> None:
         """The body, whole and not compressed. Raises `Problem` for one that is none of these, or too large."""
@@ -47,11 +48,7 @@ class Incoming:
             small = unpacked_if_small(self.body, min(INLINE, limit))
             self.body = await self._unpacked(limit) if small is None else small
             held.up_to(len(self.body))
-
-    @property
-    def size(self) -> int:
-        """Of all that may be read, in bytes: some clients send their texts behind the question mark."""
-        return len(self.body) + len(self._scope.get("query_string", b""))
+        self.size = len(self.body) + len(self._scope.get("query_string", b""))
 
     @property
     def headers(self) -> Mapping[bytes, bytes]:

@@ -18,6 +18,7 @@ from server.codecs.work import Work
 from server.dialects.contract import Call, RequestReader, Row
 from server.errors import Problem, problem_of
 from server.front_end import FrontEnd
+from server.http.bodies import Bodies
 from server.http.body import lane_of, time_limit
 from server.http.bytes_in_hand import Held
 from server.http.context import RequestContext
@@ -52,10 +53,11 @@ class Inference:
             with self._front_end.deadlines.over(receive, context.started, seconds) as deadline:
                 lane = lane_of(headers)
                 incoming = Incoming(self._front_end, scope)
-                has_pictures = await self._read(incoming, receive, held)
+                bodies = self._reader.takes(incoming)
+                await incoming.arrive(bodies, self._most_bytes(bodies), receive, held)
                 deadline.listen()
                 work = self._work(deadline.ends_at)
-                call, records = await self._prepared(incoming, work, has_pictures=has_pictures)
+                call, records = await self._prepared(incoming, work, has_pictures=bodies.has_pictures)
                 del incoming  # with the body; its texts or pictures are kept
                 held.add(work.made_bytes)
                 if form is None or call.row_ids is None:
@@ -74,21 +76,18 @@ class Inference:
         over, seconds = front_end.deadlines.over, front_end.settings.default_timeout
         with front_end.bytes_in_hand.hold() as held, over(receive, context.started, seconds) as deadline:
             incoming = Incoming(front_end, scope)
-            has_pictures = await self._read(incoming, receive, held)
+            bodies = self._reader.takes(incoming)
+            await incoming.arrive(bodies, self._most_bytes(bodies), receive, held)
             size, work = incoming.size, self._work(deadline.ends_at)
-            if size > INLINE or has_pictures:
+            if size > INLINE or bodies.has_pictures:
                 call = await front_end.pool.run(partial(self._reader.read, incoming), size, work)
             else:
                 call = self._reader.read(incoming)
             self._check(call)
             return incoming.body, call
 
-    async def _read(self, incoming: Incoming, receive: Receive, held: Held) -> bool:
-        """The body, whole. Returns whether it may hold pictures."""
-        bodies = self._reader.takes(incoming)
-        limit = self._front_end.settings.max_image_body_bytes if bodies.has_pictures else self._max_body_bytes
-        await incoming.arrive(bodies, limit, receive, held)
-        return bodies.has_pictures
+    def _most_bytes(self, bodies: Bodies) -> int:
+        return self._front_end.settings.max_image_body_bytes if bodies.has_pictures else self._max_body_bytes
 
     def _work(self, deadline: float) -> Work:
         settings, most = self._front_end.settings, self._max_made_bytes

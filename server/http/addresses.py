@@ -14,6 +14,7 @@ from server.errors import Problem, Refusal
 Refuse = Callable[[Problem, str], Refusal]  # with the request's id
 SLASH = re.compile(b"%2f", re.IGNORECASE)  # one that belongs to a name, such as BAAI/bge-m3
 KEPT = "%2F"  # how it stands in a path until its part is known
+NONE: Mapping[str, str] = {}
 NO_FLAVOURS: Mapping[str, Refuse] = {}
 
 
@@ -46,19 +47,18 @@ class Addresses:
 
     def find(self, scope: Scope) -> ASGIApp:
         """The endpoint, or the router for what is not looked up. The scope of an endpoint then has its route."""
-        route, parameters = self._looked_up(scope["path"])
+        route, parameters = self._fixed.get(scope["path"]), NONE
+        if route is None:
+            route, parameters = self._named(scope["path"])
         if route is None and SLASH.search(raw := scope.get("raw_path") or b""):
             scope["path"] = KEPT.join(unquote(part.decode("ascii")) for part in SLASH.split(raw))
-            route, parameters = self._looked_up(scope["path"])
+            route, parameters = self._named(scope["path"])
         if route is None or "" in parameters.values() or scope["method"] not in (route.methods or ()):
             return self._otherwise(scope)
         scope["route"], scope["path_params"] = route, parameters
         return route.app
 
-    def _looked_up(self, path: str) -> tuple[Route | None, Mapping[str, str]]:
-        route = self._fixed.get(path)
-        if route is not None:
-            return route, {}
+    def _named(self, path: str) -> tuple[Route | None, Mapping[str, str]]:
         above, _, last = path.rpartition("/")
         route, name = self._below.get(above, (None, ""))
         return route, {name: last}

@@ -41,7 +41,7 @@ class TranslationPayload(TextPayload, frozen=True, kw_only=True, rename="camel")
         return options
 
     def beside(self) -> int:
-        return sum(map(len, self.glossary or ()))
+        return sum(map(len, self.glossary)) if self.glossary else 0
 
 
 class TranslationRequest(Struct, frozen=True):
