@@ -181,15 +181,20 @@ def test_lines_of_standard_input_have_a_line_each_also_those_that_fail(server: C
     assert (ended.returncode, ended.stderr) == (1, b"jitney: 2: invalid_input: Not this.\n")
 
 
+ODD: Refusal = (200, {}, {"result": []})
+FORBIDDEN: Refusal = (403, {}, {"code": "forbidden", "detail": "No."})
+
+
 @pytest.mark.parametrize(
-    ("refusal", "code", "why"),
+    ("refusal", "code", "answered", "why"),
     [
-        pytest.param(INTERNAL, 3, b"500 internal: An error.", id="an error of the server's"),
-        pytest.param((200, {}, {"result": []}), 2, b"the reply has not a row for each record", id="an odd reply"),
+        pytest.param(INTERNAL, 3, 76, b"77: 500 internal: An error.", id="an error of the server's"),
+        pytest.param(ODD, 2, 76, b"77: the reply has not a row for each record", id="an odd reply"),
+        pytest.param(FORBIDDEN, 2, 64, b"65 to 96: 403 forbidden: No.", id="what is no line's fault"),
     ],
 )
 def test_what_ends_it_amid_many_lines_is_told_with_its_line_behind_all_answers_before_it(
-    server: Counted, refusal: Refusal, code: int, why: bytes
+    server: Counted, refusal: Refusal, code: int, answered: int, why: bytes
 ) -> None:
     server.refuse = lambda texts, before: refusal if "bad" in texts else None
     lines = [f"line {at}" for at in range(1, 101)]
@@ -197,10 +202,10 @@ def test_what_ends_it_amid_many_lines_is_told_with_its_line_behind_all_answers_b
 
     ended = jitney("translate", "-", "--to", "fr", url=server.url, said="\n".join(lines).encode())
 
-    assert ended.stdout.decode().splitlines() == [line.upper() for line in lines[:76]]
+    assert ended.stdout.decode().splitlines() == [line.upper() for line in lines[:answered]]
     first, second = ended.stderr.splitlines()
-    assert first.startswith(b"jitney: 77: " + why)
-    assert second == b"jitney: 76 are answered; to go on, give those from number 77 on"
+    assert first.startswith(b"jitney: " + why)
+    assert second == f"jitney: {answered} are answered; to go on, give those from number {answered + 1} on".encode()
     assert ended.returncode == code
 
 

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
 
 import httpx2
 import pytest
@@ -126,6 +127,17 @@ async def test_an_iterable_that_waits_does_not_block_the_loop(clock: FakeClock) 
             assert (await next_answer).text == text.upper()
         typed.type(None)
         assert [answer async for answer in answers] == []
+
+
+@pytest.mark.anyio
+async def test_the_thread_that_reads_for_asyncio_sees_the_callers_context(clock: FakeClock) -> None:
+    tenant: ContextVar[str] = ContextVar("tenant", default="nobody")
+    tenant.set("somebody")
+
+    async with async_client(Scripted(clock)) as mine:
+        answers = [answer.text async for answer in mine.translate_many((tenant.get() for _ in "12"), to="fr")]
+
+    assert answers == ["SOMEBODY", "SOMEBODY"]
 
 
 @pytest.mark.anyio
