@@ -3,9 +3,9 @@
     python -m benchmarks protected [--model DIRECTORY]
 
 Each of the sentences in `protected.txt` is translated into the model's other languages, in this process and greedy. By
-language: in how many answers every part stood as often as it should; of those that the model was given with markers,
-in how many it left all of them (the others are put together around their parts); and the tokens that are read beside
-those of the same sentences with nothing protected.
+language: in how many answers every part stood exactly as often as it should; of those that the model was given with
+markers, in how many it left all of them (the others are put together around their parts); and the tokens that are read
+beside those of the same sentences with nothing protected.
 """
 
 from __future__ import annotations
@@ -147,10 +147,16 @@ def _judge(count: Count, one: Sentence, into: str, answer: str, has_markers: boo
     count.answers += 1
     count.marked += has_markers is not None
     count.found += has_markers is True
-    if all(answer.count(part) >= times for part, times in Counter(one.parts).items()):
+    if stand(one.parts, answer) == Counter(one.parts):
         count.whole += 1
     else:
         count.lost.append(f"{one.language}-{into}: {one.text} → {answer}")
+
+
+def stand(parts: Sequence[str], answer: str) -> Counter[str]:
+    """How often each of these is in an answer. One inside another, `{x}` in `{{x}}`, is none."""
+    longest_first = sorted(set(parts), key=len, reverse=True)
+    return Counter(re.findall("|".join(map(re.escape, longest_first)), answer))
 
 
 def _cost(plan: Plan) -> int:

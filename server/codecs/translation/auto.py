@@ -60,7 +60,7 @@ class AutoCodec:
         if options.get("fromLang") != AUTO:
             return self.within.encode(input, options, work)
         text = text_of(input)
-        guesses = self.identify(_words(text, options))
+        guesses = self.identify(_words(text, options, work))
         if not guesses:
             return Plan(memo=Unknown(text))
         plan = self.within.encode(text, _from(guesses[0].code, options), work)
@@ -82,8 +82,8 @@ class AutoCodec:
         return self._identify
 
 
-def _words(text: str, options: Mapping[str, Any]) -> str:
-    return words_of(text, READ) if options.get("format") == "html" else text
+def _words(text: str, options: Mapping[str, Any], work: Work) -> str:
+    return words_of(text, READ, work) if options.get("format") == "html" else text
 
 
 def _from(language: str, options: Mapping[str, Any]) -> dict[str, Any]:

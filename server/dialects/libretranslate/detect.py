@@ -19,7 +19,7 @@ from server.json import to_json
 from server.languages.identify import Identify, identifier
 
 MOST = 3  # languages that are told
-READ = 4_096  # characters of HTML: of its words no more are looked at anyway
+READ = 4_096  # characters of HTML, which is read on the event loop
 
 
 def detect(front_end: FrontEnd) -> Route:

@@ -68,7 +68,7 @@ def read_markup(html: str, terms: Terms, work: Work = UNBOUNDED) -> Kept:
     `Abandoned` when nobody waits any more."""
     text: list[str] = []
     parts: list[str] = []
-    for token in _grouped(html):
+    for token in _grouped(html, work):
         if token.kind == TEXT:
             taken, found = take_out(unescape(token.raw), terms, work)
             text.append(taken)
@@ -83,11 +83,11 @@ def read_markup(html: str, terms: Terms, work: Work = UNBOUNDED) -> Kept:
     return Kept("".join(text), parts, is_html=True)
 
 
-def words_of(html: str, enough: int = sys.maxsize) -> str:
+def words_of(html: str, enough: int = sys.maxsize, work: Work = UNBOUNDED) -> str:
     """The words alone, a line for each block, up to the one with which there are `enough` characters: to see by which
-    language an HTML text is in."""
+    language an HTML text is in. Raises `Abandoned` when nobody waits any more."""
     said: list[str] = []
-    for token in _grouped(html):
+    for token in _grouped(html, work):
         if enough <= 0:
             break
         said.append(SAID[token.kind](token.raw))
@@ -95,9 +95,9 @@ def words_of(html: str, enough: int = sys.maxsize) -> str:
     return "".join(said).strip()
 
 
-def _grouped(html: str) -> Iterator[Token]:
+def _grouped(html: str, work: Work) -> Iterator[Token]:
     """The same with one token for all the markup and space between two blocks."""
-    for is_text, group in groupby(_tokens(html), key=lambda token: token.kind in (TEXT, WORD)):
+    for is_text, group in groupby(_tokens(html, work), key=lambda token: token.kind in (TEXT, WORD)):
         tokens = list(group)
         if not is_text and any(token.kind == BLOCK for token in tokens):
             yield Token(BLOCK, "".join(token.raw for token in tokens))
@@ -105,9 +105,10 @@ def _grouped(html: str) -> Iterator[Token]:
             yield from tokens
 
 
-def _tokens(html: str) -> Iterator[Token]:
+def _tokens(html: str, work: Work) -> Iterator[Token]:
     at, preformatted = 0, 0
     while (found := MARKUP.search(html, at)) is not None:
+        work.check()
         yield from _text(html[at : found.start()], is_pre=preformatted > 0)
         kind, at = _element(html, found)
         if (found["name"] or "").lower() in ("pre", "textarea"):

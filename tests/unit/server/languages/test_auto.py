@@ -95,6 +95,23 @@ def test_a_text_is_known_by_its_words_however_late_they_begin(before: str) -> No
     assert echo(auto(), before + GERMAN, TO_JA)["detectedLang"] == "de"
 
 
+@pytest.mark.parametrize(("first", "then", "code"), [(GERMAN, FRENCH, "de"), (FRENCH, GERMAN, "fr")])
+@pytest.mark.parametrize("format", ["text", "html"])
+def test_a_long_text_in_two_languages_is_in_that_of_its_beginning(
+    first: str, then: str, code: str, format: str
+) -> None:
+    text = f"{first} " * 40 + f"{then} " * 4000
+
+    answer = echo(auto(), text, {**TO_JA, "format": format})
+
+    assert answer["detectedLang"] == code
+    assert answer["text"].count(then.rstrip("? ")) == 4000
+
+
+def test_of_a_short_text_in_two_languages_the_most_words_decide() -> None:
+    assert auto().identify(f"{GERMAN} Thanks! {GERMAN}")[0].code == "de"
+
+
 def test_html_without_words_comes_back_as_it_is() -> None:
     picture = '<p><img src="the-children-are-playing.png"></p>'
     plan = auto().encode(picture, {**TO_JA, "format": "html"})

@@ -124,6 +124,15 @@ async def test_of_html_only_the_words_are_looked_at(monkeypatch):
         assert seen[0].split() == ["für", "uns"]
 
 
+@pytest.mark.parametrize(("blank", "words"), [(4_000, ["für"]), (5_000, [])])
+async def test_html_is_looked_at_for_4096_characters(blank, words, monkeypatch):
+    seen = guessed(monkeypatch, [])
+    async with translating() as jitney:
+        await jitney.client.post("/detect", json={"q": f"<!--{'-' * blank}--><p>für</p>", "format": "html"})
+
+        assert seen[0].split() == words
+
+
 async def test_a_text_without_letters_is_told_as_english_with_no_confidence(monkeypatch):
     guessed(monkeypatch, [])
     async with translating() as jitney:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import astuple
+from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.codecs.errors import Abandoned
 from server.codecs.translation.protected.markup import read_markup, words_of
 from server.codecs.translation.protected.stand_ins import STAND_IN, take_out
+from server.codecs.work import Work
 from tests.unit.server.codecs.translating import codec, echo, sources
 
 HTML = {"fromLang": "en", "toLang": "fr", "format": "html"}
@@ -92,6 +96,16 @@ def test_a_choice_of_texts_is_one_word_with_the_tags_in_it() -> None:
     kept = read_markup("the {n, plural, one {<b>#</b>} other {# &amp; 1}} <b>box</b>", {})
 
     assert kept.parts == ["{n, plural, one {<b>#</b>} other {# &amp; 1}}", "<b>", "</b>"]
+
+
+@pytest.mark.parametrize(
+    "read", [lambda html, work: read_markup(html, {}, work), lambda html, work: words_of(html, 1, work)]
+)
+def test_markup_without_words_is_no_longer_read_when_nobody_waits(read: Callable[[str, Work], object]) -> None:
+    work = Work(deadline=9, clock=count().__next__)
+
+    with pytest.raises(Abandoned):
+        read("<i>" * 99, work)
 
 
 @given(st.text("ab \x1e\n\U00017000\U000f0000<>/&;{}%s="))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.parts.protected import Sentence, sentences
+from benchmarks.parts.protected import Sentence, sentences, stand
 from broker.messages import ModelCard
 from server.codecs.translation.m2m100 import M2M100Codec
 
@@ -45,4 +45,19 @@ def test_every_part_stands_in_the_answer_of_a_model_that_talks_nonsense(one: Sen
         answer = codec(has_markers=has_markers).decode(plan, outputs)["text"]
 
         if target != one.language:
-            assert all(answer.count(part) >= times for part, times in Counter(one.parts).items())
+            assert stand(one.parts, answer) == Counter(one.parts)
+
+
+@pytest.mark.parametrize(
+    ("parts", "answer", "counts"),
+    [
+        (["{x}", "{{x}}"], "a {{x}} b {x}", {"{x}": 1, "{{x}}": 1}),
+        (["{x}"], "{x} a {x}", {"{x}": 2}),
+        (["%d", "%%"], "%%d", {"%%": 1}),
+        (["{x}"], "x", {}),
+    ],
+)
+def test_a_part_that_comes_twice_or_not_at_all_is_counted_so(
+    parts: list[str], answer: str, counts: dict[str, int]
+) -> None:
+    assert stand(parts, answer) == counts
