@@ -18,12 +18,10 @@ MODELS = (
     "tests.integration.clients.models:Colour",
 )
 
-NAMES = "all-minilm-l6-v2=thirds bge-reranker-base=ranker demo=shout"  # those of the pages
-
 
 @pytest.fixture(scope="session")
 def everybody() -> Iterator[Stack]:
-    with stack(models=MODELS, alias=NAMES) as made:
+    with stack(models=MODELS) as made:
         yield made
 
 
