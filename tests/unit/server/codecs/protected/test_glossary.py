@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.codecs.errors import Abandoned, CodecError
 from server.codecs.translation.protected.glossary import check_glossary, pattern_of, terms_of
+from server.codecs.translation.protected.letters import EDGE
 from server.codecs.translation.protected.options import keep
 from server.codecs.translation.protected.stand_ins import AT_ONCE, fill, take_out
 from server.codecs.work import Work
@@ -119,3 +123,11 @@ def test_a_line_is_no_longer_searched_when_nobody_waits() -> None:
 
     with pytest.raises(Abandoned):
         keep("a " * 4 * AT_ONCE, {"glossary": NESTED}, work)
+
+
+@given(st.sets(st.text("ab é-", min_size=1, max_size=4).filter(str.strip), max_size=12), st.text("ab é-_", max_size=30))
+def test_any_terms_are_found_as_by_trying_each_the_longest_first(terms: set[str], text: str) -> None:
+    longest_first = "|".join(re.escape(term) for term in sorted(terms, key=len, reverse=True))
+    each = re.compile(f"{EDGE}(?:{longest_first}){EDGE}") if terms else re.compile(r"(?!)")
+
+    assert take_out(text, {term: term for term in terms})[1] == each.findall(text)

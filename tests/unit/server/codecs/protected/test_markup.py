@@ -108,6 +108,12 @@ def test_markup_without_words_is_no_longer_read_when_nobody_waits(read: Callable
         read("<i>" * 99, work)
 
 
+def test_entities_that_mean_a_stand_in_are_only_text() -> None:
+    kept = read_markup("&#x17000; &#xF0000; {a} &#xD800; &#0; &#x1e;", {})
+
+    assert len(STAND_IN.findall(kept.text)) == len(kept.parts) == 3
+
+
 @given(st.text("ab \x1e\n\U00017000\U000f0000<>/&;{}%s="))
 def test_there_are_as_many_stand_ins_as_parts(html: str) -> None:
     for text, parts in (take_out(html, {}), astuple(read_markup(html, {}))[:2]):

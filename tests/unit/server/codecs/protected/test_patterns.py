@@ -6,10 +6,15 @@ import time
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from benchmarks.languages.texts import read_texts
 from server.codecs.translation.protected.markup import read_markup
 from server.codecs.translation.protected.patterns import has_hint
-from server.codecs.translation.protected.stand_ins import AT_ONCE, fill, take_out
+from server.codecs.translation.protected.stand_ins import AT_ONCE, BLOCK, SIGN, WORD, fill, take_out
+
+STAND_INS = WORD + SIGN + BLOCK
 
 
 @pytest.mark.parametrize(
@@ -205,3 +210,26 @@ def test_filled_in_again_any_text_is_itself(unit: str) -> None:
     taken, parts = take_out(text, {})
 
     assert fill(taken, iter(parts)) == text
+
+
+SPECIAL = (
+    *("{", "}", "{{", "}}", "%", "s", "1", "$", ":", "a", "plural", ",", " ", "<", ">", "/", "=", '"', "'", "http://"),
+    *("www.", "WWW.", "@", ".", "com", "例え", "を", "。", "-", "_", "\n", "e\u0301", "\0", "\u202e", "😀", "#", "->"),
+    *("[", "]", "(", ")", "เ\u0e31", "\u05d0", "+1", "smile", "!", STAND_INS),
+)
+
+
+@given(st.lists(st.sampled_from(SPECIAL)).map("".join))
+def test_of_any_text_nothing_is_lost_and_no_part_is_without_a_hint(text: str) -> None:
+    taken, parts = take_out(text, {})
+
+    assert fill(taken, iter(parts)) == text
+    assert has_hint(text) or not set(parts) - set(STAND_INS)
+
+
+@pytest.mark.parametrize("language", sorted({text.language for text in read_texts()}))
+def test_no_part_is_seen_in_what_people_write_without_any(language: str) -> None:
+    texts = [text.words for text in read_texts() if text.language == language]
+    plain = [text for text in texts if "{" not in text and "://" not in text]
+
+    assert [text for text in plain if take_out(text, {}) != (text, [])] == []
