@@ -61,7 +61,7 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     )
     # In place of Starlette's own layers, which would do what this one does once more.
     flavours = {path: refuse for family in spoken for path, refuse in family.flavours.items()} | ALWAYS_THERE
-    addresses = Addresses(app.router, inferences, flavours, Options(app.router.routes))
+    addresses = Addresses(Options(app.router), inferences, flavours)
     app.middleware_stack = RequestMiddleware(addresses, front_end)
     if least := front_end.settings.gzip_from:
         app.middleware_stack = Gzip(app.middleware_stack, front_end.pool, least)

@@ -26,13 +26,11 @@ class Addresses:
         router: ASGIApp,
         looked_up: Iterable[Route] = (),
         flavours: Mapping[str, Refuse] = NO_FLAVOURS,
-        options: ASGIApp | None = None,
     ) -> None:
         """`looked_up`: routes of the router before which no other one matches. `flavours`: how an address refuses, and
         where it ends in "/" all below it, those that lead nowhere too ("/" itself is an address as others); an endpoint
-        that is looked up says it itself. `options` answers that method."""
+        that is looked up says it itself."""
         self.router = router
-        self._options = options or router
         self._flavours = flavours
         prefixes = [path for path in flavours if path.endswith("/") and path != "/"]
         self._longest_first = sorted(prefixes, key=len, reverse=True)
@@ -71,7 +69,7 @@ class Addresses:
             refuse = self._flavours.get(prefix)
         if refuse is not None:
             scope["context"].refuse = refuse
-        return self._options if scope["method"] == "OPTIONS" else self.router
+        return self.router
 
 
 def part(value: str) -> str:

@@ -15,7 +15,7 @@ from server.dialects.family import Family
 from server.settings import ServerSettings
 
 PATH = "/v2/translate"
-NOT_THERE = ("/v2/document", "/v2/document/", "/v2/glossaries", "/v2/glossaries/", "/v2/write/", "/v3/")
+NOT_THERE = ("/v2/", "/v2/document", "/v2/document/", "/v2/glossaries", "/v2/glossaries/", "/v2/write/", "/v3/")
 REFUSES: Mapping[str, Any] = {"problem": schema.DeepLProblem, "status_of": status_of}
 
 

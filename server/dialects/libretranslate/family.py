@@ -9,8 +9,8 @@ from broker.common.tasks import BOX, TRANSLATION
 from server.api.limits import most_records
 from server.api.operation import ALWAYS, Operation, Schema, problems_of_inferences
 from server.api.ops import health
+from server.dialects.either import FOR_ALL
 from server.dialects.family import Family
-from server.dialects.flavour import Flavour
 from server.dialects.libretranslate import schema
 from server.dialects.libretranslate.detect import detect
 from server.dialects.libretranslate.flavour import refuse, status_of
@@ -80,7 +80,6 @@ OPERATIONS = [
         summary="Whether this process can answer, for clients of other servers",
         reply=schema.LibreHealth,
         problems=(*ALWAYS, 503),
-        problem=schema.LibreProblem,
     ),
     *(
         Operation(
@@ -101,7 +100,7 @@ FAMILY = Family(
     pages=[detect, languages, settings, health, no_files, no_suggestions],
     flavours={
         **{path: refuse for path in (*(one.path for one in OPERATIONS), "/frontend/", "/download_file/")},
-        "/health": Flavour().refuse,  # for those that start and stop servers: 503 means what it says
+        "/health": FOR_ALL.refuse,  # for those that start and stop servers: 503 means what it says
     },
     operations=OPERATIONS,
 )

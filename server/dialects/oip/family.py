@@ -17,6 +17,7 @@ from server.dialects.oip import schema as oip
 from server.dialects.oip.errors import FLAVOUR, PROBLEMS
 from server.dialects.oip.infer import Infer
 from server.dialects.oip.instances import Instances
+from server.dialects.tei.family import OF_PROCESS
 from server.dialects.tei.schema import TeiProblem
 
 SHARED = ("/predict", "/invocations")  # with TEI
@@ -63,12 +64,14 @@ OPERATIONS = (
     _get("/v2/health/ready", "Can this process answer", oip.OipReady),
     _get(pages.MODEL, "What a model takes and gives", oip.OipModel, 404),
     _get(f"{pages.MODEL}/ready", "Whether a model answers", oip.OipModelReady, 404),
+    *OF_PROCESS,
 )
 
 FAMILY = Family(
     name="oip",
     inferences=INFERENCES,
     pages=(pages.server, pages.live, pages.ready, pages.model, pages.model_ready, health, ping),
-    flavours={"/v2": FLAVOUR.refuse, "/v2/": FLAVOUR.refuse} | {path: FOR_ALL.refuse for path in SHARED},
+    flavours={"/v2": FLAVOUR.refuse, "/v2/": FLAVOUR.refuse}
+    | {path: FOR_ALL.refuse for path in (*SHARED, "/health", "/ping")},
     operations=OPERATIONS,
 )

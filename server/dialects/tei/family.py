@@ -36,7 +36,8 @@ OF_TASKS: Mapping[str, Dialect] = {
 OF_ONES = {OF_ONE + path: dialect for path, dialect in OF_TASKS.items()}
 INFERENCES: Mapping[str, Dialect] = {"/": Root(), "/invocations": Root(), **OF_TASKS, **OF_ONES}
 MANY = (tei.TeiEmbedRequest, tei.TeiTokenizeRequest)
-OWN = ("/", "/embed", "/similarity", "/tokenize", "/info")
+NOT_THERE = ("/embed_all", "/embed_sparse", "/decode")
+OWN = ("/", "/embed", "/similarity", "/tokenize", "/info", *NOT_THERE)
 SHARED = ("/rerank", "/predict", "/invocations", "/models/", "/health", "/ping")  # with others
 
 
@@ -88,6 +89,8 @@ OF_SERVICE = (
     _get(f"{OF_ONE}/info", "What this model is, as TEI tells it", tei.TeiInfo, 404),
     _get(f"{OF_ONE}/health", "Whether this model answers", tei.TeiHealth, 404),
     _get("/", "Whether this process can answer, as TEI tells it", tei.TeiHealth),
+)
+OF_PROCESS = (
     _get("/health", "Whether this process can answer, for clients of other servers", tei.TeiHealth),
     _get("/ping", "The same", tei.TeiHealth),
 )
@@ -103,5 +106,6 @@ FAMILY = Family(
         *(replace(one, path=OF_ONE + one.path) for one in (*OF_ADDRESSES, TOKENIZE)),
         *(replace(one, path=path) for path in ("/", "/invocations") for one in OF_ADDRESSES),
         *OF_SERVICE,
+        *OF_PROCESS,
     ),
 )

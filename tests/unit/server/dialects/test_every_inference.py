@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import httpx2
@@ -34,6 +35,8 @@ PATHS = sorted({one.path for one in EXAMPLES})
 BOUNDS = {"max_body_bytes": 100, "max_image_body_bytes": 100, "max_cluster_bytes": 100}
 # Its errors come in the words of those with whom it shares the beginning of its address.
 OF_OTHERS = ("/v1/models/{name}:predict",)
+FIRST_TEXT = re.compile(rb'(?<=[:\[] )"|(?<=[:\[])"')  # where it begins: names stand elsewhere
+JSON = {"content-type": "application/json"}
 CONTENDED = Verdict(waiting=9, refusal=FailureCode.CONTENDED)
 
 
@@ -113,6 +116,15 @@ async def test_a_body_that_is_too_large_is_told_as_the_clients_know_it(path):
         answer = await jitney.client.post(address(path), json={"x": "x" * 10_000})
 
         assert is_told(answer, "too_large"), answer.text
+
+
+@pytest.mark.parametrize("one", EXAMPLES, ids=lambda one: f"{one.task or 'any'} {one.path}")
+async def test_so_is_a_text_that_is_not_utf_8(one):
+    body = FIRST_TEXT.sub(b'"\xff', json.dumps(one.example(LANGUAGES)).encode(), count=1)
+    async with running(ScriptedBroker(MODELS), make_codec=OfItsTask, alias="demo=classification") as jitney:
+        answer = await jitney.client.post(address(one.path), content=body, headers=JSON)
+
+        assert is_told(answer, "malformed"), answer.text
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path not in OF_OTHERS])

@@ -29,6 +29,16 @@ def test_every_address_is_described(family):
     assert {(path, "post") for path in family.inferences} <= described
 
 
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_each_alone_describes_what_it_answers(name):
+    async with running(dialects=name) as jitney:
+        document = (await jitney.client.get("/openapi.json")).json()
+        served = {(route.path, method.lower()) for route in jitney.app.routes for method in route.methods - {"HEAD"}}
+        told = {(path, method) for path, methods in document["paths"].items() for method in methods}
+
+        assert served - told == set()
+
+
 @pytest.mark.parametrize("dialects", ["openai", "native", "native, huggingface", "native openai"])
 async def test_only_what_is_chosen_is_there(dialects):
     async with running(dialects=dialects) as jitney:

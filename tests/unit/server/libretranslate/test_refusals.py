@@ -112,7 +112,6 @@ async def test_without_a_model_it_is_500_for_503_would_send_clients_away():
         ("DELETE", "/frontend/settings", 405),
         ("GET", "/frontend/nothing", 404),
         ("GET", "/download_file/x", 404),
-        ("PUT", "/health", 405),
     ],
 )
 async def test_addresses_that_lead_nowhere_say_so_as_the_others_do(method, path, status):
