@@ -15,6 +15,8 @@ WIDTHS: Mapping[str, int] = {
     "version": 1,  # of the protocol
     "kind": 1,
     "lane": 1,  # i(nteractive) | b(ulk)
+    "list": 1,  # of its lane
+    "weight": 1,  # of its caller
     "attempts": 1,
     "cost": 7,  # tokens
     "admitted": STAMP,
@@ -27,7 +29,7 @@ PLACES: Mapping[str, slice] = {name: slice(STARTS[name], STARTS[name] + width) f
 SIZE = sum(WIDTHS.values())  # bytes before the body
 FIELDS = Struct("".join(f"{width}s" for width in WIDTHS.values()))  # reads all of them at once
 
-NUMBERS = ("attempts", "cost", "admitted", "deadline")
+NUMBERS = ("list", "weight", "attempts", "cost", "admitted", "deadline")
 # What `%` fills with a value, cut to fit where it is a text.
 HOLES = {n: f"%0{width}d" if n in NUMBERS else f"%-{width}.{width}s" for n, width in WIDTHS.items()}
 
@@ -38,7 +40,15 @@ MAX_ATTEMPTS = int("9" * WIDTHS["attempts"])
 MAX_COST = int("9" * WIDTHS["cost"])
 
 TEMPLATE = "".join(HOLES.values())  # a value for each field
-AT_FIRST: Mapping[str, str | int] = {"version": VERSION, "kind": KIND, "attempts": 0, "admitted": 0, "deadline": 0}
+AT_FIRST: Mapping[str, str | int] = {
+    "version": VERSION,
+    "kind": KIND,
+    "list": 0,
+    "weight": 1,
+    "attempts": 0,
+    "admitted": 0,
+    "deadline": 0,
+}
 NEW = "".join(hole % AT_FIRST[n] if n in AT_FIRST else hole for n, hole in HOLES.items())  # for what is left of them
 
 

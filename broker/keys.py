@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 # Raise it with any change of what travels or is kept that a process of the version before would misread: keys, and what
 # stands in them (tests/unit/broker/test_golden_bytes.py, tests/contract/redis/test_at_rest.py). Arguments of scripts
 # may change: each process brings its own. A digit: headers of jobs and the rules of docs/acl have room for one.
-PROTOCOL = 3
+PROTOCOL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,16 @@ class Keys:
         return int(version) if rest and len(version) == 1 and version.isdecimal() else 1
 
     def queue(self, model: str, lane: str) -> str:
-        """List: waiting jobs, oldest first."""
+        """List: waiting jobs, oldest first: the first list of a lane. The others have their number behind this name."""
         return f"{self.prefix}q:{model}:{lane}"
+
+    def list(self, model: str, lane: str, number: int) -> str:
+        """One of a lane's lists, by its number."""
+        return f"{self.queue(model, lane)}:{number}" if number else self.queue(model, lane)
+
+    def turn(self, model: str, lane: str) -> str:
+        """String: which lists of a lane may hold jobs, and whose turn it is; none while only the first may. TTL."""
+        return f"{self.prefix}turn:{model}:{lane}"
 
     def tokens(self, model: str, lane: str) -> str:
         """String: the tokens of the jobs in that queue. Only scripts touch it."""

@@ -55,6 +55,8 @@ class Job(Struct, frozen=True, kw_only=True):
     input: Value  # what the model's `forward` receives, one element of its inputs
     cost: int = 1  # tokens, known before the job is admitted
     lane: Lane = Lane.INTERACTIVE
+    list: int = 0  # of its lane, 0 to 7: callers of one list share its turns
+    weight: int = 1  # of its caller, 1 to 9: how much of a batch its list gets beside others
     attempts: int = 0  # how many batches crashed with this job in them
     admitted: float = 0.0
     deadline: float = 0.0
@@ -95,6 +97,8 @@ class AdmitRequest(Struct, frozen=True, kw_only=True):
     most_tokens_ahead: int | None = None  # the same three in tokens: where these bind, a batch holds fewer jobs
     room_tokens: int = 0
     batch_tokens: int = 0
+    list: int = 0  # of the lane, 0 to 7: 0 is everybody's while nobody has a key
+    weight: int = 1  # 1 to 9
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

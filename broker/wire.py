@@ -24,7 +24,7 @@ OURS = VERSION.encode(), KIND.encode()
 KIND_AT = PLACES["kind"]
 OURS_APART = VERSION.encode(), BY_REFERENCE.encode()
 LARGE = HEADER + (1 << 14)  # bytes of a job; the body of a larger one lies apart, so that no script copies it
-DIGITS = slice(PLACES["attempts"].start, PLACES["deadline"].stop)
+DIGITS = slice(PLACES["list"].start, PLACES["deadline"].stop)
 ONLY_INPUT = b"\x81\xa5input"  # msgpack: a map of one entry, and its name
 
 FRAME_RESULTS = b"%dO" % PROTOCOL  # each output is packed by itself
@@ -58,7 +58,8 @@ def encode_job(job: Job) -> bytes:
         header = NEW % (LANES[job.lane], cost, job.front_end, job.id)
     else:
         attempts, times = min(job.attempts, MAX_ATTEMPTS), (job.admitted * 1000, job.deadline * 1000)
-        header = TEMPLATE % (VERSION, KIND, LANES[job.lane], attempts, cost, *times, job.front_end, job.id)
+        turn = LANES[job.lane], job.list, job.weight
+        header = TEMPLATE % (VERSION, KIND, *turn, attempts, cost, *times, job.front_end, job.id)
     if job.meta:
         return header.encode("ascii") + pack({"input": job.input, "meta": dict(job.meta)})
     return header.encode("ascii") + ONLY_INPUT + pack(job.input)
@@ -86,13 +87,15 @@ def decode_job(data: bytes, body: bytes | None = None) -> Job:
     # Digits and nothing else, as scripts read them: int() takes signs, blanks and underscores too.
     if len(data) <= HEADER or not data[DIGITS].isdigit():
         raise WireError
-    version, kind, lane, attempts, cost, admitted, deadline, front_end, id = FIELDS.unpack_from(data)
+    version, kind, lane, list_, weight, attempts, cost, admitted, deadline, front_end, id = FIELDS.unpack_from(data)
     if (version, kind) != (OURS if body is None else OURS_APART):
         raise WireError
     try:
         content = unpack(data[HEADER:] if body is None else body)
         return Job(
             lane=LANE_OF[lane],
+            list=int(list_),
+            weight=int(weight),
             attempts=int(attempts),
             cost=int(cost),
             admitted=int(admitted) / 1000,

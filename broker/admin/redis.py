@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from broker.redis.connection import make_sync_client, translated
 MODELS_SHOWN = 100
 LEASES_LOOKED_INTO = 100  # for each model
 SCANS, KEYS_A_SCAN = 20, 1000
+LANE = re.compile(r":[a-z]+(:[1-7])?$")  # behind the ⟨m⟩ of a list of jobs
 HOLDS_JOBS = ("q:", "suspect:", "leases:", "dead:")  # then ⟨m⟩
 
 
@@ -155,7 +157,7 @@ class RedisAdmin:
         rest = name.decode("utf-8", "replace").removeprefix(self._keys.prefix)
         kind = next((kind for kind in HOLDS_JOBS if rest.startswith(kind)), None)
         model = rest.removeprefix(kind) if kind else ""
-        return model.rpartition(":")[0] if kind == "q:" else model
+        return LANE.sub("", model) if kind == "q:" else model
 
 
 @contextmanager

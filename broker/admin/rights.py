@@ -53,6 +53,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "q:": f"llen rpush pttl pexpire {RUN}",
         "tokens:": f"mget set incrby del pttl pexpire {RUN}",
         "bytes:": f"mget set incrby del pttl pexpire {RUN}",
+        "turn:": f"mget get set pttl pexpire {RUN}",
         "body:": "set exists unlink",
         "wake:": f"rpush ltrim del pexpire {RUN}",
         "held:": "hmget",
@@ -75,8 +76,9 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
     Role.BATCHER: {
         "": f"client|setname {CONNECTION} multi exec",
         "q:": f"llen lindex lrange ltrim lpush pttl pexpire {RUN}",
-        "tokens:": f"get incrby decrby del pttl pexpire {RUN}",
+        "tokens:": f"mget incrby decrby del pttl pexpire {RUN}",
         "bytes:": f"incrby decrby del pttl pexpire {RUN}",
+        "turn:": f"mget get set del pttl pexpire {RUN}",
         "body:": "mget unlink",
         "suspect:": f"llen lrange ltrim lpush rpush pttl pexpire {RUN}",
         "wake:": f"blpop lpop rpush ltrim del pexpire {RUN}",

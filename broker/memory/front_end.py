@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
-from broker.contract import CHUNK, Frames
+from broker.contract import CHUNK, MOST_OF_A_LANE, Frames
 from broker.memory.predictions import MemoryPredictions
 from broker.memory.store import MemoryStore, Queue, bytes_of, cost_of
 from broker.messages import AdmitRequest, Cancel, FailureCode, Fleet, Job, Verdict
@@ -54,26 +54,29 @@ class MemoryFrontEnd:
         lane = queue.lanes[request.lane]
         if request.time_left < 0.001:  # the broker's clock counts milliseconds
             return Verdict(refusal=FailureCode.EXPIRED, waiting=len(lane))
-        if not self._has_room(lane, request.jobs):  # each lane its own: a flood of bulk keeps no others out
+        if not self._has_room(lane, request):  # each lane its own: a flood of bulk keeps no others out
             return Verdict(refusal=FailureCode.CONTENDED, waiting=len(lane))
-        ahead = queue.jobs_ahead_of(request.lane, request.jobs, request.room)
+        ahead = queue.jobs_ahead_of(request)
         if _exceeds(ahead, request.most_ahead):
             return Verdict(refusal=FailureCode.CONTENDED, ahead=ahead)
-        tokens_ahead = queue.tokens_ahead_of(request.lane, request.jobs, request.room_tokens)
+        tokens_ahead = queue.tokens_ahead_of(request)
         if ahead and _exceeds(tokens_ahead, request.most_tokens_ahead):
             return Verdict(refusal=FailureCode.CONTENDED, ahead=ahead, tokens_ahead=tokens_ahead)
         if not lane or _fills_a_batch(queue, request):
             queue.wake.push()
+        queue.turns[request.lane].weights[request.list] = request.weight
         lane.extend(_stamped(job, request, now) for job in request.jobs)
         self._store.bodies |= {job.id for job in request.jobs}
         return Verdict(waiting=len(lane))
 
-    def _has_room(self, waiting: Sequence[Job], jobs: Sequence[Job]) -> bool:
-        """An empty lane takes any number of tokens and bytes: the largest request must have its chance."""
-        if len(waiting) + len(jobs) > self._max_jobs:
+    def _has_room(self, waiting: Sequence[Job], request: AdmitRequest) -> bool:
+        """An empty lane takes any number of tokens and bytes: the largest request must have its chance. The last
+        eighth is for callers of whom nothing waits."""
+        both = (*waiting, *request.jobs)
+        part = MOST_OF_A_LANE if request.list and any(job.list == request.list for job in waiting) else 1.0
+        if len(request.jobs) > self._max_jobs or (waiting and len(both) > part * self._max_jobs):
             return False
-        both = (*waiting, *jobs)
-        return not waiting or (cost_of(both) <= self._max_tokens and bytes_of(both) <= self._max_bytes)
+        return not waiting or (cost_of(both) <= part * self._max_tokens and bytes_of(both) <= part * self._max_bytes)
 
     async def receive(self, handled: int, wait: float) -> Frames:
         self._store.now()
@@ -122,4 +125,5 @@ def _fills_a_batch(queue: Queue, request: AdmitRequest) -> bool:
 
 def _stamped(job: Job, request: AdmitRequest, now: float) -> Job:
     """The job as the broker keeps it. It has been bytes once, so that what cannot travel fails here too."""
-    return decode_job(encode_job(replace(job, lane=request.lane, admitted=now, deadline=now + request.time_left)))
+    place = {"lane": request.lane, "list": request.list, "weight": request.weight}
+    return decode_job(encode_job(replace(job, **place, admitted=now, deadline=now + request.time_left)))

@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any
 from uuid import uuid4
 
@@ -14,9 +15,11 @@ from msgspec import structs
 
 from broker.contract import ARTIFACT_TTL, BULK_SHARE, DEAD_KEPT, MOST_ASKED, POISON_AFTER, PRESENCE_TTL, PRUNED_AFTER
 from broker.errors import BrokerError
+from broker.memory.turns import Turns
 from broker.messages import (
     RECORD,
     REQUEST,
+    AdmitRequest,
     Announcement,
     Claim,
     DeadLetter,
@@ -89,6 +92,7 @@ class Queue:
     """Everything that belongs to one model."""
 
     lanes: dict[Lane, deque[Job]] = field(default_factory=lambda: {lane: deque() for lane in Lane})
+    turns: dict[Lane, Turns] = field(default_factory=lambda: {lane: Turns() for lane in Lane})
     suspects: deque[Job] = field(default_factory=deque)
     leases: dict[str, Lease] = field(default_factory=dict)
     dead: deque[DeadLetter] = field(default_factory=lambda: deque(maxlen=DEAD_KEPT))
@@ -120,20 +124,30 @@ class Queue:
         jobs = [job for lane in self.lanes.values() for job in lane]
         return len(jobs), cost_of(jobs)
 
-    def jobs_ahead_of(self, lane: Lane, jobs: Sequence[Job], room: int) -> int:
-        """Jobs that end before these of this lane that come now; a full batch has `room` of them."""
-        return _ahead_of(lane, len(jobs), room, self._measured(len), sum(len(lease.jobs) for lease in self._held))
+    def jobs_ahead_of(self, request: AdmitRequest) -> int:
+        """Jobs that end before these that come now; a full batch has `room` of them."""
+        held = sum(len(lease.jobs) for lease in self._held)
+        return _ahead_of(request.lane, len(request.jobs), request.room, self._measured(len, request), held)
 
-    def tokens_ahead_of(self, lane: Lane, jobs: Sequence[Job], room: int) -> int:
+    def tokens_ahead_of(self, request: AdmitRequest) -> int:
         """The same in tokens."""
-        return _ahead_of(lane, cost_of(jobs), room, self._measured(cost_of), sum(lease.tokens for lease in self._held))
+        held = sum(lease.tokens for lease in self._held)
+        return _ahead_of(
+            request.lane, cost_of(request.jobs), request.room_tokens, self._measured(cost_of, request), held
+        )
 
     @property
     def _held(self) -> Collection[Lease]:
         return self.leases.values()
 
-    def _measured(self, measure: Callable[[Sequence[Job]], int]) -> dict[Lane, int]:
-        return {lane: measure(jobs) for lane, jobs in self.lanes.items()}
+    def _measured(self, measure: Callable[[Sequence[Job]], int], request: AdmitRequest) -> dict[Lane, int]:
+        """What waits, by lane; of the request's own lane what goes before it, as callers take turns."""
+        found = {lane: measure(jobs) for lane, jobs in self.lanes.items()}
+        lane, waiting = request.lane, self.lanes[request.lane]
+        if waiting:
+            ahead = self.turns[lane].jobs_ahead(request.list, waiting, request.weight)
+            found[lane] = ceil(found[lane] * ahead / len(waiting))
+        return found
 
     def put_back(self, jobs: Iterable[Job]) -> None:
         """To the head, oldest first. A suspect stays one: it must not meet the innocent again."""

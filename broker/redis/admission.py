@@ -73,7 +73,7 @@ def admission(
 @lru_cache(maxsize=256)
 def _names(keys: Keys, model: str) -> Sequence[str]:
     """Of what one model's requests may change."""
-    lanes = [of(model, lane) for of in (keys.queue, keys.tokens, keys.lane_bytes) for lane in LANES]
+    lanes = [of(model, lane) for of in (keys.queue, keys.tokens, keys.lane_bytes, keys.turn) for lane in LANES]
     return [*lanes, keys.wake(model)]
 
 
@@ -82,7 +82,7 @@ def _words(request: AdmitRequest, model: int, jobs: int) -> str:
     left, lane = max(0, int(request.time_left * 1000)), LANES[request.lane]
     by_jobs = f"{_bound(request.most_ahead)} {request.room} {request.batch}"
     by_tokens = f"{_bound(request.most_tokens_ahead)} {request.room_tokens} {request.batch_tokens}"
-    return f"{model} {lane} {left} {by_jobs} {by_tokens} {jobs}"
+    return f"{model} {lane}{request.list}{request.weight} {left} {by_jobs} {by_tokens} {jobs}"
 
 
 def _bound(most: int | None) -> int | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any
@@ -47,9 +48,9 @@ class RedisBatcher:
         self._claimed = ClaimedBatches()
         lanes = (Lane.INTERACTIVE, Lane.BULK)
         queues = [of(model, lane) for of in (keys.queue, keys.tokens) for lane in lanes]
-        # The six keys that DRAIN, RELEASE and RECLAIM begin with, and the two with which they end.
+        # The six keys that DRAIN, RELEASE and RECLAIM begin with, and the four with which they end.
         self._lists = [*queues, keys.suspects(model), keys.wake(model)]
-        self._bytes = [keys.lane_bytes(model, lane) for lane in lanes]
+        self._ends = [of(model, lane) for of in (keys.lane_bytes, keys.turn) for lane in lanes]
         self._leases, self._held, self._marks = keys.leases(model), keys.held(model), keys.cancel(model)
         self._looks = _looks(keys, model)
 
@@ -71,11 +72,19 @@ class RedisBatcher:
         woken = [("BLPOP", self._keys.wake(self._model), wait)] if wait > 0.0 else []
         with translated():
             answers = await self._client.ask(*woken, *self._looks)
-        *found, suspects, time = answers[len(woken) :]
-        heads = [_admitted(head) for head in (found[2], found[5]) if head]
+            *found, (*tokens, interactive, bulk), suspects, time = answers[len(woken) :]
+            if interactive or bulk:  # callers take turns
+                found += await self._client.ask(*self._further({Lane.INTERACTIVE: interactive, Lane.BULK: bulk}))
+        heads = [_admitted(head) for head in found[1::2] if head]
         age = seconds_of(time) - min(heads) if heads else 0.0
-        tokens = int(found[1] or 0) + int(found[4] or 0)
-        return Depth(jobs=found[0] + found[3] + suspects, tokens=tokens, oldest_age=max(0.0, age))
+        jobs = sum(found[::2]) + suspects
+        return Depth(jobs=jobs, tokens=sum(int(count or 0) for count in tokens), oldest_age=max(0.0, age))
+
+    def _further(self, turns: Mapping[Lane, bytes | None]) -> list[Sequence[Any]]:
+        """What DEPTH asks of the lists of a lane but the first."""
+        keys = self._keys
+        lists = [keys.list(self._model, lane, number) for lane, turn in turns.items() for number in lists_in(turn)]
+        return [command for key in lists for command in _look(key)]
 
     async def drain(
         self,
@@ -87,7 +96,7 @@ class RedisBatcher:
         wait: float = 0.0,
         bulk_after: float = NEVER,
     ) -> Claim:
-        keys = [*self._lists, self._leases, self._keys.lease(batch), self._marks, self._held, *self._bytes]
+        keys = [*self._lists, self._leases, self._keys.lease(batch), self._marks, self._held, *self._ends]
         args = [
             batch,
             int(self._lease * 1000),
@@ -211,14 +220,14 @@ class RedisBatcher:
             await self._client.hdel(self._keys.lease(batch), "staged")
 
     async def release(self, batch: str) -> None:
-        keys = [*self._lists, self._leases, self._keys.lease(batch), self._held, *self._bytes]
+        keys = [*self._lists, self._leases, self._keys.lease(batch), self._held, *self._ends]
         await scripts.RELEASE.run(self._client, keys, [batch])
         self._claimed.forget(batch)
 
     async def reclaim(self) -> Sequence[DeadLetter]:
         model = self._model
         keys = [*self._lists, self._leases, self._keys.dead(model), self._keys.cards, self._keys.batchers]
-        keys += [self._marks, self._held, *self._bytes]
+        keys += [self._marks, self._held, *self._ends]
         args = [self._keys.prefix, POISON_AFTER, DEAD_KEPT, int(1000 * PRUNED_AFTER), JOBS_A_CALL, BYTES_A_CALL]
         args.append(int(2000 * self._lease))
         dead = await scripts.RECLAIM.run(self._client, keys, args)
@@ -227,11 +236,19 @@ class RedisBatcher:
 
 def _looks(keys: Keys, model: str) -> Sequence[Sequence[Any]]:
     """What DEPTH asks."""
-    commands: list[Sequence[Any]] = []
-    for lane in (Lane.INTERACTIVE, Lane.BULK):
-        queue = keys.queue(model, lane)
-        commands += [("LLEN", queue), ("GET", keys.tokens(model, lane)), ("LINDEX", queue, 0)]
-    return [*commands, ("LLEN", keys.suspects(model)), ("TIME",)]
+    lanes = (Lane.INTERACTIVE, Lane.BULK)
+    commands = [command for lane in lanes for command in _look(keys.queue(model, lane))]
+    counts = [of(model, lane) for of in (keys.tokens, keys.turn) for lane in lanes]
+    return [*commands, ("MGET", *counts), ("LLEN", keys.suspects(model)), ("TIME",)]
+
+
+def _look(queue: str) -> Sequence[Sequence[Any]]:
+    return ("LLEN", queue), ("LINDEX", queue, 0)
+
+
+def lists_in(turn: bytes | None) -> list[int]:
+    """Those but the first that may hold jobs, as a lane's `turn` names them."""
+    return [int(number) for number in re.findall(rb" ([1-7]):", turn or b"")]
 
 
 def _decoded(found: Sequence[bytes], bodies: Mapping[str, bytes]) -> tuple[list[Job], dict[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 import redis
 from redis.exceptions import NoScriptError, OutOfMemoryError
 
-from broker.contract import BULK_SHARE, FRAME_TTL, MOST_ASKED
+from broker.contract import BULK_SHARE, FRAME_TTL, LISTS, MOST_ASKED, MOST_OF_A_LANE
 from broker.header import BY_REFERENCE, PLACES, SIZE, STAMP
 from broker.keys import PROTOCOL
 from broker.messages import RECORD, REQUEST
@@ -27,6 +27,7 @@ def _shared() -> str:
     """What scripts must know as Python does, as Lua: see common.lua."""
     known: dict[str, Any] = {"PROTOCOL": f"'{PROTOCOL}'", "HEADER": SIZE, "STAMP": STAMP}
     known |= {"FRAME_TTL": int(1000 * FRAME_TTL), "MOST_ASKED": MOST_ASKED, "BULK_SHARE": BULK_SHARE}
+    known |= {"LISTS": LISTS, "MOST_OF_A_LANE": MOST_OF_A_LANE}
     known |= {"REQUEST": REQUEST, "RECORD": RECORD, "BY_REFERENCE": ord(BY_REFERENCE)}
     for name, place in PLACES.items():  # Lua counts from 1
         known |= {name.upper(): place.start + 1, f"{name.upper()}_END": place.stop}

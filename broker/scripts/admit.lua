@@ -3,14 +3,15 @@
 -- Refused by the server itself when memory is spent: that is the one script which must not run then.
 --
 -- KEYS[1]   admit:<front end>   string: '<sequence> <verdicts>'. TTL
--- KEYS[2…]  seven for each model: q interactive (list), q bulk (list), their tokens, their bytes (strings), wake (list)
+-- KEYS[2…]  nine for each model: q interactive (list), q bulk (list), their tokens, their bytes, their turns (strings), wake
+--           (list). Further lists of a lane are named by its first one: see common.lua
 -- ARGV[1]   sequence
 -- ARGV[2]   the most jobs a lane may hold      ARGV[3]  the most tokens      ARGV[4]  the most bytes
 -- ARGV[5]   what keys of bodies begin with
 -- ARGV[6]   number of models
 -- ARGV[7…]  for each model the key held:⟨m⟩ (hash). It is only read; among KEYS it would take the right to write
--- then      for each request: words in one text, then its jobs. The words: index of its model from 0, lane (i|b), ms to its
---           deadline, the most jobs that may be before it ('' for any number), jobs in a full batch of all batchers, jobs
+-- then      for each request: words in one text, then its jobs. The words: index of its model from 0, lane (i|b) with its
+--           list (0 to 7) and its caller's weight (1 to 9) as they stand in a header, ms to its deadline, the most jobs that may be before it ('' for any number), jobs in a full batch of all batchers, jobs
 --           that wake one whenever as many more wait (0: none do), the same three in tokens, number of jobs
 -- Returns   the verdicts, joined by commas: '0:<jobs in the lane>' admitted, '1:<jobs in the lane>' the lane is full,
 --           '2:<jobs before it>' too late by then, '2:<jobs before it>:<tokens before it>' by its tokens, '3:<jobs in the
@@ -23,13 +24,16 @@ if type(remembered) == 'string' and remembered:sub(1, #sequence + 1) == sequence
   return remembered:sub(#sequence + 2)
 end
 
+local FIRST = {['0'] = true}  -- the only list, while nobody's turn is told
+
 local max_jobs, max_tokens, max_bytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = now_ms()
 local stamp_now, verdicts = stamp(now), {}
 
-local function stamped(job, lane, deadline)  -- `admitted` and `deadline` stand side by side
+-- `lane`, `list` and `weight` stand side by side, and so do `admitted` and `deadline`.
+local function stamped(job, place, deadline)
   local times = stamp_now .. deadline
-  return job:sub(1, LANE - 1) .. lane .. job:sub(LANE_END + 1, ADMITTED - 1) .. times .. job:sub(DEADLINE_END + 1)
+  return job:sub(1, LANE - 1) .. place .. job:sub(WEIGHT_END + 1, ADMITTED - 1) .. times .. job:sub(DEADLINE_END + 1)
 end
 
 local function push(queue, jobs)
@@ -38,26 +42,58 @@ local function push(queue, jobs)
   end
 end
 
+-- How many jobs a lane has, and each of its lists; false where one is no list.
+local function waiting_in(queue, turns)
+  local in_list, sum = {}, 0
+  for list in pairs(turns or FIRST) do
+    local jobs = redis.pcall('LLEN', list_key(queue, list))
+    if type(jobs) ~= 'number' then return false, in_list end
+    in_list[list], sum = jobs, sum + jobs
+  end
+  return sum, in_list
+end
+
+local function weight_in(lane, list)
+  return lane.turns and lane.turns[list] and lane.turns[list].weight or lane.queued[list] and lane.queued[list].weight or 1
+end
+
+-- Jobs of this lane that end before those of a list that come now: its own ones take turns with the others'.
+local function in_turn(lane, list, weight, jobs)
+  local own, weights = lane.in_list[list] or 0, weight
+  for other, count in pairs(lane.in_list) do
+    if other ~= list and count > 0 then weights = weights + weight_in(lane, other) end
+  end
+  return math.min(jobs, math.ceil(own * weights / weight))
+end
+
 -- What waits for a model by lane (1 interactive, 2 bulk), and what its batchers hold: read once a call, then counted on,
 -- so that the work of a call grows with its requests alone. A key of another type counts as empty; a queue is false then.
 local known = {}
 local function state_of(model)
   if known[model] then return known[model] end
-  local base, state = 2 + 7 * model, {jobs = {}, tokens = {}, bytes = {}, lanes = {}}
-  local counts = redis.call('MGET', unpack(KEYS, base + 2, base + 5))
+  local base, state = 2 + 9 * model, {jobs = {}, tokens = {}, bytes = {}, lanes = {}}
+  local counts = redis.call('MGET', unpack(KEYS, base + 2, base + 7))
   for lane = 1, 2 do
-    local jobs = redis.pcall('LLEN', KEYS[base + lane - 1])
-    state.jobs[lane] = type(jobs) == 'number' and jobs
+    local queue, turns = KEYS[base + lane - 1], counts[lane + 4] and turns_in(counts[lane + 4])
+    local jobs, in_list = waiting_in(queue, turns)
+    state.jobs[lane] = jobs
     state.tokens[lane] = jobs ~= 0 and tonumber(counts[lane]) or 0  -- what outlived its queue counts for nothing
     state.bytes[lane] = jobs ~= 0 and tonumber(counts[lane + 2]) or 0
-    local keys = {queue = KEYS[base + lane - 1], tokens = KEYS[base + lane + 1], bytes = KEYS[base + lane + 3]}
-    state.lanes[lane] = {keys = keys, was_empty = jobs == 0, jobs = {}, tokens = 0, bytes = 0, ms = 0}  -- it queues these
+    state.lanes[lane] = {queue = queue, tokens = KEYS[base + lane + 1], bytes = KEYS[base + lane + 3],
+      turn = KEYS[base + lane + 5], was_empty = jobs == 0, turns = turns, in_list = in_list, queued = {}}
   end
   local held = redis.pcall('HMGET', ARGV[7 + model], '#jobs', '#tokens')
   state.held_jobs = math.max(0, tonumber(held[1]) or 0)
   state.held_tokens = math.max(0, tonumber(held[2]) or 0)
   known[model] = state
   return state
+end
+
+-- The same of both lanes, or of their tokens, where this one's are `share` of what it has.
+local function before_it(waiting, lane, share)
+  local found = {waiting[1], waiting[2]}
+  if share < 1 then found[lane] = math.ceil(waiting[lane] * share) end
+  return found
 end
 
 -- Jobs, or tokens, that end before `count` of this lane that come now. Of each batch seven parts are for interactive jobs
@@ -93,9 +129,9 @@ end
 
 local at = 7 + ARGV[6]
 while at <= #ARGV do
-  local model, letter, ms, most_jobs, room_jobs, batch_jobs, most_tokens, room_tokens, batch_tokens, jobs =
-    ARGV[at]:match('^(%d+) (%l) (%d+) (%-?%d*) (%d+) (%d+) (%-?%d*) (%d+) (%d+) (%d+)$')
-  local base, lane, state = 2 + 7 * model, letter == 'b' and 2 or 1, state_of(tonumber(model))
+  local model, letter, list, weight, ms, most_jobs, room_jobs, batch_jobs, most_tokens, room_tokens, batch_tokens, jobs =
+    ARGV[at]:match('^(%d+) (%l)([0-7])([1-9]) (%d+) (%-?%d*) (%d+) (%d+) (%-?%d*) (%d+) (%d+) (%d+)$')
+  local base, lane, state = 2 + 9 * model, letter == 'b' and 2 or 1, state_of(tonumber(model))
   local left, count, first = tonumber(ms), tonumber(jobs), at + 1
   most_jobs, room_jobs, batch_jobs = tonumber(most_jobs), tonumber(room_jobs), tonumber(batch_jobs)
   most_tokens, room_tokens, batch_tokens = tonumber(most_tokens), tonumber(room_tokens), tonumber(batch_tokens)
@@ -106,10 +142,15 @@ while at <= #ARGV do
   end
 
   local waiting, waiting_tokens, waiting_bytes = state.jobs[lane], state.tokens[lane], state.bytes[lane]
-  local has_room = count <= max_jobs and (waiting == 0 or waiting and waiting + count <= max_jobs
-    and waiting_tokens + tokens <= max_tokens and waiting_bytes + bytes <= max_bytes)
-  local jobs_ahead = ahead_of(state.jobs, lane, count, room_jobs, state.held_jobs)
-  local tokens_ahead = ahead_of(state.tokens, lane, tokens, room_tokens, state.held_tokens)
+  local queues, share, part = state.lanes[lane], 1, 1
+  if waiting and waiting > 0 and (list ~= '0' or queues.turns) then
+    share = in_turn(queues, list, tonumber(weight), waiting) / waiting
+    if list ~= '0' and (queues.in_list[list] or 0) > 0 then part = MOST_OF_A_LANE end
+  end
+  local has_room = count <= max_jobs and (waiting == 0 or waiting and waiting + count <= max_jobs * part
+    and waiting_tokens + tokens <= max_tokens * part and waiting_bytes + bytes <= max_bytes * part)
+  local jobs_ahead = ahead_of(before_it(state.jobs, lane, share), lane, count, room_jobs, state.held_jobs)
+  local tokens_ahead = ahead_of(before_it(state.tokens, lane, share), lane, tokens, room_tokens, state.held_tokens)
   local is_late = most_jobs and jobs_ahead > math.max(0, most_jobs)
   local is_late_by_tokens = most_tokens and jobs_ahead > 0 and tokens_ahead > math.max(0, most_tokens)
   if not waiting then  -- what is wrong with one model refuses that model's requests alone
@@ -125,13 +166,16 @@ while at <= #ARGV do
   elseif refers and not are_there(first, count) then
     verdicts[#verdicts + 1] = '5:' .. waiting
   else
-    local queued, deadline = state.lanes[lane], stamp(now + left)
-    for i = first, first + count - 1 do queued.jobs[#queued.jobs + 1] = stamped(ARGV[i], letter, deadline) end
-    queued.tokens, queued.bytes = queued.tokens + tokens, queued.bytes + bytes
+    local queued = queues.queued[list] or {jobs = {}, tokens = 0, bytes = 0, ms = 0}
+    queues.queued[list] = queued
+    local place, deadline = letter .. list .. weight, stamp(now + left)
+    for i = first, first + count - 1 do queued.jobs[#queued.jobs + 1] = stamped(ARGV[i], place, deadline) end
+    queued.tokens, queued.bytes, queued.weight = queued.tokens + tokens, queued.bytes + bytes, tonumber(weight)
     queued.ms = math.max(queued.ms, left + MARGIN)
     if waiting == 0 or fills(state.jobs, count, batch_jobs) or fills(state.tokens, tokens, batch_tokens) then
-      wake(KEYS[base + 6])
+      wake(KEYS[base + 8])
     end
+    queues.in_list[list] = (queues.in_list[list] or 0) + count
     state.jobs[lane] = waiting + count
     state.tokens[lane], state.bytes[lane] = waiting_tokens + tokens, waiting_bytes + bytes
     verdicts[#verdicts + 1] = '0:' .. (waiting + count)
@@ -139,13 +183,18 @@ while at <= #ARGV do
   at = first + count
 end
 
+local function enqueue(lane, list, queued)
+  local keys = {queue = list_key(lane.queue, list), tokens = lane.tokens, bytes = lane.bytes}
+  push(keys.queue, queued.jobs)
+  local has = lane.was_empty and begin or grow
+  has(keys, queued.tokens, queued.bytes, queued.ms)
+  lane.was_empty = false
+  if list ~= '0' then give_turn(lane.turn, list, queued.weight, queued.ms) end
+end
+
 for _, state in pairs(known) do
-  for _, queued in ipairs(state.lanes) do
-    if queued.ms > 0 then
-      push(queued.keys.queue, queued.jobs)
-      local has = queued.was_empty and begin or grow
-      has(queued.keys, queued.tokens, queued.bytes, queued.ms)
-    end
+  for _, lane in ipairs(state.lanes) do
+    for list, queued in pairs(lane.queued) do enqueue(lane, list, queued) end
   end
 end
 local answer = table.concat(verdicts, ',')

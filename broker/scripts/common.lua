@@ -1,6 +1,6 @@
 -- Shared by every script: broker/redis/scripts.py puts what one uses of it behind its first line, and before it what
 -- Python's tables say: of each field of a job's header (broker/header.py) the places of its first and last byte, so COST and
--- COST_END; and PROTOCOL, HEADER (bytes before the body), STAMP, FRAME_TTL, MOST_ASKED, BULK_SHARE, REQUEST, RECORD,
+-- COST_END; and PROTOCOL, HEADER (bytes before the body), STAMP, FRAME_TTL, MOST_ASKED, BULK_SHARE, LISTS, MOST_OF_A_LANE, REQUEST, RECORD,
 -- BY_REFERENCE (the byte of a job's kind that says that its body lies apart).
 -- A job is that header and a body that no script opens, or in its place the digits of how many bytes the two have together.
 local MARGIN = 60000              -- ms that a key outlives the last deadline in it
@@ -15,6 +15,8 @@ end
 -- Digits and nothing else: tonumber alone takes 'nan', '-1' and '0x7f' too.
 local function number_in(text) return tonumber(text:match('^%d+$')) or 0 end
 
+local function list_of(job) return job:sub(LIST, LIST_END) end
+local function weight_of(job) return math.max(1, number_in(job:sub(WEIGHT, WEIGHT_END))) end
 local function lane_of(job) return job:sub(LANE, LANE_END) end
 local function attempts_of(job) return number_in(job:sub(ATTEMPTS, ATTEMPTS_END)) end
 local function cost_of(job) return number_in(job:sub(COST, COST_END)) end
@@ -61,8 +63,8 @@ local function count(counter, by, ms)
   end
 end
 
--- A lane is {queue = …, tokens = …, bytes = …}: the keys of its jobs and of its two counters. These jobs have come, and are
--- kept for `ms` (a second less, so that not every call prolongs them).
+-- A lane is {queue = …, tokens = …, bytes = …}: the keys of its jobs, or of one list of them, and of its two counters. These
+-- jobs have come, and are kept for `ms` (a second less, so that not every call prolongs them).
 local function grow(lane, tokens, bytes, ms)
   if redis.call('PTTL', lane.queue) >= ms - 1000 then
     count(lane.tokens, tokens, ms)
@@ -72,7 +74,7 @@ local function grow(lane, tokens, bytes, ms)
   redis.call('PEXPIRE', lane.queue, ms)
   for _, counted in ipairs({{lane.tokens, tokens}, {lane.bytes, bytes}}) do
     if type(redis.pcall('INCRBY', unpack(counted))) == 'table' then redis.call('DEL', counted[1]) end
-    redis.call('PEXPIRE', counted[1], ms)
+    keep(counted[1], ms)  -- another list of this lane may need it for longer
   end
 end
 
@@ -81,6 +83,45 @@ local function begin(lane, tokens, bytes, ms)
   redis.call('PEXPIRE', lane.queue, ms)
   redis.call('SET', lane.tokens, tokens, 'PX', ms)
   redis.call('SET', lane.bytes, bytes, 'PX', ms)
+end
+
+-- A lane has up to eight lists, so that callers take turns. turn:⟨m⟩:<lane> says which of them may hold jobs: the one whose
+-- turn it is, then for each list its weight and what it may still take, in millionths of a batch. Where that key is missing,
+-- only the first may: nobody's turn costs anything then.
+local MILLION = 1000000
+
+local function list_key(queue, list) return list == '0' and queue or queue .. ':' .. list end
+
+-- List → {weight, deficit}, with the first one always; and whose turn it is.
+local function turns_in(text)
+  local lists = {['0'] = {weight = 1, deficit = 0}}
+  for list, weight, deficit in text:gmatch(' ([0-7]):([1-9]):(%-?%d+)') do
+    lists[list] = {weight = tonumber(weight), deficit = deficit / MILLION}
+  end
+  return lists, text:match('^[0-7]') or '0'
+end
+
+local function turns_text(lists, next_list)
+  local words = {next_list}
+  for number = 0, LISTS - 1 do
+    local list = lists[tostring(number)]
+    if list then words[#words + 1] = ('%d:%d:%d'):format(number, list.weight, math.floor(list.deficit * MILLION)) end
+  end
+  return table.concat(words, ' ')
+end
+
+-- This list of a lane holds jobs, at this weight; `ms`: for how long at least.
+local function give_turn(turn, list, weight, ms)
+  local text = redis.pcall('GET', turn)
+  if type(text) ~= 'string' then  -- there is none, or it is no string
+    if list == '0' then return end
+    text = '0'
+  end
+  local lists, next_list = turns_in(text)
+  lists[list] = {weight = weight, deficit = lists[list] and lists[list].deficit or 0}
+  local now_text = turns_text(lists, next_list)
+  if now_text ~= text then redis.call('SET', turn, now_text, 'KEEPTTL') end
+  keep(turn, ms)
 end
 
 -- Puts a token into a list that is to hold one at most, so that a busy hour leaves no heap of them behind.
@@ -175,13 +216,17 @@ local function cancelled_among(marks, ids)
   return cancelled
 end
 
--- Puts jobs at the head of their lanes, order kept; `lanes` has these under 'i' and 'b'.
+-- Puts jobs at the head of their lists, order kept; `lanes` has these under 'i' and 'b'.
 local function to_head(jobs, lanes, now)
   for at = #jobs, 1, -1 do
     local job = jobs[at]
     local lane, left = lanes[lane_of(job)] or lanes.i, math.max(deadline_of(job) - now, 0) + MARGIN
-    redis.call('LPUSH', lane.queue, job)
-    grow(lane, cost_of(job), bytes_of(job), left)
+    local list = list_of(job):match('[0-7]') or '0'
+    if list ~= '0' and type(redis.pcall('LLEN', list_key(lane.queue, list))) == 'table' then list = '0' end  -- no list
+    local queue = list_key(lane.queue, list)
+    redis.call('LPUSH', queue, job)
+    grow({queue = queue, tokens = lane.tokens, bytes = lane.bytes}, cost_of(job), bytes_of(job), left)
+    give_turn(lane.turn, list, weight_of(job), left)
   end
 end
 

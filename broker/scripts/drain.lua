@@ -7,7 +7,7 @@
 -- KEYS[8] lease:<batch> (hash: job id → job; 'order' → ids as claimed, and behind them how often it was asked for again,
 --         a digit; 'staged' while the batch has not started)
 -- KEYS[9] cancel:⟨m⟩ (zset: see CANCEL)   KEYS[10] held:⟨m⟩ (hash)
--- KEYS[11] KEYS[12] the bytes of the two lanes (strings)
+-- KEYS[11] KEYS[12] the bytes of the two lanes   KEYS[13] KEYS[14] their turns (strings)
 -- ARGV[1] batch   ARGV[2] lease in ms   ARGV[3] most jobs   ARGV[4] most tokens
 -- ARGV[5] 1 = staged   ARGV[6] 1 = suspects first   ARGV[7] ms that the head of the bulk lane is passed over
 -- ARGV[8] most bytes of the jobs, with those bodies that lie apart; a larger one travels alone
@@ -22,9 +22,25 @@ local tokens, bytes, looked, last_deadline, closed_by = 0, 0, 0, 0, 'empty'
 
 local interactive, bulk, suspects = touch(KEYS[1], KEYS[2], KEYS[5])
 local leases = named('ZCARD', KEYS[7])
-local INTERACTIVE = {queue = KEYS[1], tokens = KEYS[3], bytes = KEYS[11], left = interactive}
-local BULK = {queue = KEYS[2], tokens = KEYS[4], bytes = KEYS[12], left = bulk}
+local INTERACTIVE = {queue = KEYS[1], tokens = KEYS[3], bytes = KEYS[11], turn = KEYS[13], left = interactive}
+local BULK = {queue = KEYS[2], tokens = KEYS[4], bytes = KEYS[12], turn = KEYS[14], left = bulk}
 local SUSPECTS = {queue = KEYS[5], left = suspects}
+
+-- The lists of a lane, with what they hold, where more than the first may.
+local function read_turns(lane, text)
+  lane.lists, lane.next_list = turns_in(text)
+  for number, list in pairs(lane.lists) do
+    list.number, list.queue = number, list_key(lane.queue, number)
+    list.left = number == '0' and lane.left or touch(list.queue)
+  end
+  lane.left = 0
+  for _, list in pairs(lane.lists) do lane.left = lane.left + list.left end
+end
+
+local turns = redis.call('MGET', KEYS[13], KEYS[14])
+for i, lane in ipairs({INTERACTIVE, BULK}) do
+  if turns[i] then read_turns(lane, turns[i]) end
+end
 
 local function ids_of(head)
   local found = {}
@@ -99,10 +115,83 @@ local function take_suspects()
   if suspects > 0 and SUSPECTS.left == 0 then redis.call('DEL', SUSPECTS.queue) end
 end
 
+-- Lists that hold jobs, in their order, the one whose turn it is first.
+local function in_turn(lane)
+  local waiting, weights = {}, 0
+  for number = 0, LISTS - 1 do
+    local list = lane.lists[tostring((lane.next_list + number) % LISTS)]
+    if list and list.left > 0 then
+      waiting[#waiting + 1], weights = list, weights + list.weight
+    elseif list then
+      list.deficit = 0
+    end
+  end
+  for _, list in ipairs(waiting) do list.quantum = list.weight / weights end
+  return waiting
+end
+
+-- Part of a full batch that a job takes.
+local function share_of(cost, size) return math.max(1 / max_jobs, cost / max_tokens, size / max_bytes) end
+
+-- Deficit round robin (Shreedhar and Varghese, 1995), in parts of a batch: a list may take while it has something left, and
+-- what it took too much counts against its next turn. So a list of large jobs goes on, and gets no more than the others.
+local function take_in_turns(lane, fits, most, looks)
+  local lists = in_turn(lane)
+  if #lists == 1 then
+    lists[1].deficit = 0
+    return take(lists[1], fits, most, looks)
+  end
+  local gone, gone_bytes, at = 0, 0, 1
+  while #lists > 0 and #jobs < most and looked < looks do
+    local list = lists[at]
+    if list.deficit <= 0 then list.deficit = list.deficit + list.quantum end
+    if list.deficit > 0 then
+      local its, its_bytes = take(list, function(cost, size, job)
+        if list.deficit <= 0 or not fits(cost, size, job) then return false end
+        list.deficit = list.deficit - share_of(cost, size)
+        return true
+      end, most, looks)
+      gone, gone_bytes, lane.next_list = gone + its, gone_bytes + its_bytes, list.number
+      if list.left > 0 and list.deficit > 0 then break end  -- the batch is full: its turn goes on
+    end
+    if list.left == 0 then
+      list.deficit = 0
+      table.remove(lists, at)
+      at = at > #lists and 1 or at
+    else
+      at = at % #lists + 1
+    end
+    if lists[at] then lane.next_list = lists[at].number end
+  end
+  return gone, gone_bytes
+end
+
+local function write_turns(lane)
+  lane.left = 0
+  local are_others = false
+  for number, list in pairs(lane.lists) do
+    lane.left = lane.left + list.left
+    if list.left == 0 then
+      redis.call('DEL', list.queue)
+      lane.lists[number] = nil
+    else
+      are_others = are_others or number ~= '0'
+    end
+  end
+  if are_others then
+    redis.call('SET', lane.turn, turns_text(lane.lists, lane.next_list), 'KEEPTTL')
+  else
+    redis.call('DEL', lane.turn)
+    lane.lists = nil
+  end
+end
+
 local function take_lane(lane, fits, most, looks)
-  local before = lane.left
-  local gone, gone_bytes = take(lane, fits, most, looks)
-  if lane.left == before then return end
+  if lane.left == 0 then return end
+  local before = looked
+  local gone, gone_bytes = (lane.lists and take_in_turns or take)(lane, fits, most, looks)
+  if looked == before then return end
+  if lane.lists then write_turns(lane) end
   if lane.left == 0 then
     redis.call('DEL', lane.queue, lane.tokens, lane.bytes)
   else
@@ -111,9 +200,15 @@ local function take_lane(lane, fits, most, looks)
   end
 end
 
-local function bulk_has_waited()
-  return BULK.left > 0 and now - admitted_of(redis.call('LINDEX', BULK.queue, 0)) >= tonumber(ARGV[7])
+local function oldest_of(lane)
+  local oldest = math.huge
+  for _, list in pairs(lane.lists or {lane}) do
+    if list.left > 0 then oldest = math.min(oldest, admitted_of(redis.call('LINDEX', list.queue, 0))) end
+  end
+  return oldest
 end
+
+local function bulk_has_waited() return BULK.left > 0 and now - oldest_of(BULK) >= tonumber(ARGV[7]) end
 
 -- Bulk that has waited takes its eighth first, looking at no more than would leave interactive jobs their looks.
 local function take_lanes()
@@ -149,7 +244,7 @@ end
 jobs = leased(KEYS[8])
 if #jobs > 0 then  -- the last answer was lost on its way
   extend_for_asking()
-  return {now, interactive + bulk + suspects, suspects, 'again', unpack(jobs)}
+  return {now, INTERACTIVE.left + BULK.left + suspects, suspects, 'again', unpack(jobs)}
 end
 
 -- Never while another batch runs: a poison that kills at once would be taken for one that had not started, and the

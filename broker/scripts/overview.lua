@@ -4,7 +4,7 @@
 -- KEYS[1] epoch (string)
 -- ARGV[1] what every key begins with   ARGV[2] leases looked into for each model   ARGV[3] most models
 -- ARGV[4…] ⟨m⟩ that were found by SCAN; those that are announced stand before them
--- Reads predictions:due, predictions:room (zsets) and predictions:bytes (string), cards, batchers, defaults, limits (hashes); of each ⟨m⟩ q, suspect, dead (lists), tokens and bytes (strings), leases
+-- Reads predictions:due, predictions:room (zsets) and predictions:bytes (string), cards, batchers, defaults, limits (hashes); of each ⟨m⟩ q with its further lists, suspect, dead (lists), tokens and bytes (strings), leases
 -- (zset); predictions:hooks (zset), webhooks:tries (list), webhooks:fates (hash); of each of its leases looked into lease:<batch> (hash)
 -- Returns {now, epoch, cards, batchers, models there are, keys of a wrong type, {{name, live limits}, …}, {open, kept, bytes of predictions}, {webhooks due, their
 --           fates, their newest tries}, row, row, …}, which
@@ -28,18 +28,23 @@ local function ask(...)
   note(select(2, ...))
 end
 
-local function number(...) return tonumber(ask(...) or -1) or 0 end
+local function number_of(...) return tonumber(ask(...) or -1) or 0 end
 
 local function lane(model, name)
-  local queue = prefix .. 'q:' .. model .. ':' .. name
-  local head = ask('LINDEX', queue, 0)
+  local queue, jobs, oldest = prefix .. 'q:' .. model .. ':' .. name, 0, 0
+  for number = 0, LISTS - 1 do
+    local list = list_key(queue, tostring(number))
+    local head, length = ask('LINDEX', list, 0), number_of('LLEN', list)
+    jobs = length < 0 and length or jobs < 0 and jobs or jobs + length
+    if head and (oldest == 0 or admitted_of(head) < oldest) then oldest = admitted_of(head) end
+  end
   local function counted(what)
     local counter = prefix .. what .. model .. ':' .. name
     local count = ask('GET', counter)
     if count and not tonumber(count) then note(counter) end
     return tonumber(count or 0) or -1
   end
-  return number('LLEN', queue), counted('tokens:'), counted('bytes:'), head and admitted_of(head) or 0
+  return jobs, counted('tokens:'), counted('bytes:'), oldest
 end
 
 local function leases_of(model)
@@ -49,10 +54,10 @@ local function leases_of(model)
   for i = 1, #found, 2 do
     local lease = prefix .. 'lease:' .. found[i]
     local is_staged = ask('HEXISTS', lease, 'staged') or 0
-    jobs = jobs + math.max(0, number('HLEN', lease) - (ask('HEXISTS', lease, 'order') or 0) - is_staged)
+    jobs = jobs + math.max(0, number_of('HLEN', lease) - (ask('HEXISTS', lease, 'order') or 0) - is_staged)
     staged = staged + is_staged
   end
-  return number('ZCARD', key), #found / 2, jobs, staged, tonumber(found[2] or 0)
+  return number_of('ZCARD', key), #found / 2, jobs, staged, tonumber(found[2] or 0)
 end
 
 local cards, batchers = ask('HGETALL', prefix .. 'cards') or {}, ask('HGETALL', prefix .. 'batchers') or {}
@@ -76,9 +81,9 @@ local function add_limits(name)
 end
 
 ask('HGETALL', prefix .. 'defaults')  -- for its type alone
-local predictions = {number('ZCARD', prefix .. 'predictions:due'), number('ZCARD', prefix .. 'predictions:room'),
+local predictions = {number_of('ZCARD', prefix .. 'predictions:due'), number_of('ZCARD', prefix .. 'predictions:room'),
   number_in(ask('GET', prefix .. 'predictions:bytes') or '')}
-local webhooks = {number('ZCARD', prefix .. 'predictions:hooks'), ask('HGETALL', prefix .. 'webhooks:fates') or {},
+local webhooks = {number_of('ZCARD', prefix .. 'predictions:hooks'), ask('HGETALL', prefix .. 'webhooks:fates') or {},
   ask('LRANGE', prefix .. 'webhooks:tries', -TRIES, -1) or {}}
 local seen_now = {now_ms(), ask('GET', KEYS[1]) or '', cards, batchers, #models, wrong, limits, predictions, webhooks}
 for at = 1, math.min(#models, ARGV[3]) do
@@ -88,8 +93,8 @@ for at = 1, math.min(#models, ARGV[3]) do
   for _, name in ipairs({'interactive', 'bulk'}) do
     for _, value in ipairs({lane(model, name)}) do row[#row + 1] = value end
   end
-  row[#row + 1] = number('LLEN', prefix .. 'suspect:' .. model)
-  row[#row + 1] = number('LLEN', prefix .. 'dead:' .. model)
+  row[#row + 1] = number_of('LLEN', prefix .. 'suspect:' .. model)
+  row[#row + 1] = number_of('LLEN', prefix .. 'dead:' .. model)
   for _, value in ipairs({leases_of(model)}) do row[#row + 1] = value end
   seen_now[#seen_now + 1] = row
 end

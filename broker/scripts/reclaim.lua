@@ -5,6 +5,7 @@
 -- KEYS[5] suspect (list)   KEYS[6] wake (list)   KEYS[7] leases (zset)   KEYS[8] dead (list)
 -- KEYS[9] cards (hash)     KEYS[10] batchers (hash)   KEYS[11] cancel:⟨m⟩ (zset: see CANCEL)
 -- KEYS[12] held:⟨m⟩ (hash)   KEYS[13] KEYS[14] the bytes of the two lanes (strings)
+-- KEYS[15] KEYS[16] their turns (strings)
 -- ARGV[1] what every key begins with   ARGV[2] attempts that make a dead letter   ARGV[3] dead letters kept
 -- ARGV[4] ms of silence after which a batcher is pruned   ARGV[5] jobs after which a call takes no further lease
 -- ARGV[6] the same in bytes   ARGV[7] ms after which jobs in leases know that they are cancelled
@@ -39,8 +40,8 @@ local function fresh_to_head()
   end)
   local jobs = {}
   for i, entry in ipairs(fresh) do jobs[i] = entry.job end
-  local interactive = {queue = KEYS[1], tokens = KEYS[3], bytes = KEYS[13]}
-  to_head(jobs, {i = interactive, b = {queue = KEYS[2], tokens = KEYS[4], bytes = KEYS[14]}}, now)
+  local interactive = {queue = KEYS[1], tokens = KEYS[3], bytes = KEYS[13], turn = KEYS[15]}
+  to_head(jobs, {i = interactive, b = {queue = KEYS[2], tokens = KEYS[4], bytes = KEYS[14], turn = KEYS[16]}}, now)
 end
 
 local function push_back(jobs)
@@ -90,10 +91,33 @@ end
 fresh_to_head()
 if returned > 0 then wake(KEYS[6]) end
 
+local function mend_turn(turn, list, key)
+  local text = redis.pcall('GET', turn)
+  if type(text) == 'string' and text:find(' ' .. list .. ':', 1, true) then return end
+  give_turn(turn, list, weight_of(redis.call('LINDEX', key, 0)), redis.call('PTTL', key))
+  wake(KEYS[6])
+end
+
+-- Every list that may hold jobs of a model. One whose turn is not told would wait for ever: it is told anew.
+local function lists_of_all()
+  local found = {KEYS[5]}
+  for lane = 1, 2 do
+    for number = 0, LISTS - 1 do
+      local list = tostring(number)
+      local key = list_key(KEYS[lane], list)
+      local jobs = number > 0 and redis.pcall('LLEN', key) or 0
+      local has_jobs = type(jobs) == 'number' and jobs > 0
+      if number == 0 or has_jobs then found[#found + 1] = key end
+      if has_jobs then mend_turn(KEYS[14 + lane], list, key) end
+    end
+  end
+  return found
+end
+
 -- A mark is of no use once every job that waits was admitted after it.
 local function sweep_marks()
   local oldest = now - ARGV[7]
-  for _, list in ipairs({KEYS[1], KEYS[2], KEYS[5]}) do
+  for _, list in ipairs(lists_of_all()) do
     local head = redis.call('LINDEX', list, 0)
     if head then oldest = math.min(oldest, admitted_of(head)) end
   end

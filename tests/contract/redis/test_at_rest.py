@@ -56,7 +56,7 @@ TIME = b"T" * 13
 
 
 def waiting(id: str) -> bytes:
-    return b"3si00000001" + 2 * TIME + b"f" * 16 + id.encode() + b"\x81\xa5input\x91\x07"
+    return b"4si0100000001" + 2 * TIME + b"f" * 16 + id.encode() + b"\x81\xa5input\x91\x07"
 
 
 PREDICTION = {b"owner": FRONT_END.encode(), b"request": b"POST", b"records": b"1", b"done": b"0", b"failed": b"0"}
@@ -65,7 +65,7 @@ PREDICTION |= dict.fromkeys((b"created", b"deadline", b"expires"), TIME)
 KEPT = {
     f"admit:{FRONT_END}": b"2 0:1",
     f"bell:{FRONT_END}": [b"1"],
-    f"reply:{FRONT_END}": [b"3F\x91\x83\xa2id\xd9 " + THREE.encode() + b"\xa4code\xabmodel_error\xa7message\xa2no"],
+    f"reply:{FRONT_END}": [b"4F\x91\x83\xa2id\xd9 " + THREE.encode() + b"\xa4code\xabmodel_error\xa7message\xa2no"],
     f"artifact:{'a' * 64}": b"file",
     "defaults": {b"translation": b"toy"},
     "cancel:toy@r1": [FOUR[:RECORD].encode()],

@@ -157,7 +157,7 @@ def test_the_doctor_tells_a_user_who_may_not_ask_for_its_rights_what_that_takes(
         said = jitney("doctor", "--role", "batcher", url=broker.url.replace("//", "//weak:word@"))
 
     [finding] = [line for line in said.out.splitlines() if line.startswith("fail")]
-    assert finding.endswith("it lacks eval_ro on jitney:{default}:3:epoch, evalsha_ro on jitney:{default}:3:epoch")
+    assert finding.endswith("it lacks eval_ro on jitney:{default}:4:epoch, evalsha_ro on jitney:{default}:4:epoch")
 
 
 def test_the_doctor_names_what_has_been_disabled() -> None:

@@ -39,6 +39,8 @@ def job(**fields: Any) -> Job:
         input={"ids": array("i", [5, -1]), "lang": "ja"},
         cost=17,
         lane=Lane.BULK,
+        list=3,
+        weight=9,
         attempts=2,
         admitted=1700000000.123,
         deadline=1700000060.5,
@@ -46,7 +48,7 @@ def job(**fields: Any) -> Job:
     )
 
 
-HEADER = b"3sb2000001717000000001231700000060500fedcba98765432100123456789abcdef0123456789abcdef"
+HEADER = b"4sb392000001717000000001231700000060500fedcba98765432100123456789abcdef0123456789abcdef"
 INPUT = b"\xa5input\x82\xa3ids\xd7\x01\x05\x00\x00\x00\xff\xff\xff\xff\xa4lang\xa2ja"
 TIMING = Timing(queue=0.5, window=0.25, compute=2.0, batch_size=3)
 CARD = ModelCard(
@@ -76,7 +78,7 @@ RESULTS = [Result(job_id="a", output=array("f", [1.0]), timing=TIMING)]
 FAILURES = [Failure(job_id="a", code=FailureCode.EXPIRED, message="late")]
 POISONED = [Failure(job_id=one * 32, code=FailureCode.POISON, message=wire.POISON_MESSAGE) for one in "ab"]
 FRAME = (
-    b"3O\x91\x86\xa2id\xa1a\xa6output\xc4\x06\xd6\x02\x00\x00\x80?\xa5queue\xcb?\xe0\x00\x00\x00\x00\x00\x00"
+    b"4O\x91\x86\xa2id\xa1a\xa6output\xc4\x06\xd6\x02\x00\x00\x80?\xa5queue\xcb?\xe0\x00\x00\x00\x00\x00\x00"
     b"\xa6window\xcb?\xd0\x00\x00\x00\x00\x00\x00\xa7compute\xcb@\x00\x00\x00\x00\x00\x00\x00\xaabatch_size\x03"
 )
 CARD_BYTES = (
@@ -109,7 +111,7 @@ WRITTEN = [
         wire.encode_failures,
         wire.decode_frame,
         FAILURES,
-        b"3F\x91\x83\xa2id\xa1a\xa4code\xa7expired\xa7message\xa4late",
+        b"4F\x91\x83\xa2id\xa1a\xa4code\xa7expired\xa7message\xa4late",
         id="failures",
     ),
     pytest.param(registry.encode_card, registry.decode_card, CARD, CARD_BYTES, id="card"),
@@ -134,7 +136,7 @@ def test_the_bytes_of_a_message_stay_as_they_are(encode: Any, decode: Any, messa
 
 def test_the_bytes_of_a_job_whose_body_lies_apart_stay_as_they_are() -> None:
     whole = wire.encode_job(job())
-    golden = b"3rb" + HEADER[3:] + b"0000000115"
+    golden = b"4rb" + HEADER[3:] + b"0000000117"
 
     assert (wire.without_body(whole), wire.size_with_body(golden)) == (golden, len(whole)), CHANGED
     assert wire.decode_job(golden, b"\x81" + INPUT) == job(), CHANGED
@@ -145,7 +147,7 @@ def test_poison_as_reclaim_writes_it_and_limits_as_operators_do_are_read_as_they
     entry = {b"max_batch_size": b"8", b"max_batch_tokens": b"9", b"max_wait": b"0.5", b"policy": b"fixed"}
     limits = Limits(max_batch_size=8, max_batch_tokens=9, max_wait=0.5, policy="fixed", version=1)
 
-    assert wire.decode_frame(b"3P" + b"a" * 32 + b"b" * 32) == POISONED, CHANGED
+    assert wire.decode_frame(b"4P" + b"a" * 32 + b"b" * 32) == POISONED, CHANGED
     assert registry.decode_limits(entry | {b"version": b"1"}, Limits()) == limits, CHANGED
 
 
@@ -157,7 +159,7 @@ def test_no_failure_code_goes_and_a_new_one_needs_no_new_protocol() -> None:
 
 
 KEYS = """
-    q:toy@r1:bulk tokens:toy@r1:bulk bytes:toy@r1:bulk body:0
+    q:toy@r1:bulk tokens:toy@r1:bulk bytes:toy@r1:bulk turn:toy@r1:bulk q:toy@r1:bulk:7 body:0
     suspect:toy@r1 wake:toy@r1 leases:toy@r1 lease:b held:toy@r1 reply:f bell:f admit:f
     cancel:toy@r1 dead:toy@r1 limits:toy artifact:0 cards batchers defaults epoch
 """
@@ -168,10 +170,10 @@ def test_the_keys_stay_as_they_are() -> None:
     by_model = [keys.suspects(MODEL), keys.wake(MODEL), keys.leases(MODEL), keys.lease("b"), keys.held(MODEL)]
     by_front_end = [keys.reply("f"), keys.bell("f"), keys.admit("f")]
     others = [keys.cancel(MODEL), keys.dead(MODEL), keys.limits("toy"), keys.artifact("0"), keys.cards, keys.batchers]
-    by_lane = [of(MODEL, "bulk") for of in (keys.queue, keys.tokens, keys.lane_bytes)]
-    written = [*by_lane, keys.body("0"), *by_model, *by_front_end, *others]
+    by_lane = [of(MODEL, "bulk") for of in (keys.queue, keys.tokens, keys.lane_bytes, keys.turn)]
+    written = [*by_lane, keys.list(MODEL, "bulk", 7), keys.body("0"), *by_model, *by_front_end, *others]
 
-    golden = [f"jitney:{{house}}:3:{name}" for name in KEYS.split()]
+    golden = [f"jitney:{{house}}:4:{name}" for name in KEYS.split()]
     assert [*written, keys.defaults, keys.epoch] == golden, CHANGED
 
 
@@ -200,20 +202,23 @@ async def test_what_admissions_and_cancellations_say_stays_as_it_is() -> None:
         batch=16,
         room_tokens=32,
         batch_tokens=64,
+        list=3,
+        weight=9,
     )
 
     await front_end.admit(7, [wish], [])
     await front_end.admit(8, [], [Cancel(model=MODEL, ids="0123456789abcdef")])
 
     names = f"admit:{FRONT_END} q:{MODEL}:interactive q:{MODEL}:bulk tokens:{MODEL}:interactive tokens:{MODEL}:bulk"
-    names += f" bytes:{MODEL}:interactive bytes:{MODEL}:bulk wake:{MODEL}"
-    keys = [f"jitney:{{house}}:3:{name}" for name in names.split()]
-    told = (7, 10, 100, 1000, "jitney:{house}:3:body:", 1, "jitney:{house}:3:held:toy@r1")
-    words = (*told, "0 b 2500 4 8 16  32 64 1", HEADER + b"\x81" + INPUT)
+    names += f" bytes:{MODEL}:interactive bytes:{MODEL}:bulk"
+    names += f" turn:{MODEL}:interactive turn:{MODEL}:bulk wake:{MODEL}"
+    keys = [f"jitney:{{house}}:4:{name}" for name in names.split()]
+    told = (7, 10, 100, 1000, "jitney:{house}:4:body:", 1, "jitney:{house}:4:held:toy@r1")
+    words = (*told, "0 b39 2500 4 8 16  32 64 1", HEADER + b"\x81" + INPUT)
     admitted, cancelled = [command[2:] for command in server.commands]
-    assert admitted == (8, *keys, *words), TOLD
-    assert cancelled == (1, "jitney:{house}:3:cancel:toy@r1", 1, "0123456789abcdef"), TOLD
+    assert admitted == (10, *keys, *words), TOLD
+    assert cancelled == (1, "jitney:{house}:4:cancel:toy@r1", 1, "0123456789abcdef"), TOLD
 
 
 def test_the_version_that_the_bytes_are_of_is_the_one_in_force() -> None:
-    assert PROTOCOL == 3, "write this protocol's bytes here"
+    assert PROTOCOL == 4, "write this protocol's bytes here"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ JOB = Job(
     input=None,
     cost=17,
     lane=Lane.BULK,
+    list=3,
+    weight=9,
     attempts=2,
     admitted=1700000000.123,
     deadline=1700000060.5,
@@ -27,6 +30,8 @@ FIELDS = {
     "version": str(PROTOCOL),
     "kind": "s",
     "lane": "b",
+    "list": "3",
+    "weight": "9",
     "attempts": "2",
     "cost": "0000017",
     "admitted": "1700000000123",
@@ -36,11 +41,12 @@ FIELDS = {
 }
 
 
-def places_in(source: bytes) -> dict[str, int]:
+def places_in(source: bytes) -> dict[str, Any]:
     """The numbers that a script is given in front of its own lines."""
     found = re.search(r"^local (PROTOCOL.*) = (.*)$", source.decode(), re.M)
     assert found is not None
-    return dict(zip(found[1].split(", "), (int(value.strip("'")) for value in found[2].split(", ")), strict=True))
+    values = [value.strip("'") for value in found[2].split(", ")]
+    return dict(zip(found[1].split(", "), [int(one) if one.isdigit() else one for one in values], strict=True))
 
 
 def test_every_field_stands_where_the_table_says() -> None:
@@ -66,7 +72,7 @@ def test_no_script_has_a_place_of_its_own(script: Path) -> None:
 def test_numbers_and_texts_of_a_header_are_read_whatever_stands_behind_it() -> None:
     data = wire.encode_job(JOB)[: header.SIZE] + b"\xc1"
 
-    assert [header.number(data, name) for name in header.NUMBERS] == [2, 17, 1700000000123, 1700000060500]
+    assert [header.number(data, name) for name in header.NUMBERS] == [3, 9, 2, 17, 1700000000123, 1700000060500]
     assert (header.text(data, "front_end"), header.text(data, "id")) == (JOB.front_end, JOB.id)
 
 

@@ -116,7 +116,9 @@ def test_a_body_without_input_or_with_meta_of_another_kind_is_a_wire_error(body:
         wire.decode_job(JOB[: header.SIZE] + pack(body))
 
 
-@pytest.mark.parametrize(("field", "value"), [("version", b"1"), ("version", b"4"), ("kind", b"a"), ("lane", b"x")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("version", b"1"), ("version", b"3"), ("version", b"5"), ("kind", b"a"), ("lane", b"x")]
+)
 def test_a_job_of_another_version_kind_or_lane_is_a_wire_error(field: str, value: bytes) -> None:
     data = bytearray(JOB)
     data[header.PLACES[field]] = value
