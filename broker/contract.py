@@ -12,7 +12,6 @@ from typing import Protocol
 
 from broker.messages import (
     AdmitRequest,
-    Cancel,
     Claim,
     DeadLetter,
     Depth,
@@ -22,6 +21,7 @@ from broker.messages import (
     Limits,
     ModelCard,
     Outcome,
+    Over,
     Presence,
     Pulse,
     Verdict,
@@ -62,7 +62,7 @@ class FrontEndBroker(Protocol):
         ...
 
     async def admit(
-        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Cancel]
+        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Over]
     ) -> list[Verdict]:
         """Queue whole requests or refuse them whole, oldest first; mark what is `cancelled`, which takes no memory to
         speak of: it can be said when that is spent. A mark goes soon after the last of its jobs.
@@ -78,6 +78,10 @@ class FrontEndBroker(Protocol):
         is free takes it at once. A batcher is woken for a lane's first job, and whenever `batch` jobs or `batch_tokens`
         tokens more wait. The request's lane wins over the job's. Raises `BrokerFull` when the broker's memory is spent;
         nothing was queued then. A single request may be refused for that as well: of what it brings a part had no room.
+
+        A lane's lists take turns, by weight: before a request are the jobs of its own list as often as there are lists,
+        and the last eighth of a lane is for those whose list is empty. A request that one of its `policies` does not
+        allow is refused as rate limited, and uses nothing of the others; verdicts of limited callers tell what is left.
         """
         ...
 

@@ -88,6 +88,14 @@ class Keys:
         """String: the last admission's sequence number and its verdicts. TTL."""
         return f"{self.prefix}admit:{front_end}"
 
+    def rate(self, caller: str, policy: str) -> str:
+        """String: what a caller has used of a policy. TTL. Only ADMIT touches it."""
+        return f"{self.prefix}rate:{caller}:{policy}"
+
+    def running(self, caller: str) -> str:
+        """Sorted set: a caller's requests under way, by their digits → when they end at the latest, ms. TTL."""
+        return f"{self.prefix}running:{caller}"
+
     def cancel(self, model: str) -> str:
         """Sorted set: what nobody waits for any more, by the first digits of job ids → when that was said, ms. TTL."""
         return f"{self.prefix}cancel:{model}"
@@ -158,6 +166,11 @@ class Keys:
     def webhook_fates(self) -> str:
         """Hash: what became of tries → how many. TTL."""
         return f"{self.prefix}webhooks:fates"
+
+    @property
+    def refused(self) -> str:
+        """Hash: caller, colon, policy → how many requests it has refused. TTL."""
+        return f"{self.prefix}refused"
 
     @property
     def cards(self) -> str:

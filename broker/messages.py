@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, Literal, TypeVar, dataclass_transform
 
 from msgspec import Struct
 
@@ -36,6 +36,7 @@ class FailureCode(StrEnum):
     INVALID_INPUT = "invalid_input"  # this input can never be computed
     TOO_LARGE = "too_large"  # longer than the model takes, or more than a bound allows
     CONTENDED = "contended"  # the queue is full, or too long for the deadline
+    RATE_LIMITED = "rate_limited"  # its caller has asked for more than it may
     NO_BATCHER = "no_batcher"  # no live batcher serves this model
     BROKER_UNAVAILABLE = "broker_unavailable"  # the broker is away
     BROKER_FULL = "broker_full"  # the broker is out of memory
@@ -84,6 +85,33 @@ class Cancel(Struct, frozen=True, kw_only=True):
     ids: str  # REQUEST or RECORD digits
 
 
+class Policy(Struct, frozen=True, kw_only=True):
+    """What a caller may ask for: so much of a unit within any window, on a day, or at once."""
+
+    name: str  # as RateLimit headers have it
+    unit: Literal["requests", "jobs", "tokens"]
+    quota: int
+    window: float  # seconds
+    kind: Literal["rate", "day", "concurrency"] = "rate"
+
+
+class Allowance(Struct, frozen=True, kw_only=True):
+    """What a policy still allows."""
+
+    left: int
+    reset: float  # seconds until the whole quota is there again; of a refusal, until there is enough for it
+
+
+class Running(Struct, frozen=True, kw_only=True):
+    """A request that a caller had under way, and that has ended."""
+
+    caller: str
+    ids: str  # REQUEST digits
+
+
+Over = Cancel | Running  # what a front end's callers wait for no more
+
+
 class AdmitRequest(Struct, frozen=True, kw_only=True):
     """The jobs of one request: admitted whole or refused whole."""
 
@@ -99,6 +127,8 @@ class AdmitRequest(Struct, frozen=True, kw_only=True):
     batch_tokens: int = 0
     list: int = 0  # of the lane, 0 to 7: 0 is everybody's while nobody has a key
     weight: int = 1  # 1 to 9
+    caller: str = ""  # whose policies these are
+    policies: Sequence[Policy] = ()
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -108,6 +138,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     waiting: int = 0  # jobs in this lane of the queue, these included when they were admitted
     ahead: int | None = None  # jobs before it, where they are too many for its time left; None: it was not that
     tokens_ahead: int | None = None  # theirs, where it is these that are too many
+    policy: int | None = None  # the place of the one that does not allow it
+    allowances: Sequence[Allowance] = ()  # of each policy, in their order
 
 
 class Timing(Struct, frozen=True, kw_only=True):

@@ -43,7 +43,7 @@ RUN = "eval evalsha"
 READ = " ".join(READ_SCRIPTS)  # `jitney doctor` asks so for everybody's rights
 MANY_KEYS = ("del", "exists", "mget", "unlink")  # another word would be another key
 TWO_KEYS = ("rename",)
-WHOLE = ("cards", "batchers", "defaults", "epoch")  # keys without an end of their own
+WHOLE = ("cards", "batchers", "defaults", "epoch", "refused")  # keys without an end of their own
 CONNECTION = "ping info time"  # AUTH and HELLO are open to everybody
 
 TABLE: Mapping[Role, Mapping[str, str]] = {
@@ -60,6 +60,9 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "reply:": "ltrim lrange",
         "bell:": "blpop",
         "cancel:": f"zadd zremrangebyrank pexpire del {RUN}",
+        "rate:": f"get set {RUN}",
+        "running:": f"zadd zrem zcard zremrangebyscore pttl pexpire del {RUN}",
+        "refused": f"hincrby pttl pexpire del {RUN}",
         "epoch": f"set get {READ}",
         "cards": "hgetall",
         "batchers": "hgetall",

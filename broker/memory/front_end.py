@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from broker.contract import CHUNK, MOST_OF_A_LANE, Frames
 from broker.memory.predictions import MemoryPredictions
 from broker.memory.store import MemoryStore, Queue, bytes_of, cost_of
-from broker.messages import AdmitRequest, Cancel, FailureCode, Fleet, Job, Verdict
+from broker.messages import AdmitRequest, FailureCode, Fleet, Job, Over, Running, Verdict
 from broker.trips import how_many
 from broker.wire import decode_frame, decode_job, encode_job
 
@@ -36,10 +36,13 @@ class MemoryFrontEnd:
         self._max_bytes = max_queue_bytes
 
     async def admit(
-        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Cancel]
+        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Over]
     ) -> list[Verdict]:
         now = self._store.now()
         for one in cancelled:
+            if isinstance(one, Running):
+                self._store.throttle.end(one.caller, one.ids)
+                continue
             self._store.queues[one.model].marks[one.ids] = now
             self._store.bodies = {job for job in self._store.bodies if not job.startswith(one.ids)}
         last, verdicts = self._store.admissions.get(self._id, (None, ()))
@@ -54,6 +57,10 @@ class MemoryFrontEnd:
         lane = queue.lanes[request.lane]
         if request.time_left < 0.001:  # the broker's clock counts milliseconds
             return Verdict(refusal=FailureCode.EXPIRED, waiting=len(lane))
+        refused = self._store.throttle.refused_by(request, now)
+        if refused:
+            allowances = self._store.throttle.allowances(request, now, *refused)
+            return Verdict(refusal=FailureCode.RATE_LIMITED, policy=refused[0], allowances=allowances)
         if not self._has_room(lane, request):  # each lane its own: a flood of bulk keeps no others out
             return Verdict(refusal=FailureCode.CONTENDED, waiting=len(lane))
         ahead = queue.jobs_ahead_of(request)
@@ -67,7 +74,8 @@ class MemoryFrontEnd:
         queue.turns[request.lane].weights[request.list] = request.weight
         lane.extend(_stamped(job, request, now) for job in request.jobs)
         self._store.bodies |= {job.id for job in request.jobs}
-        return Verdict(waiting=len(lane))
+        self._store.throttle.charge(request, now)
+        return Verdict(waiting=len(lane), allowances=self._store.throttle.allowances(request, now))
 
     def _has_room(self, waiting: Sequence[Job], request: AdmitRequest) -> bool:
         """An empty lane takes any number of tokens and bytes: the largest request must have its chance. The last

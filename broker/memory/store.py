@@ -15,6 +15,7 @@ from msgspec import structs
 
 from broker.contract import ARTIFACT_TTL, BULK_SHARE, DEAD_KEPT, MOST_ASKED, POISON_AFTER, PRESENCE_TTL, PRUNED_AFTER
 from broker.errors import BrokerError
+from broker.memory.throttle import Throttle
 from broker.memory.turns import Turns
 from broker.messages import (
     RECORD,
@@ -210,6 +211,7 @@ class MemoryStore:
         self.artifacts: dict[str, tuple[float, bytes]] = {}
         self.limits: dict[str, Limits] = {}  # model name → what an operator set
         self.defaults: dict[str, str] = {}  # task → model name
+        self.throttle = Throttle()
         self.predictions: dict[str, Any] = {}  # by id, as `memory/predictions.py` keeps them
         self.idempotency: dict[str, tuple[str, str, float]] = {}  # key → prediction, fingerprint, until when
         self._epoch = ""

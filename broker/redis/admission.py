@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from broker.header import SIZE
 from broker.keys import Keys
-from broker.messages import AdmitRequest, Cancel, FailureCode, Verdict
+from broker.messages import AdmitRequest, Allowance, Cancel, FailureCode, Over, Policy, Running, Verdict
 from broker.trips import how_many
 from broker.wire import LANES, LARGE, encode_job, without_body
 
@@ -64,10 +64,28 @@ def admission(
         models[model] = place
         names += _names(keys, model)
     args: list[Any] = [*first, keys.body(""), len(models), *map(keys.held, models)]
+    limited = {one.request.caller: one.request.policies for one in carried if one.request.policies}
+    callers = {caller: place for place, caller in enumerate(limited, start=1)}
+    args.append(len(limited))
+    if limited:
+        names.append(keys.refused)
+    for caller, policies in limited.items():
+        names += [_used(keys, caller, policy) for policy in policies]
+        args.append(f"{caller} {_limits(policies)}")
     for one in carried:
-        args.append(_words(one.request, models[one.request.model], len(one.jobs)))
+        words = _words(one.request, models[one.request.model], len(one.jobs))
+        args.append(f"{words} {callers.get(one.request.caller, 0)}")
         args += one.jobs
     return names, args
+
+
+def _used(keys: Keys, caller: str, policy: Policy) -> str:
+    return keys.running(caller) if policy.kind == "concurrency" else keys.rate(caller, policy.name)
+
+
+def _limits(policies: Sequence[Policy]) -> str:
+    """As ADMIT reads them: two letters, for kind and unit, the quota, and the window in ms."""
+    return ",".join(f"{one.name}={one.kind[0]}{one.unit[0]} {one.quota} {int(1000 * one.window)}" for one in policies)
 
 
 @lru_cache(maxsize=256)
@@ -96,10 +114,25 @@ def verdicts_in(answer: bytes) -> list[Verdict]:
 
 @lru_cache(maxsize=1024)  # nearly every request is taken, and the few numbers of those that wait then come again
 def _verdict(text: str) -> Verdict:
-    code, count, *tokens = text.split(":")
+    said, *allowed = text.split(";")
+    allowances = tuple([_allowance(*one.split("/")) for one in allowed])
+    code, count, *tokens = said.split(":")
+    if code == "6":
+        return Verdict(refusal=FailureCode.RATE_LIMITED, policy=int(count), allowances=allowances)
     if code == "2":
-        return Verdict(refusal=FailureCode.CONTENDED, ahead=int(count), tokens_ahead=int(*tokens) if tokens else None)
-    return Verdict(refusal=REFUSALS[code], waiting=int(count))
+        tokens_ahead = int(*tokens) if tokens else None
+        return Verdict(refusal=FailureCode.CONTENDED, ahead=int(count), tokens_ahead=tokens_ahead)
+    return Verdict(refusal=REFUSALS[code], waiting=int(count), allowances=allowances)
+
+
+def _allowance(left: str, ms: str) -> Allowance:
+    return Allowance(left=int(left), reset=int(ms) / 1000)
+
+
+def told_apart(over: Collection[Over]) -> tuple[list[Cancel], list[Running]]:
+    """What is cancelled, and what callers have under way no more."""
+    ended = [one for one in over if isinstance(one, Running)]
+    return [one for one in over if isinstance(one, Cancel)], ended
 
 
 def cancellation(keys: Keys, cancelled: Collection[Cancel]) -> tuple[list[str], list[Any]] | None:

@@ -17,9 +17,9 @@ from broker.contract import CHUNK, PRESENCE_TTL, Frames
 from broker.errors import BrokerFull, WireError
 from broker.header import STAMP
 from broker.keys import Keys
-from broker.messages import AdmitRequest, Announcement, Cancel, FailureCode, Fleet, Outcome, Presence, Verdict
+from broker.messages import AdmitRequest, Announcement, Cancel, FailureCode, Fleet, Outcome, Over, Presence, Verdict
 from broker.redis import scripts
-from broker.redis.admission import Carried, admission, cancellation, carried_at_once, verdicts_in
+from broker.redis.admission import Carried, admission, cancellation, carried_at_once, told_apart, verdicts_in
 from broker.redis.bodies import StoredBodies
 from broker.redis.client import Client, mapping_of, raise_first, seconds_of
 from broker.redis.connection import check, make_client, translated
@@ -81,15 +81,15 @@ class RedisFrontEnd:
         await self._client.aclose()
 
     async def admit(
-        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Cancel]
+        self, sequence: int, requests: Sequence[AdmitRequest], cancelled: Collection[Over]
     ) -> list[Verdict]:
-        marks = cancellation(self._keys, cancelled)
+        cancels, ended = told_apart(cancelled) if cancelled else ((), ())
+        marks = cancellation(self._keys, cancels)
+        before: list[Sequence[Any]] = [("ZREM", self._keys.running(one.caller), one.ids) for one in ended]
         if not requests:
-            if marks:
-                await scripts.CANCEL.run(self._client, *marks)
-                await self._bodies.cancel(cancelled)
+            await self._take_back(before, marks, cancels)
             return []
-        before = [scripts.CANCEL.in_full(*marks)] if marks else []
+        before += [scripts.CANCEL.in_full(*marks)] if marks else []
         carried = carried_at_once(requests)
         large = [one for one in carried if one.bodies]
         answer = await (self._admit_large if large else self._admit)(sequence, carried, before)
@@ -101,9 +101,18 @@ class RedisFrontEnd:
         if large:
             pairs = zip(carried, verdicts, strict=True)
             await self._bodies.take_back(one for one, verdict in pairs if verdict.refusal is not None)
-        if cancelled:
-            await self._bodies.cancel(cancelled)
+        if cancels:
+            await self._bodies.cancel(cancels)
         return verdicts
+
+    async def _take_back(self, before: Sequence[Sequence[Any]], marks: Any, cancels: Collection[Cancel]) -> None:
+        """A trip that admits nothing."""
+        if marks:
+            await scripts.CANCEL.run_after(self._client, before, *marks)
+            await self._bodies.cancel(cancels)
+        elif before:
+            with translated():
+                await self._client.ask(*before)
 
     async def _admit(self, sequence: int, carried: Sequence[Carried], before: Sequence[Sequence[Any]]) -> bytes:
         keys, args = admission(self._keys, self._front_end, (sequence, *self._bounds), carried)

@@ -5,18 +5,23 @@
 -- KEYS[1]   admit:<front end>   string: '<sequence> <verdicts>'. TTL
 -- KEYS[2…]  nine for each model: q interactive (list), q bulk (list), their tokens, their bytes, their turns (strings), wake
 --           (list). Further lists of a lane are named by its first one: see common.lua
+-- then      where callers are limited: refused (hash), then for each policy of each rate:<caller>:<policy> (string) or
+--           running:<caller> (zset)
 -- ARGV[1]   sequence
 -- ARGV[2]   the most jobs a lane may hold      ARGV[3]  the most tokens      ARGV[4]  the most bytes
 -- ARGV[5]   what keys of bodies begin with
 -- ARGV[6]   number of models
 -- ARGV[7…]  for each model the key held:⟨m⟩ (hash). It is only read; among KEYS it would take the right to write
+-- then      number of callers that are limited, and for each a text: the caller, then its policies by commas:
+--           '<name>=<kind><unit> <quota> <window in ms>'; kinds r(ate), d(ay), c(oncurrency), units r(equests), j(obs), t(okens)
 -- then      for each request: words in one text, then its jobs. The words: index of its model from 0, lane (i|b) with its
 --           list (0 to 7) and its caller's weight (1 to 9) as they stand in a header, ms to its deadline, the most jobs that may be before it ('' for any number), jobs in a full batch of all batchers, jobs
---           that wake one whenever as many more wait (0: none do), the same three in tokens, number of jobs
+--           that wake one whenever as many more wait (0: none do), the same three in tokens, number of jobs, place of its caller (0: not limited)
 -- Returns   the verdicts, joined by commas: '0:<jobs in the lane>' admitted, '1:<jobs in the lane>' the lane is full,
 --           '2:<jobs before it>' too late by then, '2:<jobs before it>:<tokens before it>' by its tokens, '3:<jobs in the
 --           lane>' expired, '4:0' its queue is no list, '5:<jobs in the lane>' a body that it refers to is not there: the
---           server had no memory for it
+--           server had no memory for it, '6:<place of a policy from 0>' that does not allow it. '0' and '6' of a limited
+--           caller then tell of each policy ';<what it still allows>/<ms until all is, or enough>'
 
 local sequence = ARGV[1]
 local remembered = redis.pcall('GET', KEYS[1])
@@ -127,10 +132,104 @@ local function are_there(first, count)
   return true
 end
 
-local at = 7 + ARGV[6]
+-- What callers have used of their policies: read once a call, and written at its end.
+local at, DAY, LATE = 7 + ARGV[6], 86400000, 1000  -- ms; a request under way may end so much after its deadline
+local callers, policy_key = {}, 3 + 9 * ARGV[6]
+for i = 1, tonumber(ARGV[at]) do
+  local name, told = ARGV[at + i]:match('^(%S*) (.*)$')
+  local caller = {name = name}
+  for policy, kind, unit, quota, window in told:gmatch('([%w-]+)=(%l)(%l) (%d+) (%d+)') do
+    caller[#caller + 1] = {name = policy, kind = kind, unit = unit, quota = tonumber(quota), window = tonumber(window),
+      key = KEYS[policy_key]}
+    policy_key = policy_key + 1
+  end
+  callers[i] = caller
+end
+at = at + 1 + ARGV[at]
+
+-- `used` of its quota. A rate drains as a leaky bucket does (GCRA, ITU-T I.371), by the time since it was written: a clock that
+-- goes back drains nothing, one that leaps no more than a window.
+local function use(policy)
+  if policy.used then return policy.used end
+  local used
+  if policy.kind == 'c' then
+    if type(redis.pcall('ZREMRANGEBYSCORE', policy.key, '-inf', now)) == 'table' then redis.call('DEL', policy.key) end
+    used = redis.call('ZCARD', policy.key)
+  else
+    local spent, since = tostring(redis.pcall('GET', policy.key)):match('^([%d.]+) (%d+)$')
+    used, policy.since = tonumber(spent) or 0, tonumber(since) or now
+    if policy.kind == 'r' then
+      used = math.max(0, used - math.max(0, now - policy.since) * policy.quota / policy.window)
+    elseif math.floor(policy.since / DAY) < math.floor(now / DAY) then
+      used = 0
+    end
+  end
+  policy.used = used
+  return used
+end
+
+local function amount_in(policy, jobs, tokens)
+  if policy.unit == 'r' then return 1 end
+  return policy.unit == 'j' and jobs or tokens
+end
+
+-- ms until a policy allows so much more; 0: it does. More than a whole rate may go when nothing of it is used.
+local function wait_for(policy, amount)
+  local over = use(policy) + amount - policy.quota
+  if over <= 0 then return 0 end
+  if policy.kind == 'c' then return 1000 end
+  if policy.kind == 'd' then return DAY - now % DAY end
+  return math.ceil(math.min(over, policy.used) * policy.window / policy.quota)
+end
+
+-- The place of the policy that does not allow it and in how many ms it will; nothing where all allow it.
+local function refused_by(caller, jobs, tokens)
+  for place, policy in ipairs(caller) do
+    local wait = wait_for(policy, amount_in(policy, jobs, tokens))
+    if wait > 0 then return place, wait end
+  end
+end
+
+local function charge(caller, jobs, tokens, request, ends)
+  for _, policy in ipairs(caller) do
+    policy.used, policy.is_new = use(policy) + amount_in(policy, jobs, tokens), true
+    if policy.kind == 'c' then redis.call('ZADD', policy.key, ends, request) keep(policy.key, ends - now) end
+  end
+end
+
+local function reset_of(policy)
+  if policy.kind == 'c' then return 0 end
+  if policy.kind == 'd' then return DAY - now % DAY end
+  return math.ceil(policy.used * policy.window / policy.quota)
+end
+
+local function allowances(caller, place, wait)
+  local told = ''
+  for at, policy in ipairs(caller) do
+    local left = math.max(0, math.floor(policy.quota - use(policy)))
+    told = ('%s;%d/%d'):format(told, left, at == place and wait or reset_of(policy))
+  end
+  return told
+end
+
+local function note_refusal(caller, place)
+  local refused = KEYS[2 + 9 * ARGV[6]]
+  if type(redis.pcall('HINCRBY', refused, caller.name .. ':' .. caller[place].name, 1)) == 'table' then
+    redis.call('DEL', refused)
+  end
+  keep(refused, DAY)
+end
+
+local function write_used(policy)
+  if not policy.is_new or policy.kind == 'c' then return end
+  local ms = policy.kind == 'd' and 2 * DAY or reset_of(policy) + MARGIN
+  local since = policy.kind == 'd' and math.max(policy.since, now) or now
+  redis.call('SET', policy.key, ('%.3f %d'):format(policy.used, since), 'PX', ms)
+end
+
 while at <= #ARGV do
-  local model, letter, list, weight, ms, most_jobs, room_jobs, batch_jobs, most_tokens, room_tokens, batch_tokens, jobs =
-    ARGV[at]:match('^(%d+) (%l)([0-7])([1-9]) (%d+) (%-?%d*) (%d+) (%d+) (%-?%d*) (%d+) (%d+) (%d+)$')
+  local model, letter, list, weight, ms, most_jobs, room_jobs, batch_jobs, most_tokens, room_tokens, batch_tokens, jobs,
+    asks = ARGV[at]:match('^(%d+) (%l)([0-7])([1-9]) (%d+) (%-?%d*) (%d+) (%d+) (%-?%d*) (%d+) (%d+) (%d+) (%d+)$')
   local base, lane, state = 2 + 9 * model, letter == 'b' and 2 or 1, state_of(tonumber(model))
   local left, count, first = tonumber(ms), tonumber(jobs), at + 1
   most_jobs, room_jobs, batch_jobs = tonumber(most_jobs), tonumber(room_jobs), tonumber(batch_jobs)
@@ -153,10 +252,15 @@ while at <= #ARGV do
   local tokens_ahead = ahead_of(before_it(state.tokens, lane, share), lane, tokens, room_tokens, state.held_tokens)
   local is_late = most_jobs and jobs_ahead > math.max(0, most_jobs)
   local is_late_by_tokens = most_tokens and jobs_ahead > 0 and tokens_ahead > math.max(0, most_tokens)
+  local caller, policy, wait = callers[tonumber(asks)], nil, nil
+  if caller then policy, wait = refused_by(caller, count, tokens) end
   if not waiting then  -- what is wrong with one model refuses that model's requests alone
     verdicts[#verdicts + 1] = '4:0'
   elseif left <= 0 then
     verdicts[#verdicts + 1] = '3:' .. waiting
+  elseif policy then
+    note_refusal(caller, policy)
+    verdicts[#verdicts + 1] = '6:' .. policy - 1 .. allowances(caller, policy, wait)
   elseif not has_room then
     verdicts[#verdicts + 1] = '1:' .. waiting
   elseif is_late then
@@ -178,7 +282,8 @@ while at <= #ARGV do
     queues.in_list[list] = (queues.in_list[list] or 0) + count
     state.jobs[lane] = waiting + count
     state.tokens[lane], state.bytes[lane] = waiting_tokens + tokens, waiting_bytes + bytes
-    verdicts[#verdicts + 1] = '0:' .. (waiting + count)
+    if caller then charge(caller, count, tokens, id_of(ARGV[first]):sub(1, REQUEST), now + left + LATE) end
+    verdicts[#verdicts + 1] = '0:' .. (waiting + count) .. (caller and allowances(caller) or '')
   end
   at = first + count
 end
@@ -196,6 +301,9 @@ for _, state in pairs(known) do
   for _, lane in ipairs(state.lanes) do
     for list, queued in pairs(lane.queued) do enqueue(lane, list, queued) end
   end
+end
+for _, caller in ipairs(callers) do
+  for _, policy in ipairs(caller) do write_used(policy) end
 end
 local answer = table.concat(verdicts, ',')
 redis.call('SET', KEYS[1], sequence .. ' ' .. answer, 'PX', MARGIN)
