@@ -22,6 +22,8 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "malformed": Kind(400, "The request is malformed"),
+    "unauthenticated": Kind(401, "A key is needed"),
+    "not_allowed": Kind(403, "This key does not allow it"),
     "not_found": Kind(404, "There is nothing at this address"),
     "unknown_model": Kind(404, "No such model"),
     "method_not_allowed": Kind(405, "This address does not take this method"),
@@ -34,6 +36,7 @@ KINDS: Mapping[str, Kind] = {
     "key_reused": Kind(422, "This key belongs to another request"),
     "unknown_language": Kind(422, "The model does not know this language"),
     FailureCode.CONTENDED: Kind(429, "Too much is waiting already"),
+    FailureCode.RATE_LIMITED: Kind(429, "This caller has asked for more than it may"),
     "headers_too_large": Kind(431, "The headers are too large"),
     FailureCode.MODEL_ERROR: Kind(500, "The model failed on this input"),
     FailureCode.POISON: Kind(500, "This input crashed the model and was set aside"),

@@ -28,7 +28,7 @@ def refuse(problem: Problem, request_id: str) -> Refusal:
 
 
 def _said(problem: Problem) -> str:
-    if problem.code == FailureCode.CONTENDED:
+    if problem.code in (FailureCode.CONTENDED, FailureCode.RATE_LIMITED):
         return f"Slowdown: {problem.detail}"
     if problem.code == FailureCode.TOO_LARGE and "exceeds text limit" not in problem.detail:
         limit = problem.extra.get("limit")

@@ -213,8 +213,8 @@ async def test_what_admissions_and_cancellations_say_stays_as_it_is() -> None:
     names += f" bytes:{MODEL}:interactive bytes:{MODEL}:bulk"
     names += f" turn:{MODEL}:interactive turn:{MODEL}:bulk wake:{MODEL}"
     keys = [f"jitney:{{house}}:4:{name}" for name in names.split()]
-    told = (7, 10, 100, 1000, "jitney:{house}:4:body:", 1, "jitney:{house}:4:held:toy@r1")
-    words = (*told, "0 b39 2500 4 8 16  32 64 1", HEADER + b"\x81" + INPUT)
+    told = (7, 10, 100, 1000, "jitney:{house}:4:body:", 1, "jitney:{house}:4:held:toy@r1", 0)
+    words = (*told, "0 b39 2500 4 8 16  32 64 1 0", HEADER + b"\x81" + INPUT)
     admitted, cancelled = [command[2:] for command in server.commands]
     assert admitted == (10, *keys, *words), TOLD
     assert cancelled == (1, "jitney:{house}:4:cancel:toy@r1", 1, "0123456789abcdef"), TOLD

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.anyio
 
 STATUSES = {
     "malformed": 400,
+    "unauthenticated": 401,
+    "not_allowed": 403,
     "not_found": 404,
     "unknown_model": 404,
     "method_not_allowed": 405,
@@ -27,6 +29,7 @@ STATUSES = {
     "key_reused": 422,
     "unknown_language": 422,
     "contended": 429,
+    "rate_limited": 429,
     "headers_too_large": 431,
     "model_error": 500,
     "poison": 500,
