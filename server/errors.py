@@ -54,6 +54,7 @@ OF_STATUS = {404: "not_found", 405: "method_not_allowed"}  # what routing may ra
 ASKS_TO_COME_BACK = (429, 503)
 ENDS_THE_CONNECTION = (408, 431)  # what would come next on it is not the beginning of a request
 SHORTEST_RETRY, LONGEST_RETRY = 1.0, 60.0  # seconds
+LONGEST_QUOTA = 86_400.0  # seconds: a quota of a day is there again tomorrow, and not before
 MEDIA_TYPE = b"application/problem+json"
 INTERNAL_DETAIL = "The error has been logged; the request id finds it."
 
@@ -124,15 +125,16 @@ def headers(problem: Problem, length: int, media_type: bytes = MEDIA_TYPE, told:
     """
     found = [(b"content-type", media_type), (b"content-length", b"%d" % length)]
     if problem.status in ASKS_TO_COME_BACK or told in ASKS_TO_COME_BACK:
-        found.append((b"retry-after", b"%d" % whole_seconds(problem.retry_after)))
+        longest = LONGEST_QUOTA if problem.code == FailureCode.RATE_LIMITED else LONGEST_RETRY
+        found.append((b"retry-after", b"%d" % whole_seconds(problem.retry_after, longest)))
     if problem.status in ENDS_THE_CONNECTION:
         found.append((b"connection", b"close"))
     return found
 
 
-def whole_seconds(wait: float | None) -> int:
+def whole_seconds(wait: float | None, longest: float = LONGEST_RETRY) -> int:
     """A wait as `Retry-After` has it: whole seconds, at least one. An unknown wait is one second."""
-    return math.ceil(min(max(wait or SHORTEST_RETRY, SHORTEST_RETRY), LONGEST_RETRY))
+    return math.ceil(min(max(wait or SHORTEST_RETRY, SHORTEST_RETRY), longest))
 
 
 def retry_after(outage: float) -> float:

@@ -145,5 +145,7 @@ class Incoming:
         return self._front_end.aliases.get(name, name)
 
     def _chosen(self, served: Served) -> Served:
-        self._scope["context"].model = served.header
+        context = self._scope["context"]
+        context.caller.check_model(served.card.name)
+        context.model = served.header
         return served

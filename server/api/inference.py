@@ -148,7 +148,7 @@ class Inference:
     ) -> Stages | None:
         pending, clock = self._front_end.pending, self._front_end.clock
         started = clock()
-        with pending.expect(call.served, records, call.options, deadline, lane, work, context.meta) as request:
+        with pending.expect(call.served, records, call.options, deadline, lane, work, context) as request:
             pending.admit(request)
             await request
         if request.generation:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 from starlette.types import Scope
 
-from broker.messages import NO_META
+from broker.messages import NO_META, Allowance
+from server.callers.caller import ANONYMOUS
 from server.errors import Problem, headers, refusal
 from server.http.addresses import Refuse
 
@@ -21,7 +22,6 @@ TRACEPARENT = re.compile(
     rb"(?:00(?!.{54})|(?!00|ff)[0-9a-f]{2})(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(?:-.*)?"
 )
 TRACE_ID = slice(3, 35)  # of a traceparent
-ANONYMOUS = "anonymous"  # the caller whose request came without a key
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 UNMATCHED = "unmatched"  # never the raw path: anyone could make it a label
 
@@ -30,6 +30,7 @@ class RequestContext:
     """What the layers within know of a request, under `scope["context"]`."""
 
     __slots__ = (
+        "allowances",
         "caller",
         "counts",
         "headers",
@@ -48,6 +49,7 @@ class RequestContext:
         self.headers = headers  # of a name that comes twice the last
         self.trace = _trace(headers)  # its traceparent; empty where there is none, or none that can be read
         self.caller = ANONYMOUS
+        self.allowances: Sequence[Allowance] = ()  # of its caller's policies, as the broker told them last
         self.model = b""  # name@revision, once one was chosen
         self.counts = (0, 0)  # records that were answered, and those of them with an error
         self.time_left: float | None = None  # seconds that it may take whatever its headers say: of a prediction
@@ -57,9 +59,9 @@ class RequestContext:
     @property
     def meta(self) -> Mapping[str, str]:
         """What travels with its jobs. Nearly always nothing, which is one mapping for all requests."""
-        if not self.trace and self.caller == ANONYMOUS:
+        if not self.trace and self.caller is ANONYMOUS:
             return NO_META
-        known = {"traceparent": self.trace, "caller": "" if self.caller == ANONYMOUS else self.caller}
+        known = {"traceparent": self.trace, "caller": "" if self.caller is ANONYMOUS else self.caller.id}
         return {name: value for name, value in known.items() if value}
 
     def refused(self, problem: Problem, further: Mapping[str, str] | None = None) -> Response:
@@ -82,8 +84,8 @@ def identity(scope: Scope) -> dict[str, str]:
     found = {"request_id": context.request_id.decode("ascii")}
     if context.trace:
         found["trace_id"] = context.trace[TRACE_ID]
-    if context.caller != ANONYMOUS:
-        found["caller"] = context.caller
+    if context.caller is not ANONYMOUS:
+        found["caller"] = context.caller.id
     return found
 
 

@@ -78,7 +78,7 @@ class Submission:
             keep=settings.prediction_ttl,
             runs=self._front_end.tasks.predictions.has_room
             and self._front_end.prediction_bodies[stored.model].fits(len(body)),
-            key=digest(context.caller.encode("utf-8"), path, key) if key else "",
+            key=digest(context.caller.id.encode("utf-8"), path, key) if key else "",
             has_hook=bool(webhook),
             fingerprint=digest(scope["method"].encode("ascii"), path, scope["query_string"], body) if key else "",
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from broker.messages import AdmitRequest, Cancel, Job
+from broker.messages import AdmitRequest, Job, Over
 
 if TYPE_CHECKING:
     from server.errors import Problem
@@ -51,7 +51,10 @@ class Admission(Struct, eq=False):
         """As the broker wants it; the time left is counted when the trip begins."""
         request, jobs = self.request, self.jobs
         time_left, by_jobs, by_tokens = request.deadline - now, request.served.capacity, request.served.token_capacity
-        cost = sum([job.cost for job in jobs])
+        cost, caller = sum([job.cost for job in jobs]), request.caller
+        policies = () if self.is_again else caller.policies
+        if policies and any(one.kind == "concurrency" for one in policies):
+            request.charged = request.ids
         return AdmitRequest(
             model=self.model,
             jobs=jobs,
@@ -63,6 +66,10 @@ class Admission(Struct, eq=False):
             most_tokens_ahead=None if self.is_again else by_tokens.most_ahead(time_left, cost),
             room_tokens=by_tokens.room,
             batch_tokens=by_tokens.batch,
+            list=caller.list,
+            weight=caller.weight,
+            caller=caller.id,
+            policies=policies,
         )
 
 
@@ -71,7 +78,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._admissions: list[Admission] = []
-        self._cancelled: dict[Cancel, float] = {}  # and the deadline of its jobs
+        self._cancelled: dict[Over, float] = {}  # and the deadline of its jobs
         self._filled = asyncio.Event()
 
     def put(self, admission: Admission) -> None:
@@ -84,12 +91,12 @@ class Outbox:
             self._admissions[:0] = admissions
             self._filled.set()
 
-    def cancel(self, jobs: Cancel, deadline: float) -> None:
+    def cancel(self, jobs: Over, deadline: float) -> None:
         """Nobody waits for these any more; after their deadline the broker drops them by itself."""
         self._cancelled[jobs] = deadline
         self._filled.set()
 
-    def keep(self, cancelled: Mapping[Cancel, float]) -> None:
+    def keep(self, cancelled: Mapping[Over, float]) -> None:
         """These were not brought to the broker: they go with whatever goes next."""
         self._cancelled |= cancelled
 
@@ -97,7 +104,7 @@ class Outbox:
         """Return once there is something to take."""
         await self._filled.wait()
 
-    def take(self, now: float) -> tuple[list[Admission], dict[Cancel, float]]:
+    def take(self, now: float) -> tuple[list[Admission], dict[Over, float]]:
         """What is still wanted: admissions, and as many cancellations as a trip takes, with their jobs' deadlines."""
         admissions = [admission for admission in self._admissions if admission.is_wanted(now)]
         live = [(jobs, deadline) for jobs, deadline in self._cancelled.items() if deadline > now]

@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from broker.messages import NO_META, RECORD, REQUEST, Cancel, Failure, Job, Lane, Outcome, job_id_of
+from broker.messages import NO_META, RECORD, REQUEST, Cancel, Failure, Job, Lane, Outcome, Running, job_id_of
 from server.codecs.work import Work
 from server.errors import Problem, problem_of
 from server.fleet.directory import Served
@@ -22,6 +22,9 @@ from server.ids import Ids
 from server.requests.admission import Admission, Outbox
 from server.requests.breaker import CircuitBreaker
 from server.requests.request import PendingRequest, Record
+
+if TYPE_CHECKING:
+    from server.http.context import RequestContext
 
 
 class PendingRequests:
@@ -51,11 +54,11 @@ class PendingRequests:
         deadline: float,
         lane: Lane = Lane.INTERACTIVE,
         work: Work | None = None,
-        meta: Mapping[str, str] = NO_META,
+        asker: RequestContext | None = None,
     ) -> PendingRequest:
         """Register whoever waits for these records, until the `with` of the request ends."""
         work, done = work or Work(), self._loop.create_future()
-        request = PendingRequest(served, records, options, deadline, lane, work, meta, "", done, self._forget)
+        request = PendingRequest(served, records, options, deadline, lane, work, asker, "", done, self._forget)
         self.register(request, records)
         self._requests[request] = None
         if not request.left:
@@ -63,7 +66,9 @@ class PendingRequests:
         return request
 
     def admit(self, request: PendingRequest) -> None:
-        """Hand the request's jobs to the writer. Raises `Problem` (broker_unavailable) while the breaker is open."""
+        """Hand the request's jobs to the writer. Raises `Problem` (broker_unavailable) while the breaker is open, and
+        (not_allowed) where its caller may not use its lane."""
+        request.caller.check_lane(request.lane)
         if request.left:
             if self._breaker.is_open:
                 raise self._breaker.problem()
@@ -108,8 +113,9 @@ class PendingRequests:
 
     def push(self, request: PendingRequest) -> None:
         """Put the jobs that are still expected into the outbox."""
+        meta = NO_META if request.asker is None else request.asker.meta
         jobs = [
-            Job(id=job, front_end=self._front_end, input=piece.input, cost=piece.cost, meta=request.meta)
+            Job(id=job, front_end=self._front_end, input=piece.input, cost=piece.cost, meta=meta)
             for record in request.records
             for job, piece in zip(record.job_ids, record.plan.pieces, strict=True)
             if job in self._expected
@@ -144,3 +150,5 @@ class PendingRequests:
         del self._requests[request]
         if request.left:
             self.withdraw(request)
+        if request.charged:
+            self._outbox.cancel(Running(caller=request.caller.id, ids=request.charged), request.deadline)

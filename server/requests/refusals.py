@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.messages import FailureCode, Verdict
+from server.callers.limits import rate_limited
 from server.errors import Problem
 from server.requests.request import PendingRequest
 
@@ -15,6 +16,8 @@ def refusal(request: PendingRequest, verdict: Verdict, time_left: float) -> Prob
         return Problem(verdict.refusal, "The time for this request was over before it could be queued.")
     if verdict.refusal is FailureCode.BROKER_UNAVAILABLE:
         return Problem(verdict.refusal, f"The broker cannot queue anything for {name!r} at the moment.")
+    if verdict.policy is not None:
+        return rate_limited(request.caller.policies[verdict.policy], verdict.allowances[verdict.policy])
     if verdict.ahead is None:
         detail = f"{verdict.waiting} jobs wait for {name!r} already."
         return Problem(verdict.refusal, detail, retry_after=capacity.seconds_for(verdict.waiting))

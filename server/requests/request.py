@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from broker.messages import Lane, Result, Timing, Value
+from server.callers.caller import ANONYMOUS, Caller
 from server.codecs.contract import Codec, Input, Plan
 from server.codecs.work import Work
 from server.errors import Problem
 from server.fleet.directory import Served
+
+if TYPE_CHECKING:
+    from server.http.context import RequestContext
 
 NO_PLAN = Plan()  # of what has no job
 
@@ -57,13 +61,14 @@ class PendingRequest(Struct, eq=False):
     deadline: float  # seconds, the front end's own clock
     lane: Lane
     work: Work
-    meta: Mapping[str, str]  # travels with its jobs, untouched
+    asker: RequestContext | None  # whose meta travels with its jobs, untouched; None: nobody is told of
     ids: str  # what the ids of its jobs begin with, and nobody else's
     _done: asyncio.Future[None]
     _forget: Callable[[PendingRequest], None]
     generation: int = 0  # grows when what is left is encoded for another revision
     left: int = 0  # jobs without an outcome
     may_be_queued: bool = False  # the broker may know its jobs
+    charged: str = ""  # the ids under which its caller has it under way, where so many may be at once
     withdrawn: dict[Record, int] = {}  # jobs of records that are being encoded anew
     timing: Timing | None = None  # of the job that took longest
     _longest: float = 0.0  # seconds, its own
@@ -80,6 +85,10 @@ class PendingRequest(Struct, eq=False):
         self._on_ended = None  # whoever is told is not kept by those who still know this request
         self._done.cancel()  # also when it is done: asyncio then logs no exception that nobody awaited
         self._forget(self)
+
+    @property
+    def caller(self) -> Caller:
+        return ANONYMOUS if self.asker is None else self.asker.caller
 
     @property
     def is_awaited(self) -> bool:

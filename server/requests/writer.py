@@ -10,7 +10,7 @@ import structlog
 
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
-from broker.messages import Cancel, FailureCode, Verdict
+from broker.messages import FailureCode, Over, Verdict
 from server.errors import INTERNAL_DETAIL, Problem, retry_after
 from server.requests.admission import Admission, Outbox
 from server.requests.breaker import CircuitBreaker
@@ -54,7 +54,7 @@ class Writer:
                     self.is_busy = False
 
     async def _deliver(
-        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
+        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Over, float]
     ) -> None:
         """One trip; whatever comes of it, every request that it carries is told."""
         try:
@@ -70,14 +70,14 @@ class Writer:
         else:
             self._outbox.put_back(admissions[len(verdicts) :])
             told = zip(admissions, verdicts, strict=False)
-            refused = [(admission, verdict) for admission, verdict in told if verdict.refusal is not None]
-            if all([verdict.refusal is not FailureCode.BROKER_FULL for _, verdict in refused]):
+            news = [(one, verdict) for one, verdict in told if verdict.refusal is not None or verdict.allowances]
+            if all([verdict.refusal is not FailureCode.BROKER_FULL for _, verdict in news]):
                 self._full_since = None
-            for admission, verdict in refused:
-                self._refuse(admission, verdict)
+            for admission, verdict in news:
+                self._tell(admission, verdict)
 
     async def _admit(
-        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
+        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Over, float]
     ) -> Sequence[Verdict]:
         self._sequence += 1
         for admission in admissions:
@@ -89,7 +89,7 @@ class Writer:
             return await self._repeat(broker, admissions, cancelled, began)
 
     async def _repeat(
-        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float], began: float
+        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Over, float], began: float
     ) -> Sequence[Verdict]:
         pauses = list(PAUSES)
         while True:
@@ -106,11 +106,17 @@ class Writer:
                     raise
 
     async def _try(
-        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
+        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Over, float]
     ) -> Sequence[Verdict]:
         # `message` counts the time left anew each time: a lost trip takes seconds, and no job may outlive its request.
         now = self._clock()
         return await broker.admit(self._sequence, [admission.message(now) for admission in admissions], cancelled)
+
+    def _tell(self, admission: Admission, verdict: Verdict) -> None:
+        if verdict.allowances and admission.request.asker is not None:
+            admission.request.asker.allowances = verdict.allowances
+        if verdict.refusal is not None:
+            self._refuse(admission, verdict)
 
     def _refuse(self, admission: Admission, verdict: Verdict) -> None:
         request = admission.request
@@ -135,7 +141,7 @@ class Writer:
             admission.request.refuse(self._breaker.problem())
 
     async def _deliver_each(
-        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Cancel, float]
+        self, broker: FrontEndBroker, admissions: Sequence[Admission], cancelled: Mapping[Over, float]
     ) -> None:
         """One of them cannot be packed. In a trip of its own each fails alone."""
         log.exception("admission failed", requests=len(admissions))

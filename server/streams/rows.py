@@ -85,7 +85,7 @@ class RowStream:
     async def _follow(self, deadline: float, lane: Lane) -> None:
         call, pending, clock = self._call, self._front_end.pending, self._front_end.clock
         context, started = self._scope["context"], clock()
-        with pending.expect(call.served, self._records, call.options, deadline, lane, self._work, context.meta) as one:
+        with pending.expect(call.served, self._records, call.options, deadline, lane, self._work, context) as one:
             # Those without a job wait for the others' first outcome: until then all may be refused.
             self._ended.extend(record for record in self._records if record.has_ended)
             one.tell(self._record_ended, self._woken.set)

@@ -8,6 +8,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from server.callers.limits import rate_limit_headers
 from server.errors import INTERNAL_DETAIL, ClientGone, Problem
 from server.front_end import FrontEnd
 from server.http.addresses import Addresses
@@ -50,6 +51,8 @@ class Outgoing:
             headers.append((b"connection", b"close"))
         if context.model:
             headers.append((b"jitney-model", context.model))
+        if context.allowances:
+            headers += rate_limit_headers(context.caller.policies, context.allowances)
         return headers
 
 

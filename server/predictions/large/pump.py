@@ -169,8 +169,8 @@ class Flow:
         self._served = served = self._latest()
         await self._encode_anew(records, served)
         call, pending, clock = self._call, self._front_end.pending, self._front_end.clock
-        started, work, meta = clock(), self._work.again(), self._context.meta
-        with pending.expect(served, records, call.options, self._deadline, self._lane, work, meta) as request:
+        started, work, asker = clock(), self._work.again(), self._context
+        with pending.expect(served, records, call.options, self._deadline, self._lane, work, asker) as request:
             pending.admit(request)
             async with asyncio.timeout(patience):
                 await request

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker.messages import NO_META
+from server.callers.caller import Caller
 from server.http.context import RequestContext, identity
 from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
 
@@ -47,7 +48,7 @@ def test_whoever_says_nothing_costs_nothing():
 
 def test_a_caller_who_has_a_name_is_in_the_meta_and_in_the_log():
     named = context(f"00{KNOWN}")
-    named.caller = "ada"
+    named.caller = Caller(id="ada")
 
     assert named.meta == {"traceparent": f"00{KNOWN}", "caller": "ada"}
     assert identity({"context": named}) == {"request_id": "abc", "trace_id": TRACE_ID, "caller": "ada"}
