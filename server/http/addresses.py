@@ -62,7 +62,7 @@ class Addresses:
         return route, {name: last}
 
     def _otherwise(self, scope: Scope) -> ASGIApp:
-        path = scope["path"]
+        path = scope["path"].replace("//", "/")  # that is what clients make of an address with a / at its end
         refuse = self._flavours.get(path)
         if refuse is None:
             prefix = next((prefix for prefix in self._longest_first if path.startswith(prefix)), "")

@@ -14,7 +14,7 @@ from broker.common.throttled_log import ThrottledLog
 from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem
 from server.front_end import FrontEnd
 from server.http.context import identity, route_of
-from server.http.layers.options import NOWHERE
+from server.http.layers.options import nowhere
 
 log = structlog.get_logger("server")
 
@@ -29,7 +29,7 @@ class Refusals:
 
     def of(self, error: Problem | HTTPException, scope: Scope) -> Response:
         """The answer to this request."""
-        problem = _translated(error) if isinstance(error, HTTPException) else error
+        problem = _translated(error, scope["path"]) if isinstance(error, HTTPException) else error
         self._metrics.refused(problem.code)
         response: Response = scope["context"].refused(problem, getattr(error, "headers", None))
         self._write_line(scope, problem, response.status_code)
@@ -43,8 +43,9 @@ class Refusals:
         write("refused", **identity(scope), route=route_of(scope), status=status, code=problem.code)
 
 
-def _translated(error: HTTPException) -> Problem:
+def _translated(error: HTTPException, path: str) -> Problem:
     """What routing raises, in our words."""
+    if error.status_code == 404:
+        return nowhere(path)
     allowed = (error.headers or {}).get("Allow")
-    detail = f"This address takes {allowed}." if allowed else NOWHERE
-    return Problem(OF_STATUS.get(error.status_code, "internal"), detail)
+    return Problem(OF_STATUS.get(error.status_code, "internal"), f"This address takes {allowed}.")

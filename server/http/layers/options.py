@@ -9,6 +9,12 @@ from starlette.types import Receive, Scope, Send
 from server.errors import Problem
 
 NOWHERE = "Nothing is here. GET /docs shows what there is."
+SLASHES = "Nothing is here: the address has a / too many. Many clients want their server's without one at its end."
+
+
+def nowhere(path: str) -> Problem:
+    """What is told of an address where nothing is."""
+    return Problem("not_found", SLASHES if "//" in path or path.endswith("/") else NOWHERE)
 
 
 class Options:
@@ -31,7 +37,7 @@ class Options:
     async def _answer(self, scope: Scope, send: Send) -> None:
         found = self._found(scope)
         if not found:
-            raise Problem("not_found", NOWHERE)
+            raise nowhere(scope["path"])
         scope["route"] = found[0]
         headers = [(b"allow", _methods(found, "OPTIONS").encode("ascii"))]
         await send({"type": "http.response.start", "status": 204, "headers": headers})

@@ -41,6 +41,17 @@ async def test_where_nothing_is_it_takes_nothing(path):
         assert ("error" in answer.json()) == path.startswith("/v1/")
 
 
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+@pytest.mark.parametrize("path", ["//translate", "/translate/", "/v1//embeddings"])
+async def test_a_slash_too_many_is_told_as_the_client_reads_it(path, method):
+    async with running() as jitney:
+        answer = await jitney.client.request(method, f"http://jitney{path}")
+
+        assert (answer.status_code, answer.request.url.path) == (404, path)
+        assert "a / too many" in answer.text
+        assert ("error" in answer.json()) == (path != "/translate/")
+
+
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/echo", "/livez", "/docs", "/openapi.json"])
 async def test_head_is_get_without_its_body(path):
     async with running() as jitney:
