@@ -7,7 +7,7 @@ answered by asking again. Times are the broker's own clock: callers' clocks diff
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from broker.messages import (
@@ -50,6 +50,27 @@ class Frames:
     count: int = 0
     outcomes: Sequence[Outcome] = ()
     more: bool = False  # frames were left behind: ask again without blocking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCredentials:
+    """What a broker keeps of API keys, as `broker.credentials` reads it."""
+
+    version: str  # changes with every change; empty: there never was one
+    entries: Mapping[str, bytes] = field(default_factory=dict)  # by the id of the key
+
+
+class CredentialBroker(Protocol):
+    """The broker as whoever gives out API keys sees it. One thread uses it."""
+
+    def credentials(self) -> StoredCredentials:
+        """All that is kept."""
+        ...
+
+    def change_credential(self, id: str, before: bytes, after: bytes) -> bool:
+        """Keep this of a key, in place of what was seen of it before; empty is nothing. False where it is no longer so:
+        somebody else was first. A full broker takes it too: who is to be kept out cannot wait for memory."""
+        ...
 
 
 class FrontEndBroker(Protocol):
@@ -100,6 +121,11 @@ class FrontEndBroker(Protocol):
     async def settle_default(self, task: str, name: str, *, again: bool = False) -> None:
         """This model answers for the task when none is named, unless another does already; `again` puts it in place of
         any other, for a broker that has forgotten. It outlives the model's card. A full broker keeps nothing."""
+        ...
+
+    async def credentials(self, version: str) -> StoredCredentials | None:
+        """What is kept of API keys; None while its version is this one. A broker that was never told of any, or has
+        lost them, has none and no version either."""
         ...
 
     async def artifact(self, sha256: str, at: int = 0) -> bytes | None:

@@ -28,9 +28,18 @@ class Keys:
         object.__setattr__(self, "prefix", f"{self.root}{PROTOCOL}:")
 
     def protocol_of(self, key: str) -> int:
-        """Which protocol wrote this key of the namespace; the first one wrote no version."""
+        """Which protocol wrote this key of the namespace; the first one wrote no version. Credentials are everybody's,
+        so ours too."""
+        if key == self.credentials:
+            return PROTOCOL
         version, _, rest = key.removeprefix(self.root).partition(":")
         return int(version) if rest and len(version) == 1 and version.isdecimal() else 1
+
+    @property
+    def credentials(self) -> str:
+        """Hash: id of an API key → what is kept of it, as JSON; `#version` counts the changes. It stands beside the
+        protocols' keys, so that every protocol lets in the same callers."""
+        return f"{self.root}keys"
 
     def queue(self, model: str, lane: str) -> str:
         """List: waiting jobs, oldest first: the first list of a lane. The others have their number behind this name."""

@@ -13,11 +13,13 @@ import typer
 from broker.admin.rights import Role
 from broker.common.masking import masked
 from broker.common.output import never_fail, replace_letters
-from broker.settings import NAME, BrokerSettings
+from broker.settings import NAME
 from jitney import __version__
 from jitney.ask import COMMANDS
 from jitney.batch.cli import batch
+from jitney.keys.cli import keys
 from jitney.main import UNREAD, forget_unwritten
+from jitney.options import NAMESPACE, REDIS_URL, AsJson, Namespace, RedisUrl
 
 app = typer.Typer(
     name="jitney",
@@ -29,31 +31,9 @@ app = typer.Typer(
 )
 
 
-def _spelled(namespace: str) -> str:
-    if not re.fullmatch(NAME, namespace):
-        raise typer.BadParameter(f"{namespace!r} is not spelled as {NAME}")
-    return namespace
-
-
-RedisUrl = Annotated[
-    str,
-    typer.Option(
-        metavar="URL",
-        envvar="JITNEY_REDIS_URL",
-        help="The broker: redis://, rediss:// or unix://. A password belongs in the variable: others can read flags.",
-    ),
-]
-Namespace = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME", envvar="JITNEY_NAMESPACE", callback=_spelled, help="Which of the broker's deployments."
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Model = Annotated[
     str, typer.Option(metavar="MODEL", help="Only of this model: NAME, or NAME@REVISION.", show_default=False)
 ]
-REDIS_URL, NAMESPACE = BrokerSettings().redis_url, BrokerSettings().namespace
 
 
 def _print_version(wanted: bool) -> None:
@@ -252,6 +232,9 @@ def drop_dead(
         return yes or count == 0 or typer.confirm(f"drop {count} dead letters for good?", err=True)
 
     raise typer.Exit(run_drop(redis_url, namespace, job or [], model=model, is_sure=is_sure, as_json=as_json))
+
+
+app.add_typer(keys, name="keys", short_help="Give out API keys, change and revoke them.")
 
 
 @app.command("default", short_help="Show or choose which model answers when none is named.")

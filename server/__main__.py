@@ -18,6 +18,8 @@ from broker.redis import connect_front_end
 from broker.settings import BrokerSettings, parser_for, pick
 from server.app import create_app
 from server.broker_tasks import BrokerTasks, Connect
+from server.callers.authentication import Authentication
+from server.callers.startup import authentication_from, broker_keys, warn_of_strangers
 from server.codecs import make_codec
 from server.files.files import Files
 from server.files.startup import files_from
@@ -64,12 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         webhook_secrets = secrets_from(os.environ, settings)
         files = files_from(settings)
+        authentication = authentication_from(settings)
     except ValueError as error:
         parser.error(str(error))
     configure_logging(settings.log_level)
     tune_garbage_collector()
     try:
-        run(settings, broker, webhook_secrets, files)
+        run(settings, broker, webhook_secrets, files, authentication)
     except (PortTaken, BrokerUnfit) as error:
         print(f"python -m server: {masked(parser.as_given(str(error)))}", file=sys.stderr)
         return 1
@@ -90,6 +93,7 @@ def run(
     broker: BrokerSettings,
     webhook_secrets: Sequence[bytes] = (),
     files: Files | None = None,
+    authentication: Authentication | None = None,
 ) -> None:
     """Serve until a signal. Raises `PortTaken`, and `BrokerUnfit` for a broker that would lose jobs."""
     identity = secrets.token_hex(8)
@@ -102,8 +106,12 @@ def run(
         address=shown(broker.redis_url),
         defaults=parse_defaults(settings.default_models),
         durable=settings.prediction_durability == "strict",
+        keys=broker_keys(authentication),
     )
-    front_end = FrontEnd(settings=settings, tasks=tasks, webhook_secrets=webhook_secrets, files=files)
+    warn_of_strangers(settings)
+    front_end = FrontEnd(
+        settings=settings, tasks=tasks, webhook_secrets=webhook_secrets, files=files, authentication=authentication
+    )
     server = Server(uvicorn_config(create_app(front_end, MEETING), settings, front_end.metrics.refused), front_end)
     with listening(settings) as listener, metrics_served(front_end):
         server.run(sockets=[listener])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -14,6 +14,9 @@ from server.api.models import model_list, one_model
 from server.api.ops import livez, readyz
 from server.batches.startup import RunsBoth
 from server.batches.startup import routes as batches
+from server.callers.identification import identification
+from server.callers.startup import keys_watched
+from server.dialects.contract import RequestReader
 from server.dialects.either import Either
 from server.dialects.families import chosen
 from server.dialects.family import Family
@@ -42,7 +45,13 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with front_end.tasks.running(), webhooks_sent(front_end), files_swept(front_end), running.watching():
+        async with (
+            front_end.tasks.running(),
+            webhooks_sent(front_end),
+            files_swept(front_end),
+            keys_watched(front_end),
+            running.watching(),
+        ):
             try:
                 if meeting:
                     await front_end.tasks.discovery.wait_until_met(meeting)
@@ -51,7 +60,8 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
                 await front_end.tasks.predictions.hand_over()
 
     spoken = chosen(front_end.settings.dialects)
-    inferences = list(_inferences(front_end, spoken))
+    readers = dict(_readers(spoken))
+    inferences = list(_inferences(front_end, spoken, readers))
     in_batches = [path for family in spoken if family.is_in_batches for path in family.inferences]
     pages = [page(front_end) for page in dict.fromkeys(page for family in spoken for page in family.pages)]
     kept = [*predictions(front_end), *events(front_end), *files(front_end), *batches(front_end, in_batches)]
@@ -62,7 +72,7 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     # In place of Starlette's own layers, which would do what this one does once more.
     flavours = {path: refuse for family in spoken for path, refuse in family.flavours.items()} | ALWAYS_THERE
     addresses = Addresses(Options(app.router), inferences, flavours)
-    app.middleware_stack = RequestMiddleware(addresses, front_end)
+    app.middleware_stack = RequestMiddleware(addresses, front_end, identification(front_end.authentication, readers))
     if least := front_end.settings.gzip_from:
         app.middleware_stack = Gzip(app.middleware_stack, front_end.pool, least)
     if origins := parse_origins(front_end.settings.cors):
@@ -72,14 +82,23 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     return app
 
 
-def _inferences(front_end: FrontEnd, spoken: Sequence[Family]) -> Iterator[Route]:
-    """Each address where models answer. One that several share asks the body who is meant."""
-    speakers: dict[str, list[Family]] = defaultdict(list)
-    for family in spoken:
-        for path in family.inferences:
-            speakers[path].append(family)
-    for path, families in speakers.items():
+def _readers(spoken: Sequence[Family]) -> Iterator[tuple[str, RequestReader]]:
+    """Of each address where models answer. One that several share asks the body who is meant."""
+    for path, families in _speakers(spoken).items():
         dialects = [family.inferences[path] for family in families]
-        inference = families[0].endpoint(front_end, dialects[0] if len(dialects) == 1 else Either(dialects))
+        yield path, dialects[0] if len(dialects) == 1 else Either(dialects)
+
+
+def _inferences(front_end: FrontEnd, spoken: Sequence[Family], readers: Mapping[str, RequestReader]) -> Iterator[Route]:
+    for path, families in _speakers(spoken).items():
+        inference = families[0].endpoint(front_end, readers[path])
         is_later = any(family.is_answered_later for family in families)
         yield Route(path, Submission(front_end, inference) if is_later else inference, methods=["POST"])
+
+
+def _speakers(spoken: Sequence[Family]) -> Mapping[str, list[Family]]:
+    found: dict[str, list[Family]] = defaultdict(list)
+    for family in spoken:
+        for path in family.inferences:
+            found[path].append(family)
+    return found

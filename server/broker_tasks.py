@@ -14,6 +14,7 @@ import structlog
 from broker.common.backoff import Backoff
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerUnfit
+from server.callers.known_keys import BrokerKeys
 from server.codecs.pool import CodecPool
 from server.fleet.codec_cache import CodecCache, MakeCodec
 from server.fleet.discovery import Discovery
@@ -64,6 +65,7 @@ class BrokerTasks:
         address: str = "",
         defaults: Mapping[str, str] | None = None,
         durable: bool = False,
+        keys: BrokerKeys | None = None,
     ) -> None:
         outbox = Outbox()
         self.pool = CodecPool()
@@ -72,7 +74,7 @@ class BrokerTasks:
         self.codec_cache = CodecCache(make_codec, clock)
         reencoder = Reencoder(self.pending, self.pool.encode)
         self.discovery = Discovery(
-            self.pending, self.breaker, reencoder, self.codec_cache, clock, sleep, address, defaults
+            self.pending, self.breaker, reencoder, self.codec_cache, clock, sleep, address, defaults, keys
         )
         self.reader = Reader(self.pending, clock, sleep, address)
         self.writer = Writer(outbox, self.breaker, clock, sleep)

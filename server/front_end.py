@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server.broker_tasks import BrokerTasks
+from server.callers.authentication import Authentication
 from server.codecs.pool import CodecPool
 from server.files.files import Files
 from server.fleet.aliases import parse_aliases
@@ -33,6 +34,7 @@ class FrontEnd:
     is_draining: bool = False
     webhook_secrets: Sequence[bytes] = field(default=(), repr=False)
     files: Files | None = None
+    authentication: Authentication | None = None  # None: everybody may call
     deadlines: DeadlineSweeper = field(init=False)
     bytes_in_hand: BytesInHand = field(init=False)
     prediction_bodies: dict[str, BodyRoom] = field(init=False)  # by model

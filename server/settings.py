@@ -115,6 +115,11 @@ class ServerSettings:
     gzip_from: int = setting(
         0, "answers of so many bytes or more are compressed for clients that take gzip; 0: none, networks being fast"
     )
+    api_keys: str = setting(
+        "off",
+        "who may call: off: everybody; on: whoever has a key that the broker keeps (jitney keys add NAME); "
+        "a file: of `jitney keys add --file`",
+    )
     strict: bool = setting(False, "refuse requests with unknown fields (422) rather than warn in the reply")
     server_timing: bool = setting(True, "tell clients where the time went (Server-Timing)")
     log_level: str = setting("info", "least severe line to log", choices=LOG_LEVELS)

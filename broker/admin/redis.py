@@ -13,6 +13,8 @@ from redis.exceptions import NoPermissionError
 from broker.admin.decoding import letters, overview
 from broker.admin.overview import Letters, Overview
 from broker.admin.rights import READ_SCRIPTS
+from broker.contract import StoredCredentials
+from broker.credentials.stored import stored_credentials
 from broker.errors import BrokerError
 from broker.facts import Facts, facts
 from broker.keys import PROTOCOL, Keys
@@ -109,6 +111,17 @@ class RedisAdmin:
         """From now on this model does; front ends see it within a second."""
         with translated():
             self._client.hset(self._keys.defaults, task, name)
+
+    def credentials(self) -> StoredCredentials:
+        """What is kept of API keys."""
+        with translated(self._keys.credentials):
+            found: Any = self._client.hgetall(self._keys.credentials)
+        return stored_credentials(found)
+
+    def change_credential(self, id: str, before: bytes, after: bytes) -> bool:
+        """False where what is kept of it is not `before` any more. Front ends see it within a second."""
+        keys = [self._keys.credentials]
+        return bool(scripts.CREDENTIAL.run_sync(self._client, keys, [id, before, after]))
 
     def letters(self, models: Sequence[str], limit: int) -> Letters:
         """The newest dead letters of each of these ⟨m⟩, at most `limit` each."""

@@ -28,6 +28,8 @@ class Right:
         """The command as it might be sent, to a key of this namespace."""
         name = self.command.split("|")
         key = f"{keys.prefix}{self.key}{'' if self.key in WHOLE else 'x'}"
+        if self.key == CREDENTIALS:
+            key = keys.credentials
         if self.command in SCRIPTS:  # a script may do anything to the keys it names, one of `_ro` read them
             return [*name, "x", "1", key]
         if not self.key:
@@ -43,6 +45,7 @@ RUN = "eval evalsha"
 READ = " ".join(READ_SCRIPTS)  # `jitney doctor` asks so for everybody's rights
 MANY_KEYS = ("del", "exists", "mget", "unlink")  # another word would be another key
 TWO_KEYS = ("rename",)
+CREDENTIALS = "keys"  # stands beside the prefix
 WHOLE = ("cards", "batchers", "defaults", "epoch", "refused")  # keys without an end of their own
 CONNECTION = "ping info time"  # AUTH and HELLO are open to everybody
 
@@ -75,6 +78,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "predictions:": f"zadd zrem zrangebyscore zcard exists get set incrby del pttl pexpire {RUN}",
         "webhooks:": f"lrange rpush ltrim hget hset pexpire {RUN}",
         "idem:": f"get set {RUN}",
+        CREDENTIALS: "hget hgetall",
     },
     Role.BATCHER: {
         "": f"client|setname {CONNECTION} multi exec",
@@ -115,6 +119,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "limits:": "hgetall hset del",
         "predictions:": "zcard get",
         "webhooks:": "lrange hgetall",
+        CREDENTIALS: f"hget hgetall hset hsetnx hdel hincrby {RUN}",
     },
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
-from broker.contract import CHUNK, MOST_OF_A_LANE, Frames
+from broker.contract import CHUNK, MOST_OF_A_LANE, Frames, StoredCredentials
 from broker.memory.predictions import MemoryPredictions
 from broker.memory.store import MemoryStore, Queue, bytes_of, cost_of
 from broker.messages import AdmitRequest, FailureCode, Fleet, Job, Over, Running, Verdict
@@ -106,6 +106,11 @@ class MemoryFrontEnd:
         if again:
             self._store.defaults[task] = name
         self._store.defaults.setdefault(task, name)
+
+    async def credentials(self, version: str) -> StoredCredentials | None:
+        self._store.now()
+        found = self._store.credentials
+        return None if found.version == version else found
 
     async def artifact(self, sha256: str, at: int = 0) -> bytes | None:
         now = self._store.now()

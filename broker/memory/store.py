@@ -13,7 +13,16 @@ from uuid import uuid4
 
 from msgspec import structs
 
-from broker.contract import ARTIFACT_TTL, BULK_SHARE, DEAD_KEPT, MOST_ASKED, POISON_AFTER, PRESENCE_TTL, PRUNED_AFTER
+from broker.contract import (
+    ARTIFACT_TTL,
+    BULK_SHARE,
+    DEAD_KEPT,
+    MOST_ASKED,
+    POISON_AFTER,
+    PRESENCE_TTL,
+    PRUNED_AFTER,
+    StoredCredentials,
+)
 from broker.errors import BrokerError
 from broker.memory.throttle import Throttle
 from broker.memory.turns import Turns
@@ -212,6 +221,7 @@ class MemoryStore:
         self.limits: dict[str, Limits] = {}  # model name → what an operator set
         self.defaults: dict[str, str] = {}  # task → model name
         self.throttle = Throttle()
+        self.credentials = StoredCredentials(version="")
         self.predictions: dict[str, Any] = {}  # by id, as `memory/predictions.py` keeps them
         self.idempotency: dict[str, tuple[str, str, float]] = {}  # key → prediction, fingerprint, until when
         self._epoch = ""

@@ -13,7 +13,9 @@ import structlog
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 
 from broker.common.throttled_log import ThrottledLog
-from broker.contract import CHUNK, PRESENCE_TTL, Frames
+from broker.contract import CHUNK, PRESENCE_TTL, Frames, StoredCredentials
+from broker.credentials.credential import VERSION
+from broker.credentials.stored import stored_credentials
 from broker.errors import BrokerFull, WireError
 from broker.header import STAMP
 from broker.keys import Keys
@@ -199,6 +201,15 @@ class RedisFrontEnd:
                 if not isinstance(error, NoPermissionError) and "WRONGTYPE" not in str(error):
                     raise
                 self._no_entry("default not kept", key=self._keys.defaults, reason=str(error), remedy=DEFAULTS_REMEDY)
+
+    async def credentials(self, version: str) -> StoredCredentials | None:
+        key = self._keys.credentials
+        with translated(key):
+            [known] = await self._client.ask(("HGET", key, VERSION))
+            if (known or b"").decode("utf-8", "replace") == version:
+                return None
+            [found] = await self._client.ask(("HGETALL", key))
+        return stored_credentials(mapping_of(found))
 
     async def artifact(self, sha256: str, at: int = 0) -> bytes | None:
         key = self._keys.artifact(sha256)

@@ -154,9 +154,7 @@ def embed(
 @overload
 def classify_image(pictures: Picture, *, top_k: int = ..., model: str | None = ...) -> Call[Classification]: ...
 @overload
-def classify_image(
-    pictures: Pictures, *, top_k: int = ..., model: str | None = ...
-) -> Call[list[Classification]]: ...
+def classify_image(pictures: Pictures, *, top_k: int = ..., model: str | None = ...) -> Call[list[Classification]]: ...
 def classify_image(
     pictures: Picture | Pictures, *, top_k: int = 1, model: str | None = None
 ) -> Call[Classification] | Call[list[Classification]]:
@@ -168,9 +166,7 @@ def classify_image(
     return _of_records(address, payload, len(records), read, is_one=several is not pictures)
 
 
-def rerank(
-    query: str, texts: Texts, *, top_k: int | None = None, model: str | None = None
-) -> Call[list[Ranking]]:
+def rerank(query: str, texts: Texts, *, top_k: int | None = None, model: str | None = None) -> Call[list[Ranking]]:
     """How well each text answers the query, best first."""
     payload = _payload(_records(texts), query=query, topK=top_k, model=model)
     return Call(address="/rerank", payload=payload, read=partial(reading.ranked, texts=texts))
@@ -198,9 +194,7 @@ def models() -> Call[list[Model]]:
     return Call(method="GET", address="/v1/models", read=reading.models)
 
 
-def _of_texts(
-    address: str, texts: str | Texts, read: ReadRow[A], **fields: Any
-) -> Call[A] | Call[list[A]]:
+def _of_texts(address: str, texts: str | Texts, read: ReadRow[A], **fields: Any) -> Call[A] | Call[list[A]]:
     is_one = isinstance(texts, str)
     records = _records([texts] if isinstance(texts, str) else texts)
     return _of_records(address, _payload(records, **fields), len(records), read, is_one=is_one)

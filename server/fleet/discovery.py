@@ -14,6 +14,7 @@ from broker.common.diagnosis import Diagnosis, diagnose
 from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.messages import Fleet
+from server.callers.known_keys import BrokerKeys
 from server.fleet.codec_cache import CodecCache
 from server.fleet.directory import Directory
 from server.fleet.name_conflicts import differences
@@ -50,6 +51,7 @@ class Discovery:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         address: str = "",
         defaults: Mapping[str, str] | None = None,
+        keys: BrokerKeys | None = None,
     ) -> None:
         self._pending = pending
         self._breaker = breaker
@@ -58,6 +60,7 @@ class Discovery:
         self._clock = clock
         self._sleep = sleep
         self._address = address  # the broker's, without a password
+        self._keys = keys  # None: nobody is asked for one, or they lie in a file
         self._epoch = ""
         self._failures = 0
         self.directory = Directory(fixed=defaults or {})
@@ -119,6 +122,8 @@ class Discovery:
 
     async def look(self, broker: FrontEndBroker) -> None:
         """See what there is, and act on it. Raises `BrokerError`."""
+        if self._keys is not None:
+            await self._keys.look(broker)
         fleet = await broker.look()
         live = [one.card for one in fleet.announcements if one.batchers]
         self._codec_cache.want(live)

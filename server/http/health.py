@@ -41,6 +41,7 @@ def readiness(front_end: FrontEnd) -> tuple[bool, Health]:
     checks = [
         _broker(front_end),
         _progress(front_end, "reader", front_end.tasks.reader.succeeded, READ_LATE, "read well"),
+        *_keys(front_end),
         *_models(front_end),
     ]
     if front_end.is_draining:
@@ -63,6 +64,13 @@ def _broker(front_end: FrontEnd) -> Check:
     if discovery.absence is None:
         return Check("broker", False, said)
     return Check("broker", False, f"{said}, for {front_end.clock() - discovery.absence.since:.0f} s")
+
+
+def _keys(front_end: FrontEnd) -> Sequence[Check]:
+    if front_end.authentication is None:
+        return []
+    complaint = front_end.authentication.keys.complaint
+    return [Check("keys", not complaint, complaint or "known")]
 
 
 def _models(front_end: FrontEnd) -> Sequence[Check]:

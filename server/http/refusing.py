@@ -16,6 +16,7 @@ from server.front_end import FrontEnd
 from server.http.context import identity, route_of
 from server.http.layers.options import nowhere
 
+UNAUTHENTICATED = 401  # whoever tries keys writes no log of ours
 log = structlog.get_logger("server")
 
 
@@ -36,9 +37,10 @@ class Refusals:
         return response
 
     def _write_line(self, scope: Scope, problem: Problem, status: int) -> None:
-        """Overload and outages refuse hundreds a second for one reason: their lines are throttled, with a count."""
+        """Overload, outages and wrong keys refuse hundreds a second for one reason: such lines are throttled, with a
+        count."""
         write: Callable[..., Any] = log.warning if problem.status >= 500 else log.info
-        if problem.status in ASKS_TO_COME_BACK:
+        if problem.status in (*ASKS_TO_COME_BACK, UNAUTHENTICATED):
             write = self._throttled.setdefault(problem.code, ThrottledLog(write, self._clock))
         write("refused", **identity(scope), route=route_of(scope), status=status, code=problem.code)
 

@@ -12,10 +12,12 @@ from uuid import uuid4
 import pytest
 import redis
 
+from broker.admin.redis import connect_admin
 from broker.admin.rights import Role
-from broker.contract import BatcherBroker, FrontEndBroker, HeartbeatBroker
+from broker.contract import BatcherBroker, CredentialBroker, FrontEndBroker, HeartbeatBroker
 from broker.keys import Keys
 from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeartbeat, MemoryStore
+from broker.memory.credentials import MemoryCredentials
 from broker.messages import (
     RECORD,
     AdmitRequest,
@@ -87,6 +89,9 @@ class World(ABC):
 
     @abstractmethod
     def heart(self, model: str = MODEL, *, lease: float = LONG) -> HeartbeatBroker: ...
+
+    @abstractmethod
+    def credentials(self) -> CredentialBroker: ...
 
     @abstractmethod
     async def pass_time(self, seconds: float) -> None: ...
@@ -168,6 +173,9 @@ class MemoryWorld(World):
     def heart(self, model: str = MODEL, *, lease: float = LONG) -> HeartbeatBroker:
         return MemoryHeartbeat(self._store, model, lease=lease)
 
+    def credentials(self) -> CredentialBroker:
+        return MemoryCredentials(self._store)
+
     async def pass_time(self, seconds: float) -> None:
         self._clock.tick(seconds)
 
@@ -219,6 +227,10 @@ class RedisWorld(World):
         self._hearts.append(connect_heartbeat(self._url_as(Role.BATCHER), self.namespace, model, lease=lease))
         return self._hearts[-1]
 
+    def credentials(self) -> CredentialBroker:
+        self._hearts.append(connect_admin(self._url_as(Role.OPERATOR), self.namespace))
+        return self._hearts[-1]
+
     def _url_as(self, role: Role) -> str:
         return url_as(role, self.url) if self._has_users else self.url
 
@@ -238,7 +250,7 @@ class RedisWorld(World):
 
     def names(self) -> list[str]:
         """Every key of this namespace."""
-        return sorted(name.decode() for name in self.server.scan_iter(match=self.keys.prefix + "*", count=1000))
+        return sorted(name.decode() for name in self.server.scan_iter(match=self.keys.root + "*", count=1000))
 
     async def close(self) -> None:
         for face in self._faces.values():

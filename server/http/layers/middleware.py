@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -18,6 +18,7 @@ from server.ids import Ids
 
 log = structlog.get_logger("server")
 
+Identify = Callable[[Scope], None]
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 CLIENT_GONE = 499  # the client had gone, so no answer was sent; only metrics see this status
 
@@ -59,7 +60,9 @@ class Outgoing:
 class RequestMiddleware:
     """Gives every request an id and a clock, counts its answer, and turns whatever is raised into one."""
 
-    def __init__(self, addresses: Addresses, front_end: FrontEnd) -> None:
+    def __init__(self, addresses: Addresses, front_end: FrontEnd, identify: Identify | None = None) -> None:
+        """`identify` tells the context who asks, or raises a `Problem`; None: nobody is asked."""
+        self._identify = identify
         self._addresses = addresses
         self._front_end = front_end
         self._refusals = Refusals(front_end)
@@ -76,7 +79,10 @@ class RequestMiddleware:
         # While draining, clients are asked to open their next connection elsewhere: this one will be closed on them.
         outgoing = Outgoing(send, context, is_last=self._front_end.is_draining)
         try:
-            await self._addresses.find(scope)(scope, receive, outgoing.send)
+            endpoint = self._addresses.find(scope)
+            if self._identify is not None:
+                self._identify(scope)
+            await endpoint(scope, receive, outgoing.send)
         except ClientGone:
             outgoing.status = CLIENT_GONE
         except Exception as error:

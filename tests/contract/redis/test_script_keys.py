@@ -32,6 +32,7 @@ async def run_every_script(world: RedisWorld, admin: RedisAdmin) -> None:
     admin.overview()
     admin.letters([MODEL], DEAD_KEPT)
     admin.drop([MODEL])
+    admin.change_credential("a" * 12, b"", b"entry")
     admin.denied([right.words(world.keys) for right in rights(Role.OPERATOR)])
     predictions = await world.predictions()
     id = await created(predictions)
@@ -58,5 +59,5 @@ async def test_every_script_is_always_given_a_key_of_its_namespace(world: RedisW
     # By the hash, then the number of its keys, then the first of them.
     calls = [words[1:4] for words in said if words[0].upper().startswith(b"EVAL")]
     assert {script.sha for script in ALL.values()} == {sha.decode() for sha, *_ in calls}
-    prefix = world.keys.prefix.encode()
+    prefix = world.keys.root.encode()
     assert [call for call in calls if int(call[1]) < 1 or not call[2].startswith(prefix)] == []

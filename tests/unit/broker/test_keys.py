@@ -49,6 +49,8 @@ def test_revisions_of_a_model_share_no_queue() -> None:
         ("jitney:{house}:2:epoch", 2),
         ("jitney:{house}:3:q:m@1:bulk", 3),
         ("jitney:{house}:7", 1),
+        ("jitney:{house}:keys", PROTOCOL),
+        ("jitney:{house}:keys:x", 1),
         (f"jitney:{{house}}:{'9' * 5000}:epoch", 1),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.admin.rights import TABLE, Role, rights
+from broker.admin.rights import CREDENTIALS, TABLE, Role, rights
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = ROOT / "broker" / "scripts"
@@ -16,10 +16,10 @@ RUN_BY = {
     Role.FRONT_END: {"admit", "cancel"}
     | {f"prediction_{step}" for step in ("create", "begin", "finish", "remove", "beat", "hooks", "rows")},
     Role.BATCHER: {"announce", "beat", "drain", "fail", "finish", "reclaim", "release"},
-    Role.OPERATOR: {"overview", "letters", "drop", "rights"},
+    Role.OPERATOR: {"overview", "letters", "drop", "rights", "credential"},
 }
 READS = {"get", "getrange", "exists", "llen", "lindex", "lrange"}
-READS |= {"hlen", "hexists", "hgetall", "hmget", "zcard", "zrange", "zmscore", "eval_ro", "evalsha_ro"}
+READS |= {"hget", "hlen", "hexists", "hgetall", "hmget", "zcard", "zrange", "zmscore", "eval_ro", "evalsha_ro"}
 WRITES = {"ltrim", "rpush", "pexpire", "unlink", "exists"}  # and read nothing; so does SET, by itself
 
 
@@ -70,7 +70,8 @@ def test_the_shipped_user_reads_and_writes_the_keys_of_the_table_and_no_other(ro
 
     whole = ("cards", "batchers", "defaults", "epoch", "refused")
     expected = [
-        f"%{access(set(row.split()))}~jitney:{{default}}:?:{key}{'' if key in whole else '*'}"
+        f"%{access(set(row.split()))}~jitney:{{default}}:"
+        + (key if key == CREDENTIALS else f"?:{key}{'' if key in whole else '*'}")
         for key, row in TABLE[role].items()
         if key
     ]

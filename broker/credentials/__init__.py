@@ -1,0 +1,1 @@
+"""Who may call: API keys, what each of them allows, and how operators spell limits. Pure."""

@@ -1,0 +1,1 @@
+"""`jitney keys`: who may call."""

@@ -1,0 +1,70 @@
+"""Who sent a request, by its key: the one place where callers are told from strangers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from starlette.types import Scope
+
+from broker.credentials.api_key import parse_key
+from broker.messages import FailureCode
+from server.callers.caller import Caller
+from server.callers.known_keys import KnownKeys
+from server.callers.sent_keys import sent_key
+from server.errors import Problem
+
+NEEDED = "A key is needed: send Authorization: Bearer jit_…, or X-API-Key. Whoever runs this server gives them out."
+MISSPELLED = "This is no key of this server, or it has a typing error in it: one is jit_, 12 letters, _, 38 letters."
+UNKNOWN = "This key is not known here: it is another server's, or has been revoked, or has expired."
+NONE_KNOWN = "No keys are known here yet, so nobody is let in: whoever runs this server makes one by jitney keys add."
+
+
+class Unauthenticated(Problem):
+    """Nobody knows who asks."""
+
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("unauthenticated", detail)
+
+
+class Strangers(Protocol):
+    """Who asks without a key, where those are let in."""
+
+    def caller(self, scope: Scope) -> Caller: ...
+
+
+class Authentication:
+    """For all requests of a front end that has keys."""
+
+    def __init__(
+        self, keys: KnownKeys, strangers: Strangers | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.keys = keys
+        self._strangers = strangers
+        self._clock = clock  # seconds since 1970
+
+    def caller(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller:
+        """Who it is. Raises `Problem`: unauthenticated, or broker_unavailable while no keys are known."""
+        sent = sent_key(headers, scope.get("query_string", b""))
+        return self.without_key(scope) if sent is None else self.holder(sent)
+
+    def without_key(self, scope: Scope) -> Caller:
+        """Whoever sent none. Raises `Problem`."""
+        if self._strangers is None:
+            raise Unauthenticated(NEEDED)
+        return self._strangers.caller(scope)
+
+    def holder(self, sent: str) -> Caller:
+        """Who sent this key. Raises `Problem`."""
+        key = parse_key(sent)
+        if key is None:
+            raise Unauthenticated(MISSPELLED if sent else NEEDED)
+        if self.keys.table is None:
+            raise Problem(FailureCode.BROKER_UNAVAILABLE, NONE_KNOWN)
+        found = self.keys.table.holder(key, self._clock())
+        if found is None:
+            raise Unauthenticated(UNKNOWN)
+        return found
