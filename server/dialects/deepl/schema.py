@@ -28,6 +28,10 @@ class DeepLTranslateRequest(Struct, frozen=True, kw_only=True):
     tag_handling: Annotated[
         Literal["html", "xml"] | None, Meta(description="tags, attributes and entities come back as they are")
     ] = None
+    ignore_tags: Annotated[
+        list[str] | str | None,
+        Meta(description="names of tags, in a form divided by commas, whose elements come back whole as they are"),
+    ] = None
 
 
 class DeepLTranslation(Struct, frozen=True, kw_only=True):

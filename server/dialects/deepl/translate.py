@@ -34,6 +34,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     source: str | None  # None: of each text its own
     target: str
     has_tags: bool
+    ignored: Sequence[str]  # names of tags whose elements come back as they are
 
 
 class Translate(Whole):
@@ -48,7 +49,9 @@ class Translate(Whole):
         languages = spoken(served.card)
         source = AUTO if wanted.source is None else languages.own(wanted.source)
         kind = "html" if wanted.has_tags else "text"
-        options = {"fromLang": source, "toLang": languages.own(wanted.target), "format": kind}
+        options: dict[str, Any] = {"fromLang": source, "toLang": languages.own(wanted.target), "format": kind}
+        if wanted.has_tags and wanted.ignored:
+            options["ignoredTags"] = wanted.ignored
         return Call(self, served, wanted.texts, options, memo=source)
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
@@ -70,7 +73,8 @@ def asked(fields: Fields) -> Asked:
         raise Problem("malformed", "target_lang is missing")
     if source is None and not is_installed():
         raise Problem("unknown_language", NO_DETECTION)
-    return Asked(texts=_texts(fields.get("text")), source=source, target=target, has_tags=_has_tags(fields))
+    texts, ignored = _texts(fields.get("text")), _ignored(fields.get("ignore_tags"))
+    return Asked(texts=texts, source=source, target=target, has_tags=_has_tags(fields), ignored=ignored)
 
 
 def _texts(said: Any) -> Sequence[str]:
@@ -96,6 +100,14 @@ def _has_tags(fields: Fields) -> bool:
     if said not in TAGS:
         raise Problem(FailureCode.INVALID_INPUT, f"tag_handling must be {' or '.join(TAGS)}")
     return True
+
+
+def _ignored(said: Any) -> Sequence[str]:
+    """A list in JSON, in a form divided by commas."""
+    names = said.split(",") if isinstance(said, str) else said or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Problem("malformed", "ignore_tags must be a list of names")
+    return [name.strip().lower() for name in names]
 
 
 def _told(text: str, row: Row, source: str, languages: Spoken) -> dict[str, Any]:

@@ -49,6 +49,13 @@ def test_placeholders_as_weblate_writes_them_come_back(client: deepl.DeepLClient
     assert '<x id="7"></x>' in str(found) and '<x id="9"></x>' in str(found)
 
 
+def test_what_stands_in_tags_that_are_ignored_comes_back_as_it_is(client: deepl.DeepLClient) -> None:
+    text = f"{CHOCOLATES} <keep>Good morning</keep>"
+    found = client.translate_text(text, source_lang="EN", target_lang="DE", tag_handling="xml", ignore_tags=["keep"])
+
+    assert str(found) == f"{CHOCOLATES_DE} <keep>Good morning</keep>"
+
+
 def test_languages_are_listed_both_ways(client: deepl.DeepLClient) -> None:
     assert {one.code for one in client.get_source_languages()} == {"DE", "EN", "ES", "FR", "JA", "ZH"}
     assert {"EN-GB", "EN-US", "DE"} <= {one.code for one in client.get_target_languages()}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from html import unescape
 from itertools import groupby
 from typing import NamedTuple
@@ -63,12 +63,12 @@ class Token(NamedTuple):
     raw: str
 
 
-def read_markup(html: str, terms: Terms, work: Work = UNBOUNDED) -> Kept:
-    """The words of an HTML text with stand-ins for its markup, and for what else comes back as it is. Raises
-    `Abandoned` when nobody waits any more."""
+def read_markup(html: str, terms: Terms, work: Work = UNBOUNDED, alone: Collection[str] = ()) -> Kept:
+    """The words of an HTML text with stand-ins for its markup, and for what else comes back as it is: elements of the
+    names `alone` too. Raises `Abandoned` when nobody waits any more."""
     text: list[str] = []
     parts: list[str] = []
-    for token in _grouped(html, work):
+    for token in _grouped(html, work, alone):
         if token.kind == TEXT:
             taken, found = take_out(unescape(token.raw), terms, work)
             text.append(taken)
@@ -95,9 +95,9 @@ def words_of(html: str, enough: int = sys.maxsize, work: Work = UNBOUNDED) -> st
     return "".join(said).strip()
 
 
-def _grouped(html: str, work: Work) -> Iterator[Token]:
+def _grouped(html: str, work: Work, alone: Collection[str] = ()) -> Iterator[Token]:
     """The same with one token for all the markup and space between two blocks."""
-    for is_text, group in groupby(_tokens(html, work), key=lambda token: token.kind in (TEXT, WORD)):
+    for is_text, group in groupby(_tokens(html, work, alone), key=lambda token: token.kind in (TEXT, WORD)):
         tokens = list(group)
         if not is_text and any(token.kind == BLOCK for token in tokens):
             yield Token(BLOCK, "".join(token.raw for token in tokens))
@@ -105,12 +105,12 @@ def _grouped(html: str, work: Work) -> Iterator[Token]:
             yield from tokens
 
 
-def _tokens(html: str, work: Work) -> Iterator[Token]:
+def _tokens(html: str, work: Work, alone: Collection[str]) -> Iterator[Token]:
     at, preformatted = 0, 0
     while (found := MARKUP.search(html, at)) is not None:
         work.check()
         yield from _text(html[at : found.start()], is_pre=preformatted > 0)
-        kind, at = _element(html, found)
+        kind, at = _element(html, found, alone)
         if (found["name"] or "").lower() in ("pre", "textarea"):
             preformatted = max(0, preformatted + (-1 if found["end"] else 1))
         yield Token(kind, html[found.start() : at])
@@ -133,7 +133,7 @@ def _as_space(found: re.Match[str]) -> str:
     return " " if LINE_ENDS.search(found[0]) else found[0]
 
 
-def _element(html: str, found: re.Match[str]) -> tuple[str, int]:
+def _element(html: str, found: re.Match[str], alone: Collection[str]) -> tuple[str, int]:
     """The stand-in of this markup, and where it ends: behind its end tag where all of it is left alone."""
     name = (found["name"] or "").lower()
     if found["choice"]:
@@ -146,7 +146,7 @@ def _element(html: str, found: re.Match[str]) -> tuple[str, int]:
     if name in RAW:
         end = re.compile(rf"</{name}[^>]*(?:>|\Z)", re.I).search(html, found.end())
         return kind, len(html) if end is None else end.end()
-    is_alone = NO_TRANSLATION.search(found["rest"]) is not None
+    is_alone = name in alone or NO_TRANSLATION.search(found["rest"]) is not None
     if not (is_alone or name in ALONE) or found["rest"].endswith("/"):
         return kind, found.end()
     is_word = kind == SIGN and (is_alone or name in WORDS_ALONE)

@@ -1,4 +1,4 @@
-"""What a request says of protected parts: `glossary`, and `format` where its texts are HTML."""
+"""What a request says of protected parts: `glossary`, and where its texts are HTML `format` and `ignoredTags`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def keep(text: str, options: Mapping[str, Any], work: Work = UNBOUNDED) -> Kept 
     waits any more."""
     glossary = options.get("glossary")
     if options.get("format") == "html":
-        return read_markup(text, terms_of(glossary), work)
+        return read_markup(text, terms_of(glossary), work, options.get("ignoredTags", ()))
     if not glossary and not has_hint(text):
         return None
     terms = terms_of(glossary)

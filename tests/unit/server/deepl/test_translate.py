@@ -65,6 +65,19 @@ async def test_tags_come_back_where_they_are_handled(handling, format):
     assert seen == [format]
 
 
+@pytest.mark.parametrize("said", [["Keep", "x"], "keep, x"])
+async def test_what_is_inside_of_ignored_tags_comes_back_as_it_is(said):
+    seen: list[Any] = []
+    async with translating() as jitney:
+        served = jitney.front_end.directory.served["m2m"]
+        served.codec.check = lambda options: seen.append(options.get("ignoredTags"))  # type: ignore[method-assign]
+        sent = {"text": ["x"], "source_lang": "EN", "target_lang": "DE", "ignore_tags": said}
+        for handling in ("xml", None):
+            await jitney.client.post(PATH, json=sent | {"tag_handling": handling})
+
+    assert seen == [["keep", "x"], None]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -75,6 +88,8 @@ async def test_tags_come_back_where_they_are_handled(handling, format):
         ({"text": [5]}, "text must be a list of one text or more"),
         ({"text": None}, "text must be a list of one text or more"),
         ({"glossary_id": "g"}, "There are no glossaries here: leave glossary_id out."),
+        ({"ignore_tags": {"a": 1}}, "ignore_tags must be a list of names"),
+        ({"ignore_tags": [1]}, "ignore_tags must be a list of names"),
         ({"tag_handling": "md"}, "tag_handling must be html or xml"),
         ({"text": ["x", "impossible"]}, "this text is impossible"),
     ],

@@ -120,6 +120,13 @@ def test_there_are_as_many_stand_ins_as_parts(html: str) -> None:
         assert len(STAND_IN.findall(text)) == len(parts)
 
 
+def test_elements_that_are_named_are_left_alone_whole() -> None:
+    html = "Open <Keep id=1>the <b>old</b> box</Keep> and <keeper>go</keeper>"
+    kept = read_markup(html, {}, alone=["keep"])
+
+    assert kept.parts == ["<Keep id=1>the <b>old</b> box</Keep>", "<keeper>", "</keeper>"]
+
+
 def test_its_words_are_a_text_to_tell_the_language_by() -> None:
     html = '<h1>the &amp; box</h1>\n<p>of <b>bread</b><br>leaves <code>if</code> <i translate="no">x</i></p><style>'
 
