@@ -27,7 +27,9 @@ class Used:
             return float(len(self.running))
         if policy.kind == "day":
             return 0.0 if self.since // DAY < now // DAY else self.amount
-        return max(0.0, self.amount - max(0.0, now - self.since) * policy.quota / policy.window)
+        if self.since > now:  # a clock that went back
+            self.since = now
+        return max(0.0, self.amount - (now - self.since) * policy.quota / policy.window)
 
 
 class Throttle:

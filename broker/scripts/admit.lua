@@ -147,8 +147,8 @@ for i = 1, tonumber(ARGV[at]) do
 end
 at = at + 1 + ARGV[at]
 
--- `used` of its quota. A rate drains as a leaky bucket does (GCRA, ITU-T I.371), by the time since it was written: a clock that
--- goes back drains nothing, one that leaps no more than a window.
+-- `used` of its quota. A rate drains as a leaky bucket does (GCRA, ITU-T I.371), by the time since it was written. A clock that
+-- goes back drains nothing, and from then on counts anew; one that leaps frees no more than a quota.
 local function use(policy)
   if policy.used then return policy.used end
   local used
@@ -158,6 +158,7 @@ local function use(policy)
   else
     local spent, since = tostring(redis.pcall('GET', policy.key)):match('^([%d.]+) (%d+)$')
     used, policy.since = tonumber(spent) or 0, tonumber(since) or now
+    policy.is_new = policy.since > now
     if policy.kind == 'r' then
       used = math.max(0, used - math.max(0, now - policy.since) * policy.quota / policy.window)
     elseif math.floor(policy.since / DAY) < math.floor(now / DAY) then
