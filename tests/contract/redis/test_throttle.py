@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 
+from broker.contract import FrontEndBroker
 from broker.messages import FailureCode, Policy
 from tests.contract.worlds import RedisWorld, job, request
 
@@ -31,22 +32,24 @@ def clock(world: RedisWorld) -> int:
 
 
 async def test_three_front_ends_let_as_much_through_as_one(world: RedisWorld) -> None:
-    began, let_in = clock(world), 0
+    front_ends, let_in = [await world.front_end(name * 16, max_queue_jobs=100_000) for name in "abc"], 1
+    await asyncio.gather(*[one.admit(1, [request(job())], []) for one in front_ends])  # they are connected
+    began = clock(world)
+    assert await is_let_in(world, JOBS)
 
-    async def ask(name: str) -> None:
+    async def ask(front_end: FrontEndBroker) -> None:
         nonlocal let_in
-        front_end = await world.front_end(name * 16, max_queue_jobs=100_000)
-        for sequence in count(1):
+        for sequence in count(2):
             if clock(world) - began > 3000:
                 return
             asked = [request(job(), caller="ada", policies=[JOBS]) for _ in range(20)]
             verdicts = await front_end.admit(sequence, asked, [])
             let_in += sum(verdict.refusal is None for verdict in verdicts)
 
-    await asyncio.gather(*map(ask, "abc"))
+    await asyncio.gather(*map(ask, front_ends))
 
     asked, before = request(job(), caller="ada", policies=[JOBS]), clock(world)
-    [last] = await (await world.front_end()).admit(1, [asked], [])
+    [last] = await (await world.front_end()).admit(next(SEQUENCES), [asked], [])
     allowed = let_in + (last.refusal is None) + last.allowances[0].left
     least, most = (JOBS.quota * (1.0 + (when - began) / 1000) for when in (before, clock(world)))
     assert 0.99 * least <= allowed <= 1.01 * most
