@@ -23,6 +23,7 @@ COMMANDS = {
     "batches": ("batches.command", "interactive requests in bursts beside batches; starts everything itself"),
     "crowd": ("stress.crowd", "many that connect at once: when each is answered first, and in which order"),
     "bodies": ("parts.bodies", "what large bodies cost the broker, inside their jobs and by reference"),
+    "callers": ("parts.callers", "what keys cost the broker, and what turns bring beside a flood"),
     "bare": ("spine.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),
     "translation": ("translation.comparison", "the translation engine beside HF generate and CTranslate2"),
     "protected": ("parts.protected", "how often placeholders, tags and terms come back, and what that costs"),

@@ -99,21 +99,22 @@ async def _life(side: Sides, number: int, jobs: int, size: int) -> AsyncIterator
     brought = [Job(id=uuid4().hex, front_end=FRONT_END, input=os.urandom(size), cost=197) for _ in range(jobs)]
     requests = [AdmitRequest(model=MODEL, jobs=brought, time_left=60.0)]
     client, batcher, name = side.client, side.batcher, str(number)
-    seconds, verdicts = await _cost(client, side.front_end.admit(number + 1, requests, ()))
+    seconds, verdicts = await broker_cost(client, side.front_end.admit(number + 1, requests, ()))
     assert [verdict.refusal for verdict in verdicts] == [None]
     yield seconds
     limits = Limits(max_batch_size=jobs, max_batch_tokens=BOUNDLESS)
-    seconds, claim = await _cost(client, batcher.drain(name, limits, staged=False, suspects=False))
+    seconds, claim = await broker_cost(client, batcher.drain(name, limits, staged=False, suspects=False))
     assert [job.input for job in claim.jobs] == [job.input for job in brought], (
         "not what was brought, or not in one claim"
     )
     yield seconds
     results = [Result(job_id=job.id, output="cat") for job in claim.jobs]
-    seconds, _ = await _cost(client, batcher.finish([Finish(batch=name, results=results, done=True)], starts=None))
+    ended = [Finish(batch=name, results=results, done=True)]
+    seconds, _ = await broker_cost(client, batcher.finish(ended, starts=None))
     yield seconds
 
 
-async def _cost(client: redis.Redis, step: Awaitable[Any]) -> tuple[float, Any]:
+async def broker_cost(client: redis.Redis, step: Awaitable[Any]) -> tuple[float, Any]:
     """Processor seconds of the server's main thread, and what the step brought."""
     before, asking = _used(client), _used(client)
     answer = await step

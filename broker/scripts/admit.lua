@@ -194,7 +194,11 @@ end
 local function charge(caller, jobs, tokens, request, ends)
   for _, policy in ipairs(caller) do
     policy.used, policy.is_new = use(policy) + amount_in(policy, jobs, tokens), true
-    if policy.kind == 'c' then redis.call('ZADD', policy.key, ends, request) keep(policy.key, ends - now) end
+    if policy.kind == 'c' then
+      local added = policy.added or {}
+      added[#added + 1], added[#added + 2] = ends, request
+      policy.added, policy.ms = added, math.max(policy.ms or 0, ends - now)
+    end
   end
 end
 
@@ -222,6 +226,12 @@ local function note_refusal(caller, place)
 end
 
 local function write_used(policy)
+  if policy.added then
+    for at = 1, #policy.added, 1000 do
+      redis.call('ZADD', policy.key, unpack(policy.added, at, math.min(at + 999, #policy.added)))
+    end
+    keep(policy.key, policy.ms)
+  end
   if not policy.is_new or policy.kind == 'c' then return end
   local ms = policy.kind == 'd' and 2 * DAY or reset_of(policy) + MARGIN
   local since = policy.kind == 'd' and math.max(policy.since, now) or now
@@ -243,10 +253,9 @@ while at <= #ARGV do
 
   local waiting, waiting_tokens, waiting_bytes = state.jobs[lane], state.tokens[lane], state.bytes[lane]
   local queues, share, part = state.lanes[lane], 1, 1
-  if waiting and waiting > 0 and (list ~= '0' or queues.turns) then
-    share = in_turn(queues, list, tonumber(weight), waiting) / waiting
-    if list ~= '0' and (queues.in_list[list] or 0) > 0 then part = MOST_OF_A_LANE end
-  end
+  local own = queues.in_list[list] or 0
+  if waiting and own < waiting then share = in_turn(queues, list, tonumber(weight), waiting) / waiting end
+  if own > 0 and list ~= '0' then part = MOST_OF_A_LANE end
   local has_room = count <= max_jobs and (waiting == 0 or waiting and waiting + count <= max_jobs * part
     and waiting_tokens + tokens <= max_tokens * part and waiting_bytes + bytes <= max_bytes * part)
   local jobs_ahead = ahead_of(before_it(state.jobs, lane, share), lane, count, room_jobs, state.held_jobs)
