@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from jitney import __version__
 from jitney.ask import COMMANDS
 from jitney.batch.cli import batch
 from jitney.keys.cli import keys
-from jitney.main import UNREAD, forget_unwritten
+from jitney.main import UNREAD
 from jitney.options import NAMESPACE, REDIS_URL, AsJson, Namespace, RedisUrl
 
 app = typer.Typer(
@@ -318,8 +319,13 @@ def main() -> None:
         code = 1
         print(f"jitney: this cannot be written: {error.strerror}", file=sys.stderr)
     if code:
-        forget_unwritten()
+        _forget_unwritten()
     sys.exit(code)
+
+
+def _forget_unwritten() -> None:
+    """Keep the interpreter from writing the rest at exit, where it would complain a second time."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _refuse(error: Any) -> int:

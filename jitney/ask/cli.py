@@ -8,7 +8,8 @@ from typing import Any
 
 from broker.common.output import replace_letters
 from jitney.ask import COMMANDS
-from jitney.ask.command import run_classify, run_embed, run_rerank, run_translate
+
+Add = Callable[..., Any]
 
 EXAMPLES = {
     "translate": """A line for each text, in their order.
@@ -39,41 +40,22 @@ It ends with   0  all were answered
                3  the server refuses for now (429, 503), fails within itself (500), or does not answer in time
                4  the server is not reached
 """
-RUN: Mapping[str, Callable[..., int]] = {
-    "translate": run_translate,
-    "classify": run_classify,
-    "embed": run_embed,
-    "rerank": run_rerank,
-}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Its exit code. `arguments` begin with the command."""
     replace_letters()
-    asked = vars(parser().parse_args(arguments))
-    return RUN[asked.pop("command")](**asked)
+    name, *others = arguments
+    asked = vars(parser(name).parse_args(others))
+    from jitney.ask.command import RUN  # not for --help, nor for what cannot be meant
+
+    return RUN[name](**asked)
 
 
-def parser() -> argparse.ArgumentParser:
-    jitney = argparse.ArgumentParser(prog="jitney")
-    commands = jitney.add_subparsers(dest="command")
-    of = {name: _command(commands, name) for name in COMMANDS}
-    of["translate"].add_argument("--to", required=True, metavar="LANGUAGE", help="such as fr")
-    found_out = "else the server finds out, where it can"
-    of["translate"].add_argument("--from", dest="from_", default="auto", metavar="LANGUAGE", help=found_out)
-    kept = "a word that stays as it is; again for more"
-    of["translate"].add_argument("--keep", action="append", metavar="WORD", help=kept)
-    labels = "to choose from, by a zero-shot model; again for more"
-    of["classify"].add_argument("--label", dest="labels", action="append", metavar="LABEL", help=labels)
-    of["classify"].add_argument("--top-k", type=_count, default=1, metavar="N", help="how many, best first")
-    of["embed"].add_argument("--prompt", metavar="NAME", help="one of the model's, such as query")
-    of["rerank"].add_argument("--top-k", type=_count, metavar="N", help="how many; else all")
-    return jitney
-
-
-def _command(commands: Any, name: str) -> argparse.ArgumentParser:
-    made: argparse.ArgumentParser = commands.add_parser(
-        name,
+def parser(name: str) -> argparse.ArgumentParser:
+    """Of one command."""
+    made = argparse.ArgumentParser(
+        prog=f"jitney {name}",
         description=f"{COMMANDS[name]} {EXAMPLES[name]}",
         epilog=ENDS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -87,7 +69,37 @@ def _command(commands: Any, name: str) -> argparse.ArgumentParser:
     time = "a request may take, with all its tries; else 60"
     made.add_argument("--timeout", type=_seconds, default=60.0, metavar="SECONDS", help=time)
     made.add_argument("--json", dest="as_json", action="store_true", help="for programs: a line of JSON an answer")
+    OWN[name](made.add_argument)
     return made
+
+
+def _of_translate(add: Add) -> None:
+    add("--to", required=True, metavar="LANGUAGE", help="such as fr")
+    found_out = "else the server finds out, where it can"
+    add("--from", dest="from_", default="auto", metavar="LANGUAGE", help=found_out)
+    add("--keep", action="append", metavar="WORD", help="a word that stays as it is; again for more")
+
+
+def _of_classify(add: Add) -> None:
+    labels = "to choose from, by a zero-shot model; again for more"
+    add("--label", dest="labels", action="append", metavar="LABEL", help=labels)
+    add("--top-k", type=_count, default=1, metavar="N", help="how many, best first")
+
+
+def _of_embed(add: Add) -> None:
+    add("--prompt", metavar="NAME", help="one of the model's, such as query")
+
+
+def _of_rerank(add: Add) -> None:
+    add("--top-k", type=_count, metavar="N", help="how many; else all")
+
+
+OWN: Mapping[str, Callable[[Add], None]] = {
+    "translate": _of_translate,
+    "classify": _of_classify,
+    "embed": _of_embed,
+    "rerank": _of_rerank,
+}
 
 
 def _count(said: str) -> int:

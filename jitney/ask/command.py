@@ -74,6 +74,14 @@ def run_rerank(query: str, texts: Sequence[str], *, top_k: int | None, model: st
     return _run(ask, shown, **how)
 
 
+RUN: Mapping[str, Callable[..., int]] = {
+    "translate": run_translate,
+    "classify": run_classify,
+    "embed": run_embed,
+    "rerank": run_rerank,
+}
+
+
 def _many(
     make: Callable[[list[str]], Call[list[A]]], texts: Sequence[str], shown: Callable[[A], str], **how: Any
 ) -> int:

@@ -33,6 +33,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation(Answer):
+    """Of a text."""
+
     text: str = ""
     detected: str = ""  # the language that was found, where none was named
     detected_score: float = 0.0  # 0–1: how well the text fits that language
@@ -43,12 +45,16 @@ class Translation(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
+    """How well a label fits, from 0 to 1."""
+
     label: str
     score: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification(Answer):
+    """The best label, and further ones."""
+
     label: str = ""
     score: float = 0.0
     labels: tuple[Score, ...] = ()  # as many as were asked for, best first
@@ -56,6 +62,8 @@ class Classification(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedding(Answer):
+    """What a text means, as numbers."""
+
     vector: tuple[float, ...] = ()
 
 

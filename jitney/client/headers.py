@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 
 STAGE = re.compile(r"([\w-]+);dur=([\d.]+)")
 
@@ -15,10 +14,16 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """`Retry-After`, in seconds or as a date."""
     value = headers.get("retry-after", "").strip()
     try:
-        seconds = float(value) if value.isdigit() else (parsedate_to_datetime(value) - now).total_seconds()
+        seconds = float(value) if value.isdigit() else (_date(value) - now).total_seconds()
     except (ValueError, TypeError):
         return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _date(value: str) -> datetime:
+    from email.utils import parsedate_to_datetime  # takes long to import, and most servers say seconds
+
+    return parsedate_to_datetime(value)
 
 
 def timing(headers: Mapping[str, str]) -> Mapping[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -22,6 +21,8 @@ STILL_OPEN = 202
 
 def submission(call: Call[T], *, key: str | None, within: float | None, webhook: str | None) -> Call[str]:
     """Its reply is the prediction's id. It has a key in any case, so that a try more makes no second prediction."""
+    import uuid  # here alone: it takes long to import
+
     headers = {"Prefer": "respond-async", "Idempotency-Key": key or str(uuid.uuid4())}
     if within is not None:
         headers["X-Request-Timeout"] = f"{within:.3f}"

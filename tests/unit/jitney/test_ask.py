@@ -12,12 +12,44 @@ from jitney.ask import COMMANDS
 from jitney.ask.cli import main
 from jitney.cli import app
 
+SLOW = {"typer", "pydantic", "asyncio", "msgspec", "redis", "uuid", "h2", "rich", "click", "jitney.client.aio"}
+NOT_FOR_HELP = SLOW | {"httpx2", "jitney.client", "dataclasses", "inspect", "json", "logging", "email.utils"}
+NOWHERE = ["--url", "http://127.0.0.1:9", "--timeout", "0.01"]
 
-def test_they_begin_without_what_takes_long_to_import() -> None:
+
+def imported(arguments: list[str]) -> set[str]:
+    """All modules that a command brings, besides those that Python starts with."""
     program = (
-        "import sys, jitney.main, jitney.ask.cli\n"
-        "print({'typer', 'pydantic', 'asyncio', 'msgspec', 'redis', 'httpx2'} & sys.modules.keys())"
+        "import contextlib, sys\n"
+        "before = set(sys.modules)\n"
+        "import jitney.main\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):\n"
+        f"    jitney.main._ask({arguments})\n"
+        "print(*sys.modules.keys() - before)"
     )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(said.stdout.split())
+
+
+def test_their_help_begins_with_next_to_nothing() -> None:
+    brought = imported(["classify", "--help"])
+
+    assert "argparse" in brought
+    assert brought & NOT_FOR_HELP == set()
+    assert len(brought) <= 40
+
+
+def test_a_request_begins_without_what_it_does_not_need() -> None:
+    brought = imported(["classify", "a text", *NOWHERE])
+
+    assert {"httpx2", "httpcore2"} <= brought
+    assert brought & SLOW == set()
+    assert len([name for name in brought if name.startswith(("jitney", "broker", "server"))]) <= 32
+    assert len(brought) <= 300
+
+
+def test_the_client_is_imported_without_httpx2_and_dates() -> None:
+    program = "import sys, jitney.client\nprint({'httpx2', 'email', 'uuid', 'asyncio'} & sys.modules.keys())"
 
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
