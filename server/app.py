@@ -14,7 +14,7 @@ from server.api.models import model_list, one_model
 from server.api.ops import livez, readyz
 from server.batches.startup import RunsBoth
 from server.batches.startup import routes as batches
-from server.callers.identification import identification
+from server.callers.identification import Identification
 from server.callers.startup import keys_watched
 from server.dialects.contract import RequestReader
 from server.dialects.either import Either
@@ -72,7 +72,7 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     # In place of Starlette's own layers, which would do what this one does once more.
     flavours = {path: refuse for family in spoken for path, refuse in family.flavours.items()} | ALWAYS_THERE
     addresses = Addresses(Options(app.router), inferences, flavours)
-    app.middleware_stack = RequestMiddleware(addresses, front_end, identification(front_end.authentication, readers))
+    app.middleware_stack = RequestMiddleware(addresses, front_end, _identification(front_end, readers, spoken))
     if least := front_end.settings.gzip_from:
         app.middleware_stack = Gzip(app.middleware_stack, front_end.pool, least)
     if origins := parse_origins(front_end.settings.cors):
@@ -80,6 +80,14 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     front_end.tasks.predictions.run_one = running = RunsBoth(front_end, app.router)
     app.router.redirect_slashes = False  # a redirect would be built from the Host header, which behind a proxy is wrong
     return app
+
+
+def _identification(
+    front_end: FrontEnd, readers: Mapping[str, RequestReader], spoken: Sequence[Family]
+) -> Identification | None:
+    if front_end.authentication is None:
+        return None
+    return Identification(front_end.authentication, readers, spoken)
 
 
 def _readers(spoken: Sequence[Family]) -> Iterator[tuple[str, RequestReader]]:

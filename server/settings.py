@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.common.hosts import host_complaint
+from broker.credentials.policies import parse_policies
 from broker.settings import flag_name, setting
 from server.fleet.aliases import parse_aliases
 from server.fleet.defaults import parse_defaults
@@ -44,6 +45,8 @@ PARSED: Mapping[str, Callable[[str], Any]] = {  # settings that are lists, by wh
     "alias": parse_aliases,
     "cors": parse_origins,
     "webhook_allow": networks_in,
+    "anonymous": parse_policies,
+    "trusted_proxies": networks_in,
 }
 LONGEST_TTL = 86_400.0  # seconds
 
@@ -120,6 +123,14 @@ class ServerSettings:
         "who may call: off: everybody; on: whoever has a key that the broker keeps (jitney keys add NAME); "
         "a file: of `jitney keys add --file`",
     )
+    anonymous: str = setting(
+        "",
+        "with --api-keys: callers without a key are let in too, each address within these limits: "
+        "60 requests/min, 2 at once; empty: they are not",
+    )
+    trusted_proxies: str = setting(
+        "", "networks of your proxies, whose X-Forwarded-For says who asks; for --anonymous: 10.0.0.0/8 fd00::/8"
+    )
     strict: bool = setting(False, "refuse requests with unknown fields (422) rather than warn in the reply")
     server_timing: bool = setting(True, "tell clients where the time went (Server-Timing)")
     log_level: str = setting("info", "least severe line to log", choices=LOG_LEVELS)
@@ -142,6 +153,8 @@ class ServerSettings:
         if self.prediction_ttl > LONGEST_TTL:
             found.append(f"--prediction-ttl must not be above {LONGEST_TTL:g}")
         found += [f"{flag_name(name)} must not be below 0" for name in NOT_BELOW_ZERO if getattr(self, name) < 0]
+        if self.anonymous and self.api_keys == "off":
+            found.append("--anonymous is for callers without a key: it needs --api-keys")
         if self.default_timeout > self.max_timeout:
             found.append("--default-timeout is above --max-timeout")
         for name, parse in PARSED.items():

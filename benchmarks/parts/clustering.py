@@ -65,9 +65,7 @@ def _groupings(asked: Any, sizes: Sequence[int]) -> Sequence[str]:
     return list(table(f"records|{names}|memory", rows))
 
 
-def _timed(
-    do: Callable[[], Any], rounds: int, clock: Callable[[], float] = time.perf_counter
-) -> tuple[float, Any]:
+def _timed(do: Callable[[], Any], rounds: int, clock: Callable[[], float] = time.perf_counter) -> tuple[float, Any]:
     """The median of so many, and what the last one gave."""
     seconds = []
     for _ in range(rounds):

@@ -75,4 +75,3 @@ def read(output: str, said: str = "") -> WrkRun:
         if line.startswith(MARK):
             return WrkRun(**json.loads(line.removeprefix(MARK)))
     raise WrkFailed(f"wrk did not measure: {(said or output).strip()[-500:]}")
-

@@ -1,7 +1,7 @@
 """How fast translation is, beside HF generate and CTranslate2: the same weights, sentences and decoding, one thread.
 
-    python -m benchmarks translation                     # everything, in about 25 minutes
-    python -m benchmarks translation --part offline --part ceiling --json FILE
+python -m benchmarks translation                     # everything, in about 25 minutes
+python -m benchmarks translation --part offline --part ceiling --json FILE
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Seeded random M2M100 checkpoints, as directories of the hub's layout: speed does not depend on what was learned.
 
-    python -m benchmarks weights --size mid --directory weights
+python -m benchmarks weights --size mid --directory weights
 """
 
 from __future__ import annotations

@@ -14,8 +14,32 @@ SEED = 9527  # of the words drawn for the templates
 PER_TEMPLATE = 300  # combinations drawn from one template
 HELD_OUT_PERCENT = 10
 SYLLABLES = (
-    "ba", "co", "di", "fe", "gu", "ha", "ki", "lo", "mu", "na", "pe", "ra", "si", "to", "va", "we", "ze", "bri",
-    "clo", "tra", "sta", "plu", "ten", "mar", "lin", "der",
+    "ba",
+    "co",
+    "di",
+    "fe",
+    "gu",
+    "ha",
+    "ki",
+    "lo",
+    "mu",
+    "na",
+    "pe",
+    "ra",
+    "si",
+    "to",
+    "va",
+    "we",
+    "ze",
+    "bri",
+    "clo",
+    "tra",
+    "sta",
+    "plu",
+    "ten",
+    "mar",
+    "lin",
+    "der",
 )
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")

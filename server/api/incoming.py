@@ -81,9 +81,13 @@ class Incoming:
 
     def fields(self, lists: Collection[str] = ()) -> Mapping[str, Any]:
         """What a JSON object says; else a form, and what stands behind the question mark: these have one text for each
-        name, the first, and all of them for `lists`. Raises `Problem` (malformed)."""
-        if self.is_json:
-            return read(OBJECT, self.body)
+        name, the first, and all of them for `lists`. Raises `Problem` (malformed; of a key among them that is none)."""
+        found = read(OBJECT, self.body) if self.is_json else self._form_fields(lists)
+        if (identify := self._scope.get("identify")) is not None:
+            identify(found)
+        return found
+
+    def _form_fields(self, lists: Collection[str]) -> dict[str, Any]:
         kind = self.headers.get(b"content-type", b"")
         pairs = form_pairs(kind, self.body) if is_form(kind) else []
         found: dict[str, Any] = {}

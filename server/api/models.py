@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from broker.common.tasks import EMBEDDING
 from server.api.schema import openai, service
+from server.callers.caller import Caller
 from server.clustering.contract import default_threshold
 from server.fleet.directory import Listed
 from server.front_end import FrontEnd
@@ -19,10 +20,11 @@ from server.http.addresses import part
 def model_list(front_end: FrontEnd) -> Route:
     async def models(request: Request) -> Response:
         directory = front_end.directory
-        listed = [one for _, one in sorted(directory.listed.items())]
+        caller = request.scope["context"].caller
+        listed = [one for name, one in sorted(directory.listed.items()) if caller.may_use(name)]
         found = service.ModelList(
             models=[_entry(one, directory.default(one.card.task)) for one in listed],
-            data=[_as_openai(one) for one in listed if one.status == "live"] + _by_alias(front_end),
+            data=[_as_openai(one) for one in listed if one.status == "live"] + _by_alias(front_end, caller),
         )
         return Response(msgspec.json.encode(found), media_type="application/json")
 
@@ -34,6 +36,7 @@ def one_model(front_end: FrontEnd) -> Route:
         directory = front_end.directory
         asked = request.path_params["name"]
         card = directory.named(front_end.called(asked), front_end.clock()).card
+        request.scope["context"].caller.check_model(card.name)
         found = _as_openai(directory.listed[card.name], part(asked))
         return Response(msgspec.json.encode(found), media_type="application/json")
 
@@ -44,11 +47,13 @@ def _as_openai(listed: Listed, alias: str = "") -> openai.OpenAIModel:
     return openai.OpenAIModel(id=alias or listed.card.name, created=int(listed.announced))
 
 
-def _by_alias(front_end: FrontEnd) -> list[openai.OpenAIModel]:
+def _by_alias(front_end: FrontEnd, caller: Caller) -> list[openai.OpenAIModel]:
     """The live ones once more, by the names that an operator has given them."""
     listed = front_end.directory.listed
     named = ((alias, listed.get(name)) for alias, name in sorted(front_end.aliases.items()))
-    return [_as_openai(one, alias) for alias, one in named if one is not None and one.status == "live"]
+    return [
+        _as_openai(one, alias) for alias, one in named if one and one.status == "live" and caller.may_use(one.card.name)
+    ]
 
 
 def _entry(listed: Listed, default: str | None) -> service.ModelEntry:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from starlette.types import Scope
 
@@ -13,11 +12,13 @@ from broker.messages import FailureCode
 from server.callers.caller import Caller
 from server.callers.known_keys import KnownKeys
 from server.callers.sent_keys import sent_key
+from server.callers.strangers import PREFIX, Strangers
 from server.errors import Problem
 
 NEEDED = "A key is needed: send Authorization: Bearer jit_…, or X-API-Key. Whoever runs this server gives them out."
 MISSPELLED = "This is no key of this server, or it has a typing error in it: one is jit_, 12 letters, _, 38 letters."
 UNKNOWN = "This key is not known here: it is another server's, or has been revoked, or has expired."
+GONE = "The key with which this was asked for is known here no more: it has been revoked, or has expired."
 NONE_KNOWN = "No keys are known here yet, so nobody is let in: whoever runs this server makes one by jitney keys add."
 
 
@@ -30,12 +31,6 @@ class Unauthenticated(Problem):
         super().__init__("unauthenticated", detail)
 
 
-class Strangers(Protocol):
-    """Who asks without a key, where those are let in."""
-
-    def caller(self, scope: Scope) -> Caller: ...
-
-
 class Authentication:
     """For all requests of a front end that has keys."""
 
@@ -46,16 +41,37 @@ class Authentication:
         self._strangers = strangers
         self._clock = clock  # seconds since 1970
 
-    def caller(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller:
-        """Who it is. Raises `Problem`: unauthenticated, or broker_unavailable while no keys are known."""
-        sent = sent_key(headers, scope.get("query_string", b""))
-        return self.without_key(scope) if sent is None else self.holder(sent)
+    def caller(self, scope: Scope) -> Caller | None:
+        """Who it is; None where neither headers nor query bring a key. Raises `Problem`: unauthenticated, or
+        broker_unavailable while no keys are known."""
+        sent = sent_key(scope["context"].headers, scope.get("query_string", b""))
+        return None if sent is None else self.holder(sent)
 
-    def without_key(self, scope: Scope) -> Caller:
-        """Whoever sent none. Raises `Problem`."""
+    def is_let_in(self, scope: Scope) -> bool:
+        """Whether a good key came with it."""
+        try:
+            return self.caller(scope) is not None
+        except Problem:
+            return False
+
+    def stranger(self, scope: Scope) -> Caller:
+        """Who sends no key at all. Raises `Problem`."""
         if self._strangers is None:
             raise Unauthenticated(NEEDED)
         return self._strangers.caller(scope)
+
+    def named(self, id: str) -> Caller:
+        """Who was let in before, to go on with what was asked for then. Raises `Problem`."""
+        if id.startswith(PREFIX):
+            if self._strangers is None:
+                raise Unauthenticated(NEEDED)
+            return self._strangers.named(id)
+        if self.keys.table is None:
+            raise Problem(FailureCode.BROKER_UNAVAILABLE, NONE_KNOWN)
+        found = self.keys.table.named(id, self._clock())
+        if found is None:
+            raise Unauthenticated(GONE)
+        return found
 
     def holder(self, sent: str) -> Caller:
         """Who sent this key. Raises `Problem`."""

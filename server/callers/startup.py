@@ -10,10 +10,13 @@ from pathlib import Path
 
 import structlog
 
+from broker.credentials.policies import parse_policies
 from server.callers.authentication import Authentication
 from server.callers.known_keys import BrokerKeys, FileKeys, KnownKeys
+from server.callers.strangers import Strangers
 from server.front_end import FrontEnd
 from server.settings import ServerSettings
+from server.webhooks.addresses import networks_in
 
 log = structlog.get_logger("server.callers")
 
@@ -24,7 +27,8 @@ def authentication_from(settings: ServerSettings) -> Authentication | None:
     """None where `--api-keys` is off: everybody may ask. Raises `ValueError` for a file that cannot be read."""
     if settings.api_keys == OFF:
         return None
-    return Authentication(_keys(settings.api_keys))
+    policies, proxies = parse_policies(settings.anonymous), networks_in(settings.trusted_proxies)
+    return Authentication(_keys(settings.api_keys), Strangers(policies, proxies) if policies else None)
 
 
 def _keys(where: str) -> KnownKeys:

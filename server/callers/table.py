@@ -40,13 +40,16 @@ class CallerTable:
         one, hash = entry.credential, key.hash
         is_it = is_same(hash, one.hash)
         was_it = is_same(hash, one.former_hash or NOBODYS) and now < one.former_until
-        is_over = one.disabled or 0.0 < one.expires <= now
-        return entry.caller if (is_it or was_it) and not is_over else None
+        return entry.caller if (is_it or was_it) and _counts(one, now) else None
 
-    def caller(self, id: str) -> Caller | None:
-        """By the id of a key that was let in before."""
-        entry = self._entries.get(id)
-        return entry.caller if entry else None
+    def named(self, id: str, now: float) -> Caller | None:
+        """Whose key was let in before, while it would be still."""
+        entry = self._entries.get(id, NOBODY)
+        return entry.caller if _counts(entry.credential, now) else None
+
+
+def _counts(credential: Credential, now: float) -> bool:
+    return not credential.disabled and not 0.0 < credential.expires <= now
 
 
 def caller_of(credential: Credential) -> Caller:

@@ -26,4 +26,5 @@ class Family:
     # or by what a path begins with, which ends in "/" and is longer than that; an inference says it itself
     operations: Sequence[Operation] = ()  # how /openapi.json describes all of them
     is_answered_later: bool = False  # inferences take `Prefer: respond-async`; a dialect of others has no word for it
+    key_field: str = ""  # of bodies, in which its clients may put their key
     is_in_batches: bool = False  # lines of batches may ask for inferences

@@ -110,9 +110,7 @@ async def _raced(
     return [*([race.best] if race.best else []), *others]
 
 
-async def _sure(
-    choices: Sequence[Choice], current: Limits, aim: Aim, ours: Instruments
-) -> tuple[list[Choice], int]:
+async def _sure(choices: Sequence[Choice], current: Limits, aim: Aim, ours: Instruments) -> tuple[list[Choice], int]:
     """The best in front, and how many of three longer stretches confirm it. Of many that are tried one wins by luck: if
     it has to be lowered, the limits of now, which were measured before any could, have another chance."""
     best, confirmed = await _confirmed(choices[0], aim, ours)

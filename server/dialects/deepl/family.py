@@ -66,4 +66,5 @@ FAMILY = Family(
     pages=[languages, usage],
     flavours={path: refuse for path in (PATH, *(one.path for one in OPERATIONS), *NOT_THERE)},
     operations=OPERATIONS,
+    key_field="auth_key",
 )

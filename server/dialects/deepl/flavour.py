@@ -10,6 +10,7 @@ from server.dialects.flavour import Flavour
 
 FLAVOUR = Flavour(
     statuses={
+        "unauthenticated": 403,
         FailureCode.INVALID_INPUT: 400,
         "unknown_language": 400,
         FailureCode.MODEL_ERROR: 400,

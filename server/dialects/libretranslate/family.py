@@ -103,4 +103,5 @@ FAMILY = Family(
         "/health": FOR_ALL.refuse,  # for those that start and stop servers: 503 means what it says
     },
     operations=OPERATIONS,
+    key_field="api_key",
 )

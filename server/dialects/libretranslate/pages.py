@@ -41,7 +41,10 @@ def settings(front_end: FrontEnd) -> Route:
     """GET /frontend/settings: what a web page needs to know."""
 
     async def told(request: Request) -> Response:
-        return _json(to_json(_settings(spoken(card_of(front_end)))))
+        has_keys = front_end.authentication is not None
+        is_needed = has_keys and not front_end.settings.anonymous
+        keys = {"apiKeys": has_keys, "keyRequired": is_needed}
+        return _json(to_json(_settings(spoken(card_of(front_end))) | keys))
 
     return Route("/frontend/settings", told, methods=["GET"])
 

@@ -1,4 +1,5 @@
-"""The bodies of LibreTranslate's API. Fields that are not listed, such as `api_key`, are not read."""
+"""The bodies of LibreTranslate's API. Fields that are not listed are not read, but
+for `api_key` where keys are asked for."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import httpx2
 import msgspec
 from starlette.types import Message
 
-from broker.contract import CHUNK, Frames
+from broker.contract import CHUNK, Frames, StoredCredentials
 from broker.memory import MemoryStore
 from broker.memory.predictions import MemoryPredictions
 from broker.messages import (
@@ -34,6 +34,7 @@ from broker.messages import (
 )
 from server.app import create_app
 from server.broker_tasks import BrokerTasks
+from server.callers.startup import authentication_from, broker_keys
 from server.codecs.contract import Piece, Plan
 from server.codecs.errors import CodecError
 from server.codecs.work import UNBOUNDED, Work
@@ -109,6 +110,7 @@ class ScriptedBroker:
     files: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.stored = StoredCredentials(version="")
         self.trips: list[tuple[int, Sequence[AdmitRequest], Collection[Cancel]]] = []
         self.handled: list[int] = []
         self.outbox: list[Outcome] = []
@@ -168,6 +170,9 @@ class ScriptedBroker:
         if again:
             self.defaults[task] = name
         self.defaults.setdefault(task, name)
+
+    async def credentials(self, version: str) -> StoredCredentials | None:
+        return self.stored if self.stored.version != version else None
 
     async def artifact(self, sha256: str, at: int = 0) -> bytes | None:
         data = self.files.get(sha256)
@@ -282,10 +287,12 @@ async def running(
 
     clocks = {"clock": clock} if clock else {}
     sleep = short_retries if quick else never
-    told = {"address": address, "defaults": defaults, "durable": durable}
-    tasks = BrokerTasks(connect, name, make_codec, sleep=sleep, **told, **clocks)
+    told: dict[str, Any] = {"address": address, "defaults": defaults, "durable": durable}
     made = ServerSettings(**settings)
-    front_end = FrontEnd(settings=made, tasks=tasks, files=files_from(made), **clocks)
+    authentication = authentication_from(made)
+    told["keys"] = broker_keys(authentication)
+    tasks = BrokerTasks(connect, name, make_codec, sleep=sleep, **told, **clocks)
+    front_end = FrontEnd(settings=made, tasks=tasks, files=files_from(made), authentication=authentication, **clocks)
     app = create_app(front_end, meeting)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
