@@ -72,9 +72,14 @@ class Codec(Protocol):
 
 @runtime_checkable
 class Tokenizes(Protocol):
-    """What a codec promises besides that can tell the tokens of a text."""
+    """What a codec promises besides that can tell the tokens of a text, and the text of tokens."""
 
     def tokens(self, input: Input, options: Mapping[str, Any], *, with_special: bool) -> Iterator[Token]:
         """Those of the whole text behind its prompt (`promptName`), with the special tokens or without. Raises
         `CodecError`, also (too_large) for a text that would take much memory."""
+        ...
+
+    def text_of_ids(self, ids: Sequence[int], *, with_special: bool) -> str:
+        """The text that tokens of these ids make, with what special ones are written as or without. Raises
+        `CodecError` for an id that no token has, and (too_large) for too many."""
         ...

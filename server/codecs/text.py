@@ -14,7 +14,7 @@ from server.codecs.contract import Input, Piece, Plan, Token
 from server.codecs.errors import CodecError
 from server.codecs.passthrough import fields
 from server.codecs.ranking import numbers, ranked, top_of
-from server.codecs.tokenizer import STRETCH, load_tokenizer, tokens
+from server.codecs.tokenizer import STRETCH, load_tokenizer, text_of_ids, tokens
 from server.codecs.translation.segments import clause_stops, divide, sentence_stops, stretches, word_stops
 from server.codecs.vectors import mean, unit
 from server.codecs.work import UNBOUNDED, Work
@@ -92,6 +92,10 @@ class TextCodec:
     def tokens(self, input: Input, options: Mapping[str, Any], *, with_special: bool) -> Iterator[Token]:
         """As `Tokenizes` promises."""
         return tokens(self._tokenizer, self._prompt(options).text + text_of(input), with_special=with_special)
+
+    def text_of_ids(self, ids: Sequence[int], *, with_special: bool) -> str:
+        """As `Tokenizes` promises."""
+        return text_of_ids(self._tokenizer, ids, with_special=with_special)
 
     def _prompt(self, options: Mapping[str, Any]) -> Prompt:
         name = options.get("promptName")

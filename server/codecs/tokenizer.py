@@ -1,8 +1,9 @@
-"""A card's tokenizer: a text's ids, read no further than is needed, and its tokens with their places."""
+"""A card's tokenizer: a text's ids, read no further than is needed, its tokens with their places, and the text of
+tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from tokenizers import Tokenizer
 
@@ -13,7 +14,7 @@ from server.codecs.errors import CodecError
 from server.codecs.work import Work
 
 STRETCH = 16_384  # characters that are read at once
-MOST = 65_536  # characters of a text whose tokens are told: 60 MB while it is read, where each has four
+MOST = 65_536  # characters of a text whose tokens are told: 60 MB while it is read, where each has four. And tokens
 
 
 def load_tokenizer(card: ModelCard, files: Mapping[str, bytes]) -> Tokenizer:
@@ -68,3 +69,15 @@ def tokens(tokenizer: Tokenizer, text: str, *, with_special: bool) -> Iterator[T
             yield Token(id=id, text=token, is_special=True)
         else:
             yield Token(id=id, text=text[start:stop], is_special=False, start=start, stop=stop)
+
+
+def text_of_ids(tokenizer: Tokenizer, ids: Sequence[int], *, with_special: bool) -> str:
+    """The text that these tokens make. Raises `CodecError` (also too_large)."""
+    if len(ids) > MOST:
+        raise CodecError(f"more than {MOST} tokens: divide them, to see their text", code="too_large")
+    for id in set(ids):
+        if tokenizer.id_to_token(id) is None:
+            raise CodecError(f"no token of this model has the id {id}")
+    # This way lets other threads run meanwhile.
+    (text,) = tokenizer.decode_batch([ids], skip_special_tokens=not with_special)
+    return str(text)

@@ -53,6 +53,10 @@ class RerankCodec:
         """As `Tokenizes` promises: of a text alone."""
         return self._pairs.tokens(text_of(input), with_special=with_special)
 
+    def text_of_ids(self, ids: Sequence[int], *, with_special: bool) -> str:
+        """As `Tokenizes` promises."""
+        return self._pairs.text_of_ids(ids, with_special=with_special)
+
 
 def _query(options: Mapping[str, Any]) -> str:
     query = options.get("query")

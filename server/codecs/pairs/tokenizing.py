@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from broker.messages import ModelCard
 from server.codecs.contract import Piece, Token
 from server.codecs.pairs.frame import read_frame
-from server.codecs.tokenizer import first_ids, load_tokenizer, tokens
+from server.codecs.tokenizer import first_ids, load_tokenizer, text_of_ids, tokens
 from server.codecs.work import Work
 
 
@@ -31,6 +31,10 @@ class PairTokenizer:
     def tokens(self, text: str, *, with_special: bool) -> Iterator[Token]:
         """Those of a text alone."""
         return tokens(self._tokenizer, text, with_special=with_special)
+
+    def text_of_ids(self, ids: Sequence[int], *, with_special: bool) -> str:
+        """As `Tokenizes` promises."""
+        return text_of_ids(self._tokenizer, ids, with_special=with_special)
 
     def piece(self, first: Sequence[int], second: Sequence[int], lengths: tuple[int, int], work: Work) -> Piece:
         """The job that reads both, of each so many tokens. Raises what `work` raises."""

@@ -80,6 +80,10 @@ class ZeroShotCodec:
         """As `Tokenizes` promises: of a text alone."""
         return self._pairs.tokens(text_of(input), with_special=with_special)
 
+    def text_of_ids(self, ids: Sequence[int], *, with_special: bool) -> str:
+        """As `Tokenizes` promises."""
+        return self._pairs.text_of_ids(ids, with_special=with_special)
+
 
 def _scores(logits: Sequence[Sequence[float]], *, is_multi: bool) -> list[float]:
     """From (entailment, contradiction) of each label. A label alone is compared with its own contradiction."""

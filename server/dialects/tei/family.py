@@ -22,7 +22,7 @@ from server.dialects.tei import schema as tei
 from server.dialects.tei.errors import FLAVOUR, PROBLEMS
 from server.dialects.tei.pages import OF_ONE, health_of_one, info, info_of_one, root
 from server.dialects.tei.root import Root
-from server.dialects.tei.tokenize import Tokenize
+from server.dialects.tei.tokenize import Decode, Tokenize
 from server.settings import ServerSettings
 
 TIMES = 8  # as many texts to embed as OpenAI's clients may send
@@ -32,12 +32,13 @@ OF_TASKS: Mapping[str, Dialect] = {
     "/rerank": OfTask(RERANK.name, asks.rerank, "texts", FLAVOUR),
     "/similarity": OfTask(EMBEDDING.name, asks.similarity, "inputs", FLAVOUR),
     "/tokenize": Tokenize(TIMES),
+    "/decode": Decode(TIMES),
 }
 OF_ONES = {OF_ONE + path: dialect for path, dialect in OF_TASKS.items()}
 INFERENCES: Mapping[str, Dialect] = {"/": Root(), "/invocations": Root(), **OF_TASKS, **OF_ONES}
 MANY = (tei.TeiEmbedRequest, tei.TeiTokenizeRequest)
-NOT_THERE = ("/embed_all", "/embed_sparse", "/decode")
-OWN = ("/", "/embed", "/similarity", "/tokenize", "/info", *NOT_THERE)
+NOT_THERE = ("/embed_all", "/embed_sparse")
+OWN = ("/", "/embed", "/similarity", "/tokenize", "/decode", "/info", *NOT_THERE)
 SHARED = ("/rerank", "/predict", "/invocations", "/models/", "/health", "/ping")  # with others
 
 
@@ -71,6 +72,7 @@ def _get(path: str, summary: str, reply: Any, *further: int) -> Operation:
 
 ONE_TEXT = {"inputs": EMBEDDING.text}
 PAIR = {"inputs": {"source_sentence": EMBEDDING.text, "sentences": [RERANK.text]}}
+IDS = {"ids": [1, 2]}
 RANKS = {"query": RERANK.options["query"], "texts": [RERANK.text, *RERANK.others]}
 VECTORS, LABELS = list[list[float]], list[Scored | list[Scored]]
 RANKED, COSINES, TOKENS = list[tei.TeiRank], list[float], list[list[Token]]
@@ -84,6 +86,7 @@ OF_ADDRESSES = (
 TOKENIZE = _post(
     "/tokenize", "Show the tokens of texts, as TEI does", EMBEDDING, tei.TeiTokenizeRequest, ONE_TEXT, TOKENS
 )
+DECODE = _post("/decode", "Show tokens as text, as TEI does", EMBEDDING, tei.TeiDecodeRequest, IDS, list[str])
 OF_SERVICE = (
     _get("/info", "What the model is that TEI's addresses ask", tei.TeiInfo),
     _get(f"{OF_ONE}/info", "What this model is, as TEI tells it", tei.TeiInfo, 404),
@@ -103,7 +106,8 @@ FAMILY = Family(
     operations=(
         *OF_ADDRESSES,
         TOKENIZE,
-        *(replace(one, path=OF_ONE + one.path) for one in (*OF_ADDRESSES, TOKENIZE)),
+        DECODE,
+        *(replace(one, path=OF_ONE + one.path) for one in (*OF_ADDRESSES, TOKENIZE, DECODE)),
         *(replace(one, path=path) for path in ("/", "/invocations") for one in OF_ADDRESSES),
         *OF_SERVICE,
         *OF_PROCESS,

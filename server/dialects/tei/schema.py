@@ -26,6 +26,8 @@ Dimensions = Annotated[
     Count | None,
     Meta(description="the first so many numbers of each vector, of a model that was trained for it (matryoshka)"),
 ]
+MOST_ID = (1 << 32) - 1
+Id = Annotated[int, Meta(ge=0, le=MOST_ID)]
 Query = Annotated[
     str,
     Meta(
@@ -109,6 +111,27 @@ class TeiTokenizeRequest(Struct, frozen=True, kw_only=True):
     inputs: Texts
     add_special_tokens: bool = True
     prompt_name: PromptName = None
+    model: Model = None
+
+
+class TeiDecodeRequest(Struct, frozen=True, kw_only=True):
+    """Tokens to show as text."""
+
+    ids: Annotated[
+        list[Id | list[Id]],
+        Meta(
+            min_length=1,
+            description="of one text, or a list for each of several; by the model's own vocabulary, as /tokenize tells "
+            "them",
+            extra_json_schema={
+                "anyOf": [
+                    {"items": {"type": "integer", "minimum": 0, "maximum": MOST_ID}},
+                    {"items": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": MOST_ID}}},
+                ],
+            },
+        ),
+    ]
+    skip_special_tokens: bool = True
     model: Model = None
 
 

@@ -58,6 +58,13 @@ def test_tokens_are_told_with_their_places(everybody: Stack, path: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("base", ["", "/models/ranker"])
+def test_ids_of_tokens_become_their_text(everybody: Stack, base: str) -> None:
+    (tokens,) = post(everybody, f"{base}/tokenize", {"inputs": "word1 word3"})
+
+    assert post(everybody, f"{base}/decode", {"ids": [one["id"] for one in tokens]}) == ["word1 word3"]
+
+
 @pytest.mark.parametrize("path", ["/", "/info", "/health", "/ping", "/models/ranker/info", "/models/ranker/health"])
 def test_whoever_asks_how_it_is_gets_an_answer(everybody: Stack, path: str) -> None:
     answer = httpx2.get(everybody.url + path)

@@ -35,7 +35,7 @@ NOWHERE = [
     ("tei", "POST", "/ping", 405),
     ("tei", "POST", "/embed_all", 404),
     ("tei", "POST", "/embed_sparse", 404),
-    ("tei", "POST", "/decode", 404),
+    ("tei", "GET", "/decode", 405),
     ("tei", "GET", "/models/echo/embed", 405),
     ("tei", "POST", "/models/echo/embed_sparse", 404),
     ("rerank", "GET", "/rerank", 405),

@@ -73,6 +73,9 @@ class OfItsTask(WordCodec):
     def tokens(self, input: Input, options: Mapping[str, Any], *, with_special: bool) -> Iterator[Token]:
         yield Token(id=1, text=str(input), is_special=False)
 
+    def text_of_ids(self, ids: Sequence[int], *, with_special: bool) -> str:
+        return "a" * len(ids)
+
     def decode(self, plan: Plan, outputs: Sequence[Any]) -> dict[str, Any]:
         return dict(ANSWERS.get(self.card.task, LABELS))
 

@@ -1,4 +1,4 @@
-"""POST /tokenize: what the model's own tokenizer makes of a text, and where each token stands in it."""
+"""POST /tokenize and /decode: what the model's own tokenizer makes of a text, where each token stands, and back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel
 
 from server.codecs import make_codec
 from server.codecs.tokenizer import MOST
@@ -28,7 +29,17 @@ def model(name: str, task: str, codec: str, file: bytes, **further: Any) -> Any:
     return card(name, task=task, codec=codec, artifacts={"tokenizer.json": sha256(file).hexdigest()}, **further)
 
 
-WORDS, BYTES, PAIRS = tokenizer_json(), byte_by_byte(), pair_files()["tokenizer.json"]
+def as_published(file: bytes, decoder: Any = None) -> bytes:
+    """It knows which of its tokens are special, and how bytes are joined."""
+    tokenizer = Tokenizer.from_str(file.decode())
+    tokenizer.add_special_tokens(["[CLS]", "[SEP]"])
+    if decoder is not None:
+        tokenizer.decoder = decoder
+    return tokenizer.to_str().encode()
+
+
+WORDS, PAIRS = as_published(tokenizer_json()), as_published(pair_files()["tokenizer.json"])
+BYTES = as_published(byte_by_byte(), ByteLevel())
 CARDS = (
     model("words", "embedding", "text", WORDS, options={"prompts": PROMPTS}),
     model("bytes", "embedding", "text", BYTES),
@@ -135,3 +146,58 @@ async def test_more_than_may_be_in_hand_is_not_made():
         assert [answer.status_code for answer in answers] == [200, 422]
         assert told(answers[1])[1] == "too_large"
         assert jitney.front_end.bytes_in_hand.held == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"ids": [1, 5, 6, 2]}, ["one two"]),
+        ({"ids": [1, 5, 6, 2], "skip_special_tokens": False}, ["[CLS] one two [SEP]"]),
+        ({"ids": [[5], [], [1, 6]]}, ["one", "", "two"]),
+    ],
+)
+async def test_ids_become_a_text_for_each_list_without_special_tokens_unless_they_are_wanted(body, expected):
+    async with tokenizing("embedding") as jitney:
+        answer = await jitney.client.post("/models/words/decode", json=body)
+
+        assert (answer.status_code, answer.headers["jitney-model"]) == (200, "words@r1"), answer.text
+        assert answer.json() == expected
+        assert jitney.broker.jobs == []
+
+
+@pytest.mark.parametrize(
+    ("model", "text"), [("bytes", "a🦊"), ("mood", "one two"), ("ranker", "one two"), ("open", "one two")]
+)
+async def test_every_model_that_tells_a_text_s_tokens_makes_the_text_of_them(model, text):
+    async with tokenizing() as jitney:
+        told = await jitney.client.post("/tokenize", json={"inputs": text, "model": model})
+        ids = [[one["id"] for one in tokens] for tokens in told.json()]
+
+        answer = await jitney.client.post("/decode", json={"ids": ids, "model": model})
+
+        assert answer.json() == [text]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "said"),
+    [
+        pytest.param("/decode", {"ids": [[1], [99999]]}, 422, "ids[1]: no token of this model has", id="no such id"),
+        pytest.param("/decode", {"ids": [1, 4294967295]}, 422, "the id 4294967295", id="the largest id"),
+        pytest.param("/decode", {"ids": [1, 4294967296]}, 422, "not as it should be", id="a larger id"),
+        pytest.param("/decode", {"ids": [-1]}, 422, "not as it should be", id="less than none"),
+        pytest.param("/decode", {"ids": [True]}, 422, "not as it should be", id="no number"),
+        pytest.param("/decode", {"ids": []}, 422, "not as it should be", id="none"),
+        pytest.param("/decode", {"ids": "one"}, 422, "not as it should be", id="a text"),
+        pytest.param("/decode", {"ids": [1, [2]]}, 422, "both ids and lists", id="a mixture"),
+        pytest.param("/decode", {"ids": [5] * (MOST + 1)}, 422, f"more than {MOST}", id="a long text"),
+        pytest.param("/decode", {"ids": [[5]] * 2049}, 422, "at most 2048", id="many texts"),
+        pytest.param("/decode", {"ids": [5], "model": "nobody"}, 404, "nobody", id="no model"),
+        pytest.param("/models/plain/decode", {"ids": [5]}, 422, "'plain' cannot be told", id="no tokenizer"),
+    ],
+)
+async def test_ids_that_make_no_text_are_refused_in_tei_s_words(path, body, status, said):
+    async with tokenizing() as jitney:
+        answer = await jitney.client.post(path, json=body)
+
+        assert (answer.status_code, answer.json()["error_type"]) == (status, "Validation")
+        assert said in answer.json()["error"]
