@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from broker.admin.callers import callers_seen
 from broker.admin.overview import (
     BatcherOverview,
     LaneOverview,
@@ -31,7 +32,8 @@ def _pairs(flat: Sequence[Any]) -> dict[Any, Any]:
 
 def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Sequence[int] = ()) -> Overview:
     """Out of what OVERVIEW returns."""
-    now, epoch, cards, batchers, there_are, wrong, limits, (opened, kept, held), webhooks, *rows = answer
+    now, epoch, cards, batchers, there_are, wrong, limits, (opened, kept, held), webhooks, *rest = answer
+    (keys, entries, refusals, refused), *rows = rest
     now /= 1000
     known, lost_cards = _known_cards(_pairs(cards))
     seen, lost_batchers = _seen_batchers(_pairs(batchers), now)
@@ -44,6 +46,7 @@ def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Seque
         batchers=sorted(seen, key=lambda one: (one.presence.model, one.presence.batcher)),
         predictions=PredictionsOverview(open=opened, kept=kept, bytes=held),
         webhooks=_webhooks(*webhooks),
+        callers=callers_seen(keys, _pairs(entries), refusals, _pairs(refused)),
         unreadable=[*lost_cards, *lost_batchers],
         wrong_type=[key.decode("utf-8", "replace") for key in wrong],
         bad_limits={name.decode("utf-8", "replace"): why for name, entry in limits if (why := _why_ignored(entry))},
@@ -111,10 +114,10 @@ def _seen_batchers(batchers: Mapping[bytes, bytes], now: float) -> tuple[list[Ba
 
 def _model(row: Sequence[Any], now: float, cards: Mapping[str, ModelCard], live: Sequence[str]) -> ModelOverview:
     key = row[0].decode("utf-8", "replace")
-    suspects, dead, batches, looked_into, jobs, staged, expiry = row[9:]
+    suspects, dead, batches, looked_into, jobs, staged, expiry = row[11:]
     return ModelOverview(
         key=key,
-        lanes=[_lane(Lane.INTERACTIVE, row[1:5], now), _lane(Lane.BULK, row[5:9], now)],
+        lanes=[_lane(Lane.INTERACTIVE, row[1:6], now), _lane(Lane.BULK, row[6:11], now)],
         suspects=suspects,
         dead=dead,
         leases=LeaseOverview(
@@ -129,10 +132,10 @@ def _model(row: Sequence[Any], now: float, cards: Mapping[str, ModelCard], live:
     )
 
 
-def _lane(lane: Lane, row: Sequence[int], now: float) -> LaneOverview:
-    jobs, tokens, held, oldest = row
+def _lane(lane: Lane, row: Sequence[Any], now: float) -> LaneOverview:
+    jobs, tokens, held, oldest, lists = row
     age = max(0.0, now - oldest / 1000) if oldest else 0.0
-    return LaneOverview(lane=lane, jobs=jobs, tokens=tokens, bytes=held, oldest_age=age)
+    return LaneOverview(lane=lane, jobs=jobs, tokens=tokens, bytes=held, oldest_age=age, lists=lists)
 
 
 def letters(rows: Mapping[str, Sequence[Any]]) -> Letters:

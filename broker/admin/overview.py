@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from broker.messages import Lane, ModelCard, Presence
+from broker.credentials.credential import Credential
+from broker.messages import Lane, ModelCard, Policy, Presence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class LaneOverview:
     tokens: int = 0
     bytes: int = 0
     oldest_age: float = 0.0  # seconds
+    lists: Sequence[int] = ()  # the jobs of each of its lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,50 @@ class WebhooksOverview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitOverview:
+    """A policy of a caller's, or one by which it was refused when it had that."""
+
+    name: str
+    policy: Policy | None = None  # None: its key is not the broker's, or has another limit by now
+    left: int | None = None  # of its quota
+    refused: int = 0  # requests, since a day was without any refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerOverview:
+    """Somebody who asks, or may."""
+
+    id: str
+    credential: Credential | None = None  # None: none of the broker's keys
+    list: int | None = None  # of a lane; others may share it
+    waiting: int = 0  # jobs in that list, of all lanes
+    limits: Sequence[LimitOverview] = ()
+
+    @property
+    def name(self) -> str:
+        """For people; empty where it is not known."""
+        return self.credential.name if self.credential else ""
+
+    @property
+    def refusals(self) -> int:
+        """Requests that were refused by any of its policies."""
+        return sum(limit.refused for limit in self.limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallersOverview:
+    """API keys that the broker keeps, and who was refused."""
+
+    keys: int = 0
+    version: str = ""  # empty: there never was a key, or the broker came back empty
+    credentials: Mapping[str, Credential] = field(default_factory=dict)  # by id: all, or many of them
+    unreadable: Mapping[str, str] = field(default_factory=dict)  # of those: id → what is wrong
+    refused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # caller → policy → requests
+    is_complete: bool = True
+    shown: Sequence[CallerOverview] = ()  # the most pressing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """A namespace at one moment of the broker's clock."""
 
@@ -98,6 +144,7 @@ class Overview:
     batchers: Sequence[BatcherOverview] = ()
     predictions: PredictionsOverview = PredictionsOverview()
     webhooks: WebhooksOverview = field(default_factory=WebhooksOverview)
+    callers: CallersOverview = field(default_factory=CallersOverview)
     unreadable: Sequence[str] = ()  # entries of the registry that are none of ours
     wrong_type: Sequence[str] = ()  # keys that hold something else than Jitney keeps there
     bad_limits: Mapping[str, str] = field(default_factory=dict)  # name of a model whose live limits make no sense → why

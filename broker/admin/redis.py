@@ -5,25 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import redis
 from redis.exceptions import NoPermissionError
 
+from broker.admin.callers import pressing, unread, with_left
 from broker.admin.decoding import letters, overview
-from broker.admin.overview import Letters, Overview
+from broker.admin.overview import CallersOverview, Letters, Overview
 from broker.admin.rights import READ_SCRIPTS
 from broker.contract import StoredCredentials
+from broker.credentials.credential import decode_all
 from broker.credentials.stored import stored_credentials
 from broker.errors import BrokerError
 from broker.facts import Facts, facts
 from broker.keys import PROTOCOL, Keys
-from broker.messages import ModelCard
+from broker.messages import ModelCard, Policy
 from broker.redis import scripts
 from broker.redis.connection import make_sync_client, translated
 
 MODELS_SHOWN = 100
 LEASES_LOOKED_INTO = 100  # for each model
+CALLERS_READ = 1000  # keys, and refusals, at least
 SCANS, KEYS_A_SCAN = 20, 1000
 LANE = re.compile(r":[a-z]+(:[1-7])?$")  # behind the ⟨m⟩ of a list of jobs
 HOLDS_JOBS = ("q:", "suspect:", "leases:", "dead:")  # then ⟨m⟩
@@ -74,13 +78,44 @@ class RedisAdmin:
                 self._client.get(self._keys.epoch)
 
     def overview(self) -> Overview:
-        """What there is, all at one moment."""
+        """What there is, all at one moment; what is left to callers a moment later."""
         names, is_complete = self._scan(f"{self._keys.root}*", SCANS)
         models = dict.fromkeys(model for name in names if (model := self._model_of(name)))
         protocols = {self._keys.protocol_of(name.decode("utf-8", "replace")) for name in names} - {PROTOCOL}
-        args = [self._keys.prefix, LEASES_LOOKED_INTO, MODELS_SHOWN, *models]
-        answer = scripts.OVERVIEW.run_sync(self._client, [self._keys.epoch], args)
-        return overview(answer, is_complete=is_complete, other_protocols=sorted(protocols))
+        args = [self._keys.prefix, LEASES_LOOKED_INTO, MODELS_SHOWN, CALLERS_READ, *models]
+        answer = scripts.OVERVIEW.run_sync(self._client, [self._keys.epoch, self._keys.credentials], args)
+        seen = overview(answer, is_complete=is_complete, other_protocols=sorted(protocols))
+        return replace(seen, callers=self._with_shown(seen))
+
+    def _with_shown(self, seen: Overview) -> CallersOverview:
+        callers = seen.callers
+        if further := unread(callers):
+            entries = self._ask([("HGET", self._keys.credentials, id) for id in further])
+            found, _ = decode_all({id: entry for id, entry in zip(further, entries, strict=True) if entry})
+            callers = replace(callers, credentials={**callers.credentials, **found})
+        shown = pressing(callers, seen.models)
+        policies = [(one.id, limit.policy) for one in shown for limit in one.limits if limit.policy]
+        asked = [self._usage(id, policy, seen.now) for id, policy in policies]
+        answers = {(id, policy.name): said for (id, policy), said in zip(policies, self._ask(asked), strict=True)}
+        of_each = [{limit.name: answers.get((one.id, limit.name)) for limit in one.limits} for one in shown]
+        left = [with_left(one, said, seen.now) for one, said in zip(shown, of_each, strict=True)]
+        return replace(callers, shown=left)
+
+    def _usage(self, id: str, policy: Policy, now: float) -> tuple[Any, ...]:
+        if policy.kind == "concurrency":
+            return ("ZCOUNT", self._keys.running(id), int(now * 1000), "+inf")
+        return ("GET", self._keys.rate(id, policy.name))
+
+    def _ask(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """In one trip. A key that holds something else is as one that is not there."""
+        with translated(), self._client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            answers = pipe.execute(raise_on_error=False)
+            for answer in answers:
+                if isinstance(answer, Exception) and not str(answer).startswith("WRONGTYPE"):
+                    raise answer
+        return [None if isinstance(answer, Exception) else answer for answer in answers]
 
     def missing_artifacts(self, card: ModelCard) -> list[str]:
         """The names of its files that the broker does not hold."""

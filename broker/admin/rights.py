@@ -119,7 +119,10 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "limits:": "hgetall hset del",
         "predictions:": "zcard get",
         "webhooks:": "lrange hgetall",
-        CREDENTIALS: f"hget hgetall hset hsetnx hdel hincrby {RUN}",
+        "refused": "hscan hlen",
+        "rate:": "get",
+        "running:": "zcount",
+        CREDENTIALS: f"hget hgetall hset hsetnx hdel hincrby hscan hlen {RUN} {READ}",
     },
 }
 

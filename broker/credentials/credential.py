@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from zlib import crc32
 
 import msgspec
 from msgspec import Struct
 
+from broker.contract import LISTS
 from broker.credentials.api_key import ID_SHAPE
 from broker.credentials.policies import parse_policies
 from broker.messages import Lane
@@ -52,6 +54,11 @@ class Credential(Struct, frozen=True, kw_only=True, omit_defaults=True):
         except ValueError as error:
             found.append(f"limits: {error}")
         return found
+
+
+def list_of(id: str) -> int:
+    """Of a lane: callers of one list share its turns."""
+    return crc32(id.encode()) % LISTS
 
 
 _one = msgspec.json.Decoder(Credential)

@@ -11,6 +11,7 @@ from broker.messages import Policy
 UNITS = ("requests", "jobs", "tokens")
 WINDOWS: Mapping[str, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
 DAY = 86_400.0  # seconds
+SPANS: Mapping[float, str] = {seconds: name for name, seconds in WINDOWS.items()} | {DAY: "day"}
 LARGEST = 1_000_000_000_000  # of a quota: Lua counts it exactly, with its window in ms
 AT_ONCE = re.compile(r"(\d[\d_]*) at once")
 RATE = re.compile(r"(\d[\d_]*) ?(request|job|token)s? ?/ ?(s|min|h|day)")
@@ -26,6 +27,13 @@ def parse_policies(text: str) -> tuple[Policy, ...]:
             raise ValueError(f"{part!r} says again what {policy.name} says")
         found[policy.name] = policy
     return tuple(found.values())
+
+
+def spell_policy(policy: Policy) -> str:
+    """As operators do."""
+    if policy.kind == "concurrency":
+        return f"{policy.quota} at once"
+    return f"{policy.quota} {policy.unit}/{SPANS[policy.window]}"
 
 
 def _policy(part: str, known: Mapping[str, Policy]) -> Policy:

@@ -12,6 +12,7 @@ from broker.facts import Facts
 from broker.keys import PROTOCOL
 from broker.messages import Presence, Speed
 from jitney.admin.alerts import alerts
+from jitney.admin.callers import caller_lines, callers_facts, callers_heading, turn_lines
 from jitney.admin.findings import Mark, of_facts
 from jitney.admin.snapshot import Snapshot
 from jitney.admin.tables import NONE, count, printable, seconds, size, table
@@ -34,7 +35,9 @@ def status_lines(seen: Snapshot, width: int | None) -> list[str]:
         lines += ["", NO_MODEL]
     else:
         lines += ["", *table(QUEUES, [row for model in models for row in _queues(model)], names=2, width=width)]
+        lines += turn_lines(seen.overview, width)
         lines += ["", *table(CLAIMED, [_claimed(model) for model in models], names=1, width=width)]
+    lines += caller_lines(seen.overview.callers, width, seen.overview.now)
     if seen.overview.batchers:
         lines += ["", *table(BATCHERS, [_batcher(one) for one in seen.overview.batchers], names=3, width=width)]
     if slos := [row for one in seen.overview.batchers for row in _slo(one)]:
@@ -65,6 +68,7 @@ def _heading(seen: Snapshot) -> list[str]:
         f"namespace  {seen.namespace} · protocol {PROTOCOL} · {moment}",
         *_predictions(overview.predictions),
         *_webhooks(overview.webhooks),
+        *callers_heading(overview.callers),
     ]
 
 
@@ -161,6 +165,7 @@ def status_facts(seen: Snapshot) -> dict[str, Any]:
         "batchers": [_batcher_facts(one) for one in overview.batchers],
         "predictions": asdict(overview.predictions),
         "webhooks": asdict(overview.webhooks),
+        "callers": callers_facts(overview.callers),
         "worries": [{"about": alert.about, "said": alert.said} for alert in alerts(overview)],
         "complete": overview.is_complete and not overview.left_out,
     }
@@ -177,6 +182,7 @@ def _model_facts(model: ModelOverview) -> dict[str, Any]:
                 "tokens": lane.tokens,
                 "bytes": lane.bytes,
                 "oldest_age": lane.oldest_age,
+                "lists": list(lane.lists),
             }
             for lane in model.lanes
         },

@@ -96,6 +96,6 @@ def _painted(lines: Sequence[str]) -> list[str]:
 
 
 def _colour(line: str) -> str:
-    if line.startswith(("MODEL", "HOST")):
+    if line.startswith(("MODEL", "HOST", "CALLER", "WEBHOOK OF")):
         return BOLD
     return RED if line.startswith(("!", "The broker cannot")) else ""

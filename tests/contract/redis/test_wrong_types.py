@@ -32,6 +32,8 @@ KEYS: dict[str, Callable[[Keys], str]] = {
     "limits": lambda keys: keys.limits(NAME),
     "webhook tries": lambda keys: keys.webhook_tries,
     "webhook fates": lambda keys: keys.webhook_fates,
+    "refused": lambda keys: keys.refused,
+    "keys": lambda keys: keys.credentials,
 }
 
 

@@ -19,7 +19,8 @@ RUN_BY = {
     Role.OPERATOR: {"overview", "letters", "drop", "rights", "credential"},
 }
 READS = {"get", "getrange", "exists", "llen", "lindex", "lrange"}
-READS |= {"hget", "hlen", "hexists", "hgetall", "hmget", "zcard", "zrange", "zmscore", "eval_ro", "evalsha_ro"}
+READS |= {"hget", "hlen", "hexists", "hgetall", "hmget", "hscan", "zcard", "zcount", "zrange", "zmscore"}
+READS |= {"eval_ro", "evalsha_ro"}
 WRITES = {"ltrim", "rpush", "pexpire", "unlink", "exists"}  # and read nothing; so does SET, by itself
 
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from broker.admin.overview import BatcherOverview, LaneOverview, LeaseOverview, ModelOverview, Overview
+from broker.admin.callers import pressing
+from broker.admin.overview import (
+    BatcherOverview,
+    CallersOverview,
+    LaneOverview,
+    LeaseOverview,
+    ModelOverview,
+    Overview,
+)
+from broker.credentials.credential import Credential
 from broker.facts import Facts
 from broker.messages import Lane, ModelCard, Presence, Speed
 from jitney.admin.snapshot import Snapshot
@@ -31,6 +42,33 @@ def batcher(name: str = "host-7-ab", *, model: str = "toy@r1", beat_age: float =
     speed = Speed(fixed=0.012, per_job=0.0005)
     presence = Presence(batcher=name, model=model, speed=speed, room=64, host="host", protocol=2, software="1.2.3")
     return BatcherOverview(presence=presence, beat_age=beat_age, is_live=abs(beat_age) < 5.0)
+
+
+def credential(id: str = "a" * 12, **more: Any) -> Credential:
+    return Credential(id=id, hash="5" * 64, **more)
+
+
+def callers(
+    *keys: Credential,
+    refused: Mapping[str, Mapping[str, int]] | None = None,
+    left: Mapping[str, int] | None = None,
+    **more: Any,
+) -> CallersOverview:
+    """These keys; `left`: by policy, else all."""
+    fields: dict[str, Any] = {"keys": len(keys), "version": "1" if keys else "", "refused": refused or {}} | more
+    seen = CallersOverview(credentials={one.id: one for one in keys}, **fields)
+    told = left or {}
+    shown = [
+        replace(
+            one,
+            limits=[
+                replace(each, left=told.get(each.name, each.policy.quota)) if each.policy else each
+                for each in one.limits
+            ],
+        )
+        for one in pressing(seen, [])
+    ]
+    return replace(seen, shown=shown)
 
 
 def overview(*models: ModelOverview, **more: Any) -> Overview:

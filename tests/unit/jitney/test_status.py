@@ -186,7 +186,13 @@ def test_programs_get_the_same_as_people() -> None:
     told = json.loads(json.dumps(status_facts(snapshot(model(jobs=1, leases=leases, dead=4), batchers=[batcher()]))))
 
     [seen], [who] = told["models"], told["batchers"]
-    assert seen["lanes"]["interactive"] == {"jobs": 1, "tokens": 10, "bytes": 100, "oldest_age": 1.5}
+    assert seen["lanes"]["interactive"] == {
+        "jobs": 1,
+        "tokens": 10,
+        "bytes": 100,
+        "oldest_age": 1.5,
+        "lists": [],
+    }
     assert seen["leases"] == {"batches": 1, "jobs": 2, "staged": 0, "soonest_expiry": 0.5}
     assert (seen["dead"], who["speed"], told["broker"]["kind"]) == (4, {"fixed": 0.012, "per_job": 0.0005}, "valkey")
 
