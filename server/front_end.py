@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from server.broker_tasks import BrokerTasks
 from server.callers.authentication import Authentication
+from server.callers.caller import ANONYMOUS, Caller
 from server.codecs.pool import CodecPool
 from server.files.files import Files
 from server.fleet.aliases import parse_aliases
@@ -52,6 +53,10 @@ class FrontEnd:
         """The model's own name, of whatever an address calls it by."""
         name = part(name)
         return self.aliases.get(name, name)
+
+    def caller_named(self, id: str) -> Caller:
+        """Who has asked for what is to be computed now. Raises `Problem` where that key is known no more."""
+        return self.authentication.named(id) if self.authentication is not None and id else ANONYMOUS
 
     @property
     def pending(self) -> PendingRequests:

@@ -115,7 +115,10 @@ class Asking:
     def _attempt(self, name: str, request: Request, share: AsyncExitStack) -> Attempt:
         """A try. One that turns out to be larger than the batchers' room goes in portions, as a large prediction does,
         and each has a share of its own: holding two at once could bring all of them to a halt."""
-        return Attempt(self._stored(name), bytes(request.body), Pump(name, self._front_end, share.aclose))
+        stored = self._stored(name)
+        return Attempt(
+            stored, bytes(request.body), self._front_end.caller_named, Pump(name, self._front_end, share.aclose)
+        )
 
     def _served(self, model: str | None) -> Served | None:
         directory, endpoint = self._front_end.tasks.discovery.directory, self._asked.endpoint
@@ -126,7 +129,8 @@ class Asking:
 
     def _stored(self, name: str) -> Stored:
         headers = {"content-type": "application/json", "jitney-lane": str(Lane.BULK), "x-request-id": name}
-        return Stored(path=self._asked.endpoint, query="", headers=headers, model="", task="", lane=str(Lane.BULK))
+        path, caller = self._asked.endpoint, self._asked.caller
+        return Stored(path=path, query="", headers=headers, model="", task="", lane=str(Lane.BULK), caller=caller)
 
 
 def _shown(name: str, request: Request, answer: Answer) -> Answered:

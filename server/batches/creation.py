@@ -46,7 +46,7 @@ def seconds_of(window: str) -> float:
     return seconds
 
 
-def asked_from(request: BatchRequest, now: float, id: str = "", webhook: str = "") -> Asked:
+def asked_from(request: BatchRequest, now: float, id: str = "", webhook: str = "", caller: str = "") -> Asked:
     """The batch that this asks for."""
     kept = request.output_expires_after
     return Asked(
@@ -59,4 +59,5 @@ def asked_from(request: BatchRequest, now: float, id: str = "", webhook: str = "
         metadata=request.metadata,
         output_seconds=None if kept is None else float(kept.seconds),
         webhook=webhook,
+        caller=caller,
     )

@@ -38,6 +38,7 @@ class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     metadata: dict[str, str] | None = None
     output_seconds: float | None = None  # that its files are kept
     webhook: str = ""  # whom to tell when it has ended
+    caller: str = ""  # whose it is
 
 
 class Cancel(Struct, frozen=True, kw_only=True):

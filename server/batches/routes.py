@@ -19,6 +19,8 @@ from server.batches.leases import Leases
 from server.batches.operations import PATH
 from server.batches.running import shown
 from server.batches.schema import ListOfBatches
+from server.callers.caller import Caller
+from server.callers.owners import owner_of, sees
 from server.errors import Problem
 from server.files.concurrently import concurrently
 from server.files.problems import store_problems
@@ -47,11 +49,11 @@ class BatchRoutes:
 
     async def one(self, request: Request) -> Response:
         with store_problems():
-            return _json(document(await self._found(request.path_params["id"])))
+            return _json(document(await self._own(request)))
 
     async def cancel(self, request: Request) -> Response:
         with store_problems():
-            return await self._cancel(request.path_params["id"])
+            return await self._cancel(await self._own(request))
 
     async def _create(self, request: Request) -> Response:
         context = request.scope["context"]
@@ -60,9 +62,10 @@ class BatchRoutes:
         with self._front_end.bytes_in_hand.hold() as held:
             body = await read_body(context.headers, request.receive, MOST_BODY, held)
         wanted = request_from(body, self._endpoints)
-        await self._require_input(wanted.input_file_id)
-        id, is_new = await self._id(key, body)
-        asked = await self._archive.create(asked_from(wanted, self._archive.wall(), id, webhook))
+        await self._require_input(wanted.input_file_id, context.caller)
+        id, is_new = await self._id(key, body, owner_of(context.caller))
+        made = asked_from(wanted, self._archive.wall(), id, webhook, owner_of(context.caller))
+        asked = await self._archive.create(made)
         if is_new:
             self._front_end.metrics.batches[("created",)] += 1
         batch = await self._found(asked.id)
@@ -73,11 +76,15 @@ class BatchRoutes:
     async def _list(self, request: Request) -> Response:
         asked = _query(request)
         ids = [id for id in await self._archive.ids() if not asked.after or id < asked.after]
-        found = [one async for _, one in concurrently(ids[: asked.limit], self._archive.find) if one is not None]
-        return _json(listed(found, has_more=len(ids) > asked.limit))
+        found: list[Batch] = []
+        async for _, one in concurrently(ids, self._archive.find):
+            if one is not None and sees(request.scope["context"].caller, one.asked.caller):
+                found.append(one)
+            if len(found) > asked.limit:
+                break
+        return _json(listed(found[: asked.limit], has_more=len(found) > asked.limit))
 
-    async def _cancel(self, id: str) -> Response:
-        batch = await self._found(id)
+    async def _cancel(self, batch: Batch) -> Response:
         if batch.end is not None:
             raise Problem("malformed", f"This batch cannot be cancelled: it is {status_of(batch)}.")
         await self._archive.cancel(batch.asked.id)
@@ -87,29 +94,37 @@ class BatchRoutes:
             log.warning("batch is cancelled without the broker", batch=shown(batch.asked.id), code=problem.code)
         return _json(document(await self._found(batch.asked.id)))
 
-    async def _require_input(self, id: str) -> None:
+    async def _require_input(self, id: str, caller: Caller) -> None:
         """Raises `Problem` (not_found)."""
         assert self._front_end.files is not None
         try:
-            await self._front_end.files.find(id)
+            await self._front_end.files.find(id, caller)
         except Problem as problem:
             raise Problem(problem.code, problem.detail, param="input_file_id") from None
 
-    async def _id(self, key: bytes, body: bytes) -> tuple[str, bool]:
+    async def _id(self, key: bytes, body: bytes, owner: str) -> tuple[str, bool]:
         """The id that this request has, and whether it is a new one. Raises `Problem` (key_reused)."""
         mine = KeyOwner(id=new_id(self._archive.wall()), fingerprint=digest(body))
         if not key:
             return mine.id, True
-        owner = await self._archive.own(digest(PATH.encode(), key), mine)
-        if owner.fingerprint != mine.fingerprint:
+        of_caller = [owner.encode()] if owner else []
+        first = await self._archive.own(digest(*of_caller, PATH.encode(), key), mine)
+        if first.fingerprint != mine.fingerprint:
             raise Problem("key_reused", OTHER_REQUEST)
-        return owner.id, owner.id == mine.id
+        return first.id, first.id == mine.id
 
     async def _begin(self, asked: Asked) -> None:
         try:
             await self._leases.begin(asked, self._archive.wall())
         except Problem as problem:  # it is in the store, where whoever looks finds it
             log.warning("batch begins without the broker", batch=shown(asked.id), code=problem.code)
+
+    async def _own(self, request: Request) -> Batch:
+        """Raises `Problem` where there is none, or it is another's."""
+        batch = await self._found(request.path_params["id"])
+        if not sees(request.scope["context"].caller, batch.asked.caller):
+            raise Problem("not_found", UNKNOWN)
+        return batch
 
     async def _found(self, id: str) -> Batch:
         batch = await self._archive.find(id)

@@ -141,7 +141,7 @@ class Run:
             return None
         id = self._files.id_of(f"{self._asked.id} {name} {head.number}", head.written_at)
         shown = f"{self._asked.id}_{name}.jsonl"
-        await self._files.create(chunks, shown, PURPOSE, self._asked.output_seconds, id)
+        await self._files.create(chunks, shown, PURPOSE, self._asked.output_seconds, id, self._asked.caller)
         return id
 
     async def _take_back(self, *ids: str | None) -> None:

@@ -16,6 +16,8 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from server.callers.caller import ANONYMOUS, Caller
+from server.callers.owners import sees
 from server.errors import Problem
 from server.files.concurrently import concurrently
 from server.files.store import Store
@@ -41,6 +43,7 @@ class File(Struct, frozen=True, kw_only=True):
     purpose: str
     status: str = "processed"
     expires_at: int | UnsetType = UNSET
+    owner: str | UnsetType = UNSET  # whose it is
 
 
 class FilePage(Struct, frozen=True, kw_only=True):
@@ -76,18 +79,21 @@ class Files:
         purpose: str,
         kept: float | None = None,
         id: str | None = None,
+        owner: str = "",
     ) -> File:
         """A file of these bytes. Raises what `chunks` raises and `StoreFull`, with nothing kept; done again with the
         same id it is the same file. `kept`: seconds, the ttl at most, and that where it is None."""
         id = id or self.new_id()
         size = await self.write(id, chunks)
-        return await self.register(id, size, filename, purpose, kept)
+        return await self.register(id, size, filename, purpose, kept, owner)
 
     async def write(self, id: str, chunks: AsyncIterator[bytes]) -> int:
         """The first half: its bytes, and how many. They are a file once it is registered."""
         return await self.store.put_stream(_data(id), chunks)
 
-    async def register(self, id: str, size: int, filename: str, purpose: str, kept: float | None = None) -> File:
+    async def register(
+        self, id: str, size: int, filename: str, purpose: str, kept: float | None = None, owner: str = ""
+    ) -> File:
         """The second half."""
         now = self._clock()
         file = File(
@@ -97,15 +103,17 @@ class Files:
             filename=filename,
             purpose=purpose,
             expires_at=int(now + min(kept or self._ttl, self._ttl)),
+            owner=owner or UNSET,
         )
         await self.store.put(_about(id), msgspec.json.encode(file))
         return file
 
-    async def find(self, id: str) -> File:
-        """What is known of it. Raises `Problem` (not_found) also for what is no id, or when its time is over."""
+    async def find(self, id: str, caller: Caller = ANONYMOUS) -> File:
+        """What is known of it. Raises `Problem` (not_found) also for what is no id, when its time is over, and where it
+        is another's."""
         found = await self.store.get(_about(id)) if ID.fullmatch(id) else None
         file = None if found is None else _read(found)
-        if file is None or self._is_over(file):
+        if file is None or self._is_over(file) or not _is_seen(file, caller):
             raise Problem("not_found", UNKNOWN)
         return file
 
@@ -114,7 +122,12 @@ class Files:
         return self.store.read(_data(id), offset)
 
     async def page(
-        self, after: str | None = None, limit: int = MOST_OF_A_PAGE, order: Order = "desc", purpose: str | None = None
+        self,
+        after: str | None = None,
+        limit: int = MOST_OF_A_PAGE,
+        order: Order = "desc",
+        purpose: str | None = None,
+        caller: Caller = ANONYMOUS,
     ) -> FilePage:
         """Those behind `after`, which need not be there any more."""
         ids = await self._ids(ABOUT)
@@ -122,14 +135,14 @@ class Files:
             ids.reverse()
         if after is not None:
             ids = [id for id in ids if (id > after if order == "asc" else id < after)]
-        found = [file async for file in self._known(ids, purpose, limit + 1)]
+        found = [file async for file in self._known(ids, purpose, limit + 1, caller)]
         data = found[:limit]
         ends = {"first_id": data[0].id, "last_id": data[-1].id} if data else {}
         return FilePage(data=data, has_more=len(found) > limit, **ends)
 
-    async def delete(self, id: str) -> None:
+    async def delete(self, id: str, caller: Caller = ANONYMOUS) -> None:
         """Nobody finds it any more. Raises `Problem` (not_found)."""
-        await self.find(id)
+        await self.find(id, caller)
         await self._forget([id])
 
     async def sweep(self) -> int:
@@ -146,9 +159,9 @@ class Files:
         names = [name.rpartition("/")[2] for name in await self.store.names(folder)]
         return [name for name in names if ID.fullmatch(name)]
 
-    async def _known(self, ids: Iterable[str], purpose: str | None, most: int) -> AsyncIterator[File]:
+    async def _known(self, ids: Iterable[str], purpose: str | None, most: int, caller: Caller) -> AsyncIterator[File]:
         async for _, file in self._looked_up(ids):
-            if file is None or self._is_over(file) or purpose not in (None, file.purpose):
+            if file is None or self._is_over(file) or purpose not in (None, file.purpose) or not _is_seen(file, caller):
                 continue
             yield file
             most -= 1
@@ -174,6 +187,10 @@ def created(id: str) -> float:
     """When this id was made, in Unix seconds; 0 for what is no id."""
     read = ID.fullmatch(id)
     return int(read[1], 16) / 1000 if read else 0.0
+
+
+def _is_seen(file: File, caller: Caller) -> bool:
+    return sees(caller, "" if file.owner is UNSET else file.owner)
 
 
 def _about(id: str) -> str:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from server.callers.caller import Caller
 from server.errors import Problem
 from server.files.download import Downloads
 from server.files.files import MOST_OF_A_PAGE, Order
@@ -40,19 +41,19 @@ def routes(front_end: FrontEnd) -> list[Route]:
         query = request.query_params
         order, limit = _order(query.get("order")), _limit(query.get("limit"))
         with store_problems():
-            return _json(await files.page(query.get("after"), limit, order, query.get("purpose")))
+            return _json(await files.page(query.get("after"), limit, order, query.get("purpose"), _caller(request)))
 
     async def one(request: Request) -> Response:
         files, id = files_of(front_end), request.path_params["id"]
         with store_problems():
             if request.method == "DELETE":
-                await files.delete(id)
+                await files.delete(id, _caller(request))
                 return _json(DeletedFile(id=id))
-            return _json(await files.find(id))
+            return _json(await files.find(id, _caller(request)))
 
     async def content(request: Request) -> Download:
         with store_problems():
-            file = await files_of(front_end).find(request.path_params["id"])
+            file = await files_of(front_end).find(request.path_params["id"], _caller(request))
         assert downloads
         return partial(downloads.send, file)
 
@@ -61,6 +62,11 @@ def routes(front_end: FrontEnd) -> list[Route]:
         Route(f"{PATH}/{{id}}", one, methods=["GET", "DELETE"]),
         Route(f"{PATH}/{{id}}/content", content, methods=["GET"]),
     ]
+
+
+def _caller(request: Request) -> Caller:
+    found: Caller = request.scope["context"].caller
+    return found
 
 
 def _json(told: object) -> Response:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 from starlette.types import Receive, Scope
 
+from server.callers.owners import owner_of
 from server.errors import ClientGone, Problem
 from server.files.files import File, Files
 from server.files.form import BESIDES, Form, too_large
@@ -41,7 +42,8 @@ class Uploads:
             async with aclosing(form.file(self._arriving(receive), self._max_bytes)) as chunks:
                 id = self._files.new_id()
                 size = await self._files.write(id, chunks)
-            return await self._files.register(id, size, form.filename, form.purpose, form.kept)
+            owner = owner_of(scope["context"].caller)
+            return await self._files.register(id, size, form.filename, form.purpose, form.kept, owner)
 
     def _refuse_large(self, declared: bytes) -> None:
         """By what it says of its length, before it is read."""

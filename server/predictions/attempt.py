@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from broker.messages import FailureCode
 from broker.predictions.contract import State
+from server.callers.caller import Caller
 from server.errors import ASKS_TO_COME_BACK, INTERNAL_DETAIL, MEDIA_TYPE, Problem, whole_seconds
 from server.http.context import RequestContext
 from server.predictions.large.pump import Pump
@@ -21,8 +23,10 @@ log = structlog.get_logger("server.predictions")
 class Attempt:
     """A stored request and what became of it the last time that it was run."""
 
-    def __init__(self, stored: Stored, body: bytes, pump: Pump | None = None) -> None:
+    def __init__(self, stored: Stored, body: bytes, named: Callable[[str], Caller], pump: Pump | None = None) -> None:
+        """`named` says what its caller may ask for by now, or raises a `Problem`."""
         self._stored = stored
+        self._named = named
         self._body = body
         self._pump = pump
         self._headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in stored.headers.items()]
@@ -39,6 +43,7 @@ class Attempt:
         self._answer: dict[str, Any] = {"body": b""}
         self._is_read = False
         try:
+            self.context.caller = self._named(self._stored.caller)
             await app(self._scope(), self._receive, self._send)
         except Problem as problem:
             return self.refused(problem)

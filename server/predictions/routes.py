@@ -11,11 +11,13 @@ from starlette.types import Receive, Scope
 
 from broker.predictions.contract import Prediction, PredictionBroker, State
 from server.batches.kept import PREFIX
+from server.callers.caller import Caller
+from server.callers.owners import sees, sees_all
 from server.errors import Problem
 from server.front_end import FrontEnd
 from server.predictions.document import PATH, address, come_back, document, entity_tag, is_known
 from server.predictions.prefer import LONGEST_WAIT, wait_of
-from server.predictions.stored import read_answer
+from server.predictions.stored import read_answer, request_from
 
 JSON = "application/json"
 UNKNOWN = "There is no prediction of this id, or its time is over."
@@ -104,6 +106,11 @@ class Predictions:
             raise await self.none(id)
         return found
 
+    async def require_own(self, id: str, caller: Caller) -> None:
+        """Raises `Problem` where there is none, or it is another's."""
+        if not sees_all(caller) and not sees(caller, request_from((await self.found(id)).request).caller):
+            raise Problem("not_found", UNKNOWN)
+
     async def none(self, id: str) -> Problem:
         """An id of another memory of the broker was lost with it; any other is not there."""
         epoch = await self._keeper.ask(lambda broker: broker.epoch())
@@ -116,14 +123,19 @@ def routes(front_end: FrontEnd) -> list[Route]:
     predictions = Predictions(front_end)
 
     async def one(request: Request) -> Response:
-        id = id_in(request.path_params)
+        id = await _own(request)
         if request.method == "DELETE":
             return await predictions.remove(id)
         return await _waited(request, lambda: predictions.status(id, request.headers.get("if-none-match")))
 
     async def result(request: Request) -> Response:
-        id = id_in(request.path_params)
+        id = await _own(request)
         return await _waited(request, lambda: predictions.result(id))
+
+    async def _own(request: Request) -> str:
+        id = id_in(request.path_params)
+        await predictions.require_own(id, request.scope["context"].caller)
+        return id
 
     async def _waited(request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
         wait = wait_of(request.query_params.get("wait"))

@@ -16,7 +16,7 @@ from server.front_end import FrontEnd
 from server.predictions.attempt import Attempt
 from server.predictions.keeper import MOST_RUNNING, shown
 from server.predictions.large.pump import Pump
-from server.predictions.stored import Answer, request_from, write_answer
+from server.predictions.stored import Answer, Stored, request_from, write_answer
 
 log = structlog.get_logger("server.predictions")
 
@@ -44,7 +44,7 @@ class Runner:
                 return
             stored, ends_at = request_from(order.request), self._front_end.clock() + order.time_left
             async with self._turns[stored.model], self._bodies[stored.model].of(len(order.body)):
-                await self._run(id, Attempt(stored, order.body, Pump(id, self._front_end)), ends_at)
+                await self._run(id, self._attempt(stored, order.body, Pump(id, self._front_end)), ends_at)
         except Problem as problem:  # the broker is away: whoever has the lease then goes on
             log.warning("prediction given up", prediction=shown(id), code=problem.code)
 
@@ -60,7 +60,10 @@ class Runner:
                 pump = Pump(id, self._front_end)
                 if prediction.done + prediction.failed:
                     await pump.load()
-                await self._run(id, Attempt(stored, body, pump), ends_at)
+                await self._run(id, self._attempt(stored, body, pump), ends_at)
+
+    def _attempt(self, stored: Stored, body: bytes, pump: Pump) -> Attempt:
+        return Attempt(stored, body, self._front_end.caller_named, pump)
 
     async def _run(self, id: str, one: Attempt, ends_at: float) -> None:
         answer = await self._answer(one, ends_at)

@@ -32,6 +32,7 @@ class Stored(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lane: str
     has_rows: bool = False  # its reply has a row for each record, that stands alone
     webhook: str = ""  # whom to tell when it has ended
+    caller: str = ""  # whose it is
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from broker.messages import FailureCode
 from broker.predictions.contract import OVERHEAD, Created, Creation, Order, PredictionBroker
 from server.api.inference import Inference
+from server.callers.owners import owner_of
 from server.dialects.contract import Call
 from server.errors import Problem
 from server.front_end import FrontEnd
@@ -142,4 +143,6 @@ def _stored(scope: Scope, call: Call, lane: str, webhook: str) -> Stored:
     headers = kept_headers(context.headers) | {"x-request-id": context.request_id.decode("latin-1")}
     query = scope["query_string"].decode("latin-1")
     found = {"path": scope["path"], "query": query, "headers": headers, "model": card.name, "task": card.task}
-    return Stored(**found, lane=lane, has_rows=call.row_ids is not None, webhook=webhook)
+    return Stored(
+        **found, lane=lane, has_rows=call.row_ids is not None, webhook=webhook, caller=owner_of(context.caller)
+    )

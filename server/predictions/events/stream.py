@@ -49,7 +49,9 @@ class Events:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = scope["context"].headers
         sent = _last_seen(headers.get(b"last-event-id"))
-        prediction = await self._predictions.found(id_in(scope["path_params"]))
+        id = id_in(scope["path_params"])
+        await self._predictions.require_own(id, scope["context"].caller)
+        prediction = await self._predictions.found(id)
         if sent > prediction.records:  # it has the end: 204 keeps browsers from coming again
             await Response(status_code=204)(scope, receive, send)
             return
