@@ -23,12 +23,13 @@ class CredentialFile:
         """Raises `ValueError` for a file that cannot be read as one, `OSError` for one that cannot be read at all. One
         that is not there is empty."""
         text = self._text()
-        lines = {id: line.encode() for line in text.splitlines() for id in decode_lines(line)}
         decode_lines(text)  # says in which line what is wrong, and twice the same id
+        lines = {id: line.encode() for line in text.splitlines() for id in decode_lines(line)}
         return StoredCredentials(version="", entries=lines)
 
     def change_credential(self, id: str, before: bytes, after: bytes) -> bool:
-        """In place of the line that was `before`."""
+        """In place of the line that was `before`. Raises what `credentials` does."""
+        self.credentials()  # no line of ours goes into a file of something else
         lines = self._text().splitlines()
         if before:
             at = lines.index(before.decode())

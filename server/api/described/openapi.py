@@ -12,6 +12,7 @@ import msgspec
 from broker.common.tasks import LANGUAGES, task_of
 from broker.messages import Lane, ModelCard
 from broker.settings import NAME
+from server.api.described.security import SCHEMES, asks_for_keys, refusing, secured
 from server.api.described.shared import joined
 from server.api.operation import JSON, Operation
 from server.api.operations import CALL, CLUSTERING, OF_TASK
@@ -72,6 +73,9 @@ class Live:
 def document(version: str, settings: ServerSettings, live: Live) -> Json:
     """OpenAPI 3.1, its schemas in the dialect of JSON Schema 2020-12."""
     spoken = list(operations(chosen(settings.dialects)))
+    is_native = CALL in spoken
+    if has_keys := asks_for_keys(settings):
+        spoken = list(map(refusing, spoken))
     types = [
         kind
         for one in spoken
@@ -88,16 +92,20 @@ def document(version: str, settings: ServerSettings, live: Live) -> Json:
         told_of = _operation(one, _ref(one.body), live.languages(one.task), settings)
         methods = paths.setdefault(one.path, {})
         methods[one.method] = joined(methods[one.method], told_of) if one.method in methods else told_of
-    if CALL in spoken:
+    if is_native:
         _bound(schemas, settings, live)
         paths |= _of_models(schemas, settings, live)
+    components: Json = {"schemas": schemas}
+    if has_keys:
+        components["securitySchemes"] = SCHEMES
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {"title": "Jitney", "version": version, "description": "Requests leave for the GPU in batches."},
         "paths": paths,
         **({"webhooks": webhooks()} if settings.webhooks else {}),
-        "components": {"schemas": schemas},
+        **(secured(paths, settings) if has_keys else {}),
+        "components": components,
     }
 
 
