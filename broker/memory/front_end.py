@@ -81,7 +81,8 @@ class MemoryFrontEnd:
         """An empty lane takes any number of tokens and bytes: the largest request must have its chance. The last
         eighth is for callers of whom nothing waits."""
         both = (*waiting, *request.jobs)
-        part = MOST_OF_A_LANE if request.list and any(job.list == request.list for job in waiting) else 1.0
+        is_anybody = not request.list and not request.policies
+        part = 1.0 if is_anybody or not any(job.list == request.list for job in waiting) else MOST_OF_A_LANE
         if len(request.jobs) > self._max_jobs or (waiting and len(both) > part * self._max_jobs):
             return False
         return not waiting or (cost_of(both) <= part * self._max_tokens and bytes_of(both) <= part * self._max_bytes)

@@ -44,7 +44,7 @@ class Throttle:
         for place, policy in enumerate(request.policies):
             wait = self._wait(request, policy, now)
             if wait > 0.0:
-                name = f"{request.caller}:{policy.name}"
+                name = f"{request.caller.partition('@')[0]}:{policy.name}"
                 self.refused[name] = self.refused.get(name, 0) + 1
                 return place, wait
         return None

@@ -42,11 +42,15 @@ def _packed(request: AdmitRequest) -> Carried:
 
 
 def carried_at_once(requests: Sequence[AdmitRequest]) -> Sequence[Carried]:
-    """As many of these as one trip carries; no more are encoded than it takes to know."""
+    """As many of these as one trip carries; no more are encoded than it takes to know. Where a caller's policies have
+    changed the later ones go in the next: a trip has one set of each caller."""
     packed: list[Carried] = []
+    policies: dict[str, Sequence[Policy]] = {}
 
     def sizes() -> Iterator[int]:
         for request in requests:
+            if request.policies and policies.setdefault(request.caller, request.policies) != request.policies:
+                return
             packed.append(_packed(request))
             yield packed[-1].size
 
@@ -74,7 +78,7 @@ def admission(
         args.append(f"{caller} {_limits(policies)}")
     for one in carried:
         words = _words(one.request, models[one.request.model], len(one.jobs))
-        args.append(f"{words} {callers.get(one.request.caller, 0)}")
+        args.append(f"{words} {callers[one.request.caller] if one.request.policies else 0}")
         args += one.jobs
     return names, args
 

@@ -34,6 +34,7 @@ from broker.wire import decode_frame
 FRAMES_AT_ONCE = (4, 256)  # that a read takes: as many as found small last time, for their size is not known before
 SOCKET_TIMEOUT = 2.0  # seconds: well above the longest blocking read, and a dead connection is noticed within three
 DEFAULTS_REMEDY = "it must be a hash that front ends may read and write: docs/acl; delete what is none"
+NO_LIST = "it is no list, or one of :1 to :7 behind it is none: delete that key"
 log = structlog.get_logger("broker")
 Entry = TypeVar("Entry")
 
@@ -99,7 +100,7 @@ class RedisFrontEnd:
         for one, verdict in zip(carried, verdicts, strict=True):
             if verdict.refusal is FailureCode.BROKER_UNAVAILABLE:
                 key = self._keys.queue(one.request.model, one.request.lane)
-                self._no_queue("queue unreadable", key=key, remedy="it is no list: delete the key")
+                self._no_queue("queue unreadable", key=key, remedy=NO_LIST)
         if large:
             pairs = zip(carried, verdicts, strict=True)
             await self._bodies.take_back(one for one, verdict in pairs if verdict.refusal is not None)
@@ -114,7 +115,7 @@ class RedisFrontEnd:
             await self._bodies.cancel(cancels)
         elif before:
             with translated():
-                await self._client.ask(*before)
+                scripts.raise_harmful(await self._client.trip(*before))
 
     async def _admit(self, sequence: int, carried: Sequence[Carried], before: Sequence[Sequence[Any]]) -> bytes:
         keys, args = admission(self._keys, self._front_end, (sequence, *self._bounds), carried)

@@ -83,9 +83,7 @@ class Script:
                 [answer] = await client.trip(self.in_full(keys, args))
             if isinstance(answer, Exception):
                 raise answer
-            for reply in replies:
-                if isinstance(reply, Exception) and not _is_harmless(reply):
-                    raise reply
+            raise_harmful(replies)
         return answer
 
     def run_sync(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
@@ -96,8 +94,15 @@ class Script:
                 return client.execute_command(*self.in_full(keys, args))
 
 
+def raise_harmful(replies: Sequence[Any]) -> None:
+    """Raise the first error among these that says more than that a script has something to mend."""
+    for reply in replies:
+        if isinstance(reply, Exception) and not _is_harmless(reply):
+            raise reply
+
+
 def _is_harmless(error: Exception) -> bool:
-    """In a command before a script: the script has run, and its answer counts. It mends a wake list that is none."""
+    """In a command before a script: the script has run, and its answer counts. It mends what is no list, or no zset."""
     return isinstance(error, OutOfMemoryError | NoScriptError) or str(error).startswith("WRONGTYPE")
 
 

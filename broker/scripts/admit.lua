@@ -94,6 +94,20 @@ local function state_of(model)
   return state
 end
 
+-- A list whose turn is not told is looked at when jobs come for it: its turn may be lost, and a script must not fail for
+-- a key of another type after it has queued others.
+local function look_at(state, lane, list)
+  local queues = state.lanes[lane]
+  if queues.in_list[list] or not state.jobs[lane] then return end
+  local jobs = redis.pcall('LLEN', list_key(queues.queue, list))
+  if type(jobs) ~= 'number' then
+    state.jobs[lane] = false
+    return
+  end
+  queues.in_list[list], queues.was_empty = jobs, queues.was_empty and jobs == 0
+  state.jobs[lane] = state.jobs[lane] + jobs
+end
+
 -- The same of both lanes, or of their tokens, where this one's are `share` of what it has.
 local function before_it(waiting, lane, share)
   local found = {waiting[1], waiting[2]}
@@ -217,9 +231,10 @@ local function allowances(caller, place, wait)
   return told
 end
 
+-- Callers without a key (anonymous@…) are counted together: there is no end of addresses.
 local function note_refusal(caller, place)
-  local refused = KEYS[2 + 9 * ARGV[6]]
-  if type(redis.pcall('HINCRBY', refused, caller.name .. ':' .. caller[place].name, 1)) == 'table' then
+  local refused, who = KEYS[2 + 9 * ARGV[6]], caller.name:match('^[^@]*')
+  if type(redis.pcall('HINCRBY', refused, who .. ':' .. caller[place].name, 1)) == 'table' then
     redis.call('DEL', refused)
   end
   keep(refused, DAY)
@@ -251,18 +266,19 @@ while at <= #ARGV do
     tokens, bytes, refers = tokens + cost_of(job), bytes + bytes_of(job), refers or lies_apart(job)
   end
 
+  look_at(state, lane, list)
   local waiting, waiting_tokens, waiting_bytes = state.jobs[lane], state.tokens[lane], state.bytes[lane]
-  local queues, share, part = state.lanes[lane], 1, 1
+  local queues, share, part, caller = state.lanes[lane], 1, 1, callers[tonumber(asks)]
   local own = queues.in_list[list] or 0
   if waiting and own < waiting then share = in_turn(queues, list, tonumber(weight), waiting) / waiting end
-  if own > 0 and list ~= '0' then part = MOST_OF_A_LANE end
+  if own > 0 and (list ~= '0' or caller) then part = MOST_OF_A_LANE end
   local has_room = count <= max_jobs and (waiting == 0 or waiting and waiting + count <= max_jobs * part
     and waiting_tokens + tokens <= max_tokens * part and waiting_bytes + bytes <= max_bytes * part)
   local jobs_ahead = ahead_of(before_it(state.jobs, lane, share), lane, count, room_jobs, state.held_jobs)
   local tokens_ahead = ahead_of(before_it(state.tokens, lane, share), lane, tokens, room_tokens, state.held_tokens)
   local is_late = most_jobs and jobs_ahead > math.max(0, most_jobs)
   local is_late_by_tokens = most_tokens and jobs_ahead > 0 and tokens_ahead > math.max(0, most_tokens)
-  local caller, policy, wait = callers[tonumber(asks)], nil, nil
+  local policy, wait
   if caller then policy, wait = refused_by(caller, count, tokens) end
   if not waiting then  -- what is wrong with one model refuses that model's requests alone
     verdicts[#verdicts + 1] = '4:0'

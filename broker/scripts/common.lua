@@ -88,7 +88,7 @@ end
 -- A lane has up to eight lists, so that callers take turns. turn:⟨m⟩:<lane> says which of them may hold jobs: the one whose
 -- turn it is, then for each list its weight and what it may still take, in millionths of a batch. Where that key is missing,
 -- only the first may: nobody's turn costs anything then.
-local MILLION = 1000000
+local MILLION, DEEPEST = 1000000, 1000000  -- batches that a list may owe
 
 local function list_key(queue, list) return list == '0' and queue or queue .. ':' .. list end
 
@@ -96,7 +96,7 @@ local function list_key(queue, list) return list == '0' and queue or queue .. ':
 local function turns_in(text)
   local lists = {['0'] = {weight = 1, deficit = 0}}
   for list, weight, deficit in text:gmatch(' ([0-7]):([1-9]):(%-?%d+)') do
-    lists[list] = {weight = tonumber(weight), deficit = deficit / MILLION}
+    lists[list] = {weight = tonumber(weight), deficit = math.max(-DEEPEST, math.min(deficit / MILLION, 1))}
   end
   return lists, text:match('^[0-7]') or '0'
 end

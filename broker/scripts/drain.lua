@@ -130,6 +130,14 @@ local function in_turn(lane)
   return waiting
 end
 
+-- Rounds in which none of these could take anything are not gone through: there may be thousands after a large job.
+local function pass_idle_rounds(lists)
+  local rounds = math.huge
+  for _, list in ipairs(lists) do rounds = math.min(rounds, math.floor(-list.deficit / list.quantum)) end
+  if rounds <= 0 then return end
+  for _, list in ipairs(lists) do list.deficit = list.deficit + rounds * list.quantum end
+end
+
 -- Part of a full batch that a job takes.
 local function share_of(cost, size) return math.max(1 / max_jobs, cost / max_tokens, size / max_bytes) end
 
@@ -143,6 +151,7 @@ local function take_in_turns(lane, fits, most, looks)
   end
   local gone, gone_bytes, at = 0, 0, 1
   while #lists > 0 and #jobs < most and looked < looks do
+    pass_idle_rounds(lists)
     local list = lists[at]
     if list.deficit <= 0 then list.deficit = list.deficit + list.quantum end
     if list.deficit > 0 then

@@ -40,6 +40,8 @@ class Admission(Struct, eq=False):
         """The broker has not taken these jobs, so their request ends here."""
         if self.is_current:
             self.request.may_be_queued = False
+            if not self.is_again:
+                self.request.charged = ""
             self.request.refuse(problem)
 
     def is_wanted(self, now: float) -> bool:

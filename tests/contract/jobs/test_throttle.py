@@ -12,6 +12,7 @@ from tests.contract.worlds import World, job, request
 
 pytestmark = pytest.mark.anyio
 JOBS = Policy(name="jobs", unit="jobs", quota=10, window=2.0)
+SLOW = Policy(name="jobs", unit="jobs", quota=10, window=60.0)
 TOKENS = Policy(name="tokens", unit="tokens", quota=100, window=60.0)
 REQUESTS = Policy(name="requests", unit="requests", quota=2, window=10.0)
 DAY = Policy(name="day", unit="jobs", quota=5, window=86_400.0, kind="day")
@@ -131,13 +132,34 @@ async def test_those_that_nobody_ended_count_no_longer_than_they_may_last(world:
 
 async def test_a_full_lane_charges_nobody(world: World) -> None:
     front_end = await world.front_end("d" * 16, max_queue_jobs=3)
-    asked = [request(*[job() for _ in range(2)], caller="alice", policies=[JOBS]) for _ in range(2)]
+    asked = [request(*[job() for _ in range(2)], caller="alice", policies=[SLOW]) for _ in range(2)]
 
     verdicts = await front_end.admit(1, asked, [])
-    [last] = await Caller(world, JOBS).ask(1)
+    [last] = await Caller(world, SLOW).ask(1)
 
     assert [verdict.refusal for verdict in verdicts] == [None, FailureCode.CONTENDED]
     assert last.allowances[0].left == 7
+
+
+async def test_what_is_brought_again_is_not_charged_beside_what_is_new(world: World) -> None:
+    front_end = await world.front_end()
+    new = [request(job(), caller="alice", policies=[REQUESTS]) for _ in range(3)]
+
+    verdicts = await front_end.admit(1, [*new, request(job(), caller="alice")], [])
+
+    assert [verdict.refusal for verdict in verdicts] == [None, None, FailureCode.RATE_LIMITED, None]
+    assert verdicts[-1].allowances == ()
+
+
+async def test_policies_that_change_between_two_requests_count_for_those_that_come_after(world: World) -> None:
+    front_end = await world.front_end()
+    asked = [request(job(), caller="alice", policies=limits) for limits in ([SLOW, TOKENS], [REQUESTS])]
+
+    verdicts = await front_end.admit(1, asked, [])
+    if len(verdicts) < len(asked):
+        verdicts += await front_end.admit(2, asked[len(verdicts) :], [])
+
+    assert [[one.left for one in verdict.allowances] for verdict in verdicts] == [[9, 99], [1]]
 
 
 async def test_who_is_not_limited_is_told_nothing(world: World) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker.messages import AdmitRequest, Claim, FailureCode, Lane, Limits
+from broker.messages import AdmitRequest, Claim, FailureCode, Lane, Limits, Policy
 from tests.contract.worlds import LIMITS, LONG, SHORT, World, ids, job, request
 
 pytestmark = pytest.mark.anyio
@@ -167,6 +167,16 @@ async def test_the_last_eighth_of_a_lane_is_for_those_of_whom_nothing_waits(worl
 
     said = [verdict.refusal for verdict in (*flood, *more, *other, *full)]
     assert said == [None, FailureCode.CONTENDED, None, FailureCode.CONTENDED]
+
+
+async def test_callers_without_a_key_keep_the_others_out_no_more_than_these_do(world: World) -> None:
+    front_end, policy = await world.front_end(max_queue_jobs=80), Policy(name="jobs", unit="jobs", quota=99, window=1.0)
+    stranger = {"caller": "anonymous@1", "policies": [policy]}
+    flood = await front_end.admit(1, [request(*[job() for _ in range(70)], **stranger)], {})
+    more = await front_end.admit(2, [request(job(), **stranger)], {})
+    other = await front_end.admit(3, [request(*[job() for _ in range(10)], list=2)], {})
+
+    assert [verdict.refusal for verdict in (*flood, *more, *other)] == [None, FailureCode.CONTENDED, None]
 
 
 @pytest.mark.parametrize(

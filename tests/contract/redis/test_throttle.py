@@ -8,12 +8,13 @@ from itertools import count
 import pytest
 
 from broker.contract import FrontEndBroker
-from broker.messages import FailureCode, Policy
+from broker.messages import FailureCode, Policy, Running
 from tests.contract.worlds import RedisWorld, job, request
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
 JOBS = Policy(name="jobs", unit="jobs", quota=200, window=1.0)
 FEW = Policy(name="jobs", unit="jobs", quota=10, window=2.0)
+ONE = Policy(name="jobs", unit="jobs", quota=1, window=60.0)
 DAY = Policy(name="jobs-day", unit="jobs", quota=10, window=86_400.0, kind="day")
 HOUR = 3_600_000  # ms
 SEQUENCES = count(1)
@@ -104,12 +105,15 @@ async def test_refusals_are_counted_by_caller_and_policy(world: RedisWorld) -> N
     assert world.server.pttl(world.keys.refused) > 23 * HOUR
 
 
-async def test_a_turn_that_is_lost_is_told_anew_by_reclaim(world: RedisWorld) -> None:
-    await world.admit(*[job() for _ in range(3)], list=5, weight=4)
-    batcher = await world.batcher()
-    world.server.delete(world.keys.turn("toy@r1", "interactive"))
+async def test_refusals_of_callers_without_a_key_are_counted_together(world: RedisWorld) -> None:
+    for address in "abc":
+        asked = [request(job(), job(), caller=f"anonymous@{address}", policies=[ONE]) for _ in range(2)]
+        await (await world.front_end()).admit(next(SEQUENCES), asked, [])
 
-    await batcher.reclaim()
+    assert world.server.hgetall(world.keys.refused) == {b"anonymous:jobs": b"3"}
 
-    assert world.server.get(world.keys.turn("toy@r1", "interactive")) == b"0 0:1:0 5:4:0"
-    assert (await batcher.depth()).jobs == 3
+
+async def test_the_end_of_a_request_whose_count_is_none_is_no_outage(world: RedisWorld) -> None:
+    world.server.set(world.keys.running("ada"), "x")
+
+    assert await (await world.front_end()).admit(next(SEQUENCES), [], [Running(caller="ada", ids="0" * 16)]) == []

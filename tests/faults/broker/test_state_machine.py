@@ -53,7 +53,7 @@ class BrokerMachine(FrontEndRules, BatcherRules):
                 break
             self.reclaim(0)
             hand.claims.clear()
-            self._drain(hand, f"last:{turn}", Limits(), staged=False, suspects=True)
+            self._drain(hand, f"last:{turn}", Limits(max_batch_size=2), staged=False, suspects=True)
             for batch in list(hand.claims):
                 self._finish(hand.broker, batch, hand.claims.pop(batch), done=True, starts=None)
             self.everything_is_where_it_should_be()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from broker.messages import Claim, FailureCode, Job, Lane, Limits
+from broker.messages import REQUEST, AdmitRequest, Claim, FailureCode, Job, Lane, Limits, Policy
 from broker.wire import LARGE, encode_job
-from tests.faults.state_machine.census import Census, Fate
+from tests.faults.state_machine.census import PLACES, Census, Fate, Place
 
 MAX_ATTEMPTS = 3
 LOOKS = 4  # times the largest batch: so many jobs one drain looks at, or more
 ALIVE = float("inf")
+PASSED_OVER = 40  # claims from other lists of its lane, one after another: by these weights and limits no more
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,7 +34,8 @@ class BrokerModel:
     jobs: dict[str, Job] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     unwanted: set[str] = field(default_factory=set)  # expired or cancelled
-    lanes: dict[Lane, list[str]] = field(default_factory=lambda: {lane: [] for lane in Lane})
+    lists: dict[Place, list[str]] = field(default_factory=lambda: {place: [] for place in PLACES})
+    passed: dict[Place, int] = field(default_factory=dict)  # how often the others had their turn before it
     suspects: list[str] = field(default_factory=list)
     dead: list[str] = field(default_factory=list)
     leases: dict[str, Lease] = field(default_factory=dict)
@@ -40,9 +43,16 @@ class BrokerModel:
     answered: set[str] = field(default_factory=set)  # an outcome was published
     dropped: set[str] = field(default_factory=set)  # unwanted, and passed over
     token_taken: bool = False  # by a batcher that has not drained since
+    running: dict[str, set[str]] = field(default_factory=dict)  # caller → requests that count as under way
+    used: dict[str, int] = field(default_factory=dict)  # by `caller:policy`
+    refused: Counter[str] = field(default_factory=Counter)  # the same
 
     def waiting(self) -> int:
-        return len(self.suspects) + sum(map(len, self.lanes.values()))
+        return len(self.suspects) + sum(map(len, self.lists.values()))
+
+    def lane(self, lane: Lane) -> list[str]:
+        """What waits in all its lists."""
+        return [id for (one, _), ids in self.lists.items() if one is lane for id in ids]
 
     def held(self, batch: str) -> list[str]:
         return self.leases[batch].jobs if batch in self.leases else []
@@ -50,19 +60,22 @@ class BrokerModel:
     def snapshot(self) -> dict[str, Any]:
         """The same words as a census of the server."""
         return {
-            **{str(lane): self._seen(ids) for lane, ids in self.lanes.items()},
-            **{f"tokens of {lane}": self._tokens(ids) if ids else None for lane, ids in self.lanes.items()},
-            **{f"bytes of {lane}": self.bytes_of(ids) if ids else None for lane, ids in self.lanes.items()},
+            **{f"{lane} {number}": self._seen(ids) for (lane, number), ids in self.lists.items()},
+            **{f"tokens of {lane}": self._tokens(self.lane(lane)) if self.lane(lane) else None for lane in Lane},
+            **{f"bytes of {lane}": self.bytes_of(self.lane(lane)) if self.lane(lane) else None for lane in Lane},
             "suspects": self._seen(self.suspects),
             "dead": self._seen(self.dead),
             "leases": {batch: (lease.staged, self._seen(lease.jobs)) for batch, lease in self.leases.items()},
             "expiries": sorted(self.leases),
             "frames": {front_end: frames for front_end, frames in self.frames.items() if frames},
+            "running": {caller: ids for caller, ids in self.running.items() if ids},
+            "used": self.used,
+            "refused": self.refused,
         }
 
     def lost(self) -> set[str]:
         """Admitted jobs that are in no place and have no end."""
-        places = [*self.lanes.values(), self.suspects, self.dead, *(lease.jobs for lease in self.leases.values())]
+        places = [*self.lists.values(), self.suspects, self.dead, *(lease.jobs for lease in self.leases.values())]
         return self.jobs.keys() - self.answered - self.dropped - {id for place in places for id in place}
 
     def bytes_of(self, ids: Sequence[str]) -> int:
@@ -80,19 +93,46 @@ class BrokerModel:
     def admit(self, jobs: Sequence[Job], *, expired: bool) -> None:
         for job in jobs:
             self.jobs[job.id], self.attempts[job.id] = job, 0
-            self.lanes[job.lane].append(job.id)
+            self.lists[job.lane, job.list].append(job.id)
         if expired:
             self.unwanted |= {job.id for job in jobs}
+
+    def refused_by(self, request: AdmitRequest) -> int | None:
+        """The place of the first policy that does not allow it. Nothing leaks away: their windows are months."""
+        for place, policy in enumerate(request.policies):
+            used, amount = self._used(request.caller, policy), _amount(request, policy)
+            is_at_once = policy.kind == "concurrency"
+            if used + amount > policy.quota and (used or is_at_once):
+                return place
+        return None
+
+    def charge(self, request: AdmitRequest) -> None:
+        for policy in request.policies:
+            if policy.kind == "concurrency":
+                self.running.setdefault(request.caller, set()).add(request.jobs[0].id[:REQUEST])
+            else:
+                name = f"{request.caller}:{policy.name}"
+                self.used[name] = self.used.get(name, 0) + _amount(request, policy)
+
+    def _used(self, caller: str, policy: Policy) -> int:
+        return (
+            len(self.running.get(caller, ()))
+            if policy.kind == "concurrency"
+            else self.used.get(f"{caller}:{policy.name}", 0)
+        )
 
     def drain(self, claim: Claim, limits: Limits, census: Census, *, staged: bool, suspects: bool, aged: bool) -> None:
         """Which jobs a claim takes is the broker's business; whether it may take these is ours."""
         self.token_taken = False
-        lanes = {lane: self._gone(ids, [job.id for job in census.lanes[lane]]) for lane, ids in self.lanes.items()}
+        lists = {one: self._gone(ids, [job.id for job in census.lists[one]]) for one, ids in self.lists.items()}
         blamed = self._gone(self.suspects, [job.id for job in census.suspects])
-        ids, gone = [job.id for job in claim.jobs], [*lanes[Lane.INTERACTIVE], *lanes[Lane.BULK], *blamed]
+        ids, gone = [job.id for job in claim.jobs], [*(id for ids in lists.values() for id in ids), *blamed]
         bodiless = self.without_body(gone, census.bodies)
         wanted = [id for id in gone if id not in self.unwanted and id not in bodiless]
         assert sorted(ids) == sorted(wanted), f"claimed {ids}; the lists gave {wanted}"
+        for place, of_list in lists.items():
+            mine = [job.id for job in claim.jobs if (job.lane, job.list) == place and not job.attempts]
+            assert mine == [id for id in of_list if id in mine], f"the order of {place} was not kept"
         assert [job.attempts for job in claim.jobs] == [self.attempts[id] for id in ids]
         self._assert_fits(ids, limits)
         self._assert_fair(ids, staged=staged)
@@ -102,10 +142,12 @@ class BrokerModel:
         if suspects and not staged and not bodiless and any(id not in self.unwanted for id in first):
             assert set(ids) <= set(self.suspects), "suspects were to go first"
         is_tired = len(gone) >= LOOKS * limits.max_batch_size
-        if not aged and not is_tired and set(ids) & set(lanes[Lane.BULK]):
-            assert not census.lanes[Lane.INTERACTIVE], "bulk fills only what interactive leaves"
+        bulk = {id for (lane, _), of_list in lists.items() if lane is Lane.BULK for id in of_list}
+        if not aged and not is_tired and set(ids) & bulk:
+            assert not census.waiting(Lane.INTERACTIVE), "bulk fills only what interactive leaves"
         self.dropped |= set(gone) & (self.unwanted | {*bodiless})
-        self.lanes = {lane: ids[len(lanes[lane]) :] for lane, ids in self.lanes.items()}
+        self.lists = {place: ids[len(lists[place]) :] for place, ids in self.lists.items()}
+        self._count_turns({place for place, of_list in lists.items() if of_list})
         self.suspects = self.suspects[len(blamed) :]
         if ids:
             self.leases[claim.batch] = Lease(jobs=ids, staged=staged)
@@ -173,8 +215,16 @@ class BrokerModel:
             self._publish(self.jobs[id].front_end, [(id, FailureCode.POISON.value)])
 
     def _to_head(self, ids: Sequence[str]) -> None:
-        for lane, waiting in self.lanes.items():
-            waiting[:0] = [id for id in ids if self.jobs[id].lane is lane]
+        for place, waiting in self.lists.items():
+            waiting[:0] = [id for id in ids if (self.jobs[id].lane, self.jobs[id].list) == place]
+
+    def _count_turns(self, served: Collection[Place]) -> None:
+        """Each list of a lane has its turn before the others have had theirs too often."""
+        for place, ids in self.lists.items():
+            had_others = any(other != place and other[0] is place[0] for other in served)
+            is_passed = bool(ids) and place not in served
+            self.passed[place] = self.passed.get(place, 0) + had_others if is_passed else 0
+        assert max(self.passed.values()) <= PASSED_OVER, f"{self.passed} claims passed lists over"
 
     def _publish(self, front_end: str, frame: list[Fate]) -> None:
         self.frames.setdefault(front_end, []).append(frame)
@@ -198,7 +248,7 @@ class BrokerModel:
 
     def _assert_nothing_to_do(self, gone: Sequence[str], limits: Limits, *, staged: bool) -> None:
         """An empty claim is right where nothing live waits, or where the dead alone were work enough for one call."""
-        candidates = [*self.lanes[Lane.INTERACTIVE], *self.lanes[Lane.BULK], *([] if staged else self.suspects)]
+        candidates = [*self.lane(Lane.INTERACTIVE), *self.lane(Lane.BULK), *([] if staged else self.suspects)]
         live = [id for id in candidates if id not in self.unwanted]
         assert not live or len(gone) >= LOOKS * limits.max_batch_size, f"{live} wait, and nothing was claimed"
 
@@ -207,3 +257,7 @@ class BrokerModel:
 
     def _tokens(self, ids: Sequence[str]) -> int:
         return sum(self.jobs[id].cost for id in ids)
+
+
+def _amount(request: AdmitRequest, policy: Policy) -> int:
+    return {"requests": 1, "jobs": len(request.jobs), "tokens": sum(job.cost for job in request.jobs)}[policy.unit]

@@ -93,8 +93,9 @@ class Stage(RuleBasedStateMachine):
         assert len(held) == len(set(held)), "a job is in two places"
         assert self.model.lost() == set()
         self.model.without_body(held, census.bodies)
-        assert all(job.attempts < 3 for jobs in [*census.lanes.values(), census.suspects] for job in jobs)
+        assert all(job.attempts < 3 for jobs in [*census.lists.values(), census.suspects] for job in jobs)
         assert census.miscounted() == {}
+        assert census.without_turn() == []
         assert census.wake_tokens <= 1
         assert census.wake_tokens or self.model.token_taken or not self.model.waiting(), "jobs wait, nobody is woken"
         assert (census.endless_keys(), census.hasty_keys()) == ([], [])

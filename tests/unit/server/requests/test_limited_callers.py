@@ -70,6 +70,21 @@ async def test_the_end_of_a_request_that_counts_is_told_under_the_ids_it_was_cha
     assert Running(caller="ada", ids=charged) in parts.take()[1]
 
 
+async def test_one_that_was_refused_ends_silently_but_for_what_was_charged_before(parts):
+    for brought_again in (False, True):
+        with asked(parts, asker(policies=(AT_ONCE,))) as request, pytest.raises(Problem):
+            parts.pending.admit(request)
+            [admission] = parts.take()[0]
+            admission.message(parts.clock())
+            if brought_again:
+                admission = Admission.of(request, admission.jobs)
+                assert admission.is_again
+            admission.refuse(Problem("rate_limited", "no"))
+            await request
+        ended = [one for one in parts.take()[1] if isinstance(one, Running)]
+        assert len(ended) == brought_again
+
+
 async def test_one_that_never_went_out_ends_silently(parts):
     with asked(parts, asker(policies=(AT_ONCE,))) as request:
         parts.pending.admit(request)
