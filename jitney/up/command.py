@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -63,9 +64,14 @@ def _serve(
         if watches:
             watched = (f"{watch.count} for {', '.join(sorted(watch.titles))}" for watch in watches if watch.titles)
             screen.say(f"files that are watched: {'; '.join(watched)}")
-        code = asyncio.run(_supervise(table, Probe(host, port, redis_url), screen, watches))
+        code = asyncio.run(_supervise(table, Probe(host, port, redis_url, has_keys=_has_keys()), screen, watches))
     screen.say("ended" if code != KILLED else "killed")
     return code
+
+
+def _has_keys() -> bool:
+    """Whether the front ends' environment has them ask for keys."""
+    return os.environ.get("JITNEY_API_KEYS", "off") != "off"
 
 
 @contextlib.contextmanager

@@ -8,15 +8,28 @@ from typing import Any
 
 from broker.common.tasks import ANY, task_of
 
+WITH_KEY = ' -H "Authorization: Bearer $KEY"'
+SOMEBODY = "alice"
+
 
 def greeting(
-    url: str, models: Sequence[Mapping[str, Any]], metrics: Mapping[str, str], private_broker: str = ""
+    url: str,
+    models: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, str],
+    private_broker: str = "",
+    *,
+    has_keys: bool = False,
 ) -> list[str]:
-    """Where to go from here. `metrics`: title of a child → where its metrics are; `private_broker`: its URL."""
-    rows = [("ready", [url]), ("try", curl_lines(url, models)), ("docs", [f"{url}/docs"])]
+    """Where to go from here. `metrics`: title of a child → where its metrics are; `private_broker`: its URL;
+    `has_keys`: whoever calls needs a key."""
+    asking = f"JITNEY_REDIS_URL={private_broker} " if private_broker else ""
+    rows = [("ready", [url]), ("try", [line + WITH_KEY * has_keys for line in curl_lines(url, models)])]
+    if has_keys:
+        rows.append(("keys", [f"export KEY=$({asking}jitney keys add {SOMEBODY})"]))
+    rows.append(("docs", [f"{url}/docs"]))
     rows.append(("metrics", [f"{where}  ({title})" for title, where in metrics.items()]))
     # Nobody else knows where our own broker listens.
-    rows.append(("look", [f"JITNEY_REDIS_URL={private_broker} jitney status" if private_broker else "jitney status"]))
+    rows.append(("look", [f"{asking}jitney status"]))
     rows.append(("end", ["Ctrl-C"]))
     return [f"  {label if at == 0 else '':8} {line}" for label, lines in rows for at, line in enumerate(lines)]
 

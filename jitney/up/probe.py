@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import http.client
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
 
+from broker.admin.redis import connect_admin
 from broker.embedded import ping
+from broker.errors import BrokerError
+from broker.settings import BrokerSettings, env_name
 from jitney.up.plan import ChildSpec, Role
 
 TIMEOUT = 2.0  # seconds; an answer that takes longer counts as none
@@ -23,10 +27,12 @@ EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}  # where they list
 class Probe:
     """Asks the port that the front ends share, each child's metrics port, and the broker."""
 
-    def __init__(self, host: str, port: int, redis_url: str = "") -> None:
+    def __init__(self, host: str, port: int, redis_url: str = "", *, has_keys: bool = False) -> None:
+        """`has_keys`: front ends ask for keys, of which we have none."""
         self._host = EVERYWHERE.get(host, host)
         self._port = port
         self.redis_url = redis_url
+        self.has_keys = has_keys
 
     @property
     def url(self) -> str:
@@ -58,6 +64,8 @@ class Probe:
         """What `/v1/models` says of those that can be called now."""
         if await self._get(self._host, self._port, "/readyz") is None:  # it would be refused, with a line in the log
             return []
+        if self.has_keys:
+            return await asyncio.to_thread(announced, self.redis_url)
         body = await self._get(self._host, self._port, "/v1/models")
         listed = json.loads(body)["models"] if body is not None else []
         return [model for model in listed if model["status"] == "live"]
@@ -80,6 +88,15 @@ def get(host: str, port: int, path: str) -> bytes | None:
         body = reply.read()
         return body if reply.status == 200 else None
     return None
+
+
+def announced(redis_url: str) -> Sequence[Mapping[str, Any]]:
+    """The models that this broker says live; none where it does not say it."""
+    namespace = os.environ.get(env_name("namespace"), BrokerSettings().namespace)
+    with contextlib.suppress(BrokerError), contextlib.closing(connect_admin(redis_url, namespace)) as broker:
+        cards = [model.card for model in broker.overview().models if model.card is not None and model.batchers]
+        return [{"name": card.name, "task": card.task, "languages": list(card.languages)} for card in cards]
+    return []
 
 
 def answers(redis_url: str) -> bool:

@@ -135,7 +135,7 @@ class Supervisor:
         metrics = {spec.title: self._probe.metrics_url(spec) for spec in measured}
         is_private = any(child.spec.role is Role.BROKER for child in self._children)
         broker = self._probe.redis_url if is_private else ""  # another's URL may hold a password
-        self._screen.show(greeting(self._probe.url, ours, metrics, broker))
+        self._screen.show(greeting(self._probe.url, ours, metrics, broker, has_keys=self._probe.has_keys))
         troubles = [child.trouble for child in self._children if child.trouble]
         for reason in [*map(str, self.given_up.values()), *troubles]:
             self._screen.complain(f"not served: {reason}")

@@ -106,3 +106,12 @@ def test_help_shows_examples() -> None:
     result = CliRunner().invoke(app, ["up", "--help"])
 
     assert "\n  jitney up --model" in result.output
+
+
+def test_where_keys_are_asked_for_the_lines_make_one_and_send_it() -> None:
+    lines = greeting("http://h:1", [{"name": "c", "task": "classification"}], {}, "unix:///b", has_keys=True)
+
+    [curl] = [line for line in lines if "curl -s" in line]
+    assert shlex.split(curl)[-2:] == ["-H", "Authorization: Bearer $KEY"]
+    assert '"Authorization: Bearer $KEY"' in curl  # which the shell fills in
+    assert "  keys     export KEY=$(JITNEY_REDIS_URL=unix:///b jitney keys add alice)" in lines
