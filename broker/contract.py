@@ -100,9 +100,10 @@ class FrontEndBroker(Protocol):
         tokens more wait. The request's lane wins over the job's. Raises `BrokerFull` when the broker's memory is spent;
         nothing was queued then. A single request may be refused for that as well: of what it brings a part had no room.
 
-        A lane's lists take turns, by weight: before a request are the jobs of its own list as often as there are lists,
-        and the last eighth of a lane is for those whose list is empty. A request that one of its `policies` does not
-        allow is refused as rate limited, and uses nothing of the others; verdicts of limited callers tell what is left.
+        A lane's lists take turns, by weight: before a request are the jobs of its own list, and those of others that
+        turns put between these and its own; the last eighth of a lane is for those whose list is empty. A request that
+        one of its `policies` does not allow is refused as rate limited, and uses nothing of the others; verdicts of
+        limited callers tell what is left.
         """
         ...
 

@@ -155,7 +155,7 @@ class Queue:
         found = {lane: measure(jobs) for lane, jobs in self.lanes.items()}
         lane, waiting = request.lane, self.lanes[request.lane]
         if waiting:
-            ahead = self.turns[lane].jobs_ahead(request.list, waiting, request.weight)
+            ahead = self.turns[lane].jobs_ahead(request.list, waiting, request.weight, len(request.jobs))
             found[lane] = ceil(found[lane] * ahead / len(waiting))
         return found
 

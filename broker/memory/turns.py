@@ -32,12 +32,12 @@ class Turns:
         weights = {number: self.weights.get(number, 1) for number in lists}
         return {number: weight / sum(weights.values()) for number, weight in weights.items()}
 
-    def jobs_ahead(self, own: int, waiting: Iterable[Job], weight: int) -> int:
-        """How many of these end before one that joins its list now."""
+    def jobs_ahead(self, own: int, waiting: Iterable[Job], weight: int, more: int) -> int:
+        """How many of these end before the last of so many that join this list now."""
         lists = by_list(waiting)
         others = sum(self.weights.get(number, 1) for number in lists if number != own)
         mine = len(lists.get(own, ()))
-        return min(sum(map(len, lists.values())), -(-mine * (weight + others) // weight))
+        return min(sum(map(len, lists.values())), mine - (-(mine + more) * others // weight))
 
 
 def by_list(jobs: Iterable[Job]) -> dict[int, deque[Job]]:

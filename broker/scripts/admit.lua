@@ -62,13 +62,14 @@ local function weight_in(lane, list)
   return lane.turns and lane.turns[list] and lane.turns[list].weight or lane.queued[list] and lane.queued[list].weight or 1
 end
 
--- Jobs of this lane that end before those of a list that come now: its own ones take turns with the others'.
-local function in_turn(lane, list, weight, jobs)
-  local own, weights = lane.in_list[list] or 0, weight
+-- Jobs of this lane that end before the last of so many that come now: those of its list, and of the others as many as
+-- turns make go between them all.
+local function in_turn(lane, list, weight, jobs, more)
+  local own, weights = lane.in_list[list], 0
   for other, count in pairs(lane.in_list) do
     if other ~= list and count > 0 then weights = weights + weight_in(lane, other) end
   end
-  return math.min(jobs, math.ceil(own * weights / weight))
+  return math.min(jobs, own + math.ceil((own + more) * weights / weight))
 end
 
 -- What waits for a model by lane (1 interactive, 2 bulk), and what its batchers hold: read once a call, then counted on,
@@ -270,7 +271,7 @@ while at <= #ARGV do
   local waiting, waiting_tokens, waiting_bytes = state.jobs[lane], state.tokens[lane], state.bytes[lane]
   local queues, share, part, caller = state.lanes[lane], 1, 1, callers[tonumber(asks)]
   local own = queues.in_list[list] or 0
-  if waiting and own < waiting then share = in_turn(queues, list, tonumber(weight), waiting) / waiting end
+  if waiting and own < waiting then share = in_turn(queues, list, tonumber(weight), waiting, count) / waiting end
   if own > 0 and (list ~= '0' or caller) then part = MOST_OF_A_LANE end
   local has_room = count <= max_jobs and (waiting == 0 or waiting and waiting + count <= max_jobs * part
     and waiting_tokens + tokens <= max_tokens * part and waiting_bytes + bytes <= max_bytes * part)

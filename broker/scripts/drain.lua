@@ -151,7 +151,6 @@ local function take_in_turns(lane, fits, most, looks)
   end
   local gone, gone_bytes, at = 0, 0, 1
   while #lists > 0 and #jobs < most and looked < looks do
-    pass_idle_rounds(lists)
     local list = lists[at]
     if list.deficit <= 0 then list.deficit = list.deficit + list.quantum end
     if list.deficit > 0 then
@@ -162,6 +161,8 @@ local function take_in_turns(lane, fits, most, looks)
       end, most, looks)
       gone, gone_bytes, lane.next_list = gone + its, gone_bytes + its_bytes, list.number
       if list.left > 0 and list.deficit > 0 then break end  -- the batch is full: its turn goes on
+    else
+      pass_idle_rounds(lists)
     end
     if list.left == 0 then
       list.deficit = 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker.messages import AdmitRequest, Claim, FailureCode, Lane, Limits, Policy
+from broker.messages import Claim, FailureCode, Lane, Limits, Policy
 from tests.contract.worlds import LIMITS, LONG, SHORT, World, ids, job, request
 
 pytestmark = pytest.mark.anyio
@@ -180,14 +180,16 @@ async def test_callers_without_a_key_keep_the_others_out_no_more_than_these_do(w
 
 
 @pytest.mark.parametrize(
-    ("list", "weight", "ahead"), [(1, 1, 60), (2, 1, 30), (3, 1, 0), (2, 9, 13)], ids=["flood", "some", "none", "heavy"]
+    ("list", "weight", "jobs", "ahead"),
+    [(1, 1, 1, 60), (2, 1, 1, 32), (3, 1, 1, 3), (2, 9, 1, 13), (3, 1, 10, 30), (3, 1, 100, 60)],
+    ids=["flood", "some", "none", "heavy", "ten of none", "many of none"],
 )
-async def test_the_expected_wait_counts_turns(world: World, list: int, weight: int, ahead: int) -> None:
+async def test_the_expected_wait_counts_turns(world: World, list: int, weight: int, jobs: int, ahead: int) -> None:
     await fill(world, 1, 45)
     await fill(world, 2, 10)
     await fill(world, 4, 5)
-    asks = AdmitRequest(model=request().model, jobs=[job()], time_left=LONG, most_ahead=-1, list=list, weight=weight)
+    how = {"time_left": LONG, "most_ahead": -1, "list": list, "weight": weight}
 
-    [verdict] = await (await world.front_end()).admit(99, [asks], {})
+    [verdict] = await (await world.front_end()).admit(99, [request(*[job() for _ in range(jobs)], **how)], {})
 
-    assert (verdict.refusal, verdict.ahead) == (FailureCode.CONTENDED, ahead) if ahead else (None, None)
+    assert (verdict.refusal, verdict.ahead) == (FailureCode.CONTENDED, ahead)
