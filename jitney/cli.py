@@ -279,11 +279,20 @@ def doctor(
             help="Try this store of files too: a directory, or s3://bucket/prefix.",
         ),
     ] = "",
+    api_keys: Annotated[
+        str,
+        typer.Option(
+            metavar="on|off|FILE",
+            envvar="JITNEY_API_KEYS",
+            help="What front ends are started with: whether there are keys, and whether the file can be read.",
+            show_default=False,
+        ),
+    ] = "",
     as_json: AsJson = False,
     redis_url: RedisUrl = REDIS_URL,
     namespace: Namespace = NAMESPACE,
 ) -> None:
-    """Look at everything that the broker, and a store of files, must be and allow; each failure comes with its remedy.
+    """Look at what the broker, API keys and a store of files must be and allow; each failure comes with its remedy.
 
     \b
     jitney doctor
@@ -294,7 +303,7 @@ def doctor(
     """
     from jitney.admin.doctor import run_doctor
 
-    raise typer.Exit(run_doctor(redis_url, namespace, roles=role or [], as_json=as_json, files=files))
+    raise typer.Exit(run_doctor(redis_url, namespace, roles=role or [], as_json=as_json, files=files, keys=api_keys))
 
 
 # typer has its own copy of click, whose UsageError it exports only as this base class.

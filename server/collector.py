@@ -38,6 +38,8 @@ class FrontEndCollector(Collector):
         yield _histogram("http_request_duration_seconds", "From first byte to answer", ("route",), m.durations)
         yield _histogram("request_stage_duration_seconds", "Where requests spent it", ("model", "stage"), m.stages)
         yield _counter("requests_rejected", "Requests that ended in a problem", ("reason",), m.rejected)
+        by_caller, who = m.caller_rejected, ("caller", "reason")
+        yield _counter("caller_requests_rejected", "Requests of known callers that were refused", who, by_caller)
         yield _counter("records_failed", "Records that ended in an error", ("model", "code"), m.failed_records)
         yield _counter("unknown_tokens", "Characters that no token stands for", ("model",), m.unknown_tokens)
         yield _counter("records_truncated", "Answers or pairs cut by a limit", ("model",), m.truncated_records)
@@ -64,9 +66,21 @@ class FrontEndCollector(Collector):
         yield GaugeMetricFamily("jitney_bytes_in_hand", "Bytes of requests that arrive, are in work or go out", held)
         yield GaugeMetricFamily("jitney_broker_up", "1 while the broker answers", float(is_up))
         yield GaugeMetricFamily("jitney_draining", "1 between SIGTERM and the end", float(front_end.is_draining))
+        yield from self._keys()
         built = GaugeMetricFamily("jitney_build_info", "The version of this front end", labels=("version",))
         built.add_metric((self._version,), 1)
         yield built
+
+    def _keys(self) -> Iterator[Metric]:
+        """Nothing where nobody is asked for one."""
+        authentication = self._front_end.authentication
+        if authentication is None:
+            return
+        keys = authentication.keys
+        known = float(len(keys.table)) if keys.table is not None else 0.0
+        yield GaugeMetricFamily("jitney_keys_known", "API keys that this front end knows", known)
+        if (age := keys.age) is not None:
+            yield GaugeMetricFamily("jitney_keys_age_seconds", "Since they were last seen to be these", age)
 
 
 def _counter(name: str, text: str, labels: Sequence[str], counts: dict[Labels, int]) -> Metric:

@@ -13,6 +13,9 @@ from server.http.timing import Stages
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
 STAGES = ("queue", "window", "compute", "return")
+MOST_CALLERS = 100  # that have series of their own
+OTHERS = "other"
+OF_CALLERS = ("not_allowed", "rate_limited", "contended")  # reasons that are counted for each caller
 Labels = tuple[str, ...]
 
 
@@ -32,6 +35,7 @@ class Metrics:
     durations: dict[Labels, Histogram] = field(default_factory=_histograms)  # route
     stages: dict[Labels, Histogram] = field(default_factory=_histograms)  # model, stage
     rejected: dict[Labels, int] = field(default_factory=_counts)  # reason: a problem code
+    caller_rejected: dict[Labels, int] = field(default_factory=_counts)  # caller: an id, never a key; reason
     failed_records: dict[Labels, int] = field(default_factory=_counts)  # model, code
     unknown_tokens: dict[Labels, int] = field(default_factory=_counts)  # model
     streamed_records: dict[Labels, int] = field(default_factory=_counts)  # model
@@ -44,6 +48,7 @@ class Metrics:
     grouped_records: dict[Labels, int] = field(default_factory=_counts)  # model
     groups: dict[Labels, int] = field(default_factory=_counts)  # model
     low_thresholds: dict[Labels, int] = field(default_factory=_counts)  # model
+    _callers: set[str] = field(default_factory=set)  # that have series
     _of_model: dict[str, list[Histogram]] = field(default_factory=dict)  # those of its stages, in their order
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -54,6 +59,18 @@ class Metrics:
     def refused(self, code: str) -> None:
         """One request ended in a problem."""
         self.rejected[(code,)] += 1
+
+    def refused_caller(self, caller: str, code: str) -> None:
+        """The same, of a caller who is known. Their number is no client's to choose: anonymous ones are one."""
+        if code in OF_CALLERS:
+            self.caller_rejected[self._label(caller.partition("@")[0]), code] += 1
+
+    def _label(self, caller: str) -> str:
+        if caller not in self._callers:
+            if len(self._callers) == MOST_CALLERS:
+                return OTHERS
+            self._callers.add(caller)
+        return caller
 
     def computed(self, model: str, stages: Stages) -> None:
         """One request came back from the batchers."""

@@ -17,19 +17,18 @@ CALLERS_SHOWN = 20
 
 
 def callers_seen(
-    keys: int, entries: Mapping[bytes, bytes], refusals: int, counts: Mapping[bytes, bytes]
+    version: bytes, keys: int, entries: Mapping[bytes, bytes], refusals: int, counts: Mapping[bytes, bytes]
 ) -> CallersOverview:
-    """Out of what OVERVIEW returns: how many there are of each, and those that it read."""
-    stored = stored_credentials(entries)
-    found, wrong = decode_all(stored.entries)
+    """Out of what OVERVIEW returns: the count of changes, how many fields there are of each, and those that it read."""
+    found, wrong = decode_all(stored_credentials(entries).entries)
     refused: dict[str, dict[str, int]] = {}
     for name, count in counts.items():
         caller, _, policy = name.decode("utf-8", "replace").rpartition(":")
         if caller and count.isdigit():
             refused.setdefault(caller, {})[policy] = int(count)
     return CallersOverview(
-        keys=max(0, keys - 1),  # one field counts the changes
-        version=stored.version,
+        keys=max(0, keys - bool(version)),
+        version=version.decode("utf-8", "replace"),
         credentials=found,
         unreadable=wrong,
         refused=refused,

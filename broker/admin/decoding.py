@@ -33,7 +33,7 @@ def _pairs(flat: Sequence[Any]) -> dict[Any, Any]:
 def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Sequence[int] = ()) -> Overview:
     """Out of what OVERVIEW returns."""
     now, epoch, cards, batchers, there_are, wrong, limits, (opened, kept, held), webhooks, *rest = answer
-    (keys, entries, refusals, refused), *rows = rest
+    (version, keys, entries, refusals, refused), *rows = rest
     now /= 1000
     known, lost_cards = _known_cards(_pairs(cards))
     seen, lost_batchers = _seen_batchers(_pairs(batchers), now)
@@ -46,7 +46,7 @@ def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Seque
         batchers=sorted(seen, key=lambda one: (one.presence.model, one.presence.batcher)),
         predictions=PredictionsOverview(open=opened, kept=kept, bytes=held),
         webhooks=_webhooks(*webhooks),
-        callers=callers_seen(keys, _pairs(entries), refusals, _pairs(refused)),
+        callers=callers_seen(version, keys, _pairs(entries), refusals, _pairs(refused)),
         unreadable=[*lost_cards, *lost_batchers],
         wrong_type=[key.decode("utf-8", "replace") for key in wrong],
         bad_limits={name.decode("utf-8", "replace"): why for name, entry in limits if (why := _why_ignored(entry))},

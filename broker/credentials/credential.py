@@ -57,8 +57,8 @@ class Credential(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def list_of(id: str) -> int:
-    """Of a lane: callers of one list share its turns."""
-    return crc32(id.encode()) % LISTS
+    """Of a lane: callers of one list share its turns. The first is for everybody without a key."""
+    return 1 + crc32(id.encode()) % (LISTS - 1)
 
 
 _one = msgspec.json.Decoder(Credential)

@@ -8,21 +8,27 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from broker.admin.overview import Overview
 from broker.admin.redis import RedisAdmin
 from broker.admin.rights import CONFIRM, Right, Role, rights
 from broker.facts import Facts
 from broker.keys import Keys
 from jitney.admin.files import of_files
 from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_durability, of_facts, of_overview, of_rights
+from jitney.admin.keys import OFF, ON, live_cards, of_disabled, of_file, of_keys, of_store
 from jitney.admin.snapshot import NotSeen, admin
 from jitney.admin.tables import printable
 
 CLEAN, ILL = 0, 1
+NOT_LOOKED = "queues, leases and keys were not looked at: that takes the operator's user, and all of its commands"
 
 
-def run_doctor(url: str, namespace: str, *, roles: Sequence[Role], as_json: bool, files: str = "") -> int:
-    """Exit code: 0, or 1 when something fails. `files`: where front ends keep files, if they do."""
-    findings = [*_examine(url, namespace, roles), *([of_files(files)] if files else [])]
+def run_doctor(
+    url: str, namespace: str, *, roles: Sequence[Role], as_json: bool, files: str = "", keys: str = ""
+) -> int:
+    """Exit code: 0, or 1 when something fails. `files`: where front ends keep files, if they do; `keys`: what they are
+    told of API keys."""
+    findings = [*_examine(url, namespace, roles, keys), *([of_files(files)] if files else [])]
     failed = sum(finding.mark is Mark.FAIL for finding in findings)
     if as_json:
         print(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}))
@@ -41,7 +47,8 @@ def _verdict(failed: int) -> str:
     return f"{failed} to mend: see → above" if failed else "nothing to mend"
 
 
-def _examine(url: str, namespace: str, roles: Sequence[Role]) -> Iterator[Finding]:
+def _examine(url: str, namespace: str, roles: Sequence[Role], asked: str) -> Iterator[Finding]:
+    overview: Overview | None = None
     try:
         with admin(url, namespace) as broker:
             yield _answers(broker)
@@ -58,11 +65,17 @@ def _examine(url: str, namespace: str, roles: Sequence[Role]) -> Iterator[Findin
             is_front_end = Role.FRONT_END in roles or not missing[Role.FRONT_END]
             denied = is_front_end and broker.denied([CONFIRM])
             yield of_durability(facts, is_denied=bool(denied), is_wanted=is_front_end and _is_strict())
-            may_look = not missing[Role.OPERATOR] and not _named(Role.OPERATOR).intersection(unknown)
-            yield from _looked(broker, facts, may_look=may_look)
+            if missing[Role.OPERATOR] or _named(Role.OPERATOR).intersection(unknown):
+                yield Finding(about="models", mark=Mark.SKIPPED, said=NOT_LOOKED)
+            else:
+                overview = broker.overview()
+                yield from _looked(broker, facts, overview)
+                yield from _keys_of_broker(overview, facts, asked)
     except NotSeen as error:
         said = f"{error.why.tried}: {error.why.cause}"
         yield Finding(about="broker", mark=Mark.FAIL, said=said, remedy=error.why.remedy)
+    if asked not in ("", ON, OFF):
+        yield from of_file(asked, overview, time.time())
 
 
 def _answers(broker: RedisAdmin) -> Finding:
@@ -103,11 +116,14 @@ def _unknown(broker: RedisAdmin, keys: Keys) -> list[str]:
     return sorted({needed[place].command for place in places})
 
 
-def _looked(broker: RedisAdmin, facts: Facts, *, may_look: bool) -> list[Finding]:
-    if not may_look:
-        said = "queues and leases were not looked at: that takes the operator's user, and all of its commands"
-        return [Finding(about="models", mark=Mark.SKIPPED, said=said)]
-    overview = broker.overview()
+def _looked(broker: RedisAdmin, facts: Facts, overview: Overview) -> list[Finding]:
     cards = [model.card for model in overview.models if model.card is not None]
     missing_files = {card.key: broker.missing_artifacts(card) for card in cards}
     return of_overview(overview, facts, missing_files, () if overview.models else broker.namespaces())
+
+
+def _keys_of_broker(overview: Overview, facts: Facts, asked: str) -> Iterator[Finding]:
+    callers = overview.callers
+    yield from of_store(callers, facts, asked)
+    yield from of_keys(callers.credentials.values(), live_cards(overview), overview.now)
+    yield from of_disabled(callers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -25,17 +26,28 @@ REMEDY = "make one by `jitney keys add NAME`, or give the broker back its data; 
 class KnownKeys:
     """`table` is None while it is not known whose keys are good: then nobody is let in."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.table: CallerTable | None = None
         self.complaint = NEVER_ASKED  # empty: all is well
         self.is_lost = False  # the broker was met and has none: that is for an operator to mend
+        self._clock = clock
+        self._seen_at: float | None = None
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since it was last seen that these are the keys; None before the first time."""
+        return None if self._seen_at is None else self._clock() - self._seen_at
+
+    def confirm(self) -> None:
+        """They are these at this moment."""
+        self._seen_at = self._clock()
 
 
 class BrokerKeys(KnownKeys):
     """Those that the broker keeps."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(clock)
         self._version: str | None = None  # of what was read last
         self._unreadable = ThrottledLog(log.error)
 
@@ -56,6 +68,7 @@ class BrokerKeys(KnownKeys):
         elif self._version is None:  # never asked, and there never was one
             self._take("", {})
         self.complaint = NONE_KEPT if self.is_lost else ""
+        self.confirm()
 
     def _take(self, version: str, entries: Mapping[str, bytes]) -> None:
         before, self._version, self.is_lost = self._version, version, not version
@@ -83,6 +96,7 @@ class FileKeys(KnownKeys):
         seen = self._state()
         found = decode_lines(self._path.read_text("utf-8"))
         self.table, self.complaint, self._seen = CallerTable(found.values()), "", seen
+        self.confirm()
         self._unreadable.is_over()
         log.info("keys read", file=str(self._path), keys=len(found))
 
@@ -91,7 +105,9 @@ class FileKeys(KnownKeys):
         while True:
             await sleep(PERIOD)
             try:
-                if self._state() != self._seen:
+                if self._state() == self._seen:
+                    self.confirm()
+                else:
                     self.read()
             except (OSError, ValueError) as error:
                 self.complaint = "the file of keys cannot be read: the last ones that could be are good"

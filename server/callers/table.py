@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from zlib import crc32
 
 from msgspec import Struct
 
-from broker.contract import LISTS
 from broker.credentials.api_key import NOBODYS, ApiKey, is_same
-from broker.credentials.credential import Credential
+from broker.credentials.credential import Credential, list_of
 from broker.credentials.policies import parse_policies
 from broker.messages import Lane
 from server.callers.caller import EVERY_MODEL, Caller
@@ -63,8 +61,3 @@ def caller_of(credential: Credential) -> Caller:
         lanes=frozenset(map(Lane, credential.lanes)),
         rights=frozenset(credential.rights),
     )
-
-
-def list_of(id: str) -> int:
-    """Of a lane: callers of one list share its turns. The first is for everybody without a key."""
-    return 1 + crc32(id.encode()) % (LISTS - 1)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from broker.common.throttled_log import ThrottledLog
+from server.callers.caller import ANONYMOUS
 from server.errors import ASKS_TO_COME_BACK, OF_STATUS, Problem
 from server.front_end import FrontEnd
 from server.http.context import identity, route_of
@@ -31,7 +32,10 @@ class Refusals:
     def of(self, error: Problem | HTTPException, scope: Scope) -> Response:
         """The answer to this request."""
         problem = _translated(error, scope["path"]) if isinstance(error, HTTPException) else error
+        caller = scope["context"].caller
         self._metrics.refused(problem.code)
+        if caller is not ANONYMOUS:
+            self._metrics.refused_caller(caller.id, problem.code)
         response: Response = scope["context"].refused(problem, getattr(error, "headers", None))
         self._write_line(scope, problem, response.status_code)
         return response

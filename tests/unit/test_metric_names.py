@@ -23,19 +23,22 @@ def named(metrics: Iterable[Metric]) -> set[str]:
     return {f"{one.name}_total" if one.type == "counter" else one.name for one in metrics}
 
 
-async def of_front_ends() -> set[str]:
-    async with running() as jitney:
+async def of_front_ends(tmp_path: Path) -> set[str]:
+    """Of one that asks for keys."""
+    kept = tmp_path / "keys.jsonl"
+    kept.write_text("# none yet")
+    async with running(api_keys=str(kept)) as jitney:
         return {name for name in named(collectors(jitney.front_end).collect()) if name.startswith("jitney_")}
 
 
-async def test_no_metric_of_a_front_end_is_called_as_one_of_a_batcher():
-    shared = await of_front_ends() & named(BatcherMetrics("toy").registry.collect())
+async def test_no_metric_of_a_front_end_is_called_as_one_of_a_batcher(tmp_path: Path):
+    shared = await of_front_ends(tmp_path) & named(BatcherMetrics("toy").registry.collect())
 
     assert shared == set()
 
 
-async def test_every_metric_that_a_page_names_is_there():
-    known = await of_front_ends() | named(BatcherMetrics("toy").registry.collect())
+async def test_every_metric_that_a_page_names_is_there(tmp_path: Path):
+    known = await of_front_ends(tmp_path) | named(BatcherMetrics("toy").registry.collect())
 
     for page in PAGES:
         said = set(re.findall(r"jitney_[a-z0-9_]+(?=[`{)])", page.read_text()))

@@ -88,7 +88,7 @@ async def test_whoever_was_refused_is_shown_without_a_key_of_the_brokers_too(
 
     [one] = admin.overview().callers.shown
 
-    assert (one.id, one.credential, left(one)) == ("anonymous@0a1b", None, {"requests": (None, 2)})
+    assert (one.id, one.credential, left(one)) == ("anonymous", None, {"requests": (None, 2)})
 
 
 async def test_of_very_many_callers_those_who_were_refused_are_shown_first_and_a_look_stays_bounded(

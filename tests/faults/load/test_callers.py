@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from broker.credentials.credential import list_of
 from broker.embedded import Server, embedded_server
-from server.callers.table import list_of
 from tests.faults.kit.broker_process import NO_VARIABLES
 from tests.faults.kit.keys import PATH, add, ask, bearer, id_of, keyed_stack, until_status
 from tests.integration.processes import FrontEnd, Reply

@@ -8,7 +8,7 @@ from prometheus_client import generate_latest
 from broker.common.numbers.histogram import Histogram
 from broker.messages import FailureCode, Result, Verdict
 from server.collector import collectors
-from server.metrics import BUCKETS
+from server.metrics import BUCKETS, MOST_CALLERS, OTHERS, Metrics
 from tests.unit.server.stand_in import ScriptedBroker, running
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +80,28 @@ async def test_refusals_are_counted_by_their_reason():
         await jitney.ask("life")
 
         assert samples(jitney)['jitney_requests_rejected_total{reason="contended"}'] == 1
+
+
+def test_refusals_of_known_callers_are_counted_and_their_series_are_bounded():
+    metrics = Metrics()
+
+    for number in range(150):
+        metrics.refused_caller(f"caller{number}", "rate_limited")
+    for address in ("a", "b"):
+        metrics.refused_caller(f"caller1@{address}", "contended")
+    metrics.refused_caller("caller1", "malformed")  # its own fault, and no matter of who asks
+
+    assert metrics.caller_rejected["caller1", "rate_limited"] == 1
+    assert metrics.caller_rejected["caller1", "contended"] == 2
+    assert metrics.caller_rejected[OTHERS, "rate_limited"] == 50
+    assert len({caller for caller, _ in metrics.caller_rejected}) == MOST_CALLERS + 1
+
+
+async def test_without_keys_no_caller_has_series():
+    async with running(ScriptedBroker(verdict=Verdict(refusal=FailureCode.CONTENDED))) as jitney:
+        await jitney.ask("life")
+
+        assert not [name for name in samples(jitney) if name.startswith(("jitney_caller", "jitney_keys"))]
 
 
 async def test_a_crash_is_counted_as_internal(monkeypatch):

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from broker.credentials.api_key import ApiKey, new_key
-from broker.credentials.credential import Credential
+from broker.credentials.credential import Credential, list_of
 from broker.messages import Lane
 from server.callers.authentication import Authentication, Unauthenticated
 from server.callers.caller import EVERY_MODEL
 from server.callers.known_keys import KnownKeys
-from server.callers.table import CallerTable, caller_of, list_of
+from server.callers.table import CallerTable, caller_of
 from server.errors import Problem
 from server.http.context import RequestContext
 

@@ -47,6 +47,23 @@ async def test_a_key_is_known_after_the_next_look() -> None:
     assert keys.complaint == ""
 
 
+async def test_the_age_of_what_is_known_is_told() -> None:
+    now = [100.0]
+    broker, keys = Broker(), BrokerKeys(lambda: now[0])
+    assert keys.age is None
+    await keys.look(broker.front_end)
+    now[0] += 5.0
+    assert keys.age == 5.0
+
+    broker.store.fault = BrokerError("the broker refuses a command: NOPERM")
+    await keys.look(broker.front_end)
+    assert keys.age == 5.0
+
+    broker.store.fault = None
+    await keys.look(broker.front_end)
+    assert keys.age == 0.0
+
+
 async def test_a_broker_without_keys_lets_nobody_in_and_an_error_says_so_once() -> None:
     broker, keys = Broker(), BrokerKeys()
 
