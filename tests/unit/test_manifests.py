@@ -251,7 +251,7 @@ def test_the_batcher_never_asks_the_hub():
 def test_the_secret_is_made_as_the_readme_says():
     wanted = {reference["key"] for reference in everywhere(MANIFESTS, "secretKeyRef")}
     wanted |= {item["key"] for secret in everywhere(MANIFESTS, "secret") for item in secret["items"]}
-    made = set(re.findall(r"--from-literal=([\w.-]+)=", (K8S / "README.md").read_text(encoding="utf-8")))
+    made = set(re.findall(r"--from-(?:literal|file)=([\w.-]+)=", (K8S / "README.md").read_text(encoding="utf-8")))
 
     assert wanted == {name for name in made if not name.startswith("AWS_")}  # those are taken as they are
 
@@ -262,6 +262,18 @@ def test_object_storage_needs_nothing_while_files_are_off():
 
     assert secrets == [{"name": "jitney-files", "optional": True}]
     assert settings("jitney-front-end")[1].files == ""
+
+
+def test_api_keys_need_nothing_while_they_are_off_and_lie_where_the_config_says():
+    pod = dict(pods())["jitney-front-end"]["spec"]
+    (container,) = containers("jitney-front-end", init=False)
+    [secret] = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    [mounted] = [one["mountPath"] for one in container["volumeMounts"] if one["name"] == "api-keys"]
+    said = (K8S / "base" / "configmap.yaml").read_text(encoding="utf-8")
+
+    assert secret["optional"] and settings("jitney-front-end")[1].api_keys == "off"
+    assert [f"{mounted}/{item['path']}" for item in secret["items"]] == ["/etc/jitney/keys"]
+    assert "/etc/jitney/keys" in said
 
 
 def test_webhooks_need_nothing_while_they_are_off_and_leave_by_https_where_they_are_on():
