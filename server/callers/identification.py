@@ -14,7 +14,7 @@ from server.dialects.family import Family
 
 # What orchestrators and balancers ask has no key; it tells strangers no more than that all is well, or is not. The last
 # two LibreTranslate's own clients ask without one.
-OPEN = frozenset(("/livez", "/readyz", "/health", "/ping", "/v2/health/live", "/v2/health/ready", "/docs"))
+OPEN = frozenset(("/", "/livez", "/readyz", "/health", "/ping", "/v2/health/live", "/v2/health/ready", "/docs"))
 OPEN |= {"/openapi.json", "/languages", "/frontend/settings"}
 READS = ("GET", "HEAD")
 OF_FILES = ("/v1/files", "/v1/batches")

@@ -72,4 +72,6 @@ def _required(is_well: bool, health: object) -> bool:
 def _card(front_end: FrontEnd, request: Request) -> ModelCard:
     """Of the live model that the address names. Raises `Problem`."""
     name = request.path_params["name"]
-    return front_end.directory.named(front_end.called(name), front_end.clock()).card
+    card = front_end.directory.named(front_end.called(name), front_end.clock()).card
+    request.scope["context"].caller.check_model(card.name)
+    return card

@@ -58,7 +58,9 @@ def _card(front_end: FrontEnd, request: Request) -> ModelCard:
     """Of the live model that is asked for. Raises `Problem`, to be told in TEI's way."""
     request.scope["context"].refuse = FLAVOUR.refuse
     name = request.path_params.get("name") or _meant(front_end.directory)
-    return front_end.directory.named(front_end.called(name), front_end.clock()).card
+    card = front_end.directory.named(front_end.called(name), front_end.clock()).card
+    request.scope["context"].caller.check_model(card.name)
+    return card
 
 
 def _meant(directory: Directory) -> str:

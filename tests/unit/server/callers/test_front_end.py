@@ -63,7 +63,7 @@ async def test_every_api_refuses_strangers_in_its_own_words(tmp_path: Path, path
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/models", "/v1/models/echo", "/v1/files", "/v1/batches", "/predictions/x", "/info", "/nothing", "/"]
+    "path", ["/v1/models", "/v1/models/echo", "/v1/files", "/v1/batches", "/predictions/x", "/info", "/nothing"]
 )
 async def test_pages_are_for_those_who_have_a_key(tmp_path: Path, path: str) -> None:
     async with keyed(tmp_path) as jitney:
@@ -73,7 +73,8 @@ async def test_pages_are_for_those_who_have_a_key(tmp_path: Path, path: str) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["/livez", "/readyz", "/health", "/ping", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready"]
+    "path",
+    ["/", "/livez", "/readyz", "/health", "/ping", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready"],
 )
 async def test_what_orchestrators_and_people_look_at_is_open(tmp_path: Path, path: str) -> None:
     async with keyed(tmp_path) as jitney:
@@ -121,6 +122,15 @@ async def test_a_key_for_other_models_may_not_use_this_one(tmp_path: Path) -> No
     assert told(answer) == (403, "not_allowed")
     assert one.status_code == 403
     assert listed.json()["models"] == listed.json()["data"] == []
+
+
+@pytest.mark.parametrize("path", ["/info", "/models/echo/info", "/v2/models/echo", "/v2/models/echo/ready"])
+async def test_what_others_apis_tell_of_a_model_is_for_those_who_may_use_it(tmp_path: Path, path: str) -> None:
+    broker = ScriptedBroker(announcements=[announced(card("echo", task="embedding"))])
+    async with keyed(tmp_path, broker) as jitney:
+        answers = [(await jitney.client.get(path, headers=bearer(key))).status_code for key in (ALICE, LIMITED)]
+
+    assert answers == [200, 403]
 
 
 async def test_a_key_sees_the_models_it_may_use_by_their_aliases_too(tmp_path: Path) -> None:
