@@ -19,7 +19,7 @@ from broker.redis.client import Client
 from broker.redis.connection import translated
 
 FOLDER = files("broker") / "scripts"
-COMMON = (FOLDER / "common.lua").read_text("utf-8")
+COMMON = "\n".join((FOLDER / f"{name}.lua").read_text("utf-8") for name in ("common", "policies"))
 FUNCTION = re.compile(r"^local function (\w+)(?:.* end|.*(?:\n(?!end$).*)*\nend)$", re.MULTILINE)
 
 
@@ -35,8 +35,8 @@ def _shared() -> str:
 
 
 def _common(script: str) -> str:
-    """What this script uses of common.lua. A server makes all functions of a script anew with each call: of all that
-    are shared, that took FINISH a quarter of its time."""
+    """What this script uses of common.lua and policies.lua. A server makes all functions of a script anew with each
+    call: of all that are shared, that took FINISH a quarter of its time."""
     used = _words(script)
     for function in reversed([*FUNCTION.finditer(COMMON)]):  # each of them knows what stands above it
         if function[1] in used:

@@ -15,8 +15,9 @@
 -- then      number of callers that are limited, and for each a text: the caller, then its policies by commas:
 --           '<name>=<kind><unit> <quota> <window in ms>'; kinds r(ate), d(ay), c(oncurrency), units r(equests), j(obs), t(okens)
 -- then      for each request: words in one text, then its jobs. The words: index of its model from 0, lane (i|b) with its
---           list (0 to 7) and its caller's weight (1 to 9) as they stand in a header, ms to its deadline, the most jobs that may be before it ('' for any number), jobs in a full batch of all batchers, jobs
---           that wake one whenever as many more wait (0: none do), the same three in tokens, number of jobs, place of its caller (0: not limited)
+--           list (0 to 7) and its caller's weight (1 to 9) as they stand in a header, ms to its deadline, the most jobs that
+--           may be before it ('' for any number), jobs in a full batch of all batchers, jobs that wake one whenever as many
+--           more wait (0: none do), the same three in tokens, number of jobs, place of its caller (0: not limited)
 -- Returns   the verdicts, joined by commas: '0:<jobs in the lane>' admitted, '1:<jobs in the lane>' the lane is full,
 --           '2:<jobs before it>' too late by then, '2:<jobs before it>:<tokens before it>' by its tokens, '3:<jobs in the
 --           lane>' expired, '4:0' its queue is no list, '5:<jobs in the lane>' a body that it refers to is not there: the
@@ -147,112 +148,8 @@ local function are_there(first, count)
   return true
 end
 
--- What callers have used of their policies: read once a call, and written at its end.
-local at, DAY, LATE = 7 + ARGV[6], 86400000, 1000  -- ms; a request under way may end so much after its deadline
-local callers, policy_key = {}, 3 + 9 * ARGV[6]
-for i = 1, tonumber(ARGV[at]) do
-  local name, told = ARGV[at + i]:match('^(%S*) (.*)$')
-  local caller = {name = name}
-  for policy, kind, unit, quota, window in told:gmatch('([%w-]+)=(%l)(%l) (%d+) (%d+)') do
-    caller[#caller + 1] = {name = policy, kind = kind, unit = unit, quota = tonumber(quota), window = tonumber(window),
-      key = KEYS[policy_key]}
-    policy_key = policy_key + 1
-  end
-  callers[i] = caller
-end
-at = at + 1 + ARGV[at]
-
--- `used` of its quota. A rate drains as a leaky bucket does (GCRA, ITU-T I.371), by the time since it was written. A clock that
--- goes back drains nothing, and from then on counts anew; one that leaps frees no more than a quota.
-local function use(policy)
-  if policy.used then return policy.used end
-  local used
-  if policy.kind == 'c' then
-    if type(redis.pcall('ZREMRANGEBYSCORE', policy.key, '-inf', now)) == 'table' then redis.call('DEL', policy.key) end
-    used = redis.call('ZCARD', policy.key)
-  else
-    local spent, since = tostring(redis.pcall('GET', policy.key)):match('^([%d.]+) (%d+)$')
-    used, policy.since = tonumber(spent) or 0, tonumber(since) or now
-    policy.is_new = policy.since > now
-    if policy.kind == 'r' then
-      used = math.max(0, used - math.max(0, now - policy.since) * policy.quota / policy.window)
-    elseif math.floor(policy.since / DAY) < math.floor(now / DAY) then
-      used = 0
-    end
-  end
-  policy.used = used
-  return used
-end
-
-local function amount_in(policy, jobs, tokens)
-  if policy.unit == 'r' then return 1 end
-  return policy.unit == 'j' and jobs or tokens
-end
-
--- ms until a policy allows so much more; 0: it does. More than a whole rate may go when nothing of it is used.
-local function wait_for(policy, amount)
-  local over = use(policy) + amount - policy.quota
-  if over <= 0 then return 0 end
-  if policy.kind == 'c' then return 1000 end
-  if policy.kind == 'd' then return DAY - now % DAY end
-  return math.ceil(math.min(over, policy.used) * policy.window / policy.quota)
-end
-
--- The place of the policy that does not allow it and in how many ms it will; nothing where all allow it.
-local function refused_by(caller, jobs, tokens)
-  for place, policy in ipairs(caller) do
-    local wait = wait_for(policy, amount_in(policy, jobs, tokens))
-    if wait > 0 then return place, wait end
-  end
-end
-
-local function charge(caller, jobs, tokens, request, ends)
-  for _, policy in ipairs(caller) do
-    policy.used, policy.is_new = use(policy) + amount_in(policy, jobs, tokens), true
-    if policy.kind == 'c' then
-      local added = policy.added or {}
-      added[#added + 1], added[#added + 2] = ends, request
-      policy.added, policy.ms = added, math.max(policy.ms or 0, ends - now)
-    end
-  end
-end
-
-local function reset_of(policy)
-  if policy.kind == 'c' then return 0 end
-  if policy.kind == 'd' then return DAY - now % DAY end
-  return math.ceil(policy.used * policy.window / policy.quota)
-end
-
-local function allowances(caller, place, wait)
-  local told = ''
-  for at, policy in ipairs(caller) do
-    local left = math.max(0, math.floor(policy.quota - use(policy)))
-    told = ('%s;%d/%d'):format(told, left, at == place and wait or reset_of(policy))
-  end
-  return told
-end
-
--- Callers without a key (anonymous@…) are counted together: there is no end of addresses.
-local function note_refusal(caller, place)
-  local refused, who = KEYS[2 + 9 * ARGV[6]], caller.name:match('^[^@]*')
-  if type(redis.pcall('HINCRBY', refused, who .. ':' .. caller[place].name, 1)) == 'table' then
-    redis.call('DEL', refused)
-  end
-  keep(refused, DAY)
-end
-
-local function write_used(policy)
-  if policy.added then
-    for at = 1, #policy.added, 1000 do
-      redis.call('ZADD', policy.key, unpack(policy.added, at, math.min(at + 999, #policy.added)))
-    end
-    keep(policy.key, policy.ms)
-  end
-  if not policy.is_new or policy.kind == 'c' then return end
-  local ms = policy.kind == 'd' and 2 * DAY or reset_of(policy) + MARGIN
-  local since = policy.kind == 'd' and math.max(policy.since, now) or now
-  redis.call('SET', policy.key, ('%.3f %d'):format(policy.used, since), 'PX', ms)
-end
+local refused = 2 + 9 * ARGV[6]  -- the key behind those of the models
+local callers, at = callers_in(7 + ARGV[6], refused + 1)
 
 while at <= #ARGV do
   local model, letter, list, weight, ms, most_jobs, room_jobs, batch_jobs, most_tokens, room_tokens, batch_tokens, jobs,
@@ -280,14 +177,14 @@ while at <= #ARGV do
   local is_late = most_jobs and jobs_ahead > math.max(0, most_jobs)
   local is_late_by_tokens = most_tokens and jobs_ahead > 0 and tokens_ahead > math.max(0, most_tokens)
   local policy, wait
-  if caller then policy, wait = refused_by(caller, count, tokens) end
+  if caller then policy, wait = refused_by(caller, count, tokens, now) end
   if not waiting then  -- what is wrong with one model refuses that model's requests alone
     verdicts[#verdicts + 1] = '4:0'
   elseif left <= 0 then
     verdicts[#verdicts + 1] = '3:' .. waiting
   elseif policy then
-    note_refusal(caller, policy)
-    verdicts[#verdicts + 1] = '6:' .. policy - 1 .. allowances(caller, policy, wait)
+    note_refusal(KEYS[refused], caller, policy)
+    verdicts[#verdicts + 1] = '6:' .. policy - 1 .. allowances(caller, now, policy, wait)
   elseif not has_room then
     verdicts[#verdicts + 1] = '1:' .. waiting
   elseif is_late then
@@ -309,8 +206,8 @@ while at <= #ARGV do
     queues.in_list[list] = (queues.in_list[list] or 0) + count
     state.jobs[lane] = waiting + count
     state.tokens[lane], state.bytes[lane] = waiting_tokens + tokens, waiting_bytes + bytes
-    if caller then charge(caller, count, tokens, id_of(ARGV[first]):sub(1, REQUEST), now + left + LATE) end
-    verdicts[#verdicts + 1] = '0:' .. (waiting + count) .. (caller and allowances(caller) or '')
+    if caller then charge(caller, count, tokens, id_of(ARGV[first]):sub(1, REQUEST), now + left + LATE, now) end
+    verdicts[#verdicts + 1] = '0:' .. (waiting + count) .. (caller and allowances(caller, now) or '')
   end
   at = first + count
 end
@@ -330,7 +227,7 @@ for _, state in pairs(known) do
   end
 end
 for _, caller in ipairs(callers) do
-  for _, policy in ipairs(caller) do write_used(policy) end
+  for _, policy in ipairs(caller) do write_used(policy, now) end
 end
 local answer = table.concat(verdicts, ',')
 redis.call('SET', KEYS[1], sequence .. ' ' .. answer, 'PX', MARGIN)

@@ -12,6 +12,7 @@ from broker.admin.rights import CREDENTIALS, TABLE, Role, rights
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = ROOT / "broker" / "scripts"
 USERS = (ROOT / "docs" / "acl" / "users.acl").read_text().splitlines()
+SHARED = ("common", "policies")
 RUN_BY = {
     Role.FRONT_END: {"admit", "cancel"}
     | {f"prediction_{step}" for step in ("create", "begin", "finish", "remove", "beat", "hooks", "rows")},
@@ -30,8 +31,8 @@ def code(name: str) -> str:
 
 
 def shared() -> dict[str, str]:
-    """The functions of common.lua: name → body."""
-    [_, *parts] = re.split(r"local function (\w+)", code("common"))
+    """The functions of these: name → body."""
+    [_, *parts] = re.split(r"local function (\w+)", "".join(map(code, SHARED)))
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
@@ -47,7 +48,7 @@ def line_of(role: Role) -> list[str]:
 
 
 def test_every_script_is_run_by_somebody() -> None:
-    assert {path.stem for path in SCRIPTS.glob("*.lua")} - {"common"} == set().union(*RUN_BY.values())
+    assert {path.stem for path in SCRIPTS.glob("*.lua")} - {*SHARED} == set().union(*RUN_BY.values())
 
 
 @pytest.mark.parametrize("role", Role)
