@@ -287,6 +287,20 @@ def test_webhooks_need_nothing_while_they_are_off_and_leave_by_https_where_they_
     assert [*everywhere(policy, "ports")] == [[{"port": 443}]]
 
 
+def test_keys_need_nothing_while_they_are_off_and_lie_where_the_readme_says():
+    spec = dict(pods())["jitney-front-end"]["spec"]
+    [volume] = [one for one in spec["volumes"] if "secret" in one]
+    (container,) = containers("jitney-front-end", init=False)
+    [mount] = [one for one in container["volumeMounts"] if one["name"] == volume["name"]]
+    [item] = volume["secret"]["items"]
+    path = f"{mount['mountPath']}/{item['path']}"
+
+    assert volume["secret"]["optional"] and mount["readOnly"]
+    assert settings("jitney-front-end")[1].api_keys == "off"
+    assert f"`{path}`" in (K8S / "README.md").read_text(encoding="utf-8")
+    assert path in (BASE / "configmap.yaml").read_text(encoding="utf-8")
+
+
 def test_the_front_end_may_finish_what_is_pending_before_it_is_killed():
     pod = dict(pods())["jitney-front-end"]["spec"]
     _, server = settings("jitney-front-end")
