@@ -9,6 +9,7 @@ import pytest
 
 from broker.contract import FrontEndBroker
 from broker.messages import FailureCode, Policy, Running
+from broker.redis.admission import CALLERS_A_TRIP
 from tests.contract.worlds import RedisWorld, job, request
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
@@ -95,6 +96,17 @@ async def test_keys_of_another_type_are_put_right(world: RedisWorld) -> None:
     assert [await is_let_in(world, FEW, 10), await is_let_in(world, FEW)] == [True, False]
     assert [await is_let_in(world, at_once), await is_let_in(world, at_once)] == [True, False]
     assert world.server.hgetall(world.keys.refused) == {b"ada:concurrency": b"1"}
+
+
+async def test_a_trip_has_so_many_limited_callers_and_the_next_has_the_others(world: RedisWorld) -> None:
+    front_end, many = await world.front_end(), 2 * CALLERS_A_TRIP
+    asked = [request(job(), caller=f"c{number % many}", policies=[FEW]) for number in range(4 * CALLERS_A_TRIP)]
+
+    first = await front_end.admit(next(SEQUENCES), asked, [])
+    alone = await front_end.admit(next(SEQUENCES), [request(job()) for _ in asked], [])
+
+    assert (len(first), len(alone)) == (CALLERS_A_TRIP, len(asked))
+    assert world.server.pttl(world.keys.rate(f"c{CALLERS_A_TRIP}", "jobs")) == -2  # not charged
 
 
 async def test_refusals_are_counted_by_caller_and_policy(world: RedisWorld) -> None:
