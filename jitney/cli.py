@@ -142,7 +142,7 @@ def status(
     redis_url: RedisUrl = REDIS_URL,
     namespace: Namespace = NAMESPACE,
 ) -> None:
-    """Show what the broker holds: queues, leases, batchers, dead letters, and what somebody should look at.
+    """Show what the broker holds: queues, leases, batchers, callers, dead letters, and what somebody should look at.
 
     \b
     jitney status
@@ -155,6 +155,8 @@ def status(
     LIVE batchers serve the model. LEASES are batches that they have claimed, with so many JOBS;
     STAGED ones have not started. After EXPIRY others take an unfinished batch back.
     SUSPECTS are jobs whose batch crashed; DEAD ones did so three times.
+    Where there are API keys: which LIST of a lane holds jobs, and of each CALLER what is LEFT of its limits
+    and how many requests they REFUSED. WAITING are the jobs of its list, which others may share.
 
     It ends with 1 when the broker cannot be asked; with --watch it waits for it instead.
     """
@@ -297,6 +299,7 @@ def doctor(
     \b
     jitney doctor
     JITNEY_REDIS_URL=redis://jitney-batcher:password@broker:6379 jitney doctor --role batcher
+    jitney doctor --api-keys on               (or the file that front ends are given)
 
     It changes nothing; in a store of files it puts a probe, and removes it. It ends with 0 when nothing fails, warnings
     aside, else with 1.

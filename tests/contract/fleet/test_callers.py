@@ -70,6 +70,16 @@ async def test_what_a_rate_has_used_leaks_away(world: RedisWorld, admin: RedisAd
     assert left(alice) == {"jobs": (10, 0)}
 
 
+async def test_what_should_have_ended_is_under_way_no_more(world: RedisWorld, admin: RedisAdmin) -> None:
+    keep(admin, ALICE, limits="4 at once")
+    later = int(world.server.time()[0] + 60) * 1000
+    world.server.zadd(world.keys.running(ALICE), {b"lost": 1, b"running": later})
+
+    [alice] = admin.overview().callers.shown
+
+    assert left(alice) == {"concurrency": (3, 0)}
+
+
 async def test_jobs_are_counted_by_list_and_by_lane(world: RedisWorld, admin: RedisAdmin) -> None:
     await ask(world, ALICE, jobs=3)
     await ask(world, BOB, jobs=2, lane=Lane.BULK)
