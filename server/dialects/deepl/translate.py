@@ -104,7 +104,7 @@ def _has_tags(fields: Fields) -> bool:
 
 def _ignored(said: Any) -> Sequence[str]:
     """A list in JSON, in a form divided by commas."""
-    names = said.split(",") if isinstance(said, str) else said or []
+    names = said.split(",") if isinstance(said, str) else [] if said is None else said
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise Problem("malformed", "ignore_tags must be a list of names")
     return [name.strip().lower() for name in names]

@@ -90,6 +90,8 @@ async def test_what_is_inside_of_ignored_tags_comes_back_as_it_is(said):
         ({"glossary_id": "g"}, "There are no glossaries here: leave glossary_id out."),
         ({"ignore_tags": {"a": 1}}, "ignore_tags must be a list of names"),
         ({"ignore_tags": [1]}, "ignore_tags must be a list of names"),
+        ({"ignore_tags": {}}, "ignore_tags must be a list of names"),
+        ({"ignore_tags": False}, "ignore_tags must be a list of names"),
         ({"tag_handling": "md"}, "tag_handling must be html or xml"),
         ({"text": ["x", "impossible"]}, "this text is impossible"),
     ],
