@@ -246,6 +246,7 @@ class Proxy:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.01)  # what is closing is closed, before its loop ends
 
     # One connection
 
