@@ -19,7 +19,8 @@ from broker.redis.client import Client
 from broker.redis.connection import translated
 
 FOLDER = files("broker") / "scripts"
-COMMON = "\n".join((FOLDER / f"{name}.lua").read_text("utf-8") for name in ("common", "policies"))
+COMMON = (FOLDER / "common.lua").read_text("utf-8")
+POLICIES = (FOLDER / "policies.lua").read_text("utf-8")  # of ADMIT
 FUNCTION = re.compile(r"^local function (\w+)(?:.* end|.*(?:\n(?!end$).*)*\nend)$", re.MULTILINE)
 
 
@@ -35,7 +36,7 @@ def _shared() -> str:
 
 
 def _common(script: str) -> str:
-    """What this script uses of common.lua and policies.lua. A server makes all functions of a script anew with each
+    """What this script uses of common.lua. A server makes all functions of a script anew with each
     call: of all that are shared, that took FINISH a quarter of its time."""
     used = _words(script)
     for function in reversed([*FUNCTION.finditer(COMMON)]):  # each of them knows what stands above it
@@ -56,6 +57,7 @@ class Script:
 
     def __init__(self, name: str) -> None:
         first_line, rest = (FOLDER / f"{name}.lua").read_text("utf-8").split("\n", 1)
+        rest = f"{POLICIES}\n{rest}" if name == "admit" else rest
         self.source = f"{first_line}\n{_shared()}\n{_common(rest)}\n{rest}".encode()
         self._end = "_RO" if "no-writes" in first_line else ""  # it takes no right to write the keys that it names
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()

@@ -149,7 +149,8 @@ local function are_there(first, count)
 end
 
 local refused = 2 + 9 * ARGV[6]  -- the key behind those of the models
-local callers, at = callers_in(7 + ARGV[6], refused + 1)
+local callers, at = {}, 8 + ARGV[6]
+if callers_in then callers, at = callers_in(7 + ARGV[6], refused + 1) end
 
 while at <= #ARGV do
   local model, letter, list, weight, ms, most_jobs, room_jobs, batch_jobs, most_tokens, room_tokens, batch_tokens, jobs,

@@ -26,20 +26,22 @@ local INTERACTIVE = {queue = KEYS[1], tokens = KEYS[3], bytes = KEYS[11], turn =
 local BULK = {queue = KEYS[2], tokens = KEYS[4], bytes = KEYS[12], turn = KEYS[14], left = bulk}
 local SUSPECTS = {queue = KEYS[5], left = suspects}
 
--- The lists of a lane, with what they hold, where more than the first may.
-local function read_turns(lane, text)
-  lane.lists, lane.next_list = turns_in(text)
-  for number, list in pairs(lane.lists) do
-    list.number, list.queue = number, list_key(lane.queue, number)
-    list.left = number == '0' and lane.left or touch(list.queue)
-  end
-  lane.left = 0
-  for _, list in pairs(lane.lists) do lane.left = lane.left + list.left end
-end
-
 local turns = redis.call('MGET', KEYS[13], KEYS[14])
-for i, lane in ipairs({INTERACTIVE, BULK}) do
-  if turns[i] then read_turns(lane, turns[i]) end
+if turns[1] or turns[2] then
+  -- The lists of a lane, with what they hold, where more than the first may.
+  local function read_turns(lane, text)
+    lane.lists, lane.next_list = turns_in(text)
+    for number, list in pairs(lane.lists) do
+      list.number, list.queue = number, list_key(lane.queue, number)
+      list.left = number == '0' and lane.left or touch(list.queue)
+    end
+    lane.left = 0
+    for _, list in pairs(lane.lists) do lane.left = lane.left + list.left end
+  end
+
+  for i, lane in ipairs({INTERACTIVE, BULK}) do
+    if turns[i] then read_turns(lane, turns[i]) end
+  end
 end
 
 local function ids_of(head)
@@ -115,84 +117,88 @@ local function take_suspects()
   if suspects > 0 and SUSPECTS.left == 0 then redis.call('DEL', SUSPECTS.queue) end
 end
 
--- Lists that hold jobs, in their order, the one whose turn it is first.
-local function in_turn(lane)
-  local waiting, weights = {}, 0
-  for number = 0, LISTS - 1 do
-    local list = lane.lists[tostring((lane.next_list + number) % LISTS)]
-    if list and list.left > 0 then
-      waiting[#waiting + 1], weights = list, weights + list.weight
-    elseif list then
-      list.deficit = 0
+-- Made only where lists take turns: a server makes all functions of a script anew with each call.
+local take_in_turns, write_turns
+if turns[1] or turns[2] then
+  -- Lists that hold jobs, in their order, the one whose turn it is first.
+  local function in_turn(lane)
+    local waiting, weights = {}, 0
+    for number = 0, LISTS - 1 do
+      local list = lane.lists[tostring((lane.next_list + number) % LISTS)]
+      if list and list.left > 0 then
+        waiting[#waiting + 1], weights = list, weights + list.weight
+      elseif list then
+        list.deficit = 0
+      end
     end
+    for _, list in ipairs(waiting) do list.quantum = list.weight / weights end
+    return waiting
   end
-  for _, list in ipairs(waiting) do list.quantum = list.weight / weights end
-  return waiting
-end
 
--- Rounds in which none of these could take anything are not gone through: there may be thousands after a large job.
-local function pass_idle_rounds(lists)
-  local rounds = math.huge
-  for _, list in ipairs(lists) do rounds = math.min(rounds, math.floor(-list.deficit / list.quantum)) end
-  if rounds <= 0 then return end
-  for _, list in ipairs(lists) do list.deficit = list.deficit + rounds * list.quantum end
-end
-
--- Part of a full batch that a job takes.
-local function share_of(cost, size) return math.max(1 / max_jobs, cost / max_tokens, size / max_bytes) end
-
--- Deficit round robin (Shreedhar and Varghese, 1995), in parts of a batch: a list may take while it has something left, and
--- what it took too much counts against its next turn. So a list of large jobs goes on, and gets no more than the others.
-local function take_in_turns(lane, fits, most, looks)
-  local lists = in_turn(lane)
-  if #lists == 1 then
-    lists[1].deficit = 0
-    return take(lists[1], fits, most, looks)
+  -- Rounds in which none of these could take anything are not gone through: there may be thousands after a large job.
+  local function pass_idle_rounds(lists)
+    local rounds = math.huge
+    for _, list in ipairs(lists) do rounds = math.min(rounds, math.floor(-list.deficit / list.quantum)) end
+    if rounds <= 0 then return end
+    for _, list in ipairs(lists) do list.deficit = list.deficit + rounds * list.quantum end
   end
-  local gone, gone_bytes, at = 0, 0, 1
-  while #lists > 0 and #jobs < most and looked < looks do
-    local list = lists[at]
-    if list.deficit <= 0 then list.deficit = list.deficit + list.quantum end
-    if list.deficit > 0 then
-      local its, its_bytes = take(list, function(cost, size, job)
-        if list.deficit <= 0 or not fits(cost, size, job) then return false end
-        list.deficit = list.deficit - share_of(cost, size)
-        return true
-      end, most, looks)
-      gone, gone_bytes, lane.next_list = gone + its, gone_bytes + its_bytes, list.number
-      if list.left > 0 and list.deficit > 0 then break end  -- the batch is full: its turn goes on
+
+  -- Part of a full batch that a job takes.
+  local function share_of(cost, size) return math.max(1 / max_jobs, cost / max_tokens, size / max_bytes) end
+
+  -- Deficit round robin (Shreedhar and Varghese, 1995), in parts of a batch: a list may take while it has something left, and
+  -- what it took too much counts against its next turn. So a list of large jobs goes on, and gets no more than the others.
+  function take_in_turns(lane, fits, most, looks)
+    local lists = in_turn(lane)
+    if #lists == 1 then
+      lists[1].deficit = 0
+      return take(lists[1], fits, most, looks)
+    end
+    local gone, gone_bytes, at = 0, 0, 1
+    while #lists > 0 and #jobs < most and looked < looks do
+      local list = lists[at]
+      if list.deficit <= 0 then list.deficit = list.deficit + list.quantum end
+      if list.deficit > 0 then
+        local its, its_bytes = take(list, function(cost, size, job)
+          if list.deficit <= 0 or not fits(cost, size, job) then return false end
+          list.deficit = list.deficit - share_of(cost, size)
+          return true
+        end, most, looks)
+        gone, gone_bytes, lane.next_list = gone + its, gone_bytes + its_bytes, list.number
+        if list.left > 0 and list.deficit > 0 then break end  -- the batch is full: its turn goes on
+      else
+        pass_idle_rounds(lists)
+      end
+      if list.left == 0 then
+        list.deficit = 0
+        table.remove(lists, at)
+        at = at > #lists and 1 or at
+      else
+        at = at % #lists + 1
+      end
+      if lists[at] then lane.next_list = lists[at].number end
+    end
+    return gone, gone_bytes
+  end
+
+  function write_turns(lane)
+    lane.left = 0
+    local are_others = false
+    for number, list in pairs(lane.lists) do
+      lane.left = lane.left + list.left
+      if list.left == 0 then
+        redis.call('DEL', list.queue)
+        lane.lists[number] = nil
+      else
+        are_others = are_others or number ~= '0'
+      end
+    end
+    if are_others then
+      redis.call('SET', lane.turn, turns_text(lane.lists, lane.next_list), 'KEEPTTL')
     else
-      pass_idle_rounds(lists)
+      redis.call('DEL', lane.turn)
+      lane.lists = nil
     end
-    if list.left == 0 then
-      list.deficit = 0
-      table.remove(lists, at)
-      at = at > #lists and 1 or at
-    else
-      at = at % #lists + 1
-    end
-    if lists[at] then lane.next_list = lists[at].number end
-  end
-  return gone, gone_bytes
-end
-
-local function write_turns(lane)
-  lane.left = 0
-  local are_others = false
-  for number, list in pairs(lane.lists) do
-    lane.left = lane.left + list.left
-    if list.left == 0 then
-      redis.call('DEL', list.queue)
-      lane.lists[number] = nil
-    else
-      are_others = are_others or number ~= '0'
-    end
-  end
-  if are_others then
-    redis.call('SET', lane.turn, turns_text(lane.lists, lane.next_list), 'KEEPTTL')
-  else
-    redis.call('DEL', lane.turn)
-    lane.lists = nil
   end
 end
 
