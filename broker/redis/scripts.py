@@ -36,8 +36,8 @@ def _shared() -> str:
 
 
 def _common(script: str) -> str:
-    """What this script uses of common.lua. A server makes all functions of a script anew with each
-    call: of all that are shared, that took FINISH a quarter of its time."""
+    """What this script uses of common.lua. A server makes all functions of a script anew with each call: of all that
+    are shared, that took FINISH a quarter of its time."""
     used = _words(script)
     for function in reversed([*FUNCTION.finditer(COMMON)]):  # each of them knows what stands above it
         if function[1] in used:

@@ -13,6 +13,7 @@ from server.callers.caller import Caller
 from server.callers.known_keys import KnownKeys
 from server.callers.sent_keys import sent_key
 from server.callers.strangers import PREFIX, Strangers
+from server.callers.table import CallerTable
 from server.errors import Problem
 
 NEEDED = "A key is needed: send Authorization: Bearer jit_…, or X-API-Key. Whoever runs this server gives them out."
@@ -60,15 +61,20 @@ class Authentication:
             raise Unauthenticated(NEEDED)
         return self._strangers.caller(scope)
 
+    @property
+    def _table(self) -> CallerTable:
+        """Raises `Problem` while no keys are known."""
+        if self.keys.table is None:
+            raise Problem(FailureCode.BROKER_UNAVAILABLE, NONE_KNOWN)
+        return self.keys.table
+
     def named(self, id: str) -> Caller:
         """Who was let in before, to go on with what was asked for then. Raises `Problem`."""
         if id.startswith(PREFIX):
             if self._strangers is None:
                 raise Unauthenticated(NEEDED)
             return self._strangers.named(id)
-        if self.keys.table is None:
-            raise Problem(FailureCode.BROKER_UNAVAILABLE, NONE_KNOWN)
-        found = self.keys.table.named(id, self._clock())
+        found = self._table.named(id, self._clock())
         if found is None:
             raise Unauthenticated(GONE)
         return found
@@ -78,9 +84,7 @@ class Authentication:
         key = parse_key(sent)
         if key is None:
             raise Unauthenticated(MISSPELLED if sent else NEEDED)
-        if self.keys.table is None:
-            raise Problem(FailureCode.BROKER_UNAVAILABLE, NONE_KNOWN)
-        found = self.keys.table.holder(key, self._clock())
+        found = self._table.holder(key, self._clock())
         if found is None:
             raise Unauthenticated(UNKNOWN)
         return found
