@@ -1,0 +1,1 @@
+"""What became of each record, on its way from front ends to the database."""
