@@ -18,6 +18,7 @@ from server.webhooks.addresses import networks_in
 MOST_PIXELS = 178_956_970  # Pillow reads no larger picture
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 DURABILITY = ("relaxed", "strict")
+CACHE_SCOPES = ("key", "all")
 # Names of `server/dialects/families.py`.
 DIALECTS = ("native", "openai", "huggingface", "tei", "rerank", "libretranslate", "deepl", "oip")
 PORTS = ("port", "metrics_port")
@@ -38,8 +39,9 @@ ABOVE_ZERO = (
     "max_prediction_time",
     "max_file_bytes",
     "files_ttl",
+    "cache_ttl",
 )
-NOT_BELOW_ZERO = ("drain_seconds", "gzip_from")
+NOT_BELOW_ZERO = ("drain_seconds", "gzip_from", "cache_bytes")
 PARSED: Mapping[str, Callable[[str], Any]] = {  # settings that are lists, by what reads them
     "default_models": parse_defaults,
     "alias": parse_aliases,
@@ -131,6 +133,21 @@ class ServerSettings:
     trusted_proxies: str = setting(
         "", "networks of your proxies, whose X-Forwarded-For says who asks; for --anonymous: 10.0.0.0/8 fd00::/8"
     )
+    cache_bytes: int = setting(
+        0, "bytes of answers that each front end keeps in memory, for records that come again; 0: no cache"
+    )
+    cache_url: str = setting(
+        "",
+        "a Redis or Valkey other than the broker where front ends share the answers they keep: redis://, rediss:// or "
+        "unix://; it needs --cache-bytes, and JITNEY_HASH_SECRET",
+    )
+    cache_ttl: float = setting(86_400.0, "longest time that an answer is kept, seconds")
+    cache_scope: str = setting(
+        "key",
+        "whom an answer is kept for: key: the API key that asked; all: every caller, who by the time it takes learns "
+        "what others have asked",
+        choices=CACHE_SCOPES,
+    )
     strict: bool = setting(False, "refuse requests with unknown fields (422) rather than warn in the reply")
     server_timing: bool = setting(True, "tell clients where the time went (Server-Timing)")
     log_level: str = setting("info", "least severe line to log", choices=LOG_LEVELS)
@@ -155,6 +172,8 @@ class ServerSettings:
         found += [f"{flag_name(name)} must not be below 0" for name in NOT_BELOW_ZERO if getattr(self, name) < 0]
         if self.anonymous and self.api_keys == "off":
             found.append("--anonymous is for callers without a key: it needs --api-keys")
+        if self.cache_url and not self.cache_bytes:
+            found.append("--cache-url needs --cache-bytes above 0, the memory in front of it: 67108864 are 64 MiB")
         if self.default_timeout > self.max_timeout:
             found.append("--default-timeout is above --max-timeout")
         for name, parse in PARSED.items():
