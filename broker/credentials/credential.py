@@ -14,7 +14,9 @@ from broker.credentials.api_key import ID_SHAPE
 from broker.credentials.policies import parse_policies
 from broker.messages import Lane
 
-RIGHTS = ("infer", "files", "admin")  # admin: everybody's predictions, files and batches, and internals
+# admin: everybody's predictions, files and batches, and internals. history: what is kept of its own requests, and with
+# admin of everybody's; no other right includes it, for it may show texts.
+RIGHTS = ("infer", "files", "history", "admin")
 HEAVIEST = 9
 HASH = re.compile("[0-9a-f]{64}")
 VERSION = "#version"  # the field of the hash of credentials that is none

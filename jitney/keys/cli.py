@@ -62,7 +62,9 @@ def add(
     rights: Annotated[
         str,
         typer.Option(
-            metavar="RIGHTS", help=f"Of {', '.join(RIGHTS)}; admin: everybody's predictions and files, and internals."
+            metavar="RIGHTS",
+            help=f"Of {', '.join(RIGHTS)}; history: what is kept of its requests, with admin of everybody's; "
+            "admin: everybody's predictions and files, and internals.",
         ),
     ] = "infer,files",
     expires: Annotated[str, typer.Option(metavar="TIME", help="In 30d, 12h, 90min.", show_default="never")] = "",

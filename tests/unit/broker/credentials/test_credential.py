@@ -46,7 +46,7 @@ def test_fields_of_a_later_version_are_ignored() -> None:
         ({"limits": "many"}, "limits: 'many' is no limit"),
         ({"models": ()}, "models is empty"),
         ({"lanes": ("fast",)}, "lanes are interactive or bulk"),
-        ({"rights": ("root",)}, "rights are infer, files, admin"),
+        ({"rights": ("root",)}, "rights are infer, files, history, admin"),
         ({"rights": ()}, "rights are"),
     ],
 )

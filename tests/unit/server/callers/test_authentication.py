@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -118,6 +119,25 @@ def test_a_caller_is_what_its_credential_says() -> None:
     assert (made.id, made.list, made.weight) == (KEY.id, list_of(KEY.id), 4)
     assert [policy.name for policy in made.policies] == ["jobs"]
     assert (made.models, made.lanes, made.rights) == (("m*",), {Lane.BULK}, {"infer", "admin"})
+
+
+@pytest.mark.parametrize(
+    ("rights", "right", "is_refused"),
+    [
+        (("infer",), "infer", False),
+        (("infer",), "files", True),
+        (("admin",), "files", False),
+        (("admin",), "history", True),
+        (("infer", "files"), "history", True),
+        (("history",), "history", False),
+        (("history",), "infer", True),
+    ],
+)
+def test_admins_may_do_everything_but_read_what_is_kept(rights: tuple[str, ...], right: str, is_refused: bool) -> None:
+    caller = caller_of(credential(KEY, rights=rights))
+
+    with pytest.raises(Problem, match=right) if is_refused else nullcontext():
+        caller.check_right(right)
 
 
 def test_a_credential_for_every_model_costs_no_comparison() -> None:
