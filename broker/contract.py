@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from broker.history.contract import HistoryAppender
 from broker.messages import (
     AdmitRequest,
     Claim,
@@ -75,11 +76,16 @@ class CredentialBroker(Protocol):
 
 class FrontEndBroker(Protocol):
     """The broker as one front end's tasks see it: one admits, one receives, one looks around, one fetches files, one
-    cares for predictions."""
+    cares for predictions, one brings the history's rows."""
 
     @property
     def predictions(self) -> PredictionBroker:
         """Those methods of the same connection that are about predictions."""
+        ...
+
+    @property
+    def history(self) -> HistoryAppender:
+        """That of the same connection that is about the history."""
         ...
 
     async def admit(

@@ -28,9 +28,9 @@ class Keys:
         object.__setattr__(self, "prefix", f"{self.root}{PROTOCOL}:")
 
     def protocol_of(self, key: str) -> int:
-        """Which protocol wrote this key of the namespace; the first one wrote no version. Credentials are everybody's,
-        so ours too."""
-        if key == self.credentials:
+        """Which protocol wrote this key of the namespace; the first one wrote no version. Credentials and the history
+        are everybody's, so ours too."""
+        if key in (self.credentials, self.history, self.history_state):
             return PROTOCOL
         version, _, rest = key.removeprefix(self.root).partition(":")
         return int(version) if rest and len(version) == 1 and version.isdecimal() else 1
@@ -40,6 +40,18 @@ class Keys:
         """Hash: id of an API key → what is kept of it, as JSON; `#version` counts the changes. It stands beside the
         protocols' keys, so that every protocol lets in the same callers."""
         return f"{self.root}keys"
+
+    @property
+    def history(self) -> str:
+        """List: blocks of rows that wait for the history's writer, oldest first. Beside the protocols' keys, for blocks
+        say their own version, and one writer serves all."""
+        return f"{self.root}history"
+
+    @property
+    def history_state(self) -> str:
+        """Hash: `trimmed`, `dropped` (rows), and the writer's last beat: `writer`, `database`, `written`, `error`, `at`
+        (ms)."""
+        return f"{self.root}history:state"
 
     def queue(self, model: str, lane: str) -> str:
         """List: waiting jobs, oldest first: the first list of a lane. The others have their number behind this name."""

@@ -15,6 +15,7 @@ class Role(StrEnum):
     FRONT_END = "front-end"
     BATCHER = "batcher"
     OPERATOR = "operator"
+    WRITER = "writer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +29,8 @@ class Right:
         """The command as it might be sent, to a key of this namespace."""
         name = self.command.split("|")
         key = f"{keys.prefix}{self.key}{'' if self.key in WHOLE else 'x'}"
-        if self.key == CREDENTIALS:
-            key = keys.credentials
+        if self.key in BESIDE:
+            key = f"{keys.root}{self.key}"
         if self.command in SCRIPTS:  # a script may do anything to the keys it names, one of `_ro` read them
             return [*name, "x", "1", key]
         if not self.key:
@@ -45,7 +46,7 @@ RUN = "eval evalsha"
 READ = " ".join(READ_SCRIPTS)  # `jitney doctor` asks so for everybody's rights
 MANY_KEYS = ("del", "exists", "mget", "unlink")  # another word would be another key
 TWO_KEYS = ("rename",)
-CREDENTIALS = "keys"  # stands beside the prefix
+CREDENTIALS, HISTORY, HISTORY_STATE = BESIDE = ("keys", "history", "history:state")  # stand beside the prefix
 WHOLE = ("cards", "batchers", "defaults", "epoch", "refused")  # keys without an end of their own
 CONNECTION = "ping info time"  # AUTH and HELLO are open to everybody
 
@@ -79,6 +80,8 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "webhooks:": f"lrange rpush ltrim hget hset pexpire {RUN}",
         "idem:": f"get set {RUN}",
         CREDENTIALS: "hget hgetall",
+        HISTORY: f"llen rpush {RUN}",
+        HISTORY_STATE: f"hget hset hsetnx {RUN}",
     },
     Role.BATCHER: {
         "": f"client|setname {CONNECTION} multi exec",
@@ -123,6 +126,14 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "rate:": "get",
         "running:": "zcount",
         CREDENTIALS: f"hget hgetall hset hsetnx hdel hincrby hscan hlen {RUN} {READ}",
+        HISTORY: "llen",
+        HISTORY_STATE: "hgetall",
+    },
+    Role.WRITER: {
+        "": f"client|setname {CONNECTION}",
+        "epoch": f"get {READ}",
+        HISTORY: f"llen lrange ltrim {RUN}",
+        HISTORY_STATE: f"hget hset {RUN}",
     },
 }
 

@@ -18,7 +18,9 @@ class Page:
     """The oldest blocks that wait."""
 
     blocks: Sequence[bytes] = ()
-    trimmed: int = 0  # blocks that were ever trimmed before these; whoever trims says so
+    trimmed: int = (
+        0  # grows by each block that is trimmed, and says which blocks these are: whoever trims brings it back
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +33,20 @@ class WriterBeat:
     error: str = ""  # why it cannot write now; empty: it can
 
 
+def refuse_large(blocks: Sequence[bytes]) -> None:
+    """Raises `ValueError` for a block that is too large."""
+    if any(len(block) > MOST_BLOCK_BYTES for block in blocks):
+        raise ValueError(f"a block of the history has at most {MOST_BLOCK_BYTES:,} bytes")
+
+
 class HistoryAppender(Protocol):
     """The broker as the one task sees it that brings a front end's rows."""
 
     async def append_history(self, blocks: Sequence[bytes], dropped: int) -> int:
         """Put these behind those that wait. Returns how many of them were taken, the first ones: fewer than all where
         the list is full or the server short of memory. `dropped` rows were lost since the last call; operators see
-        their sum."""
+        their sum. A lost reply is answered by bringing them again: a row that comes twice is written once. Raises
+        `ValueError` for a block that is larger than `MOST_BLOCK_BYTES`, and takes none then."""
         ...
 
 

@@ -3,6 +3,7 @@
 from broker.memory.batcher import MemoryBatcher
 from broker.memory.front_end import MemoryFrontEnd
 from broker.memory.heartbeat import MemoryHeartbeat
+from broker.memory.history import MemoryHistory
 from broker.memory.store import MemoryStore
 
-__all__ = ["MemoryBatcher", "MemoryFrontEnd", "MemoryHeartbeat", "MemoryStore"]
+__all__ = ["MemoryBatcher", "MemoryFrontEnd", "MemoryHeartbeat", "MemoryHistory", "MemoryStore"]

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from msgspec.structs import replace
 
 from broker.contract import CHUNK, MOST_OF_A_LANE, Frames, StoredCredentials
+from broker.memory.history import MemoryHistory
 from broker.memory.predictions import MemoryPredictions
 from broker.memory.store import MemoryStore, Queue, bytes_of, cost_of
 from broker.messages import AdmitRequest, FailureCode, Fleet, Job, Over, Running, Verdict
@@ -30,6 +31,7 @@ class MemoryFrontEnd:
     ) -> None:
         self._store = store
         self.predictions = MemoryPredictions(store)
+        self.history = MemoryHistory(store)
         self._id = front_end
         self._max_jobs = max_queue_jobs
         self._max_tokens = max_queue_tokens

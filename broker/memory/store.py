@@ -224,6 +224,8 @@ class MemoryStore:
         self.credentials = StoredCredentials(version="")
         self.predictions: dict[str, Any] = {}  # by id, as `memory/predictions.py` keeps them
         self.idempotency: dict[str, tuple[str, str, float]] = {}  # key → prediction, fingerprint, until when
+        self.history: deque[bytes] = deque()  # blocks
+        self.history_state: dict[str, Any] = {}  # as `memory/history.py` keeps it
         self._epoch = ""
 
     def now(self) -> float:

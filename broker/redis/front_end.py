@@ -25,7 +25,8 @@ from broker.redis.admission import Carried, admission, cancellation, carried_at_
 from broker.redis.bodies import StoredBodies
 from broker.redis.client import Client, mapping_of, raise_first, seconds_of
 from broker.redis.connection import check, make_client, translated
-from broker.redis.predictions import RedisPredictions
+from broker.redis.stores.history import RedisHistory
+from broker.redis.stores.predictions import RedisPredictions
 from broker.registry import decode_card, decode_presence
 from broker.settings import NAME
 from broker.trips import FRAME_BYTES, TRIP_BYTES
@@ -71,6 +72,7 @@ class RedisFrontEnd:
         self._bounds = bounds  # of a lane: the most jobs, tokens, bytes
         self._bodies = StoredBodies(client, keys)
         self.predictions = RedisPredictions(client, keys)
+        self.history = RedisHistory(client, keys)
         self._presence_ttl = presence_ttl
         self._frames_at_once = FRAMES_AT_ONCE[0]
         self._no_queue, self._no_frame, self._no_row = (ThrottledLog(log.error) for _ in range(3))

@@ -15,9 +15,11 @@ import redis
 from broker.admin.redis import connect_admin
 from broker.admin.rights import Role
 from broker.contract import BatcherBroker, CredentialBroker, FrontEndBroker, HeartbeatBroker
+from broker.history.contract import HistoryAppender, HistoryQueue
 from broker.keys import Keys
 from broker.memory import MemoryBatcher, MemoryFrontEnd, MemoryHeartbeat, MemoryStore
 from broker.memory.credentials import MemoryCredentials
+from broker.memory.history import MemoryHistory
 from broker.messages import (
     RECORD,
     AdmitRequest,
@@ -94,6 +96,9 @@ class World(ABC):
     def credentials(self) -> CredentialBroker: ...
 
     @abstractmethod
+    async def history_queue(self) -> HistoryQueue: ...
+
+    @abstractmethod
     async def pass_time(self, seconds: float) -> None: ...
 
     @abstractmethod
@@ -117,6 +122,10 @@ class World(ABC):
         found = (await self.front_end(name)).predictions
         found.lease = lease  # type: ignore[attr-defined]  # both twins have it
         return found
+
+    async def history(self, name: str = FRONT_END) -> HistoryAppender:
+        """As this front end sees it."""
+        return (await self.front_end(name)).history
 
     async def admit(self, *jobs: Job, **how: Any) -> None:
         """One admission by the default front end that must succeed."""
@@ -176,6 +185,9 @@ class MemoryWorld(World):
     def credentials(self) -> CredentialBroker:
         return MemoryCredentials(self._store)
 
+    async def history_queue(self) -> HistoryQueue:
+        return MemoryHistory(self._store)
+
     async def pass_time(self, seconds: float) -> None:
         self._clock.tick(seconds)
 
@@ -230,6 +242,13 @@ class RedisWorld(World):
     def credentials(self) -> CredentialBroker:
         self._hearts.append(connect_admin(self._url_as(Role.OPERATOR), self.namespace))
         return self._hearts[-1]
+
+    async def history_queue(self) -> HistoryQueue:
+        from broker.redis import connect_history
+
+        queue = await connect_history(self._url_as(Role.WRITER), self.namespace, "w1")
+        self._faces[id(queue)] = queue
+        return queue
 
     def _url_as(self, role: Role) -> str:
         return url_as(role, self.url) if self._has_users else self.url

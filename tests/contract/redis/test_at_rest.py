@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from broker.history.contract import WriterBeat
 from broker.messages import RECORD, Cancel, Failure, FailureCode, Lane
 from tests.contract.predictions.orders import created, ending, tried
 from tests.contract.worlds import FRONT_END, LIMITS, MODEL, RedisWorld, card, job, presence, request
@@ -44,6 +45,9 @@ async def fill(world: RedisWorld) -> None:
     await batcher.drain("b1", LIMITS, staged=True, suspects=False)
     await batcher.drain("b1", LIMITS, staged=True, suspects=False)  # asked again
     await batcher.fail("b1", [Failure(job_id=THREE, code=FailureCode.MODEL_ERROR, message="no")])
+    await (await world.history()).append_history([b"block"], 3)
+    writer = await world.history_queue()
+    await writer.beat_history(WriterBeat(writer="w", database="sqlite", written=5, error="no"))
     predictions = await world.predictions()
     for id in ("p1", "p2"):
         await created(predictions, id=id, key=f"key of {id}", fingerprint="f", has_hook=id == "p2")
@@ -94,10 +98,16 @@ KEPT = {
 }
 
 
+HISTORY = {b"trimmed": TIME, b"dropped": b"3", b"at": TIME}
+HISTORY |= {b"writer": b"w", b"database": b"sqlite", b"written": b"5", b"error": b"no"}
+
+
 async def test_what_is_kept_stays_as_it_is(world: RedisWorld) -> None:
     await fill(world)
 
     found = {name.removeprefix(world.keys.prefix): read(world, name) for name in world.names()}
+    history = found.pop(world.keys.history), found.pop(world.keys.history_state)
+    assert history == ([b"block"], HISTORY), CHANGED
     [announced], [present] = found.pop("cards").values(), found.pop("batchers").values()
     assert found.pop("epoch")
     assert found == KEPT, CHANGED

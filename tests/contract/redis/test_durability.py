@@ -11,7 +11,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from broker.errors import BrokerError, BrokerUnavailable
-from broker.redis import predictions as redis_predictions
+from broker.redis.stores import predictions as redis_predictions
 from tests.contract.conftest import binary_of
 from tests.contract.predictions.orders import created
 from tests.contract.servers import Server, running

@@ -7,6 +7,7 @@ import pytest
 from broker.admin.redis import RedisAdmin
 from broker.admin.rights import Role, rights
 from broker.contract import DEAD_KEPT
+from broker.history.contract import WriterBeat
 from broker.messages import Failure, FailureCode, Finish
 from broker.redis import scripts
 from tests.contract.predictions.orders import created, ending
@@ -42,6 +43,10 @@ async def run_every_script(world: RedisWorld, admin: RedisAdmin) -> None:
     await predictions.finish(ending(id))
     await predictions.take_hooks(1)
     await predictions.remove(id)
+    writer = await world.history_queue()
+    await (await world.history()).append_history([b"block"], 1)
+    await writer.trim_history((await writer.history_page(1)).trimmed, 1)
+    await writer.beat_history(WriterBeat(writer="w", database="d"))
     await world.pass_time(SHORT)
 
 

@@ -51,6 +51,8 @@ def test_revisions_of_a_model_share_no_queue() -> None:
         ("jitney:{house}:7", 1),
         ("jitney:{house}:keys", PROTOCOL),
         ("jitney:{house}:keys:x", 1),
+        ("jitney:{house}:history", PROTOCOL),
+        ("jitney:{house}:history:state", PROTOCOL),
         (f"jitney:{{house}}:{'9' * 5000}:epoch", 1),
     ],
 )

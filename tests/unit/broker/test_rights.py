@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.admin.rights import CREDENTIALS, TABLE, Role, rights
+from broker.admin.rights import BESIDE, TABLE, Role, rights
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = ROOT / "broker" / "scripts"
@@ -15,9 +15,11 @@ USERS = (ROOT / "docs" / "acl" / "users.acl").read_text().splitlines()
 SHARED = ("common", "policies")
 RUN_BY = {
     Role.FRONT_END: {"admit", "cancel"}
-    | {f"prediction_{step}" for step in ("create", "begin", "finish", "remove", "beat", "hooks", "rows")},
+    | {f"prediction_{step}" for step in ("create", "begin", "finish", "remove", "beat", "hooks", "rows")}
+    | {"history_append", "history_dropped"},
     Role.BATCHER: {"announce", "beat", "drain", "fail", "finish", "reclaim", "release"},
     Role.OPERATOR: {"overview", "letters", "drop", "rights", "credential"},
+    Role.WRITER: {"history_trim", "history_beat"},
 }
 READS = {"get", "getrange", "exists", "llen", "lindex", "lrange"}
 READS |= {"hget", "hlen", "hexists", "hgetall", "hmget", "hscan", "zcard", "zcount", "zrange", "zmscore"}
@@ -73,7 +75,7 @@ def test_the_shipped_user_reads_and_writes_the_keys_of_the_table_and_no_other(ro
     whole = ("cards", "batchers", "defaults", "epoch", "refused")
     expected = [
         f"%{access(set(row.split()))}~jitney:{{default}}:"
-        + (key if key == CREDENTIALS else f"?:{key}{'' if key in whole else '*'}")
+        + (key if key in BESIDE else f"?:{key}{'' if key in whole else '*'}")
         for key, row in TABLE[role].items()
         if key
     ]

@@ -1,0 +1,1 @@
+"""What stands on Redis beside jobs: each file keeps one contract."""

@@ -1,0 +1,177 @@
+"""The history's list: front ends fill it, one writer empties it."""
+
+from __future__ import annotations
+
+import pytest
+
+from broker.errors import BrokerError
+from broker.history import contract
+from broker.history.contract import MOST_BLOCK_BYTES, MOST_BLOCKS, WriterBeat
+from broker.redis import connect_front_end
+from tests.contract.servers import running
+from tests.contract.worlds import RedisWorld, World
+
+pytestmark = pytest.mark.anyio
+ON_SERVERS = pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)
+
+
+def blocks(count: int, first: int = 0) -> list[bytes]:
+    return [b"block %d" % number for number in range(first, first + count)]
+
+
+async def test_blocks_wait_in_their_order_until_they_are_trimmed(world: World) -> None:
+    front_end, writer = await world.history(), await world.history_queue()
+
+    assert await front_end.append_history(blocks(2), 0) == 2
+    assert await (await world.history("e" * 16)).append_history(blocks(1, 2), 0) == 1
+
+    page = await writer.history_page(2)
+    assert list(page.blocks) == blocks(2)
+    assert await writer.history_page(2) == page  # they stay
+    assert await writer.trim_history(page.trimmed, 2)
+    after = await writer.history_page(2)
+    assert (list(after.blocks), after.trimmed) == (blocks(1, 2), page.trimmed + 2)
+
+
+async def test_of_two_writers_that_read_the_same_page_one_trims(world: World) -> None:
+    front_end, one, other = await world.history(), await world.history_queue(), await world.history_queue()
+    await front_end.append_history(blocks(4), 0)
+    [first, second] = [await writer.history_page(2) for writer in (one, other)]
+
+    assert await one.trim_history(first.trimmed, 2)
+    assert not await other.trim_history(second.trimmed, 2)
+
+    assert list((await other.history_page(9)).blocks) == blocks(2, 2)
+
+
+async def test_what_a_writer_read_before_the_broker_came_back_empty_trims_nothing(world: World) -> None:
+    front_end, writer = await world.history(), await world.history_queue()
+    await front_end.append_history(blocks(3), 0)
+    page = await writer.history_page(3)
+    await world.pass_time(0.01)
+    world.lose_everything()
+    await front_end.append_history(blocks(3, 3), 0)
+
+    assert not await writer.trim_history(page.trimmed, 3)
+
+    assert list((await writer.history_page(9)).blocks) == blocks(3, 3)
+
+
+async def test_a_list_without_anything_is_an_empty_page(world: World) -> None:
+    writer = await world.history_queue()
+
+    page = await writer.history_page(9)
+
+    assert list(page.blocks) == []
+    assert await writer.trim_history(page.trimmed, 0)
+
+
+async def test_no_more_than_a_thousand_blocks_wait(world: World) -> None:
+    front_end, writer = await world.history(), await world.history_queue()
+    await front_end.append_history(blocks(MOST_BLOCKS - 1), 0)
+
+    assert await front_end.append_history(blocks(3, MOST_BLOCKS - 1), 0) == 1
+    assert await front_end.append_history(blocks(1), 0) == 0
+
+    page = await writer.history_page(2 * MOST_BLOCKS)
+    assert list(page.blocks) == blocks(MOST_BLOCKS)
+    await writer.trim_history(page.trimmed, 1)
+    assert await front_end.append_history(blocks(2), 0) == 1
+
+
+async def test_a_block_that_is_too_large_is_the_callers_fault(world: World) -> None:
+    front_end, writer = await world.history(), await world.history_queue()
+
+    with pytest.raises(ValueError, match="65,536"):
+        await front_end.append_history([b"good", b"x" * (MOST_BLOCK_BYTES + 1)], 0)
+
+    assert list((await writer.history_page(9)).blocks) == []
+
+
+async def test_a_writer_may_say_how_it_goes_before_there_is_anything(world: World) -> None:
+    writer = await world.history_queue()
+
+    await writer.beat_history(WriterBeat(writer="w", database="d"))
+
+    assert list((await writer.history_page(1)).blocks) == []
+
+
+@ON_SERVERS
+async def test_operators_read_the_sum_of_what_was_dropped_and_the_last_beat(world: RedisWorld) -> None:
+    front_end, writer = await world.history(), await world.history_queue()
+    for dropped in (3, 0, 4):
+        await front_end.append_history([], dropped)
+
+    await writer.beat_history(WriterBeat(writer="w1", database="old"))
+    await writer.beat_history(WriterBeat(writer="w2", database="new", written=7, error="it is away"))
+
+    state = world.server.hgetall(world.keys.history_state)
+    seconds, micros = world.server.time()
+    assert 0 <= 1000 * seconds + micros // 1000 - int(state.pop(b"at")) < 5_000
+    assert state.pop(b"trimmed")
+    expected = {b"dropped": b"7", b"writer": b"w2", b"database": b"new", b"written": b"7", b"error": b"it is away"}
+    assert state == expected
+
+
+@ON_SERVERS
+async def test_a_server_whose_memory_is_spent_takes_no_block_and_counts_what_was_lost(binary: str) -> None:
+    with running(binary, "--maxmemory", "4mb") as server, server.client() as client:
+        front_end = await connect_front_end(server.url, "full", "f" * 16)
+        await front_end.history.append_history(blocks(2), 0)
+        client.config_set("maxmemory", 1)
+
+        assert await front_end.history.append_history(blocks(2), 5) == 0
+        assert await front_end.history.append_history(blocks(1), 0) == 0
+
+        writer = await _writer(server.url)
+        page = await writer.history_page(9)
+        assert await writer.trim_history(page.trimmed, 1)  # and what is written frees it
+        await writer.beat_history(WriterBeat(writer="w", database="d"))
+        state = client.hgetall("jitney:{full}:history:state")
+        client.config_set("maxmemory", 0)
+        assert await front_end.history.append_history(blocks(1), 0) == 1
+        await front_end.aclose()
+        await writer.aclose()
+    assert (len(page.blocks), state[b"dropped"], state[b"writer"]) == (2, b"5", b"w")
+
+
+async def _writer(url: str) -> contract.HistoryQueue:
+    from broker.redis import connect_history
+
+    return await connect_history(url, "full", "w")
+
+
+@ON_SERVERS
+@pytest.mark.parametrize("what", ["history", "history_state"])
+async def test_a_key_that_holds_something_else_is_named_by_whoever_meets_it(world: RedisWorld, what: str) -> None:
+    front_end, writer, key = await world.history(), await world.history_queue(), getattr(world.keys, what)
+    world.server.set(key, "x")
+    steps = [lambda: front_end.append_history(blocks(1), 1), lambda: writer.history_page(1)]
+    steps += [lambda: writer.trim_history(0, 1)]
+    steps += [lambda: writer.beat_history(WriterBeat(writer="w", database="d"))] * (what == "history_state")
+
+    for step in steps:
+        with pytest.raises(BrokerError) as caught:
+            await step()
+        assert f"DEL '{key}'" in str(caught.value)
+
+
+@ON_SERVERS
+@pytest.mark.parametrize("rubbish", ["many", "-7", "0x7f", "nan"])
+async def test_counts_that_are_none_begin_anew(world: RedisWorld, rubbish: str) -> None:
+    front_end, writer = await world.history(), await world.history_queue()
+    world.server.hset(world.keys.history_state, mapping={"trimmed": rubbish, "dropped": rubbish})
+
+    await front_end.append_history(blocks(2), 3)
+    page = await writer.history_page(1)
+
+    assert page.trimmed == 0
+    assert await writer.trim_history(0, 1)
+    assert world.server.hmget(world.keys.history_state, "trimmed", "dropped") == [b"1", b"3"]
+
+
+@ON_SERVERS
+async def test_the_history_is_no_leftover_of_another_protocol(world: RedisWorld, admin) -> None:
+    await (await world.history()).append_history(blocks(1), 1)
+
+    assert admin.overview().other_protocols == []
