@@ -81,9 +81,11 @@ class BrokerProcess:
         self.start()
 
     def pause(self) -> None:
-        """SIGSTOP: the kernel still takes connections for it."""
+        """SIGSTOP, and wait until it stands: a loaded machine lets it answer for a while. The kernel still takes
+        connections for it."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)
 
     def resume(self) -> None:
         """SIGCONT."""

@@ -1,0 +1,1 @@
+"""What was answered before: records that need no computing."""
