@@ -96,9 +96,9 @@ $(TORCH): constraints.txt $(MADE)
 	@touch $@
 
 $(SERVE): $(SOURCES) $(TORCH)
-	$(INSTALL) -e '.[server,images,clustering,langid,files,batcher,client,embedded]'
+	$(INSTALL) -e '.[server,images,clustering,langid,files,history,batcher,client,embedded]'
 	@touch $@
 
 $(DEV): $(SOURCES) $(TORCH)
-	$(INSTALL) -e '.[server,images,clustering,langid,files,batcher,client,embedded,bench,test,clients,schema,dev]'
+	$(INSTALL) -e '.[server,images,clustering,langid,files,history,batcher,client,embedded,bench,test,clients,schema,dev]'
 	@touch $@ $(SERVE)

@@ -1,4 +1,4 @@
-"""What may be seen of a broker's URL: never its password or its options. Pure.
+"""What may be seen of a broker's URL, or a database's: never its password or its options. Pure.
 
 All that shows a URL, or a text that may hold one, goes through here. A password that was pasted as it is, with `@`,
 `/`, `?` or `#` in it, moves the parts of a URL about; so what is not plainly an address is not shown at all.
@@ -10,13 +10,15 @@ import re
 from typing import Any
 
 HIDDEN = "…"
-SCHEMES = ("redis", "rediss", "unix")
+SCHEMES = ("redis", "rediss", "unix", "postgresql", "postgres")
 HOST = r"[\w.-]+|\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]"
 PLACE = re.compile(rf"(?:(?:{HOST})(?::\d{{0,5}})?)?(?:/\d{{0,5}}/?)?")
+DATABASE = re.compile(rf"(?:(?:{HOST})(?::\d{{0,5}})?)?(?:/[\w-]*)?")  # a name in place of a number
 SOCKET = re.compile(r"/[^@?#]*")
+PLACES = {"unix": SOCKET, "postgresql": DATABASE, "postgres": DATABASE}
 USER = re.compile(r"([\w.-]*):.+", re.DOTALL)  # alone, without a password behind it, it may be one
 # Up to the last '@' of its line, or to its end behind `password=`: where one ends nobody can tell who does not know it.
-IN_TEXT = re.compile(r"(?i)(?:rediss?|unix)://(?:\S*?password=[^\n]*|(?:[^\n]*@)?\S*)")
+IN_TEXT = re.compile(r"(?i)(?:rediss?|unix|postgres(?:ql)?)://(?:\S*?password=[^\n]*|(?:[^\n]*@)?\S*)")
 ENDS = re.compile(r"[.,:;)'\"]{0,2}\Z")  # may stand behind a URL in a sentence
 
 
@@ -27,7 +29,7 @@ def shown(url: str) -> str:
     if scheme not in SCHEMES:
         return HIDDEN
     user, at, place = re.split("[?#]", rest, maxsplit=1)[0].rpartition("@")
-    is_plain = (SOCKET if scheme == "unix" else PLACE).fullmatch(place) and "/" not in user and not at_astray(url)
+    is_plain = PLACES.get(scheme, PLACE).fullmatch(place) and "/" not in user and not at_astray(url)
     if not is_plain:
         return f"{scheme}://{HIDDEN}"
     named = USER.fullmatch(user)

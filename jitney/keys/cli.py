@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from broker.common.durations import parse_duration
 from broker.credentials.credential import HEAVIEST, RIGHTS
 from broker.messages import Lane
-from jitney.keys.durations import parse_duration
 from jitney.options import NAMESPACE, REDIS_URL, AsJson, Namespace, RedisUrl
 
 keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None)

@@ -94,7 +94,7 @@ def watches_of(table: Sequence[ChildSpec], here: Path) -> list[Watch]:
     front_ends = [spec.title for spec in table if spec.role is Role.FRONT_END]
     return [
         *models,
-        Watch(Packages(own_packages(("server", "broker"), here)), front_ends, here=here),
+        Watch(Packages(own_packages(("server", "broker", "history"), here)), front_ends, here=here),
         # Nobody waits for a large model because of a line in Jitney itself: what concerns batchers is only said.
         Watch(Packages(own_packages(("batcher", "broker"), here)), [], here=here),
     ]

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from jitney.up.changes import Stamp
 
-OURS = frozenset({"jitney", "server", "broker", "batcher"})
+OURS = frozenset({"jitney", "server", "broker", "batcher", "history"})
 MOST_FILES = 500  # of a module with all that it imports
 LARGEST = 1 << 20  # bytes; a larger file is watched, but not read
 SUFFIXES = (".py", ".lua", ".html")

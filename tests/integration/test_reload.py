@@ -111,7 +111,7 @@ def test_what_cannot_be_started_is_said_and_waits_until_it_is_mended(up: Up, min
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Jitney's own packages, to be changed."""
-    for name in ("jitney", "server", "broker", "batcher"):
+    for name in ("jitney", "server", "broker", "batcher", "history"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 

@@ -12,10 +12,11 @@ ROOT = Path(__file__).resolve().parents[2]
 WEB = {"starlette", "uvicorn", "httptools"}
 MODELS = {"torch", "transformers", "safetensors"}
 FORBIDDEN = {
-    "broker": {"server", "batcher", "jitney"} | WEB | MODELS,
+    "broker": {"server", "batcher", "jitney", "history"} | WEB | MODELS,
     "server": {"batcher", "jitney"} | MODELS,
-    "batcher": {"server", "jitney"} | WEB,
+    "batcher": {"server", "jitney", "history"} | WEB,
     "jitney": {"server", "batcher"} | WEB | MODELS,
+    "history": {"server", "batcher", "jitney"} | WEB | MODELS,
 }
 
 

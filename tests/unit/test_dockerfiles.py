@@ -16,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = {"numpy"}  # 73 MB that only clustering needs: docs/clustering.md says how an image gets it
+OURS = {"server", "broker", "batcher", "history"}
 HEAVY = {"torch", "transformers", "safetensors"}
 BOTH = pytest.mark.parametrize("name", ["Dockerfile.api", "Dockerfile.gpu"])
 
@@ -68,7 +69,7 @@ def imported(package: str) -> set[str]:
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
-    roots = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"server", "broker", "batcher"}
+    roots = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - OURS
     return {distributions()[root] for root in roots}
 
 
@@ -84,14 +85,14 @@ def test_the_front_end_installs_no_torch():
     asked = set().union(*(requirements(extra) for extra in extras("Dockerfile.api")))
     by_name = HEAVY & set(re.findall(r"[\w-]+", " ".join(said("Dockerfile.api", "RUN"))))
 
-    assert extras("Dockerfile.api") == {"server", "images", "langid", "client", "files"}
+    assert extras("Dockerfile.api") == {"server", "images", "langid", "client", "files", "history"}
     assert not asked & HEAVY and not by_name
 
 
-def test_the_front_end_carries_two_packages_only():
+def test_the_front_end_carries_three_packages_only():
     code = {source for source in copied("Dockerfile.api") if (ROOT / source).is_dir()}
 
-    assert code == {"broker", "server"}
+    assert code == {"broker", "history", "server"}
 
 
 def test_the_batcher_carries_two_packages_only():

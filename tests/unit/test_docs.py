@@ -12,7 +12,7 @@ from docs.settings import PAGE, page
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = {"counting.py", "colours.py"}  # which the reader writes
-FOLDERS = ("jitney", "server", "broker", "batcher", "demo", "benchmarks", "tests", "docs")
+FOLDERS = ("jitney", "server", "broker", "batcher", "history", "demo", "benchmarks", "tests", "docs")
 DECISIONS = ROOT / "docs" / "decisions"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("k8s/**/*.md")])
 # [text](target), but neither an image's caption nor a link out of the repository.

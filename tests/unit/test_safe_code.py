@@ -1,4 +1,4 @@
-"""Nothing in the four packages turns bytes into code: no pickle, no eval, no loader that runs what it reads."""
+"""Nothing in the installed packages turns bytes into code: no pickle, no eval, no loader that runs what it reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.unit.test_arrows import imports
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("jitney", "server", "broker", "batcher")
+PACKAGES = ("jitney", "server", "broker", "batcher", "history")
 MODULES = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "code", "codeop"}
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 YAML = {"load", "load_all", "unsafe_load", "unsafe_load_all", "full_load"}

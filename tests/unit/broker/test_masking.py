@@ -38,7 +38,7 @@ def said_of(url: str) -> list[str]:
     return [*said, str(pool.get("host")), str(pool.get("port")), str(pool.get("path"))]  # what errors of redis-py name
 
 
-@given(PASSWORDS, PLACES, st.sampled_from(["redis", "rediss"]), st.sampled_from(["", "user"]))
+@given(PASSWORDS, PLACES, st.sampled_from(["redis", "rediss", "postgresql"]), st.sampled_from(["", "user"]))
 @example("my@secretQXZ/partQ", "h:6379", "redis", "")
 @example("12345#QXZJ", "h", "redis", "user")
 @example("12345?QXZ&JQX=Z", "h", "redis", "user")
@@ -84,6 +84,9 @@ def test_a_password_that_is_encoded_connects_to_the_same_place(password: str, pl
         ("redis://h:6379/0?password=a@b", "redis://…"),
         ("redis://[::1]:6379/0", "redis://[::1]:6379/0"),
         ("redis://u:secret@[fe80::1%eth0]:6379", "redis://u:…@[fe80::1%eth0]:6379"),
+        ("postgresql://u:secret@h:5432/jitney?sslmode=require", "postgresql://u:…@h:5432/jitney"),
+        ("postgres:///jitney?host=/run/postgresql&password=secret", "postgres:///jitney"),
+        ("postgresql://u:se/cret@h/jitney", "postgresql://…"),
         ("valkey://:secret@h", "…"),
         ("secret", "…"),
         ("", "…"),

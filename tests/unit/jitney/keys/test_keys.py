@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from broker.common.durations import parse_duration
 from broker.credentials.api_key import parse_key
 from broker.credentials.credential import decode_lines
 from jitney.cli import app
-from jitney.keys.durations import parse_duration
 
 runner = CliRunner()
 

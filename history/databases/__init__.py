@@ -1,0 +1,1 @@
+"""PostgreSQL and SQLite, each behind the same promise."""

@@ -1,0 +1,23 @@
+"""Rows to write."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from broker.history.rows import HistoryRow
+
+NUMBERS = count(1)
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC).timestamp()
+
+
+def micros(*when: int) -> int:
+    """Of a moment in UTC: year, month, day …"""
+    return int(datetime(*when, tzinfo=UTC).timestamp() * 1_000_000)  # type: ignore[misc, arg-type]
+
+
+def a_row(**fields: Any) -> HistoryRow:
+    """One that nobody else has, at `NOW` unless it says when."""
+    number = next(NUMBERS)
+    return HistoryRow(**({"at": int(NOW * 1_000_000) + number, "id": number.to_bytes(16, "big")} | fields))
