@@ -18,6 +18,7 @@ from broker.settings import NAME
 from jitney import __version__
 from jitney.ask import COMMANDS
 from jitney.batch.cli import batch
+from jitney.history.cli import history, report
 from jitney.keys.cli import keys
 from jitney.main import UNREAD
 from jitney.options import NAMESPACE, REDIS_URL, AsJson, Namespace, RedisUrl
@@ -238,6 +239,8 @@ def drop_dead(
 
 
 app.add_typer(keys, name="keys", short_help="Give out API keys, change and revoke them.")
+app.add_typer(history, name="history", short_help="Keep what became of each record, and erase it.")
+app.command(short_help="Show what the history says.")(report)
 
 
 @app.command("default", short_help="Show or choose which model answers when none is named.")

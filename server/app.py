@@ -24,6 +24,7 @@ from server.dialects.openai.errors import PREFIX, refuse
 from server.files.routes import routes as files
 from server.files.startup import files_swept
 from server.front_end import FrontEnd
+from server.history.page import history_page
 from server.http.addresses import Addresses, Refuse
 from server.http.layers.cors import Cors, parse_origins
 from server.http.layers.gzip import Gzip
@@ -35,7 +36,7 @@ from server.predictions.submission import Submission
 from server.webhooks.sender import webhooks_sent
 
 ALWAYS_THERE: dict[str, Refuse] = {PREFIX: refuse}  # models, files and batches, whoever else is spoken
-ENDPOINTS = (model_list, one_model, livez, readyz, docs, openapi)
+ENDPOINTS = (model_list, one_model, livez, readyz, docs, openapi, history_page)
 
 
 def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:

@@ -46,6 +46,7 @@ KINDS: Mapping[str, Kind] = {
     "not_durable": Kind(503, "The broker has not confirmed that this is on its disk"),
     FailureCode.BROKER_FULL: Kind(503, "The broker is out of memory"),
     "store_unavailable": Kind(503, "The store of files is away"),
+    "history_unavailable": Kind(503, "The database of the history is away"),
     "overloaded": Kind(503, "This front end has too much in hand"),
     FailureCode.EXPIRED: Kind(504, "The deadline passed"),
     "store_full": Kind(507, "The store of files has no room"),

@@ -42,6 +42,20 @@ ABOVE_ZERO = (
     "cache_ttl",
 )
 NOT_BELOW_ZERO = ("drain_seconds", "gzip_from", "cache_bytes")
+
+
+def _history_database(place: str) -> None:
+    """Raises `ValueError` for what names none."""
+    if place:
+        from history.databases.errors import DatabaseUnfit
+        from history.databases.place import open_database
+
+        try:
+            open_database(place)
+        except DatabaseUnfit as error:
+            raise ValueError(str(error)) from None
+
+
 PARSED: Mapping[str, Callable[[str], Any]] = {  # settings that are lists, by what reads them
     "default_models": parse_defaults,
     "alias": parse_aliases,
@@ -49,6 +63,7 @@ PARSED: Mapping[str, Callable[[str], Any]] = {  # settings that are lists, by wh
     "webhook_allow": networks_in,
     "anonymous": parse_policies,
     "trusted_proxies": networks_in,
+    "history_database": _history_database,
 }
 LONGEST_TTL = 86_400.0  # seconds
 
@@ -147,6 +162,11 @@ class ServerSettings:
         "whom an answer is kept for: key: the API key that asked; all: every caller, who by the time it takes learns "
         "what others have asked",
         choices=CACHE_SCOPES,
+    )
+    history_database: str = setting(
+        "",
+        "where GET /history reads what the history's writer keeps: postgresql://…, sqlite:///PATH or a path; empty: "
+        "nowhere. A password belongs in the variable: others can read flags",
     )
     strict: bool = setting(False, "refuse requests with unknown fields (422) rather than warn in the reply")
     server_timing: bool = setting(True, "tell clients where the time went (Server-Timing)")

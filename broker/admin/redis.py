@@ -147,6 +147,11 @@ class RedisAdmin:
         with translated():
             self._client.hset(self._keys.defaults, task, name)
 
+    def history_blocks(self) -> tuple[int, int]:
+        """Of the history: how many blocks wait for its writer, and how many were ever written, then and now."""
+        waiting, state = self._ask([("LLEN", self._keys.history), ("HGETALL", self._keys.history_state)])
+        return int(waiting or 0), int((state or {}).get(b"trimmed", 0))
+
     def credentials(self) -> StoredCredentials:
         """What is kept of API keys."""
         with translated(self._keys.credentials):

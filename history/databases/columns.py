@@ -38,10 +38,10 @@ def values_of(row: HistoryRow) -> dict[str, Any]:
         raise ValueError("an id has 16 bytes")
     said = msgspec.structs.asdict(row) | {"output": _json(row.output)}
     said |= {name: said[name] or None for name in NOT_KEPT}
-    return {name: _text(value) if isinstance(value, str) else value for name, value in said.items()}
+    return {name: text_of(value) if isinstance(value, str) else value for name, value in said.items()}
 
 
-def _text(text: str) -> str:
+def text_of(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
@@ -52,7 +52,7 @@ def _json(raw: bytes) -> str:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _text(value)
+        return text_of(value)
     if isinstance(value, dict):
-        return {_text(name): _clean(one) for name, one in value.items()}
+        return {text_of(name): _clean(one) for name, one in value.items()}
     return [_clean(one) for one in value] if isinstance(value, list) else value

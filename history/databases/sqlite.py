@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,8 @@ from history.databases.schema import SCHEMA, VERSION, Schema
 Found = TypeVar("Found")
 
 LOCK = 5.0  # seconds to wait for another process that writes
+ANSWER = 10.0  # seconds that a look may take: no thread is kept longer, whoever asks may have gone
+LOOKS = 10_000  # steps of SQLite between two looks at the clock
 STEP = 5_000  # rows that are removed at once, so that nobody waits long
 INSERT = (
     f"insert into prediction ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))}) on conflict do nothing"
@@ -47,6 +50,7 @@ class SqliteDatabase:
         self._schema = schema
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
         self._connection: sqlite3.Connection | None = None
+        self._until = 0.0  # seconds, our clock: the end of a look
 
     async def fetch(self, sql: str, *values: Any) -> Sequence[Any]:
         return await self._run(lambda connection: connection.execute(sql, _named(values)).fetchall())
@@ -85,6 +89,7 @@ class SqliteDatabase:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._translated, work)
 
     def _translated(self, work: Callable[[sqlite3.Connection], Found]) -> Found:
+        self._until = time.monotonic() + ANSWER
         try:
             return work(self._connected())
         except (OverflowError, UnicodeError, sqlite3.DataError) as error:
@@ -112,9 +117,14 @@ class SqliteDatabase:
             )
             self._connection = connection
             connection.row_factory = sqlite3.Row
+            if self._is_readonly:
+                connection.set_progress_handler(self._is_late, LOOKS)
             for pragma in () if self._is_readonly else PRAGMAS:
                 connection.execute(f"pragma {pragma}")
         return self._connection
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._until
 
     def _forget(self) -> None:
         connection, self._connection = self._connection, None

@@ -14,6 +14,7 @@ from server.api.tasks import BODIES_OF_ANY, BODIES_OF_TASK, TaskBodies
 from server.batches.operations import BATCHES
 from server.dialects.openai.errors import status_of
 from server.files.operations import FILES
+from server.history.operations import HISTORY
 
 INFERENCE_PROBLEMS = problems_of_inferences()
 LATER: Mapping[int, Any] = {202: PredictionDocument}
@@ -127,6 +128,7 @@ ALWAYS_THERE: Sequence[Operation] = (
     *FILES,
     *BATCHES,
     *PREDICTIONS,
+    *HISTORY,
     Operation(method="get", path="/livez", summary="Is this process alive", reply=service.Health, unwell="It is not"),
     Operation(
         method="get",

@@ -39,6 +39,7 @@ STATUSES = {
     "broker_full": 503,
     "not_durable": 503,
     "store_unavailable": 503,
+    "history_unavailable": 503,
     "overloaded": 503,
     "expired": 504,
     "store_full": 507,

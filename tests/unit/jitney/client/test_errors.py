@@ -44,6 +44,7 @@ KNOWN = {
     "broker_full": Unavailable,
     "not_durable": Unavailable,
     "store_unavailable": Unavailable,
+    "history_unavailable": Unavailable,
     "overloaded": Unavailable,
     "expired": Expired,
 }

@@ -1,0 +1,1 @@
+"""What is kept, read: rows page by page, reports, and both as CSV."""

@@ -1,0 +1,93 @@
+"""`jitney history erase`: what is kept of a key or of an input, deleted for good."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+from broker.admin.redis import RedisAdmin
+from broker.history.hashing import hash_secret_from, input_hash
+from history.databases.contract import Database
+from history.databases.errors import HistoryError
+from history.databases.place import open_database
+from history.erasing import count, erase
+from history.reading.queries import Selection
+from jitney.admin.snapshot import NotSeen, admin, explained
+from jitney.admin.tables import printable
+from jitney.admin.watch import complain
+
+DONE, NOT_ALL, WRONG = 0, 1, 2
+PATIENCE, PAUSE = 15.0, 0.5  # seconds: for the writer, and between two looks at how far it is
+NOT_WRITTEN = (
+    "what waits at the broker is not written, so none of it is erased: see what keeps the writer (jitney status), and "
+    "say this again"
+)
+NO_HASHES = "JITNEY_HASH_SECRET is not set: rows that keep a hash of the input are not found, only those with the input"
+
+IsSure = Callable[[int], bool]
+
+
+def of_input(data: bytes) -> Selection:
+    """Rows of this text, or of this picture. A line break at the end of a text is the shell's. Raises `ValueError`."""
+    try:
+        text = data.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        text = ""
+    if not (text or data.strip()):
+        raise ValueError("the input is empty")
+    secret = hash_secret_from(os.environ)
+    if secret is None:
+        _say(NO_HASHES)
+    return Selection(input=text, input_hash=input_hash(secret, text or data) if secret else b"")
+
+
+def run_erase(place: str, selection: Selection, *, url: str, namespace: str, is_sure: IsSure) -> int:
+    """Exit code 1 where not all of it is gone, or nobody can tell."""
+    is_all_written = _written(url, namespace)
+    try:
+        found = asyncio.run(_with(place, lambda database: count(database, selection), is_readonly=True))
+        if not is_sure(found):
+            return NOT_ALL
+        gone = asyncio.run(_with(place, lambda database: erase(database, selection))) if found else 0
+    except HistoryError as error:
+        _say(f"the history cannot be changed: {error}")
+        return NOT_ALL
+    print(f"{gone} erased", flush=True)
+    if is_all_written:
+        return DONE
+    _say(NOT_WRITTEN)
+    return NOT_ALL
+
+
+async def _with(place: str, work: Callable[[Database], Awaitable[int]], *, is_readonly: bool = False) -> int:
+    async with aclosing(open_database(place, is_readonly=is_readonly)) as database:
+        return await work(database)
+
+
+def _written(url: str, namespace: str) -> bool:
+    """Wait until the writer has written all that waits now."""
+    try:
+        with admin(url, namespace) as broker, explained(url):
+            return _until_written(broker)
+    except NotSeen as error:
+        complain(error.why, as_json=False)
+        return False
+
+
+def _until_written(broker: RedisAdmin) -> bool:
+    waiting, written = broker.history_blocks()
+    wanted, until = written + waiting, time.monotonic() + PATIENCE
+    while waiting and written < wanted:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(PAUSE)
+        waiting, written = broker.history_blocks()
+    return True
+
+
+def _say(text: str) -> None:
+    print(printable(f"jitney: {text}"), file=sys.stderr)

@@ -1,0 +1,1 @@
+"""What front ends do for the history: what is kept of each record, and who may read it."""
