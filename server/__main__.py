@@ -25,6 +25,8 @@ from server.files.files import Files
 from server.files.startup import files_from
 from server.fleet.defaults import parse_defaults
 from server.front_end import FrontEnd
+from server.history.history import History
+from server.history.startup import history_from
 from server.http.ports import PortTaken, listening, metrics_served
 from server.http.uvicorn_server import Server, uvicorn_config
 from server.settings import ServerSettings
@@ -67,12 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         webhook_secrets = secrets_from(os.environ, settings)
         files = files_from(settings)
         authentication = authentication_from(settings)
+        history = history_from(os.environ, settings)
     except ValueError as error:
         parser.error(str(error))
     configure_logging(settings.log_level)
     tune_garbage_collector()
     try:
-        run(settings, broker, webhook_secrets, files, authentication)
+        run(settings, broker, webhook_secrets, files, authentication, history)
     except (PortTaken, BrokerUnfit) as error:
         print(f"python -m server: {masked(parser.as_given(str(error)))}", file=sys.stderr)
         return 1
@@ -94,6 +97,7 @@ def run(
     webhook_secrets: Sequence[bytes] = (),
     files: Files | None = None,
     authentication: Authentication | None = None,
+    history: History | None = None,
 ) -> None:
     """Serve until a signal. Raises `PortTaken`, and `BrokerUnfit` for a broker that would lose jobs."""
     identity = secrets.token_hex(8)
@@ -107,10 +111,16 @@ def run(
         defaults=parse_defaults(settings.default_models),
         durable=settings.prediction_durability == "strict",
         keys=broker_keys(authentication),
+        history=history.appender if history is not None else None,
     )
     warn_of_strangers(settings)
     front_end = FrontEnd(
-        settings=settings, tasks=tasks, webhook_secrets=webhook_secrets, files=files, authentication=authentication
+        settings=settings,
+        tasks=tasks,
+        webhook_secrets=webhook_secrets,
+        files=files,
+        authentication=authentication,
+        history=history,
     )
     server = Server(uvicorn_config(create_app(front_end, MEETING), settings, front_end.metrics.refused), front_end)
     with listening(settings) as listener, metrics_served(front_end):

@@ -24,6 +24,7 @@ from server.dialects.openai.errors import PREFIX, refuse
 from server.files.routes import routes as files
 from server.files.startup import files_swept
 from server.front_end import FrontEnd
+from server.history.noted import Noted
 from server.history.page import history_page
 from server.http.addresses import Addresses, Refuse
 from server.http.layers.cors import Cors, parse_origins
@@ -59,6 +60,8 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
                 yield
             finally:
                 await front_end.tasks.predictions.hand_over()
+                if front_end.history is not None:
+                    await front_end.history.appender.hand_over()
 
     spoken = chosen(front_end.settings.dialects)
     readers = dict(_readers(spoken))
@@ -102,7 +105,10 @@ def _inferences(front_end: FrontEnd, spoken: Sequence[Family], readers: Mapping[
     for path, families in _speakers(spoken).items():
         inference = families[0].endpoint(front_end, readers[path])
         is_later = any(family.is_answered_later for family in families)
-        yield Route(path, Submission(front_end, inference) if is_later else inference, methods=["POST"])
+        endpoint = Submission(front_end, inference) if is_later else inference
+        yield Route(
+            path, endpoint if front_end.history is None else Noted(front_end.history, endpoint), methods=["POST"]
+        )
 
 
 def _speakers(spoken: Sequence[Family]) -> Mapping[str, list[Family]]:

@@ -1,5 +1,5 @@
-"""Owns the connections to the broker: five long-lived tasks, and one more where predictions are to be durable, each
-with its own, each started again when it ends."""
+"""Owns the connections to the broker: five long-lived tasks, one more where predictions are to be durable and one where
+there is a history, each with its own, each started again when it ends."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from server.callers.known_keys import BrokerKeys
 from server.codecs.pool import CodecPool
 from server.fleet.codec_cache import CodecCache, MakeCodec
 from server.fleet.discovery import Discovery
+from server.history.appender import Appender
 from server.predictions.durability import Durability
 from server.predictions.keeper import Keeper
 from server.requests.admission import Outbox
@@ -34,7 +35,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Aside(Protocol):
-    """A loop over one connection, without which all but predictions goes on."""
+    """A loop over one connection, without which all but predictions or the history goes on."""
 
     ticked: float  # seconds, our clock: when it last got anywhere, well or not
     rests: bool  # it has no connection, and wants none before the breaker closes
@@ -66,6 +67,7 @@ class BrokerTasks:
         defaults: Mapping[str, str] | None = None,
         durable: bool = False,
         keys: BrokerKeys | None = None,
+        history: Appender | None = None,
     ) -> None:
         outbox = Outbox()
         self.pool = CodecPool()
@@ -80,6 +82,7 @@ class BrokerTasks:
         self.writer = Writer(outbox, self.breaker, clock, sleep)
         self.predictions = Keeper(front_end, self.breaker, clock)
         self.durability = Durability() if durable else None
+        self.history = history
         self._connect = connect
         self._on_unfit = on_unfit
         self._clock = clock
@@ -94,6 +97,8 @@ class BrokerTasks:
         running.append(asyncio.create_task(self.keep_aside("predictions", self.predictions), name="predictions"))
         if self.durability is not None:
             running.append(asyncio.create_task(self.keep_aside("durability", self.durability), name="durability"))
+        if self.history is not None:
+            running.append(asyncio.create_task(self.keep_aside("history", self.history), name="history"))
         try:
             yield
         finally:
@@ -134,7 +139,7 @@ class BrokerTasks:
                 backoff.reset()
 
     async def keep_aside(self, name: str, task: Aside) -> None:
-        """Connect while the breaker is closed. Its errors cost predictions alone and open no breaker. After an outage
+        """Connect while the breaker is closed. Its errors cost nobody else anything. After an outage
         the connection is a new one, for an idle one may lead to a server that is the primary no more. What fails on
         every connection, as where a right is missing, is tried less and less often."""
         backoff = Backoff()

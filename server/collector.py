@@ -13,6 +13,8 @@ from broker.common.version import jitney_version
 from server.front_end import FrontEnd
 from server.metrics import Labels
 
+FATES = ("fate", "reason")
+
 
 def collectors(front_end: FrontEnd) -> CollectorRegistry:
     """What this front end counts, and what its process costs."""
@@ -52,6 +54,10 @@ class FrontEndCollector(Collector):
         yield _counter("file_batches", "Batches of files created here, and how they ended", ("status",), m.batches)
         yield _counter("file_batch_lines", "Lines of batches that were answered here", ("outcome",), m.batch_lines)
         yield _counter("webhooks", "Tries to deliver a webhook, by what came of them", ("fate",), m.webhooks)
+        if (history := self._front_end.history) is not None:
+            yield _counter(
+                "history_rows", "Rows that the broker took, or that were lost", FATES, history.appender.fates
+            )
         adopted = self._front_end.tasks.predictions.adopted
         yield CounterMetricFamily("jitney_predictions_adopted", "Predictions that came from silent ones", adopted)
         yield CounterMetricFamily("jitney_outcomes_unclaimed", "Outcomes nobody waited for any more", pending.unclaimed)
@@ -66,6 +72,9 @@ class FrontEndCollector(Collector):
         yield GaugeMetricFamily("jitney_bytes_in_hand", "Bytes of requests that arrive, are in work or go out", held)
         yield GaugeMetricFamily("jitney_broker_up", "1 while the broker answers", float(is_up))
         yield GaugeMetricFamily("jitney_draining", "1 between SIGTERM and the end", float(front_end.is_draining))
+        if (history := front_end.history) is not None:
+            waiting = len(history.appender.ring)
+            yield GaugeMetricFamily("jitney_history_rows_waiting", "Rows that wait to be brought", waiting)
         yield from self._keys()
         built = GaugeMetricFamily("jitney_build_info", "The version of this front end", labels=("version",))
         built.add_metric((self._version,), 1)

@@ -14,6 +14,7 @@ from server.codecs.pool import CodecPool
 from server.files.files import Files
 from server.fleet.aliases import parse_aliases
 from server.fleet.directory import Directory
+from server.history.history import History
 from server.http.addresses import part
 from server.http.bytes_in_hand import BytesInHand
 from server.http.deadline import DeadlineSweeper
@@ -36,6 +37,7 @@ class FrontEnd:
     webhook_secrets: Sequence[bytes] = field(default=(), repr=False)
     files: Files | None = None
     authentication: Authentication | None = None  # None: everybody may call
+    history: History | None = None
     deadlines: DeadlineSweeper = field(init=False)
     bytes_in_hand: BytesInHand = field(init=False)
     prediction_bodies: dict[str, BodyRoom] = field(init=False)  # by model

@@ -18,6 +18,7 @@ from server.webhooks.addresses import networks_in
 MOST_PIXELS = 178_956_970  # Pillow reads no larger picture
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 DURABILITY = ("relaxed", "strict")
+HISTORY_INPUTS = ("never", "hash", "full")
 CACHE_SCOPES = ("key", "all")
 # Names of `server/dialects/families.py`.
 DIALECTS = ("native", "openai", "huggingface", "tei", "rerank", "libretranslate", "deepl", "oip")
@@ -113,6 +114,15 @@ class ServerSettings:
     webhook_allow: str = setting(
         "", "networks of your own that webhooks may be sent to as well, by http too: 10.0.0.0/8 fd00::/8"
     )
+    history: bool = setting(
+        False, "bring what became of each record to the broker, for `jitney history run` to write into a database"
+    )
+    history_inputs: str = setting(
+        "never",
+        "what the history has of inputs: never: nothing, and no output that is text; hash: a hash of each, keyed by "
+        "JITNEY_HASH_SECRET; full: their first 8 KiB, and outputs with their texts",
+        choices=HISTORY_INPUTS,
+    )
     files: str = setting(
         "",
         "where files of /v1/files and /v1/batches lie: a directory, or s3://bucket/prefix; empty: there are none",
@@ -194,6 +204,8 @@ class ServerSettings:
             found.append("--anonymous is for callers without a key: it needs --api-keys")
         if self.cache_url and not self.cache_bytes:
             found.append("--cache-url needs --cache-bytes above 0, the memory in front of it: 67108864 are 64 MiB")
+        if self.history_inputs != "never" and not self.history:
+            found.append("--history-inputs is of the history: it needs --history on")
         if self.default_timeout > self.max_timeout:
             found.append("--default-timeout is above --max-timeout")
         for name, parse in PARSED.items():

@@ -60,6 +60,8 @@ class Inference:
                 call, records = await self._prepared(incoming, work, has_pictures=bodies.has_pictures)
                 del incoming  # with the body; its texts or pictures are kept
                 held.add(work.made_bytes)
+                if context.note is not None:
+                    context.note.asked(call, records, lane)
                 if form is None or call.row_ids is None:
                     spent = await self._compute(call, records, deadline.ends_at, lane, scope, work)
                     reply = await self._answered(call, records, scope, work, held)
@@ -141,6 +143,8 @@ class Inference:
             spent = await context.pump.compute(call, records, deadline, lane, work, context)
         if spent is not None:
             self._front_end.metrics.computed(call.served.card.name, spent)
+            if context.note is not None:
+                context.note.spent = spent
         return spent
 
     async def _compute_at_once(
@@ -185,7 +189,10 @@ class Inference:
 
     def _count(self, call: Call, records: Sequence[Record], answers: Sequence[Row | Problem], scope: Scope) -> None:
         failed = count(self._front_end.metrics, call.served.card.name, records, answers)
-        scope["context"].counts = (len(records), failed)
+        context = scope["context"]
+        context.counts = (len(records), failed)
+        if context.note is not None:
+            context.note.answered(answers)
         if failed:
             log_failed(call, records, scope)
 

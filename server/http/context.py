@@ -15,6 +15,7 @@ from server.errors import Problem, headers, refusal
 from server.http.addresses import Refuse
 
 if TYPE_CHECKING:
+    from server.history.history import Note
     from server.predictions.large.pump import Pump
 
 # W3C Trace Context. Of a version after 00, which may be longer, the part is used that 00 has as well.
@@ -35,6 +36,7 @@ class RequestContext:
         "counts",
         "headers",
         "model",
+        "note",
         "pump",
         "refuse",
         "request_id",
@@ -54,6 +56,7 @@ class RequestContext:
         self.counts = (0, 0)  # records that were answered, and those of them with an error
         self.time_left: float | None = None  # seconds that it may take whatever its headers say: of a prediction
         self.pump: Pump | None = None  # how the records of a prediction go out; None: all at once
+        self.note: Note | None = None  # what the history will say of it; None: nothing is kept
         self.refuse: Refuse = refusal  # a dialect's own, once the route is known
 
     @property

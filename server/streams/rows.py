@@ -128,7 +128,10 @@ class RowStream:
         self._woken.set()
 
     def _name(self, request: PendingRequest) -> None:
-        """Who answers, where that has changed on the way: the head says it as it is then, the end as it was."""
+        """Who answers, where that has changed on the way: the head says it as it is then, the end as it was. And how
+        long it has taken so far, for the history."""
+        if (note := self._scope["context"].note) is not None and request.timing is not None:
+            note.spent = stages(request.timing, 0.0)
         if request.generation:
             self._scope["context"].model = who_answered(self._call, self._records, request.served)
 
@@ -160,6 +163,8 @@ class RowStream:
         await self._send(rows)
         self._early = []
         self._count(records, answers)
+        if (note := self._scope["context"].note) is not None:
+            note.sent(records, answers)
         self._front_end.metrics.streamed_records[(self._call.served.card.name,)] += len(records)
         for record in records:
             self._let_go(record)

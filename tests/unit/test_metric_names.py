@@ -24,10 +24,10 @@ def named(metrics: Iterable[Metric]) -> set[str]:
 
 
 async def of_front_ends(tmp_path: Path) -> set[str]:
-    """Of one that asks for keys."""
+    """Of one that asks for keys and keeps a history."""
     kept = tmp_path / "keys.jsonl"
     kept.write_text("# none yet")
-    async with running(api_keys=str(kept)) as jitney:
+    async with running(api_keys=str(kept), history=True) as jitney:
         return {name for name in named(collectors(jitney.front_end).collect()) if name.startswith("jitney_")}
 
 

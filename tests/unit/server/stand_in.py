@@ -42,6 +42,7 @@ from server.files.startup import files_from
 from server.fleet import discovery
 from server.fleet.discovery import PERIOD
 from server.front_end import FrontEnd
+from server.history.startup import history_from
 from server.settings import ServerSettings
 
 discovery.CODEC_WAIT = 2.0  # seconds: the one look waits for its codecs also where the machine is busy
@@ -291,8 +292,11 @@ async def running(
     made = ServerSettings(**settings)
     authentication = authentication_from(made)
     told["keys"] = broker_keys(authentication)
+    history = history_from({}, made)
+    told["history"] = history.appender if history is not None else None
     tasks = BrokerTasks(connect, name, make_codec, sleep=sleep, **told, **clocks)
-    front_end = FrontEnd(settings=made, tasks=tasks, files=files_from(made), authentication=authentication, **clocks)
+    parts = {"files": files_from(made), "authentication": authentication, "history": history}
+    front_end = FrontEnd(settings=made, tasks=tasks, **parts, **clocks)
     app = create_app(front_end, meeting)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
