@@ -161,16 +161,17 @@ async def test_a_row_says_all_that_is_kept(tmp_path: Path, place: str):
 
 async def test_cursors_lead_through_all_of_it(tmp_path: Path, place: str):
     rows = [a_row(at=AT + number // 3, request_id=str(number)) for number in range(7)]
-    seen: list[str] = []
+    seen: list[list[str]] = []
     cursor: str | None = ""
     async with kept(tmp_path, place, *rows) as jitney:
         while cursor is not None:
             page = (await asked(jitney, OPERATOR, limit=3, cursor=cursor)).json()
-            seen += [row["requestId"] for row in page["rows"]]
+            seen.append([row["requestId"] for row in page["rows"]])
             cursor = page["cursor"]
 
     newest_first = sorted(rows, key=lambda row: (row.at, row.id), reverse=True)
-    assert seen == [row.request_id for row in newest_first]
+    assert [id for page in seen for id in page] == [row.request_id for row in newest_first]
+    assert list(map(len, seen)) == [3, 3, 1]
 
 
 async def test_csv_is_sent_page_by_page_to_its_limit(tmp_path: Path, place: str):
