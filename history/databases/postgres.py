@@ -14,7 +14,7 @@ from history.databases.columns import COLUMNS, POSTGRESQL_TYPES, values_of
 from history.databases.contract import Dialect
 from history.databases.errors import DatabaseUnavailable, DatabaseUnfit, RowsRefused
 from history.databases.months import Month, Span
-from history.databases.schema import SCHEMA, VERSION, Schema
+from history.databases.schema import VERSION, Schema
 
 try:
     import asyncpg
@@ -23,7 +23,7 @@ except ImportError as error:
 
 ENCODE = "percent-encode the characters : / ? # @ in its user name and password"
 OLDEST = 14  # major version of the server
-CONNECT, ANSWER, LOCK = 5.0, 10.0, 2.0  # seconds to wait: for a connection, for a statement, for a lock on the table
+CONNECT, LOCK = 5.0, 2.0  # seconds to wait: for a connection, for a lock on the table
 ADVISORY = 0x6A69746E  # of all that migrate
 ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,10 +42,11 @@ class PostgresDatabase:
 
     dialect = Dialect.POSTGRESQL
 
-    def __init__(self, url: str, *, is_readonly: bool = False, schema: Schema = SCHEMA) -> None:
+    def __init__(self, url: str, *, is_readonly: bool, patience: float, schema: Schema) -> None:
         self.name = shown(url)
         self._url = url
         self._is_readonly = is_readonly
+        self._patience = patience  # seconds, for each statement
         self._schema = schema
         self._connection: Any = None
 
@@ -103,7 +104,7 @@ class PostgresDatabase:
     async def _connected(self) -> Any:
         if self._connection is None:
             # Without prepared statements: a pooler may give each transaction another connection.
-            how = {"timeout": CONNECT, "command_timeout": ANSWER, "statement_cache_size": 0}
+            how = {"timeout": CONNECT, "command_timeout": self._patience, "statement_cache_size": 0}
             try:
                 self._connection = await asyncpg.connect(self._url, **how)
             except ValueError:  # it may repeat a piece of it

@@ -18,12 +18,11 @@ from history.databases.columns import COLUMNS, values_of
 from history.databases.contract import Dialect
 from history.databases.errors import DatabaseUnavailable, DatabaseUnfit, RowsRefused
 from history.databases.months import Span, micros
-from history.databases.schema import SCHEMA, VERSION, Schema
+from history.databases.schema import VERSION, Schema
 
 Found = TypeVar("Found")
 
 LOCK = 5.0  # seconds to wait for another process that writes
-ANSWER = 10.0  # seconds that a look may take: no thread is kept longer, whoever asks may have gone
 LOOKS = 10_000  # steps of SQLite between two looks at the clock
 STEP = 5_000  # rows that are removed at once, so that nobody waits long
 INSERT = (
@@ -43,10 +42,11 @@ class SqliteDatabase:
 
     dialect = Dialect.SQLITE
 
-    def __init__(self, path: Path, *, is_readonly: bool = False, schema: Schema = SCHEMA) -> None:
+    def __init__(self, path: Path, *, is_readonly: bool, patience: float, schema: Schema) -> None:
         self.name = f"sqlite:{path}"
         self._path = path
         self._is_readonly = is_readonly
+        self._patience = patience  # seconds, for each look: no thread is kept longer, whoever asks may have gone
         self._schema = schema
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
         self._connection: sqlite3.Connection | None = None
@@ -89,7 +89,7 @@ class SqliteDatabase:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._translated, work)
 
     def _translated(self, work: Callable[[sqlite3.Connection], Found]) -> Found:
-        self._until = time.monotonic() + ANSWER
+        self._until = time.monotonic() + self._patience
         try:
             return work(self._connected())
         except (OverflowError, UnicodeError, sqlite3.DataError) as error:

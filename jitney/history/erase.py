@@ -22,6 +22,7 @@ from jitney.admin.watch import complain
 
 DONE, NOT_ALL, WRONG = 0, 1, 2
 PATIENCE, PAUSE = 15.0, 0.5  # seconds: for the writer, and between two looks at how far it is
+LONG = 600.0  # seconds, for each step in the database
 NOT_WRITTEN = (
     "what waits at the broker is not written, so none of it is erased: see what keeps the writer (jitney status), and "
     "say this again"
@@ -64,7 +65,7 @@ def run_erase(place: str, selection: Selection, *, url: str, namespace: str, is_
 
 
 async def _with(place: str, work: Callable[[Database], Awaitable[int]], *, is_readonly: bool = False) -> int:
-    async with aclosing(open_database(place, is_readonly=is_readonly)) as database:
+    async with aclosing(open_database(place, is_readonly=is_readonly, patience=LONG)) as database:
         return await work(database)
 
 

@@ -19,6 +19,7 @@ from history.views import REPORTS, Report
 from jitney.admin.tables import NONE, printable, table
 
 DONE, NOT_TO_BE_HAD = 0, 1
+PATIENCE = 600.0  # seconds, for each report
 OF_EACH = 10  # lines, where all reports are shown
 SHARES, SECONDS = ("share",), ("p50", "p95")
 
@@ -27,7 +28,7 @@ def run_report(place: str, name: str, *, since: float, model: str, as_csv: bool)
     """All of them where none is named. Exit code 1 where the database cannot be asked. `since`: seconds before now."""
     selection = Selection(model=model, since=int((time.time() - since) * 1_000_000))
     try:
-        reader = HistoryReader(partial(open_database, place, is_readonly=True))
+        reader = HistoryReader(partial(open_database, place, is_readonly=True, patience=PATIENCE))
         found = asyncio.run(_read(reader, [name] if name else list(REPORTS), selection))
     except HistoryError as error:
         print(printable(f"jitney: the history cannot be read: {error}"), file=sys.stderr)

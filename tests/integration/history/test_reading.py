@@ -9,7 +9,6 @@ from random import Random
 import pytest
 
 from broker.history.rows import HistoryRow
-from history.databases import sqlite
 from history.databases.errors import DatabaseUnavailable
 from history.databases.place import open_database
 from history.reading.queries import MOST, Cursor, Selection, cursor_from_text, cursor_to_text
@@ -233,12 +232,11 @@ def test_a_cursor_that_is_none_is_refused():
             cursor_from_text(text)
 
 
-async def test_a_look_at_a_file_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sqlite, "ANSWER", 0.2)
+async def test_a_look_at_a_file_ends_in_time(tmp_path: Path):
     place = str(tmp_path / "history.db")
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
     async with opened(place):
-        database = open_database(place, is_readonly=True)
+        database = open_database(place, is_readonly=True, patience=0.2)
 
         with pytest.raises(DatabaseUnavailable, match="interrupted"):
             await database.fetch(endless)
