@@ -3,81 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 
-from batcher.models.settings import ModelSettings
-from batcher.settings import BatcherSettings
-from broker.settings import BrokerSettings, env_name, parser_for, pick, rows
-from server.settings import ServerSettings
+from broker.history.hashing import SECRET as HASH_SECRET
+from broker.settings import env_name, rows
 from server.webhooks.signature import VARIABLE as WEBHOOK_SECRET
+from tests.unit.manifests import (
+    BASE,
+    FILES,
+    K8S,
+    KUSTOMIZATION,
+    KUSTOMIZATIONS,
+    MANIFESTS,
+    PARTS,
+    TABLES,
+    WORKLOADS,
+    containers,
+    environment,
+    everywhere,
+    named,
+    pods,
+    settings,
+)
 
-K8S = Path(__file__).parents[2] / "k8s"
-BASE = K8S / "base"
 OLDEST, NEWEST = "1.30", kubernetes_validate.latest_version()
-TABLES = {
-    "jitney-front-end": (BrokerSettings, ServerSettings),
-    "jitney-batcher": (BrokerSettings, BatcherSettings, ModelSettings),
-}
-WORKLOADS = ("Deployment", "StatefulSet")
-
-
-def load(path: Path) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-
-
-KUSTOMIZATION = load(BASE / "kustomization.yaml")[0]
-FILES = sorted(path for path in BASE.glob("*.yaml") if path.name != "kustomization.yaml")
-MANIFESTS = [manifest for path in FILES for manifest in load(path)]
-
-
-def named(kind: str, name: str) -> dict[str, Any]:
-    return next(found for found in MANIFESTS if (found["kind"], found["metadata"]["name"]) == (kind, name))
-
-
-def pods() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every pod template by its workload's name."""
-    for manifest in MANIFESTS:
-        if manifest["kind"] in WORKLOADS:
-            yield manifest["metadata"]["name"], manifest["spec"]["template"]
-
-
-def containers(name: str, *, init: bool = True) -> list[dict[str, Any]]:
-    spec = dict(pods())[name]["spec"]
-    return [*(spec.get("initContainers", []) if init else []), *spec["containers"]]
-
-
-def everywhere(node: Any, key: str) -> Iterator[Any]:
-    """Every value under this key, however deep."""
-    if isinstance(node, dict):
-        for name, value in node.items():
-            if name == key:
-                yield value
-            yield from everywhere(value, key)
-    elif isinstance(node, list):
-        for value in node:
-            yield from everywhere(value, key)
-
-
-def environment(name: str) -> dict[str, str]:
-    """What the main container of this workload finds in its environment; secrets read as such."""
-    (container,) = containers(name, init=False)
-    found: dict[str, str] = {}
-    for source in container.get("envFrom", []):
-        if "configMapRef" in source:  # a secret there has variables of object storage
-            found |= named("ConfigMap", source["configMapRef"]["name"])["data"]
-    return found | {one["name"]: one.get("value", "secret") for one in container.get("env", [])}
-
-
-def settings(name: str) -> list[Any]:
-    """The settings that a process of this workload would run with."""
-    values = parser_for(name, "", *TABLES[name], environ=environment(name)).parse_args([])
-    return [pick(table, values) for table in TABLES[name]]
 
 
 def matches(selector: Mapping[str, str]) -> bool:
@@ -104,8 +58,9 @@ def test_no_manifest_chooses_its_namespace(manifest):
     assert "namespace" not in manifest["metadata"]
 
 
-def test_the_kustomization_lists_every_file():
-    assert sorted(KUSTOMIZATION["resources"]) == [path.name for path in FILES]
+@pytest.mark.parametrize("part", PARTS, ids=lambda path: path.name)
+def test_every_kustomization_lists_every_file(part):
+    assert sorted(KUSTOMIZATIONS[part.name]["resources"]) == [path.name for path in FILES if path.parent == part]
 
 
 def test_no_two_manifests_have_the_same_name():
@@ -116,7 +71,8 @@ def test_no_two_manifests_have_the_same_name():
 
 @EVERY_PROCESS
 def test_every_setting_that_a_manifest_names_is_one_of_the_tables(name):
-    known = {env_name(row.name) for row, _ in rows(*TABLES[name])} | {WEBHOOK_SECRET}  # which is no flag
+    known = {env_name(row.name) for row, _ in rows(*TABLES[name])}
+    known |= {WEBHOOK_SECRET, HASH_SECRET}  # which are no flags
 
     assert {variable for variable in environment(name) if variable.startswith("JITNEY_")} <= known
 
