@@ -64,6 +64,24 @@ def up(
         ),
     ] = None,
     front_ends: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="How many share the port.")] = 1,
+    cache_bytes: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="BYTES",
+            envvar="JITNEY_CACHE_BYTES",
+            help="Of answers that each front end keeps for records that come again; 0: none.",
+        ),
+    ] = 0,
+    cache_url: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            envvar="JITNEY_CACHE_URL",
+            help="A server where front ends share them. A password belongs in the variable.",
+            show_default=False,
+        ),
+    ] = "",
     port: Annotated[
         int, typer.Option(min=0, max=65535, metavar="PORT", envvar="JITNEY_PORT", help="0: a free one.")
     ] = 9527,
@@ -107,6 +125,8 @@ def up(
     """
     from jitney.up.command import run_up
 
+    # By environment, which the front ends have from us: a URL may hold a password.
+    os.environ |= {"JITNEY_CACHE_BYTES": str(cache_bytes), "JITNEY_CACHE_URL": cache_url}
     never_fail()
     how = {"is_verbose": verbose, "reloads": reloads}
     raise typer.Exit(run_up(model or [], front_ends=front_ends, host=host, port=port, **how))
