@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.manifests import KUSTOMIZATIONS, PARTS, containers, everywhere, named, settings
+from tests.unit.manifests import KUSTOMIZATIONS, MANIFESTS, PARTS, containers, everywhere, named, settings
 
 
 @pytest.mark.parametrize("part", PARTS[1:], ids=lambda path: path.name)
@@ -26,3 +26,25 @@ def test_the_cache_is_reached_by_front_ends_and_reaches_nobody():
     assert [*everywhere(policy["ingress"], "matchLabels")] == [{"app.kubernetes.io/name": "jitney-front-end"}]
     assert "Egress" in policy["policyTypes"] and "egress" not in policy
     assert settings("jitney-front-end")[1].cache_url and settings("jitney-front-end")[1].cache_bytes
+
+
+def test_the_history_is_read_by_front_ends_only_where_a_reader_is_named():
+    (front_end,) = containers("jitney-front-end", init=False)
+    [database] = [one for one in front_end["env"] if one["name"] == "JITNEY_HISTORY_DATABASE"]
+
+    assert database["valueFrom"]["secretKeyRef"]["optional"]
+    assert settings("jitney-front-end")[1].history
+
+
+def test_the_writer_reaches_the_broker():
+    policies = [one for one in MANIFESTS if one["kind"] == "NetworkPolicy"]
+    into_broker = [one["spec"] for one in policies if matched(one["spec"]["podSelector"]) == "jitney-valkey"]
+    let_in = [
+        label["app.kubernetes.io/name"] for spec in into_broker for label in everywhere(spec["ingress"], "matchLabels")
+    ]
+
+    assert sorted(let_in) == ["jitney-batcher", "jitney-front-end", "jitney-history"]
+
+
+def matched(selector):
+    return selector["matchLabels"]["app.kubernetes.io/name"]
