@@ -9,6 +9,7 @@ from typing import Any
 from batcher.models.settings import ModelSettings
 from batcher.settings import BatcherSettings
 from broker.settings import BrokerSettings, env_name, flag_name, rows
+from history.settings import HistorySettings
 from server.settings import ServerSettings
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -27,6 +28,7 @@ SECTIONS = (
     ("The front end, `python -m server`", ServerSettings),
     ("The batcher, `python -m batcher`", BatcherSettings),
     ("The batcher's model", ModelSettings),
+    ("The history's writer, `jitney history run`", HistorySettings),
 )
 
 

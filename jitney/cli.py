@@ -94,6 +94,17 @@ def up(
     reloads: Annotated[
         bool, typer.Option("--reload", help="Start again what a change of files concerns, and nothing else.")
     ] = False,
+    history: Annotated[
+        bool, typer.Option("--history", envvar="JITNEY_HISTORY", help="Keep what became of each record.")
+    ] = False,
+    history_database: Annotated[
+        str,
+        typer.Option(
+            metavar="WHERE",
+            envvar="JITNEY_HISTORY_DATABASE",
+            help="With --history: postgresql://…, sqlite:///PATH or a path. A password belongs in the variable.",
+        ),
+    ] = "jitney-history.db",
 ) -> None:
     """Serve models on this machine: a broker, a batcher a model, and front ends. Ctrl-C ends it all.
 
@@ -129,7 +140,8 @@ def up(
     os.environ |= {"JITNEY_CACHE_BYTES": str(cache_bytes), "JITNEY_CACHE_URL": cache_url}
     never_fail()
     how = {"is_verbose": verbose, "reloads": reloads}
-    raise typer.Exit(run_up(model or [], front_ends=front_ends, host=host, port=port, **how))
+    place = history_database if history else ""
+    raise typer.Exit(run_up(model or [], front_ends=front_ends, host=host, port=port, history=place, **how))
 
 
 @app.command("new-model", short_help="Write a model of your own to begin with.")

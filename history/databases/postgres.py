@@ -156,7 +156,7 @@ def _ours(error: BaseException) -> Exception:
     state = getattr(error, "sqlstate", None) or ""
     if state.startswith(REFUSALS) or isinstance(error, ValueError):
         return RowsRefused(f"{type(error).__name__} {state}".rstrip())
-    said = " ".join(masked(str(error)).split())
+    said = " ".join(masked(getattr(error, "message", None) or str(error)).split())  # no details: they show rows
     return DatabaseUnavailable(said or type(error).__name__)
 
 

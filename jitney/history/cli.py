@@ -29,6 +29,18 @@ def kept() -> None:
     """The history: what became of each record, kept in PostgreSQL or SQLite where front ends run with --history on."""
 
 
+@history.command(
+    "run",
+    short_help="Write what front ends bring into the database.",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    add_help_option=False,  # its settings are a table, which says it all
+)
+def run(context: typer.Context) -> None:
+    from history.__main__ import main
+
+    raise typer.Exit(main(context.args, prog="jitney history run"))
+
+
 @history.command("erase", short_help="Delete what is kept of a key, or of an input.")
 def erase(
     database: Database,

@@ -14,6 +14,8 @@ from broker.common.free_port import free_port
 from broker.common.masking import shown
 from broker.embedded import command, first_binary, named_server, private_directory, socket_url
 from broker.errors import BrokerError
+from history.databases.errors import DatabaseUnfit
+from history.databases.place import open_database
 from jitney import __version__
 from jitney.up.child import UNAVAILABLE, USAGE, GaveUp
 from jitney.up.plan import ChildSpec, ModelSpec, UsageError, broker_child, children, default_models, read_models
@@ -29,14 +31,12 @@ class PortTaken(Exception):
     """We cannot listen on this port; the message says what to do."""
 
 
-def run_up(
-    texts: Sequence[str], *, front_ends: int, host: str, port: int, is_verbose: bool = False, reloads: bool = False
-) -> int:
+def run_up(texts: Sequence[str], *, front_ends: int, host: str, port: int, history: str = "", **how: bool) -> int:
     """Serve until Ctrl-C or SIGTERM. The exit code: 0 clean, 1 no port or no broker, 2 something that was asked for
     cannot be, 130 killed."""
     screen = Screen()
     try:
-        return _serve(screen, texts, front_ends, host, port, is_verbose, reloads)
+        return _serve(screen, texts, front_ends, host, port, history, **how)
     except UsageError as error:
         screen.complain(str(error))
         return USAGE
@@ -51,14 +51,23 @@ def run_up(
 
 
 def _serve(
-    screen: Screen, texts: Sequence[str], front_ends: int, host: str, port: int, is_verbose: bool, reloads: bool
+    screen: Screen,
+    texts: Sequence[str],
+    front_ends: int,
+    host: str,
+    port: int,
+    history: str,
+    *,
+    is_verbose: bool = False,
+    reloads: bool = False,
 ) -> int:
     screen.say(f"jitney {__version__}")
     models = read_models(texts) or _default_models(screen)
+    _refuse_unfit(history)
     port = take_port(host, port)
     with _broker(screen) as (redis_url, table):
         how = {"is_verbose": is_verbose, "reloads": reloads}
-        table += children(models, front_ends, host, port, redis_url, free_port, **how)
+        table += children(models, front_ends, host, port, redis_url, free_port, history=history, **how)
         screen.say(f"starting {', '.join(spec.title for spec in table)}")
         watches = watches_of(table, Path.cwd()) if reloads else []
         if watches:
@@ -67,6 +76,14 @@ def _serve(
         code = asyncio.run(_supervise(table, Probe(host, port, redis_url, has_keys=_has_keys()), screen, watches))
     screen.say("ended" if code != KILLED else "killed")
     return code
+
+
+def _refuse_unfit(history: str) -> None:
+    try:
+        if history:
+            open_database(history)
+    except DatabaseUnfit as error:
+        raise UsageError(f"--history-database: {error}") from error
 
 
 def _has_keys() -> bool:

@@ -19,14 +19,17 @@ def greeting(
     private_broker: str = "",
     *,
     has_keys: bool = False,
+    history: str = "",
 ) -> list[str]:
     """Where to go from here. `metrics`: title of a child → where its metrics are; `private_broker`: its URL;
-    `has_keys`: whoever calls needs a key."""
+    `has_keys`: whoever calls needs a key; `history`: where what became of each record is kept."""
     asking = f"JITNEY_REDIS_URL={private_broker} " if private_broker else ""
     rows = [("ready", [url]), ("try", [line + WITH_KEY * has_keys for line in curl_lines(url, models)])]
     if has_keys:
         rows.append(("keys", [f"export KEY=$({asking}jitney keys add {SOMEBODY})"]))
     rows.append(("docs", [f"{url}/docs"]))
+    if history:
+        rows.append(("history", [history]))
     rows.append(("metrics", [f"{where}  ({title})" for title, where in metrics.items()]))
     # Nobody else knows where our own broker listens.
     rows.append(("look", [f"{asking}jitney status"]))

@@ -30,6 +30,7 @@ class Role(StrEnum):
     """In the order in which they end: nothing new comes in, what is held is finished, the broker sees it all out."""
 
     FRONT_END = "front end"
+    HISTORY = "history"
     BATCHER = "batcher"
     BROKER = "broker"
 
@@ -115,15 +116,18 @@ def children(
     *,
     is_verbose: bool = False,
     reloads: bool = False,
+    history: str = "",
 ) -> list[ChildSpec]:
-    """The table of processes: batchers, then front ends that share one port."""
+    """The table of processes: batchers, who writes the history where there is a database for it, then front ends that
+    share one port."""
     # By environment, not by flag: a URL may hold a password, and everybody may read a process's arguments.
     environ = {"JITNEY_REDIS_URL": redis_url, **({"JITNEY_LOG_LEVEL": "info"} if is_verbose else {})}
     quiet = {"JITNEY_LOG_LEVEL": "warning"}  # what goes well is for whoever asks
     # Python takes a compiled file for current when time, in whole seconds, and size are the source's: two quick saves
     # of a letter each would be one.
     uncompiled = {"PYTHONDONTWRITEBYTECODE": "1"} if reloads else {}
-    batchers = [
+    kept = {"JITNEY_HISTORY": "on", "JITNEY_HISTORY_DATABASE": history} if history else {}
+    behind = [
         ChildSpec(
             title=title,
             role=Role.BATCHER,
@@ -136,12 +140,22 @@ def children(
         )
         for title, model in zip(_titles(models), models, strict=True)
     ]
-    return batchers + [
+    if history:
+        writer = ChildSpec(
+            title="history",
+            role=Role.HISTORY,
+            command=(*PYTHON, "history"),
+            environ=environ | kept,
+            fallback=quiet,
+            metrics_port=free_port(),
+        )
+        behind.append(writer)
+    return behind + [
         ChildSpec(
             title=f"front end {number}",
             role=Role.FRONT_END,
             command=(*PYTHON, "server", "--host", host, "--port", str(port), "--reuse-port", "on"),
-            environ=environ,
+            environ=environ | kept,
             # No load balancer has to notice that we end: Ctrl-C need not wait for it.
             fallback={"JITNEY_DRAIN_SECONDS": "0", **quiet},
             metrics_port=free_port(),

@@ -21,6 +21,7 @@ from jitney.up.plan import ChildSpec, Role
 TIMEOUT = 2.0  # seconds; an answer that takes longer counts as none
 LOOPBACK = "127.0.0.1"
 MET_BROKER = b"\njitney_broker_up 1.0"  # on a front end's page: its tasks run and the broker answers them
+WRITES = b"\njitney_history_writer_up 1.0"  # on the page of the history's writer
 EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}  # where they listen → where we find them
 
 
@@ -44,7 +45,8 @@ class Probe:
         return address_url(*self._metrics_address(spec)) + "/metrics"
 
     async def is_ready(self, spec: ChildSpec) -> bool:
-        """A broker that answers; a front end that takes requests; a batcher whose model can be called."""
+        """A broker that answers; a front end that takes requests; a batcher whose model can be called; a writer of the
+        history that has met its database."""
         if spec.role is Role.BROKER:
             return await asyncio.to_thread(answers, self.redis_url)
         # Front ends share a port, so that only the metrics port tells one from another; and a killed batcher's model
@@ -52,6 +54,8 @@ class Probe:
         page = await self._get(*self._metrics_address(spec), "/metrics")
         if page is None:
             return False
+        if spec.role is Role.HISTORY:
+            return WRITES in page
         if spec.role is Role.FRONT_END:
             return MET_BROKER in page
         return spec.model in [live["name"] for live in await self.live_models()]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+from history.databases.place import open_database
 from jitney.up.child import Child, GaveUp
 from jitney.up.greeting import greeting
 from jitney.up.plan import ChildSpec, Role
@@ -75,10 +76,13 @@ class Supervisor:
             await child.run()
         except GaveUp as error:
             self.given_up[child] = error
-            if all(other in self.given_up for other in self._children if other.spec.role is child.spec.role):
+            if child.spec.role is not Role.HISTORY and self._is_last(child.spec.role):
                 raise
             self._screen.complain(f"{error}; the others go on without it")
             await self._stopping.wait()
+
+    def _is_last(self, role: Role) -> bool:
+        return all(child in self.given_up for child in self._children if child.spec.role is role)
 
     def end(self) -> None:
         """Once: everything ends in order, and `run` returns. Twice: everything is killed."""
@@ -135,10 +139,17 @@ class Supervisor:
         metrics = {spec.title: self._probe.metrics_url(spec) for spec in measured}
         is_private = any(child.spec.role is Role.BROKER for child in self._children)
         broker = self._probe.redis_url if is_private else ""  # another's URL may hold a password
-        self._screen.show(greeting(self._probe.url, ours, metrics, broker, has_keys=self._probe.has_keys))
+        has_keys, history = self._probe.has_keys, self._history()
+        self._screen.show(greeting(self._probe.url, ours, metrics, broker, has_keys=has_keys, history=history))
         troubles = [child.trouble for child in self._children if child.trouble]
         for reason in [*map(str, self.given_up.values()), *troubles]:
             self._screen.complain(f"not served: {reason}")
+
+
+    def _history(self) -> str:
+        """Where it is kept, for people; "" where it is not."""
+        writers = [child.spec for child in self._children if child.spec.role is Role.HISTORY]
+        return open_database(writers[0].environ["JITNEY_HISTORY_DATABASE"]).name if writers else ""
 
 
 def _ignore(line: str) -> None:

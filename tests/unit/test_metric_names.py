@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.core import Metric
 
 from batcher.metrics import BatcherMetrics
+from history.writing.counts import Counts, WriterMetrics
 from server.collector import collectors
 from tests.unit.server.stand_in import running
 
@@ -31,14 +32,19 @@ async def of_front_ends(tmp_path: Path) -> set[str]:
         return {name for name in named(collectors(jitney.front_end).collect()) if name.startswith("jitney_")}
 
 
-async def test_no_metric_of_a_front_end_is_called_as_one_of_a_batcher(tmp_path: Path):
-    shared = await of_front_ends(tmp_path) & named(BatcherMetrics("toy").registry.collect())
+def of_others() -> list[set[str]]:
+    """Of a batcher, and of a history's writer."""
+    return [named(one.registry.collect()) for one in (BatcherMetrics("toy"), WriterMetrics(Counts()))]
 
-    assert shared == set()
+
+async def test_no_two_processes_have_metrics_of_one_name(tmp_path: Path):
+    batcher, writer = of_others()
+
+    assert await of_front_ends(tmp_path) & (batcher | writer) == batcher & writer == set()
 
 
 async def test_every_metric_that_a_page_names_is_there(tmp_path: Path):
-    known = await of_front_ends(tmp_path) | named(BatcherMetrics("toy").registry.collect())
+    known = await of_front_ends(tmp_path) | set().union(*of_others())
 
     for page in PAGES:
         said = set(re.findall(r"jitney_[a-z0-9_]+(?=[`{)])", page.read_text()))

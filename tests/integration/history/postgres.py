@@ -86,8 +86,8 @@ class Postgres:
 
     def _signal(self, number: int) -> None:
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                for pid in _session(self._process.pid):  # each of its processes leads a group of its own
+            for pid in [self._process.pid, *_children(self._process.pid)]:  # each leads a session of its own
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
 
     def _end(self, number: int) -> None:
@@ -103,9 +103,9 @@ class Postgres:
         return subprocess.run(said, check=True, cwd="/", capture_output=True, text=True).stdout.strip()
 
 
-def _session(leader: int) -> list[int]:
-    said = subprocess.run(["ps", "-s", str(leader), "-o", "pid="], check=False, capture_output=True, text=True).stdout
-    return [int(pid) for pid in said.split()] or [leader]
+def _children(pid: int) -> list[int]:
+    asked = ["ps", "--ppid", str(pid), "-o", "pid="]
+    return [int(pid) for pid in subprocess.run(asked, check=False, capture_output=True, text=True).stdout.split()]
 
 
 @contextlib.contextmanager

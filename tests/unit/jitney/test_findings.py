@@ -92,7 +92,7 @@ def test_a_role_that_is_named_must_be_whole() -> None:
 
 
 def test_a_user_who_may_act_as_nobody_is_measured_by_what_it_is_nearest_to() -> None:
-    missing = {Role.FRONT_END: LACKS, Role.BATCHER: LACKS * 9, Role.OPERATOR: LACKS * 9}
+    missing = {Role.FRONT_END: LACKS, Role.BATCHER: LACKS * 9, Role.OPERATOR: LACKS * 9, Role.WRITER: LACKS * 9}
 
     [finding] = of_rights("someone", "p:", missing, [])
 

@@ -55,6 +55,20 @@ def test_a_model_that_is_reloaded_is_not_taken_from_a_compiled_file() -> None:
     assert ["PYTHONDONTWRITEBYTECODE" in spec.fallback for spec in table] == [True, False, False]
 
 
+def test_a_history_has_a_writer_that_front_ends_bring_rows_to_and_that_ends_after_them() -> None:
+    ports = iter(range(1, 9))
+    place = "postgresql://u:secret@h/x"
+
+    table = children(read_models(["synthetic:1ms+0ms"]), 1, "::", 9527, "redis://h", lambda: next(ports), history=place)
+
+    by_role = {spec.role: spec for spec in table}
+    assert [*Role] == [Role.FRONT_END, Role.HISTORY, Role.BATCHER, Role.BROKER]
+    assert by_role[Role.FRONT_END].environ["JITNEY_HISTORY"] == "on"
+    assert by_role[Role.HISTORY].environ["JITNEY_HISTORY_DATABASE"] == place
+    assert not any("secret" in word for spec in table for word in spec.command)
+    assert not any(name.startswith("JITNEY_HISTORY") for name in by_role[Role.BATCHER].environ)
+
+
 def test_a_name_before_the_spec_wins() -> None:
     models = read_models(["m2m=translation:facebook/m2m100_418M"])
 

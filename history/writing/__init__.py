@@ -1,0 +1,1 @@
+"""The one process that brings rows from the broker to the database."""
