@@ -122,14 +122,12 @@ class Writer:
 
     async def _keep_up(self) -> None:
         """Room for new months, none for old rows. Where that has to wait for a report, rows are written meanwhile."""
-        now, span = self._clock.monotonic(), span_of(self._clock.time(), self._keep)
-        is_due = now >= self._upkeep_at or span.last != self._span.last
-        self._span = span
-        if not is_due:
+        now, self._span = self._clock.monotonic(), span_of(self._clock.time(), self._keep)
+        if now < self._upkeep_at:
             return
         self._upkeep_at = now + UPKEEP_AGAIN
         try:
-            has_more = await self._database.maintain(span)
+            has_more = await self._database.maintain(self._span)
             self._upkeep_at = now if has_more else now + UPKEEP
         except DatabaseUnavailable as error:
             self._counts.errors += 1
