@@ -18,6 +18,7 @@ from broker.redis import connect_front_end
 from broker.settings import BrokerSettings, parser_for, pick
 from server.app import create_app
 from server.broker_tasks import BrokerTasks, Connect
+from server.cache.startup import cache_from, cache_secret_from
 from server.callers.authentication import Authentication
 from server.callers.startup import authentication_from, broker_keys, warn_of_strangers
 from server.codecs import make_codec
@@ -70,12 +71,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files = files_from(settings)
         authentication = authentication_from(settings)
         history = history_from(os.environ, settings)
+        cache_secret = cache_secret_from(os.environ, settings)
     except ValueError as error:
         parser.error(str(error))
     configure_logging(settings.log_level)
     tune_garbage_collector()
     try:
-        run(settings, broker, webhook_secrets, files, authentication, history)
+        run(settings, broker, webhook_secrets, files, authentication, history, cache_secret)
     except (PortTaken, BrokerUnfit) as error:
         print(f"python -m server: {masked(parser.as_given(str(error)))}", file=sys.stderr)
         return 1
@@ -98,6 +100,7 @@ def run(
     files: Files | None = None,
     authentication: Authentication | None = None,
     history: History | None = None,
+    cache_secret: bytes = b"",
 ) -> None:
     """Serve until a signal. Raises `PortTaken`, and `BrokerUnfit` for a broker that would lose jobs."""
     identity = secrets.token_hex(8)
@@ -121,6 +124,7 @@ def run(
         files=files,
         authentication=authentication,
         history=history,
+        cache=cache_from(settings, broker, cache_secret, lambda error: server.give_up(error)),
     )
     server = Server(uvicorn_config(create_app(front_end, MEETING), settings, front_end.metrics.refused), front_end)
     with listening(settings) as listener, metrics_served(front_end):

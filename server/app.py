@@ -14,6 +14,7 @@ from server.api.models import model_list, one_model
 from server.api.ops import livez, readyz
 from server.batches.startup import RunsBoth
 from server.batches.startup import routes as batches
+from server.cache.startup import cache_served
 from server.callers.identification import Identification
 from server.callers.startup import keys_watched
 from server.dialects.contract import RequestReader
@@ -52,6 +53,7 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
             webhooks_sent(front_end),
             files_swept(front_end),
             keys_watched(front_end),
+            cache_served(front_end),
             running.watching(),
         ):
             try:

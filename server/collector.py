@@ -75,10 +75,28 @@ class FrontEndCollector(Collector):
         if (history := front_end.history) is not None:
             waiting = len(history.appender.ring)
             yield GaugeMetricFamily("jitney_history_rows_waiting", "Rows that wait to be brought", waiting)
+        yield from self._cache()
         yield from self._keys()
         built = GaugeMetricFamily("jitney_build_info", "The version of this front end", labels=("version",))
         built.add_metric((self._version,), 1)
         yield built
+
+    def _cache(self) -> Iterator[Metric]:
+        """Nothing where there is none."""
+        cache = self._front_end.cache
+        if cache is None:
+            return
+        yield _counter("cache_records", "Records by what the cache had of them", ("model", "result"), cache.records)
+        yield GaugeMetricFamily("jitney_cache_bytes", "Bytes of answers that this process keeps", cache.memory.bytes)
+        yield GaugeMetricFamily("jitney_cache_entries", "Answers that this process keeps", len(cache.memory))
+        if (server := cache.server) is None:
+            return
+        yield GaugeMetricFamily("jitney_cache_server_up", "1 while the cache's server answers", float(server.is_up))
+        looks: dict[Labels, int] = {("hit",): server.hits, ("miss",): server.misses, ("timeout",): server.timeouts}
+        yield _counter("cache_server_looks", "Looks at the cache's server", ("result",), looks)
+        lost: dict[Labels, int] = {("dropped",): server.dropped, ("error",): server.errors}
+        lost["poisoned",] = cache.poisoned
+        yield _counter("cache_server_lost", "Answers lost there, errors, and none of ours", ("reason",), lost)
 
     def _keys(self) -> Iterator[Metric]:
         """Nothing where nobody is asked for one."""

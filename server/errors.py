@@ -49,6 +49,7 @@ KINDS: Mapping[str, Kind] = {
     "history_unavailable": Kind(503, "The database of the history is away"),
     "overloaded": Kind(503, "This front end has too much in hand"),
     FailureCode.EXPIRED: Kind(504, "The deadline passed"),
+    "not_cached": Kind(504, "The cache has no answer to this"),
     "store_full": Kind(507, "The store of files has no room"),
 }
 OF_STATUS = {404: "not_found", 405: "method_not_allowed"}  # what routing may raise

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server.broker_tasks import BrokerTasks
+from server.cache.cache import Cache
 from server.callers.authentication import Authentication
 from server.callers.caller import ANONYMOUS, Caller
 from server.codecs.pool import CodecPool
@@ -38,6 +39,7 @@ class FrontEnd:
     files: Files | None = None
     authentication: Authentication | None = None  # None: everybody may call
     history: History | None = None
+    cache: Cache | None = None  # None: every input is computed
     deadlines: DeadlineSweeper = field(init=False)
     bytes_in_hand: BytesInHand = field(init=False)
     prediction_bodies: dict[str, BodyRoom] = field(init=False)  # by model

@@ -21,6 +21,7 @@ from server.http.addresses import KEPT, Refuse, part
 from server.http.bodies import Bodies, form_pairs, is_form, is_gzip, is_json, query_pairs, unpacked, unpacked_if_small
 from server.http.body import read_body
 from server.http.bytes_in_hand import Held
+from server.http.context import RequestContext
 
 LOOKED_AT = 64  # bytes at the beginning of a body of no named type
 OBJECT: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
@@ -49,6 +50,12 @@ class Incoming:
             self.body = await self._unpacked(limit) if small is None else small
             held.up_to(len(self.body))
         self.size = len(self.body) + len(self._scope.get("query_string", b""))
+
+    @property
+    def context(self) -> RequestContext:
+        """What is known of it besides."""
+        found: RequestContext = self._scope["context"]
+        return found
 
     @property
     def headers(self) -> Mapping[bytes, bytes]:

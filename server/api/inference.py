@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from broker.messages import FailureCode, Lane
 from server.api.incoming import Incoming
 from server.api.limits import most_bytes, most_records
+from server.cache.lookup import Lookup
 from server.codecs.contract import Codec, Input, Plan
 from server.codecs.encoding import INLINE, encode_all, weight
 from server.codecs.errors import CodecError
@@ -44,6 +45,14 @@ class Inference:
         self._max_made_bytes = min(front_end.settings.max_queue_bytes, front_end.settings.max_bytes_in_hand)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cache = self._front_end.cache
+        if cache is None:
+            await self._answer(scope, receive, send)
+        else:
+            with Lookup(cache, scope["context"]) as lookup:
+                await self._answer(scope, receive, send, lookup)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, lookup: Lookup | None = None) -> None:
         settings, context = self._front_end.settings, scope["context"]
         context.refuse = self._reader.refuse
         headers = context.headers
@@ -57,16 +66,21 @@ class Inference:
                 await incoming.arrive(bodies, self._most_bytes(bodies), receive, held)
                 deadline.listen()
                 work = self._work(deadline.ends_at)
-                call, records = await self._prepared(incoming, work, has_pictures=bodies.has_pictures)
+                if lookup is None:
+                    call, records = await self._prepared(incoming, work, has_pictures=bodies.has_pictures)
+                else:
+                    call, records = await self._looked_up(incoming, work, lookup, lane, bodies, is_plain=form is None)
                 del incoming  # with the body; its texts or pictures are kept
                 held.add(work.made_bytes)
                 if context.note is not None:
                     context.note.asked(call, records, lane)
                 if form is None or call.row_ids is None:
                     spent = await self._compute(call, records, deadline.ends_at, lane, scope, work)
+                    if lookup is not None:
+                        call = await self._landed(call, records, deadline.ends_at, lane, scope, work, lookup)
                     reply = await self._answered(call, records, scope, work, held)
             if form is not None and call.row_ids is not None:
-                rows = RowStream(self._front_end, form, call, records, held, scope)
+                rows = RowStream(self._front_end, form, call, records, held, scope, lookup)
                 await rows.run(receive, send, seconds, lane, work)
             else:
                 await self._reply(send, reply, spent, held)
@@ -120,6 +134,63 @@ class Inference:
         records = [_record(input, codec, plan) for input, plan in zip(call.inputs, plans, strict=True)]
         return call.dialect.encoded(call, records), records
 
+    async def _looked_up(
+        self, incoming: Incoming, work: Work, lookup: Lookup, lane: Lane, bodies: Bodies, *, is_plain: bool
+    ) -> tuple[Call, list[Record]]:
+        """The same where there is a cache: what is in it is not encoded."""
+        size, pool, context = incoming.size, self._front_end.pool, incoming.context
+        read = partial(self._read_named, incoming, lookup)
+        if size > INLINE or bodies.has_pictures:
+            call, digests = await pool.run(read, size, work, has_pictures=bodies.has_pictures)
+        else:
+            call, digests = read()
+        is_short = context.pump is None and (is_plain or call.row_ids is None)
+        try:
+            records = await lookup.find(call, digests, lane, is_short=is_short)
+        finally:
+            context.cache_status = lookup.status
+        await self._encode_missed(call, lookup.missed, work)
+        return call.dialect.encoded(call, records), records
+
+    def _read_named(self, incoming: Incoming, lookup: Lookup) -> tuple[Call, Sequence[bytes]]:
+        call = self._reader.read(incoming)
+        self._check(call)
+        return call, lookup.digests(call)
+
+    async def _encode_missed(self, call: Call, missed: Sequence[Record], work: Work) -> None:
+        if missed:
+            codec, inputs, beside = call.served.codec, [record.input for record in missed], call.beside * len(missed)
+            plans = await self._front_end.pool.encode(codec, inputs, call.options, work, beside)
+            for record, plan in zip(missed, plans, strict=True):
+                record.follow(codec, plan)
+
+    async def _landed(
+        self,
+        call: Call,
+        records: Sequence[Record],
+        deadline: float,
+        lane: Lane,
+        scope: Scope,
+        work: Work,
+        lookup: Lookup,
+    ) -> Call:
+        """Keep what was computed, and wait for what others compute. Returns the call as `encoded` has it then."""
+        context, missed, joins = scope["context"], lookup.missed, lookup.has_joined
+        await self._keep(call, missed, work, lookup)
+        while lookup.has_joined:
+            missed = await lookup.arrive()
+            if missed:
+                await self._encode_missed(call, missed, work.again())
+                await self._compute_at_once(call, missed, deadline, lane, context, work.again())
+                await self._keep(call, missed, work, lookup)
+        context.cache_status = lookup.status
+        return call.dialect.encoded(call, records) if joins else call
+
+    async def _keep(self, call: Call, records: Sequence[Record], work: Work, lookup: Lookup) -> None:
+        size = weight([output for record in records for output in record.outputs.values()], LARGE)
+        entries = partial(lookup.entries, call, records)
+        lookup.land(entries() if size <= INLINE else await self._front_end.pool.run(entries, size, work.again()))
+
     def _check(self, call: Call) -> None:
         """Raises `Problem` for what no record could be computed with."""
         limit = self._max_records
@@ -169,7 +240,7 @@ class Inference:
 
     async def _made(self, call: Call, records: Sequence[Record], work: Work, held: Held) -> Made:
         """Each record's fields or problem, and the reply that they make: in a thread where outputs are large."""
-        size = weight([output for record in records for output in record.outputs.values()], LARGE)
+        size = weight([value for record in records for value in record.values()], LARGE)
         if size <= INLINE:
             return self._decode(call, records)
         return await self._front_end.pool.run(partial(self._decode, call, records), size, work)

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from broker.messages import FailureCode
 from server.api.inference import Inference, Made
 from server.clustering.contract import Group, ThresholdTooLow
-from server.codecs.encoding import decode, weight
+from server.codecs.encoding import weight
 from server.codecs.errors import Abandoned
 from server.codecs.work import BOUNDLESS, Work
 from server.dialects.contract import Call, RequestReader, Row
@@ -58,7 +58,7 @@ class Clustering(Inference):
 
     async def _made(self, call: Call, records: Sequence[Record], work: Work, held: Held) -> Made:
         require_one_model(records)
-        held.add(NUMBER * sum([weight(record.outputs.values(), BOUNDLESS) for record in records]))
+        held.add(NUMBER * sum([weight(record.values(), BOUNDLESS) for record in records]))
         turn = work.again()  # `work` has ended with its jobs
         grouped = await self._front_end.pool.run_alone(partial(self._group, call, records, turn), turn)
         self._front_end.metrics.grouped(call.served.card.name, len(records), grouped.groups, grouped.seconds)
@@ -83,7 +83,7 @@ class Clustering(Inference):
         width = 0  # of the first vector
         for record in records:
             turn.check()
-            answer = record.problem or decode(record.codec, record.plan, record.in_order())
+            answer = record.answer()
             if isinstance(answer, dict):
                 answer = self._direction(answer, width)
             if isinstance(answer, dict):

@@ -63,10 +63,10 @@ class CodecPool:
             raise
 
     async def encode(
-        self, codec: Codec, inputs: Sequence[Input], options: Mapping[str, Any], work: Work
+        self, codec: Codec, inputs: Sequence[Input], options: Mapping[str, Any], work: Work, beside: int = 0
     ) -> list[Plan | Problem]:
-        """`encode_all`, in a thread where these inputs are large, or pictures."""
-        size, has_pictures = sum(map(len, inputs)), any([isinstance(input, bytes) for input in inputs])
+        """`encode_all`, in a thread where these inputs are large, with so many characters beside them, or pictures."""
+        size, has_pictures = sum(map(len, inputs)) + beside, any([isinstance(input, bytes) for input in inputs])
         if size <= INLINE and not has_pictures:
             return encode_all(codec, inputs, options, work)
         encode = partial(encode_all, codec, inputs, options, work)

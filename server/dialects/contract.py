@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from server.api.incoming import Incoming
 from server.codecs.contract import Input
-from server.codecs.encoding import decode
 from server.errors import Problem, Refusal
 from server.fleet.directory import Served
 from server.http.bodies import JSON_ONLY, Bodies
@@ -57,6 +56,7 @@ class Dialect(RequestReader, Protocol):
     """One address of an API. Inherit from it what most have in common: a body of JSON, and answers as the codec gives
     them."""
 
+    is_cacheable: bool = True  # its rows are those of the model's codec
     known_by: Collection[str] = ()  # fields of a JSON body, of which any says that it is for this API
 
     def is_meant(self, incoming: Incoming) -> bool:
@@ -71,7 +71,7 @@ class Dialect(RequestReader, Protocol):
 
     def decoded(self, call: Call, records: Sequence[Record]) -> Sequence[Row | Problem]:
         """An answer for each record, in their order."""
-        return [record.problem or decode(record.codec, record.plan, record.in_order()) for record in records]
+        return [record.answer() for record in records]
 
     def write(self, call: Call, answers: Sequence[Row | Problem]) -> bytes:
         """The reply as JSON; there is an answer for each input, in their order.

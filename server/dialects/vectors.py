@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from operator import mul
 
 from broker.messages import FailureCode, ModelCard
-from server.codecs.encoding import decode
 from server.codecs.vectors import unit
 from server.dialects.contract import Call, Row
 from server.dialects.whole import require_one_model
@@ -29,7 +28,7 @@ def vectors(
     card = call.served.card
     is_scaled = is_unit and card.options.get("is_unit") is not True  # which costs as much as all else here
     return [
-        vector(record.problem or decode(record.codec, record.plan, record.in_order()), dimensions, card, is_scaled)
+        vector(record.answer(), dimensions, card, is_scaled)
         for record in records
     ]
 

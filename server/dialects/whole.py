@@ -23,7 +23,7 @@ class Whole(Dialect):
         for place, record in enumerate(records):
             if record.problem is not None:
                 raise self.of_input(record.problem, place, call)
-        return replace(call, tokens=sum(piece.cost for record in records for piece in record.plan.pieces))
+        return replace(call, tokens=sum([record.cost for record in records]))
 
     def of_input(self, problem: Problem, place: int, call: Call) -> Problem:
         """The problem of one input, as that of the request."""

@@ -66,9 +66,8 @@ class History:
     def _row(self, common: dict[str, Any], record: Record, answer: Row | Problem) -> bytes:
         of_input = self._of_input(record.input) if self._secret or self._keeps_texts else {}
         of_answer = _of_problem(answer) if isinstance(answer, Problem) else self._of_answer(answer)
-        pieces, id = record.plan.pieces, self._prefix + next(self._numbers).to_bytes(8)
-        cost = pieces[0].cost if len(pieces) == 1 else sum([piece.cost for piece in pieces])
-        return row_to_bytes(HistoryRow(id=id, cost=cost, **common, **of_answer, **of_input))
+        id, is_cached = self._prefix + next(self._numbers).to_bytes(8), record.is_cached
+        return row_to_bytes(HistoryRow(id=id, cost=record.cost, is_cached=is_cached, **common, **of_answer, **of_input))
 
     def _of_input(self, input: str | bytes) -> dict[str, Any]:
         found: dict[str, Any] = {"input_hash": input_hash(self._secret, input)} if self._secret else {}

@@ -32,6 +32,7 @@ class RequestContext:
 
     __slots__ = (
         "allowances",
+        "cache_status",
         "caller",
         "counts",
         "headers",
@@ -53,6 +54,7 @@ class RequestContext:
         self.caller = ANONYMOUS
         self.allowances: Sequence[Allowance] = ()  # of its caller's policies, as the broker told them last
         self.model = b""  # name@revision, once one was chosen
+        self.cache_status = b""  # as the header of this name has it; empty: no cache was asked
         self.counts = (0, 0)  # records that were answered, and those of them with an error
         self.time_left: float | None = None  # seconds that it may take whatever its headers say: of a prediction
         self.pump: Pump | None = None  # how the records of a prediction go out; None: all at once

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from broker.messages import Lane, Result, Timing, Value
 from server.callers.caller import ANONYMOUS, Caller
 from server.codecs.contract import Codec, Input, Plan
+from server.codecs.encoding import decode
 from server.codecs.work import Work
 from server.errors import Problem
 from server.fleet.directory import Served
@@ -31,6 +33,8 @@ class Record(Struct, eq=False):
     problem: Problem | None = None
     job_ids: Sequence[str] = ()
     outputs: dict[str, Value] = {}  # its own: msgspec makes a new one for each
+    known: bytes = b""  # its fields as JSON, where its answer is in the cache; empty: it is decoded of the outputs
+    known_cost: int = 0  # what those had cost, in tokens
 
     __repr__ = object.__repr__  # as a key that is missed it would bring its text into the log
 
@@ -41,6 +45,30 @@ class Record(Struct, eq=False):
         self.plan = NO_PLAN if isinstance(plan, Problem) else plan
         self.job_ids = ()
         self.outputs = {}
+        self.known = b""
+
+    @property
+    def cost(self) -> int:
+        """Tokens of its jobs."""
+        return self.known_cost or sum([piece.cost for piece in self.plan.pieces])
+
+    @property
+    def is_cached(self) -> bool:
+        """Its answer was there, or another request computes it."""
+        return not self.job_ids and bool(self.known)
+
+    def values(self) -> Iterable[Value]:
+        """What its answer is made of, by whose size one sees how long that takes."""
+        return [self.known] if self.known else self.outputs.values()
+
+    def answer(self) -> dict[str, Any] | Problem:
+        """Its fields, or why there are none."""
+        if self.problem is not None:
+            return self.problem
+        if self.known:
+            fields: dict[str, Any] = msgspec.json.decode(self.known)
+            return fields
+        return decode(self.codec, self.plan, self.in_order())
 
     @property
     def has_ended(self) -> bool:

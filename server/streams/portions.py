@@ -25,7 +25,7 @@ def size_of(output: Value) -> int:
 def portion(ended: deque[Record]) -> list[Record]:
     """As many from its beginning as are made without a thread, at least one."""
     found = [ended.popleft()]
-    values = weight(found[0].outputs.values())
-    while ended and (values := values + weight(ended[0].outputs.values())) <= INLINE:
+    values = weight(found[0].values())
+    while ended and (values := values + weight(ended[0].values())) <= INLINE:
         found.append(ended.popleft())
     return found

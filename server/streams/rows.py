@@ -10,7 +10,8 @@ from functools import partial
 from starlette.types import Receive, Scope, Send
 
 from broker.messages import Lane
-from server.codecs.encoding import INLINE, decode, weight
+from server.cache.lookup import Lookup
+from server.codecs.encoding import INLINE, weight
 from server.codecs.work import Work
 from server.dialects.contract import Call, Row
 from server.dialects.native import row
@@ -34,7 +35,14 @@ class RowStream:
     what it is in a call without a stream, where all fail too."""
 
     def __init__(
-        self, front_end: FrontEnd, form: Form, call: Call, records: Sequence[Record], held: Held, scope: Scope
+        self,
+        front_end: FrontEnd,
+        form: Form,
+        call: Call,
+        records: Sequence[Record],
+        held: Held,
+        scope: Scope,
+        lookup: Lookup | None = None,
     ) -> None:
         self._front_end = front_end
         self._form = form
@@ -42,6 +50,7 @@ class RowStream:
         self._records = records
         self._held = held
         self._scope = scope
+        self._lookup = lookup
         self._places = {record: place for place, record in enumerate(records)}
         self._unsent = dict.fromkeys(records)
         self._ended: deque[Record] = deque()  # that are to be sent, first ended first
@@ -155,6 +164,8 @@ class RowStream:
     async def _send_rows(self, ended: list[Record]) -> None:
         records = [*self._early, *ended]
         answers, rows = await self._made(records)
+        if self._lookup is not None:
+            self._lookup.land(self._lookup.entries(self._call, records))
         for record, answer in zip(records, answers, strict=True):
             record.problem = answer if isinstance(answer, Problem) else None
         if not self._has_begun and all(isinstance(answer, Problem) for answer in answers):
@@ -172,14 +183,14 @@ class RowStream:
     def _let_go(self, record: Record) -> None:
         del self._unsent[record]
         self._held.add(-self._sizes.pop(record, 0))
-        record.outputs = {}
+        record.outputs, record.known = {}, b""
 
     def _count(self, records: Sequence[Record], answers: Sequence[Row | Problem]) -> None:
         self._failed += count(self._front_end.metrics, self._call.served.card.name, records, answers)
 
     async def _made(self, records: Sequence[Record]) -> tuple[Sequence[Row | Problem], bytes]:
         """Each record's fields or problem, and their rows: in a thread where outputs are large."""
-        size = sum([weight(record.outputs.values()) for record in records])
+        size = sum([weight(record.values()) for record in records])
         if size > INLINE:
             try:
                 return await self._front_end.pool.run(partial(self._decode, records), size, self._work)
@@ -189,7 +200,7 @@ class RowStream:
         return self._decode(records)
 
     def _decode(self, records: Sequence[Record]) -> tuple[Sequence[Row | Problem], bytes]:
-        answers = [record.problem or decode(record.codec, record.plan, record.in_order()) for record in records]
+        answers = [record.answer() for record in records]
         sent = len(self._records) - len(self._unsent)
         rows = [
             self._event(b"record", self._row(record, answer), sent=sent + number)

@@ -33,6 +33,8 @@ Tell = Callable[[Tokenizes, Any, Mapping[str, Any]], Any]
 class OfTokenizer(Asking):
     """Of the model that the address names, or the body, or that a client of TEI would mean."""
 
+    is_cacheable = False
+
     def __init__(self, times: int) -> None:
         super().__init__(FLAVOUR)
         self.times = times

@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 EVERY = "*"
 ORIGIN = re.compile(r"(?:https?|[a-z-]+-extension)://[A-Za-z0-9.\-\[\]:]+")
 KEPT = b"7200"  # seconds that a browser may keep what a preflight was told: Chrome keeps no answer longer
-SHOWN = b"X-Request-ID, Jitney-Model, Server-Timing, Retry-After, Location, ETag"  # headers that scripts may read
+# Headers that scripts may read.
+SHOWN = b"X-Request-ID, Jitney-Model, Server-Timing, Cache-Status, Retry-After, Location, ETag"
 
 
 def parse_origins(text: str) -> list[str]:

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from broker.predictions.contract import MOST_ROWS, PredictionBroker
-from server.codecs.encoding import INLINE, decode, weight
+from server.codecs.encoding import INLINE, weight
 from server.codecs.pool import CodecPool
 from server.codecs.work import Work
 from server.dialects.contract import Call
@@ -130,7 +130,7 @@ class Progress:
         return await broker.add_rows(self._id, self._keeper.front_end, first, rows, failed)
 
     async def _made(self, places: range) -> Made:
-        size = sum([weight(self._ended[place].outputs.values()) for place in places])
+        size = sum([weight(self._ended[place].values()) for place in places])
         if size <= INLINE:
             return self._rows(places)
         return await self._pool.run(partial(self._rows, places), size, Work())
@@ -140,7 +140,7 @@ class Progress:
         size = 0
         for place in places:
             record = self._ended[place]
-            answer = record.problem or decode(record.codec, record.plan, record.in_order())
+            answer = record.answer()
             row = row_to_bytes(answer, self._models[place], self._ids[place])
             size += len(row)
             if found and size > MOST_BYTES:

@@ -42,7 +42,7 @@ class Portion:
     def add(self, record: Record) -> None:
         self.records.append(record)
         self.jobs += len(record.plan.pieces)
-        self.tokens += _tokens(record)
+        self.tokens += record.cost
 
 
 class Pump:
@@ -133,7 +133,7 @@ class Flow:
         most_jobs, most_tokens = room_of(served) // PARTS, served.token_capacity.room // PARTS
         while self._left:
             record = self._left[0]
-            jobs, tokens = portion.jobs + len(record.plan.pieces), portion.tokens + _tokens(record)
+            jobs, tokens = portion.jobs + len(record.plan.pieces), portion.tokens + record.cost
             if portion.records and (jobs > most_jobs or (most_tokens and tokens > most_tokens)):
                 break
             portion.add(self._left.popleft())
@@ -199,10 +199,6 @@ class Flow:
         first, last = served.card.key, request.served.card.key
         ended = [(self._places[one], one, first if one.codec is served.codec else last) for one in records]
         self._progress.add(ended)
-
-
-def _tokens(record: Record) -> int:
-    return sum(piece.cost for piece in record.plan.pieces)
 
 
 def _seconds(spent: Stages) -> float:

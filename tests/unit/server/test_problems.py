@@ -42,6 +42,7 @@ STATUSES = {
     "history_unavailable": 503,
     "overloaded": 503,
     "expired": 504,
+    "not_cached": 504,
     "store_full": 507,
 }
 

@@ -1,0 +1,156 @@
+"""One request beside the cache: which of its records are known, which another request computes, and what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+from broker.messages import Lane
+from server.cache.cache import Cache
+from server.cache.directives import Told, directives
+from server.cache.entry import Entry
+from server.cache.flights import Flight
+from server.codecs.contract import Input
+from server.dialects.contract import Call
+from server.errors import Problem
+from server.http.context import RequestContext
+from server.requests.request import NO_PLAN, Record
+
+NOT_CACHED = "This was not answered before, or too long ago, and the request says only-if-cached."
+Landing = list[tuple[Record, Entry | None]]
+
+
+class Lookup:
+    """At the end of its `with` nobody waits for it any more: who does looks again.
+
+    Requests that take long, streams and predictions, neither lead others nor wait for them."""
+
+    def __init__(self, cache: Cache, context: RequestContext) -> None:
+        self.missed: list[Record] = []  # which are to be encoded and computed
+        self._cache = cache
+        self._wanted = directives(context.headers.get(b"cache-control"))
+        self._owner = cache.owner(context.caller)
+        self._told = Told()
+        self._lane = Lane.INTERACTIVE
+        self._is_short = False
+        self._digests: dict[Record, bytes] = {}  # of those that are kept once they are computed
+        self._led: set[bytes] = set()
+        self._joined: dict[Record, tuple[bytes, Flight]] = {}
+
+    def __enter__(self) -> Lookup:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for digest in self._led:
+            self._cache.flights.end(digest, self._lane)
+
+    @property
+    def has_joined(self) -> bool:
+        """Some of its records wait for others' requests."""
+        return bool(self._joined)
+
+    @property
+    def status(self) -> bytes:
+        """As `Cache-Status` has it; empty where there was nothing to look for."""
+        return self._told.status(self._wanted)
+
+    def digests(self, call: Call) -> Sequence[bytes]:
+        """Of each input; empty for one that is not kept. Pure: a thread may do it."""
+        if self._wanted.writes and call.dialect.is_cacheable:
+            return self._cache.digests.of(call.served.card, call.options, call.inputs, self._owner)
+        return [b""] * len(call.inputs)
+
+    async def find(self, call: Call, digests: Sequence[bytes], lane: Lane, *, is_short: bool) -> list[Record]:
+        """A record for each input; an empty digest is never kept. Raises `Problem` (not_cached)."""
+        self._lane, self._is_short = lane, is_short
+        entries = await self._cache.fetch(digests) if self._wanted.reads else {}
+        known = {digest: entry for digest, entry in entries.items() if self._is_young(entry)}
+        if self._wanted.only_if_cached and not all(digest in known for digest in digests):
+            raise Problem("not_cached", NOT_CACHED)
+        inputs = zip(call.inputs, digests, strict=True)
+        records = [self._record(call, input, digest, known.get(digest)) for input, digest in inputs]
+        self._count(call)
+        return records
+
+    def _is_young(self, entry: Entry) -> bool:
+        is_young = self._cache.clock() - entry.made <= self._wanted.most_age
+        self._told.aged += not is_young
+        return is_young
+
+    def _record(self, call: Call, input: Input | Problem, digest: bytes, entry: Entry | None) -> Record:
+        codec = call.served.codec
+        if isinstance(input, Problem):
+            return Record(b"", codec, NO_PLAN, input)
+        record = Record(input, codec, NO_PLAN)
+        if entry is not None:
+            self._told.hits += 1
+            self._take(record, entry)
+        elif digest:
+            self._join_or_miss(record, digest)
+        else:
+            self.missed.append(record)
+        return record
+
+    def _take(self, record: Record, entry: Entry) -> None:
+        record.known, record.known_cost, record.problem = entry.fields, entry.cost, entry.problem
+        self._told.ttl = min(self._told.ttl, entry.ends - self._cache.clock())
+
+    def _join_or_miss(self, record: Record, digest: bytes) -> None:
+        flights, may_join = self._cache.flights, self._is_short and self._wanted.reads
+        if may_join and (flight := flights.of(digest, self._lane)) is not None:
+            self._joined[record] = digest, flight
+            return
+        self._miss(record, digest)
+        if self._is_short and flights.of(digest, self._lane) is None:
+            flights.lead(digest, self._lane)
+            self._led.add(digest)
+
+    def _miss(self, record: Record, digest: bytes) -> None:
+        self.missed.append(record)
+        self._digests[record] = digest
+
+    def _count(self, call: Call) -> None:
+        told, model = self._told, call.served.card.name
+        told.misses, told.joined = len(self._digests), len(self._joined)
+        told.bypassed = 0 if self._wanted.writes else len(self.missed)
+        for result, records in told.counts():
+            if records:
+                self._cache.count(model, result, records)
+
+    async def arrive(self) -> list[Record]:
+        """Wait for what others compute. Returns those that they have left undone, to be computed here: each unless
+        somebody else computes it by now."""
+        joined, self._joined, self.missed = self._joined, {}, []
+        for record, (digest, flight) in joined.items():
+            await flight.wait()
+            entry = flight.entry or self._cache.memory.get(digest, self._cache.clock())
+            if entry is not None:
+                self._take(record, entry)
+            elif flight.has_failed:
+                self._miss(record, digest)
+            else:
+                self._join_or_miss(record, digest)
+        return self.missed
+
+    def entries(self, call: Call, records: Sequence[Record]) -> Landing:
+        """What is kept of these, for `land`. Pure: a thread may do it. Answers of another revision are not kept."""
+        codec = call.served.codec
+        return [
+            (record, self._cache.entry(record.answer(), record.cost) if record.codec is codec else None)
+            for record in records
+            if record in self._digests
+        ]
+
+    def land(self, landing: Landing) -> None:
+        """Keep them, and answer who waits for them."""
+        for record, entry in landing:
+            digest = self._digests.pop(record)
+            if entry is not None:
+                self._told.stored += 1
+                record.known = entry.fields
+                self._cache.keep(digest, entry)
+            if digest in self._led:
+                self._led.remove(digest)
+                self._cache.flights.end(digest, self._lane, entry, has_failed=entry is None)
