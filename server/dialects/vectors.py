@@ -27,10 +27,7 @@ def vectors(
     require_one_model(records)
     card = call.served.card
     is_scaled = is_unit and card.options.get("is_unit") is not True  # which costs as much as all else here
-    return [
-        vector(record.answer(), dimensions, card, is_scaled)
-        for record in records
-    ]
+    return [vector(record.answer(), dimensions, card, is_scaled) for record in records]
 
 
 def vector(answer: Row | Problem, dimensions: int | None, card: ModelCard, is_unit: bool) -> Row | Problem:

@@ -39,8 +39,9 @@ class Appender:
         self._clock = clock
         self._untold = 0  # rows that were dropped, and the broker does not know
         self._hindrance = ""  # to bringing rows, as last seen
+        self.gather: Callable[[], None] = lambda: None  # adds rows that are not made yet
         self._some, self._is_ending = asyncio.Event(), asyncio.Event()
-        self._tell = ThrottledLog(log.warning, clock)
+        self._dropped, self._refused, self._no_room = (ThrottledLog(log.warning, clock) for _ in range(3))
 
     def add(self, row: bytes) -> None:
         """This row is to be brought."""
@@ -49,11 +50,15 @@ class Appender:
         else:
             self.drop(1, "broker_away" if self.rests else self._hindrance or "behind")
 
+    def expect(self) -> None:
+        """There is something to `gather`."""
+        self._some.set()
+
     def drop(self, rows: int, reason: str) -> None:
         """So many were lost."""
         self.fates["dropped", reason] += rows
         self._untold += rows
-        self._tell("history rows dropped", times=rows, reason=reason)
+        self._dropped("history rows dropped", times=rows, reason=reason)
 
     async def run(self, broker: FrontEndBroker) -> None:
         """Bring what has gathered, again and again."""
@@ -61,18 +66,22 @@ class Appender:
             await self._some.wait()
             await self._pause(GATHER)
             self.ticked = self._clock()
+            self.gather()
             try:
                 await self._bring(broker.history)
             except BrokerUnavailable:
                 raise
             except BrokerError as error:  # as where our user may not, or the key holds something else
                 self._hindrance = "refused"
-                self._tell("history not brought", reason=str(error), remedy="docs/acl, jitney doctor --role front-end")
+                self._refused(
+                    "history not brought", reason=str(error), remedy="docs/acl, jitney doctor --role front-end"
+                )
                 await self._pause(REFUSED_PAUSE)
 
     async def hand_over(self) -> None:
         """This front end ends: what is left goes now, or never."""
         self._is_ending.set()
+        self.gather()
         with suppress(TimeoutError):
             async with asyncio.timeout(HAND_OVER):
                 while self.ring and not self.rests:
@@ -81,6 +90,9 @@ class Appender:
             self.drop(left, "ending")
 
     async def _bring(self, history: HistoryAppender) -> None:
+        if not self.ring:
+            self._some.clear()
+            return
         portions = self.ring.portions(1 if self._hindrance else AT_ONCE)
         untold = self._untold
         taken = await history.append_history([block_of(rows) for rows in portions], untold)
@@ -88,7 +100,7 @@ class Appender:
         self._took(portions[:taken])
         self._hindrance = "" if taken == len(portions) else "no_room"
         if self._hindrance:
-            self._tell("history not brought", reason="the broker has no room", remedy=NO_ROOM_REMEDY)
+            self._no_room("history not brought", reason="the broker has no room", remedy=NO_ROOM_REMEDY)
             await self._pause(NO_ROOM_PAUSE)
 
     def _took(self, portions: Sequence[Sequence[bytes]]) -> None:
@@ -97,6 +109,7 @@ class Appender:
         self.fates["appended", ""] += rows
         if not self.ring:
             self._some.clear()
+            self.gather()  # meanwhile more may have come
 
     async def _pause(self, seconds: float) -> None:
         """So long, but hardly where this front end ends."""
