@@ -10,6 +10,8 @@ ARGS ?=
 TOGETHER := --dist loadfile --no-loadscope-reorder
 # These measure what is computed in time, so fewer run beside each other.
 LOAD := tests/faults/load
+# Settings that tests' processes have besides: make test-faults WITH="JITNEY_HISTORY=on JITNEY_CACHE_BYTES=8000000"
+WITH ?=
 # How long `make soak` goes on.
 MINUTES ?= 10
 
@@ -26,7 +28,7 @@ DEV := $(VENV)/.dev
 SOURCES := constraints.txt setup.cfg pyproject.toml
 
 # Tests and checks run models of a few megabytes: one thread each is fastest, and the hub is never asked.
-QUIET := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
+QUIET := WITH="$(WITH)" OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -130,10 +130,11 @@ def request(
 
 
 def clean_environ() -> dict[str, str]:
-    """Ours without any setting of Jitney's; one thread a library, and no network."""
+    """Ours without any setting of Jitney's but those in `WITH`; one thread a library, and no network."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("JITNEY_")}
     calm = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-    return {**kept, **calm, "PYTHONPATH": str(ROOT)}
+    named = dict(pair.split("=", 1) for pair in os.environ.get("WITH", "").split())
+    return {**kept, **calm, **named, "PYTHONPATH": str(ROOT)}
 
 
 def variables(settings: Mapping[str, object]) -> dict[str, str]:

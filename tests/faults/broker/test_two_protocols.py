@@ -65,7 +65,8 @@ def answered_by(calls: Sequence[Call]) -> set[str]:
 
 
 def left_by_the_old(pair: Pair) -> list[str]:
-    return [key for key in leftovers(pair.old.redis, KEYS.root) if not key.startswith(f"{PROTOCOL}:")]
+    kept = (f"{PROTOCOL}:", "history")  # the history is no protocol's
+    return [key for key in leftovers(pair.old.redis, KEYS.root) if not key.startswith(kept)]
 
 
 def lose_a_batcher(system: Stack, spec: str) -> None:

@@ -13,6 +13,7 @@ from tests.integration.processes import HOST, FrontEnd
 from tests.integration.stack import Stack, stack
 from tests.waiting import until
 
+FRESH = b"Cache-Control: no-store"  # whatever was asked before
 PATIENCE = 20.0  # seconds: a busy machine is no failure
 SLOW = "synthetic:800ms+0.1ms"  # long enough that a client is asked whether it still listens
 
@@ -34,7 +35,8 @@ def nothing_is_in_the_log_or_left_behind(system: Stack) -> Iterator[None]:
 
 def post(text: str, model: str = "synthetic", *extra: bytes) -> bytes:
     body = b'{"payload": {"records": [{"id": 1, "text": "%b"}]}}' % text.encode()
-    head = [b"POST /models/%b HTTP/1.1" % model.encode(), b"Host: jitney", b"Content-Length: %d" % len(body), *extra]
+    line = b"POST /models/%b HTTP/1.1" % model.encode()
+    head = [line, b"Host: jitney", b"Content-Length: %d" % len(body), FRESH, *extra]
     return b"\r\n".join([*head, b"", body])
 
 
