@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from broker.messages import FailureCode
@@ -24,6 +25,7 @@ PROBLEMS: Mapping[str, float] = {
     "unknown_language": 60.0,
     FailureCode.POISON: 600.0,  # each try ends three batchers
 }
+UNWRITABLE = (TypeError, ValueError, OverflowError, RecursionError)  # as of half a character
 DEGENERATE = 60.0  # seconds that an answer is kept which nobody wants for days
 
 
@@ -75,7 +77,8 @@ class Cache:
     def keep(self, digest: bytes, entry: Entry) -> None:
         self.memory.put(digest, entry)
         if self.server is not None:
-            self.server.put(digest, self._sealed.close(digest, entry), entry.ends - entry.made)
+            with suppress(*UNWRITABLE):
+                self.server.put(digest, self._sealed.close(digest, entry), entry.ends - entry.made)
 
     def entry(self, answer: dict[str, Any] | Problem, cost: int) -> Entry | None:
         """What is kept of it; None: nothing."""
@@ -84,7 +87,10 @@ class Cache:
             keep = PROBLEMS.get(answer.code)
             return None if keep is None else entry_of_problem(answer, now, now + min(keep, self._ttl))
         keep = min(DEGENERATE, self._ttl) if answer.get("degenerate") is True else self._ttl
-        return Entry(to_json(answer), cost, now, now + keep)
+        try:
+            return Entry(to_json(answer), cost, now, now + keep)
+        except UNWRITABLE:
+            return None
 
     def count(self, model: str, result: str, records: int = 1) -> None:
         self.records[model, result] += records

@@ -46,3 +46,6 @@ class Flights:
     def end(self, digest: bytes, lane: Lane, entry: Entry | None = None, *, has_failed: bool = False) -> None:
         """Wake who waits. Without an entry they look again: the first of them leads then."""
         self._flights.pop((digest, lane)).land(entry, has_failed=has_failed)
+
+    def __len__(self) -> int:
+        return len(self._flights)

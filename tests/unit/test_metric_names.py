@@ -28,7 +28,8 @@ async def of_front_ends(tmp_path: Path) -> set[str]:
     """Of one that asks for keys and keeps a history."""
     kept = tmp_path / "keys.jsonl"
     kept.write_text("# none yet")
-    async with running(api_keys=str(kept), history=True) as jitney:
+    cache = {"cache_bytes": 1_000, "cache_url": "redis://127.0.0.1:1/0"}
+    async with running(api_keys=str(kept), history=True, **cache) as jitney:
         return {name for name in named(collectors(jitney.front_end).collect()) if name.startswith("jitney_")}
 
 

@@ -32,8 +32,10 @@ from broker.messages import (
     Timing,
     Verdict,
 )
+from broker.settings import BrokerSettings
 from server.app import create_app
 from server.broker_tasks import BrokerTasks
+from server.cache.startup import cache_from
 from server.callers.startup import authentication_from, broker_keys
 from server.codecs.contract import Piece, Plan
 from server.codecs.errors import CodecError
@@ -295,7 +297,8 @@ async def running(
     history = history_from({}, made)
     told["history"] = history.appender if history is not None else None
     tasks = BrokerTasks(connect, name, make_codec, sleep=sleep, **told, **clocks)
-    parts = {"files": files_from(made), "authentication": authentication, "history": history}
+    parts: dict[str, Any] = {"files": files_from(made), "authentication": authentication, "history": history}
+    parts["cache"] = cache_from(made, BrokerSettings(), b"a secret of this test", lambda error: None)
     front_end = FrontEnd(settings=made, tasks=tasks, **parts, **clocks)
     app = create_app(front_end, meeting)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
