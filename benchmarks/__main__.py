@@ -24,6 +24,7 @@ COMMANDS = {
     "crowd": ("stress.crowd", "many that connect at once: when each is answered first, and in which order"),
     "bodies": ("parts.bodies", "what large bodies cost the broker, inside their jobs and by reference"),
     "callers": ("parts.callers", "what keys cost the broker, and what turns bring beside a flood"),
+    "cache": ("cache.command", "what answers given before bring, and what a cache and a history cost a request"),
     "bare": ("spine.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),
     "translation": ("translation.comparison", "the translation engine beside HF generate and CTranslate2"),
     "protected": ("parts.protected", "how often placeholders, tags and terms come back, and what that costs"),

@@ -61,6 +61,7 @@ class Stack:
     cleanup: contextlib.ExitStack
     cores: Collection[int] = ()  # that servers may use, and nobody else does; () for any
     children: list[Child] = field(default_factory=list)
+    environ: dict[str, str] = field(default_factory=dict)  # what the next processes find in theirs besides
 
     def start_front_end(self, *options: str, title: str = "front end") -> Child:
         """`python -m server`."""
@@ -148,7 +149,7 @@ class Stack:
 
     def _environ(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("JITNEY_")}
-        broker = {"JITNEY_REDIS_URL": self.broker.url, "JITNEY_NAMESPACE": NAMESPACE}
+        broker = {"JITNEY_REDIS_URL": self.broker.url, "JITNEY_NAMESPACE": NAMESPACE, **self.environ}
         return {**ours, **broker, "JITNEY_LOG_LEVEL": "warning", "JITNEY_DRAIN_SECONDS": "0", "OMP_NUM_THREADS": "1"}
 
 

@@ -1,0 +1,1 @@
+"""What answers given before bring, and what a cache and a history cost."""
