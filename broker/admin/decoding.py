@@ -8,6 +8,7 @@ from typing import Any
 from broker.admin.callers import callers_seen
 from broker.admin.overview import (
     BatcherOverview,
+    HistoryOverview,
     LaneOverview,
     LeaseOverview,
     Letter,
@@ -54,6 +55,21 @@ def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Seque
         is_complete=is_complete,
         other_protocols=other_protocols,
         left_out=there_are - len(rows),
+    )
+
+
+def history(waiting: Any, state: Mapping[bytes, bytes] | None, now: float) -> HistoryOverview:
+    """Of its list's length and its state, either of which may be another's."""
+    told = {name.decode("ascii", "replace"): value.decode("utf-8", "replace") for name, value in (state or {}).items()}
+    numbers = {name: int(told[name]) if told.get(name, "").isdecimal() else 0 for name in ("dropped", "written", "at")}
+    return HistoryOverview(
+        waiting=int(waiting or 0),
+        dropped=numbers["dropped"],
+        writer=told.get("writer", ""),
+        database=told.get("database", ""),
+        written=numbers["written"],
+        error=told.get("error", ""),
+        beat_age=now - numbers["at"] / 1000 if numbers["at"] else 0.0,
     )
 
 

@@ -91,6 +91,19 @@ class WebhooksOverview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryOverview:
+    """The history on its way to its database."""
+
+    waiting: int = 0  # blocks
+    dropped: int = 0  # rows, by all front ends, ever
+    writer: str = ""  # that beat last; empty: none ever did
+    database: str = ""
+    written: int = 0  # rows, since that writer started
+    error: str = ""  # why it could not write then
+    beat_age: float = 0.0  # seconds since its last beat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitOverview:
     """A policy of a caller's, or one by which it was refused when it had that."""
 
@@ -145,6 +158,7 @@ class Overview:
     predictions: PredictionsOverview = PredictionsOverview()
     webhooks: WebhooksOverview = field(default_factory=WebhooksOverview)
     callers: CallersOverview = field(default_factory=CallersOverview)
+    history: HistoryOverview = HistoryOverview()
     unreadable: Sequence[str] = ()  # entries of the registry that are none of ours
     wrong_type: Sequence[str] = ()  # keys that hold something else than Jitney keeps there
     bad_limits: Mapping[str, str] = field(default_factory=dict)  # name of a model whose live limits make no sense → why

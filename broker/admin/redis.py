@@ -12,7 +12,7 @@ import redis
 from redis.exceptions import NoPermissionError
 
 from broker.admin.callers import pressing, unread, with_left
-from broker.admin.decoding import letters, overview
+from broker.admin.decoding import history, letters, overview
 from broker.admin.overview import CallersOverview, Letters, Overview
 from broker.admin.rights import READ_SCRIPTS
 from broker.contract import StoredCredentials
@@ -85,7 +85,11 @@ class RedisAdmin:
         args = [self._keys.prefix, LEASES_LOOKED_INTO, MODELS_SHOWN, CALLERS_READ, *models]
         answer = scripts.OVERVIEW.run_sync(self._client, [self._keys.epoch, self._keys.credentials], args)
         seen = overview(answer, is_complete=is_complete, other_protocols=sorted(protocols))
-        return replace(seen, callers=self._with_shown(seen))
+        waiting, state = self._history()
+        return replace(seen, callers=self._with_shown(seen), history=history(waiting, state, seen.now))
+
+    def _history(self) -> list[Any]:
+        return self._ask([("LLEN", self._keys.history), ("HGETALL", self._keys.history_state)])
 
     def _with_shown(self, seen: Overview) -> CallersOverview:
         callers = seen.callers
@@ -149,7 +153,7 @@ class RedisAdmin:
 
     def history_blocks(self) -> tuple[int, int]:
         """Of the history: how many blocks wait for its writer, and how many were ever written, then and now."""
-        waiting, state = self._ask([("LLEN", self._keys.history), ("HGETALL", self._keys.history_state)])
+        waiting, state = self._history()
         return int(waiting or 0), int((state or {}).get(b"trimmed", 0))
 
     def credentials(self) -> StoredCredentials:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from broker.admin.overview import BatcherOverview, ModelOverview, Overview
+from broker.admin.overview import BatcherOverview, HistoryOverview, ModelOverview, Overview
 from broker.contract import PRUNED_AFTER
+from broker.history.contract import MOST_BLOCKS
 from broker.keys import PROTOCOL
 
 STALE = 3.0  # seconds after its expiry in which a live batcher takes a lease back
+NO_WRITER = 30.0  # seconds without a beat of the history's writer
 FORGOTTEN = f"after {PRUNED_AFTER:.0f} s"  # without a beat
 START = "start a batcher for it: python -m batcher --model SPEC"
 
@@ -34,6 +36,7 @@ def alerts(overview: Overview) -> list[Alert]:
     found += _called_alike(overview.models)
     found += [_silent(one) for one in overview.batchers if not one.is_live]
     found += [_of_protocol(other) for other in overview.other_protocols]
+    found += _of_history(overview.history)
     found += _unseen(overview)
     return sorted(found, key=lambda alert: not alert.is_serious)
 
@@ -51,6 +54,19 @@ def _of_protocol(other: int) -> Alert:
     said = f"keys of protocol {other} are there: {who} deployment shares this namespace, or has left them behind"
     remedy = "nothing while one takes the other's place; docs/upgrade.md says how to tidy up behind it"
     return Alert(about="namespace", said=said, remedy=remedy, is_serious=False)
+
+
+def _of_history(seen: HistoryOverview) -> Iterator[Alert]:
+    """Nobody is left without an answer by it."""
+    if seen.waiting and (not seen.writer or seen.beat_age > NO_WRITER):
+        said, remedy = f"{seen.waiting} blocks wait, and no writer beats", "run jitney history run"
+        yield Alert(about="history", said=said, remedy=remedy, is_serious=False)
+    elif seen.error:
+        remedy = "mend its database; rows wait at the broker meanwhile"
+        yield Alert(about="history", said=f"its writer cannot write: {seen.error}", remedy=remedy, is_serious=False)
+    if seen.waiting > MOST_BLOCKS // 2:
+        said = f"{seen.waiting} of {MOST_BLOCKS} blocks wait; rows are dropped when it is full"
+        yield Alert(about="history", said=said, remedy="see whether its writer keeps up", is_serious=False)
 
 
 def _unseen(overview: Overview) -> Iterator[Alert]:

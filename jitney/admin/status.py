@@ -7,8 +7,16 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from broker.admin.overview import BatcherOverview, ModelOverview, PredictionsOverview, WebhooksOverview, WebhookTry
+from broker.admin.overview import (
+    BatcherOverview,
+    HistoryOverview,
+    ModelOverview,
+    PredictionsOverview,
+    WebhooksOverview,
+    WebhookTry,
+)
 from broker.facts import Facts
+from broker.history.contract import MOST_BLOCKS
 from broker.keys import PROTOCOL
 from broker.messages import Presence, Speed
 from jitney.admin.alerts import alerts
@@ -69,6 +77,7 @@ def _heading(seen: Snapshot) -> list[str]:
         *_predictions(overview.predictions),
         *_webhooks(overview.webhooks),
         *callers_heading(overview.callers),
+        *_history(overview.history),
     ]
 
 
@@ -82,6 +91,18 @@ def _webhooks(seen: WebhooksOverview) -> list[str]:
     """The same; what became of tries was counted since a week was without one."""
     fates = [f"{count(tries)} {fate}" for fate, tries in sorted(seen.fates.items())]
     return [" · ".join([f"webhooks   {count(seen.due)} due", *fates])] if seen.due or fates else []
+
+
+def _history(seen: HistoryOverview) -> list[str]:
+    """The same."""
+    if not (seen.waiting or seen.writer or seen.dropped):
+        return []
+    said = [f"history    {count(seen.waiting)} of {count(MOST_BLOCKS)} blocks wait"]
+    if seen.writer:
+        beat = seconds(max(0.0, seen.beat_age))
+        said.append(f"{count(seen.written)} rows written to {seen.database} · beat {beat} ago")
+    said += [f"{count(seen.dropped)} rows dropped"] * bool(seen.dropped)
+    return [" · ".join(said)]
 
 
 def _webhook(one: WebhookTry, now: float) -> list[str]:
@@ -166,6 +187,7 @@ def status_facts(seen: Snapshot) -> dict[str, Any]:
         "predictions": asdict(overview.predictions),
         "webhooks": asdict(overview.webhooks),
         "callers": callers_facts(overview.callers),
+        "history": asdict(overview.history),
         "worries": [{"about": alert.about, "said": alert.said} for alert in alerts(overview)],
         "complete": overview.is_complete and not overview.left_out,
     }

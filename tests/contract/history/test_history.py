@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from broker.admin.redis import RedisAdmin
 from broker.errors import BrokerError
 from broker.history import contract
 from broker.history.contract import MOST_BLOCK_BYTES, MOST_BLOCKS, WriterBeat
@@ -175,3 +176,16 @@ async def test_the_history_is_no_leftover_of_another_protocol(world: RedisWorld,
     await (await world.history()).append_history(blocks(1), 1)
 
     assert admin.overview().other_protocols == []
+
+
+@ON_SERVERS
+async def test_operators_see_how_the_history_gets_on(world: RedisWorld, admin: RedisAdmin) -> None:
+    front_end, writer = await world.history(), await world.history_queue()
+    await front_end.append_history(blocks(3), 7)
+    await writer.beat_history(WriterBeat(writer="w", database="sqlite:h.db", written=5, error="no disk"))
+
+    seen = admin.overview().history
+
+    assert (seen.waiting, seen.dropped, seen.written) == (3, 7, 5)
+    assert (seen.writer, seen.database, seen.error) == ("w", "sqlite:h.db", "no disk")
+    assert 0.0 <= seen.beat_age < 5.0

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from broker.admin.overview import LeaseOverview, PredictionsOverview, WebhooksOverview, WebhookTry
+from broker.admin.overview import HistoryOverview, LeaseOverview, PredictionsOverview, WebhooksOverview, WebhookTry
 from broker.common.diagnosis import Diagnosis
 from broker.facts import Facts
 from broker.messages import Limits, Slo
@@ -28,6 +28,35 @@ def test_each_lane_of_a_model_has_a_row() -> None:
 
     assert row(lines, "interactive").split() == ["toy@r1", "interactive", "12", "120", "1.2", "KiB", "1.5", "s"]
     assert row(lines, "bulk").split() == ["bulk", "3", "30", "300", "B", "5", "min"]
+
+
+WRITTEN = HistoryOverview(writer="w", database="sqlite:h.db", written=1200, beat_age=2.0)
+
+
+def test_the_history_has_a_line_where_there_is_one() -> None:
+    seen = snapshot(model(), history=replace(WRITTEN, waiting=3, dropped=7))
+
+    line = row(status_lines(seen, None), "history", "blocks wait")
+    assert line.startswith("history    3 of 1000 blocks wait · 1200 rows written to sqlite:h.db · beat 2.0 s ago")
+    assert line.endswith("7 rows dropped")
+    assert not [line for line in status_lines(snapshot(model()), None) if "history" in line]
+    assert status_facts(seen)["history"]["waiting"] == 3
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (HistoryOverview(waiting=1), "1 blocks wait, and no writer beats"),
+        (replace(WRITTEN, waiting=1, beat_age=60.0), "1 blocks wait, and no writer beats"),
+        (replace(WRITTEN, error="no disk"), "its writer cannot write: no disk"),
+        (replace(WRITTEN, waiting=600), "600 of 1000 blocks wait; rows are dropped when it is full"),
+        (replace(WRITTEN, waiting=10, dropped=5), ""),
+    ],
+)
+def test_a_history_that_does_not_get_on_is_told(seen: HistoryOverview, said: str) -> None:
+    told = [one["said"] for one in status_facts(snapshot(model(), history=seen))["worries"]]
+
+    assert told == [said] * bool(said)
 
 
 def test_predictions_have_a_line_where_there_are_some() -> None:
