@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.redis import predictions
+from broker.redis.stores import predictions
 from tests.contract.predictions.orders import OTHER, created, ending
 from tests.contract.worlds import FRONT_END, SHORT, World
 
