@@ -29,7 +29,7 @@ class Lookup:
         self.missed: list[Record] = []  # which are to be encoded and computed
         self._cache = cache
         self._wanted = directives(context.headers.get(b"cache-control"))
-        self._owner = cache.owner(context.caller)
+        self._context = context
         self._told = Told()
         self._lane = Lane.INTERACTIVE
         self._is_short = False
@@ -59,7 +59,8 @@ class Lookup:
     def digests(self, call: Call) -> Sequence[bytes]:
         """Of each input; empty for one that is not kept. Pure: a thread may do it."""
         if self._wanted.writes and call.dialect.is_cacheable:
-            return self._cache.digests.of(call.served.card, call.options, call.inputs, self._owner)
+            owner = self._cache.owner(self._context.caller)  # not before: a body may have brought the key
+            return self._cache.digests.of(call.served.card, call.options, call.inputs, owner)
         return [b""] * len(call.inputs)
 
     async def find(self, call: Call, digests: Sequence[bytes], lane: Lane, *, is_short: bool) -> list[Record]:
