@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from broker.messages import NO_META, Allowance
+from broker.tracing.context import TRACE_ID, traceparent_of, tracestate_of
 from server.callers.caller import ANONYMOUS
 from server.errors import Problem, headers, refusal
 from server.http.addresses import Refuse
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
     from server.history.history import Note
     from server.predictions.large.pump import Pump
 
-# W3C Trace Context. Of a version after 00, which may be longer, the part is used that 00 has as well.
-TRACEPARENT = re.compile(
-    rb"(?:00(?!.{54})|(?!00|ff)[0-9a-f]{2})(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(?:-.*)?"
-)
-TRACE_ID = slice(3, 35)  # of a traceparent
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 UNMATCHED = "unmatched"  # never the raw path: anyone could make it a label
 
@@ -44,13 +40,15 @@ class RequestContext:
         "started",
         "time_left",
         "trace",
+        "trace_state",
     )
 
     def __init__(self, request_id: bytes, started: float, headers: Mapping[bytes, bytes]) -> None:
         self.request_id = request_id
         self.started = started  # seconds, our own clock
         self.headers = headers  # of a name that comes twice the last
-        self.trace = _trace(headers)  # its traceparent; empty where there is none, or none that can be read
+        self.trace = traceparent_of(headers)  # empty where there is none, or none that can be read
+        self.trace_state = tracestate_of(headers) if self.trace else ""
         self.caller = ANONYMOUS
         self.allowances: Sequence[Allowance] = ()  # of its caller's policies, as the broker told them last
         self.model = b""  # name@revision, once one was chosen
@@ -66,7 +64,8 @@ class RequestContext:
         """What travels with its jobs. Nearly always nothing, which is one mapping for all requests."""
         if not self.trace and self.caller is ANONYMOUS:
             return NO_META
-        known = {"traceparent": self.trace, "caller": "" if self.caller is ANONYMOUS else self.caller.id}
+        caller = "" if self.caller is ANONYMOUS else self.caller.id
+        known = {"traceparent": self.trace, "tracestate": self.trace_state, "caller": caller}
         return {name: value for name, value in known.items() if value}
 
     def refused(self, problem: Problem, further: Mapping[str, str] | None = None) -> Response:
@@ -94,7 +93,7 @@ def identity(scope: Scope) -> dict[str, str]:
     return found
 
 
-def _trace(headers: Mapping[bytes, bytes]) -> str:
-    sent = headers.get(b"traceparent")
-    read = TRACEPARENT.fullmatch(sent) if sent is not None else None
-    return f"00{read[1].decode('ascii')}" if read else ""
+def with_whole_trace_state(scope: Scope, headers: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+    """A `tracestate` may come in several parts, and a mapping has the last of them only."""
+    parts = [value for name, value in scope["headers"] if name == b"tracestate"]
+    return headers if len(parts) < 2 else {**headers, b"tracestate": b",".join(parts)}

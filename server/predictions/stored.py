@@ -9,10 +9,11 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
+from broker.tracing.context import trace_headers
 from server.errors import Problem
 
-# Of a request's headers those that its answer depends on, or that go with its jobs.
-KEPT = ("content-type", "jitney-lane", "traceparent", "x-request-id")
+# Of a request's headers those that its answer depends on; its trace is kept besides.
+KEPT = ("content-type", "jitney-lane", "x-request-id")
 MOST = 8_192  # bytes of all but the body
 # Results of translation shrink to half at 4 KB and to 42 % at 1 MB, vectors to 45 %: twice as many are kept. At level 1
 # a MB takes 12 ms of a core and 4 ms to read, 4 KB take 0.03 ms; all of a prediction takes 3 ms.
@@ -34,6 +35,11 @@ class Stored(Struct, frozen=True, kw_only=True, omit_defaults=True):
     webhook: str = ""  # whom to tell when it has ended
     caller: str = ""  # whose it is
 
+    @property
+    def trace(self) -> dict[str, str]:
+        """The headers of the trace that it belongs to, where there is one."""
+        return trace_headers({name.encode("ascii"): value.encode("latin-1") for name, value in self.headers.items()})
+
 
 class Answer(Struct, frozen=True, kw_only=True):
     """What the client would have got, had it waited."""
@@ -51,7 +57,8 @@ _requests, _answers = msgspec.json.Decoder(Stored), msgspec.msgpack.Decoder(Answ
 
 def kept_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     found = {name: headers.get(name.encode("ascii")) for name in KEPT}
-    return {name: value.decode("latin-1") for name, value in found.items() if value is not None}
+    known = {name: value.decode("latin-1") for name, value in found.items() if value is not None}
+    return known | trace_headers(headers)
 
 
 def request_to_bytes(request: Stored) -> bytes:

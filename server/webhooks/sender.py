@@ -21,7 +21,7 @@ from server.batches.kept import PREFIX
 from server.errors import Problem
 from server.front_end import FrontEnd
 from server.predictions.keeper import Keeper, shown
-from server.predictions.stored import request_from
+from server.predictions.stored import Stored, request_from
 from server.webhooks.addresses import Network, networks_in
 from server.webhooks.delivery import Delivery
 from server.webhooks.events import event_id, of_prediction
@@ -86,10 +86,10 @@ class Sender:
         except Exception:
             log.exception("webhook crashed", prediction=shown(hook.id))
 
-    def _receiver(self, prediction: Prediction) -> Receiver | None:
+    def _receiver(self, stored: Stored) -> Receiver | None:
         """None for one that was taken by a front end that allows more."""
         try:
-            return receiver_from(request_from(prediction.request).webhook, self._allowed)
+            return receiver_from(stored.webhook, self._allowed)
         except Problem:
             return None
 
@@ -100,15 +100,17 @@ class Sender:
         body = await self._keeper.ask(lambda broker: broker.result(prediction.id, prediction.owner))
         return None if body is None else (event_id(prediction.id), body)
 
-    async def _reply(self, receiver: Receiver, id: str, body: bytes) -> Reply:
-        return await self._deliver(receiver, headers(id, body, time.time(), self._front_end.webhook_secrets), body)
+    async def _reply(self, receiver: Receiver, stored: Stored, id: str, body: bytes) -> Reply:
+        signed = headers(id, body, time.time(), self._front_end.webhook_secrets)
+        return await self._deliver(receiver, signed | stored.trace, body)
 
     async def _tell(self, hook: Hook, prediction: Prediction) -> None:
         event = await self._event(prediction)
         if event is None:
             return
-        receiver = self._receiver(prediction)
-        reply = Reply(is_refused=True) if receiver is None else await self._reply(receiver, *event)
+        stored = request_from(prediction.request)
+        receiver = self._receiver(stored)
+        reply = Reply(is_refused=True) if receiver is None else await self._reply(receiver, stored, *event)
         fate, wait = after(reply, hook.tries, prediction.expires - prediction.now, random.uniform(1.0, 1.1))
         host, id = NO_HOST if receiver is None else receiver.host, shown(hook.id)
         tried = HookTry(prediction=id, host=host, status=reply.status, tries=hook.tries, fate=str(fate))

@@ -233,6 +233,11 @@ def _client_headers(settings: ServerSettings) -> Sequence[tuple[str, str, Json]]
             "W3C Trace Context: its trace id is logged beside the request's, and it goes with the jobs",
             {"type": "string"},
         ),
+        (
+            "tracestate",
+            "W3C Trace Context: goes with the jobs beside a traceparent, up to 512 characters of it",
+            {"type": "string"},
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from server.callers.limits import rate_limit_headers
 from server.errors import INTERNAL_DETAIL, ClientGone, Problem
 from server.front_end import FrontEnd
 from server.http.addresses import Addresses
-from server.http.context import REQUEST_ID, RequestContext, identity, route_of
+from server.http.context import REQUEST_ID, RequestContext, identity, route_of, with_whole_trace_state
 from server.http.refusing import Refusals
 from server.ids import Ids
 
@@ -77,6 +77,8 @@ class RequestMiddleware:
             await self._addresses.router(scope, receive, send)
             return
         headers = scope["named_headers"] if "named_headers" in scope else dict(scope["headers"])
+        if b"tracestate" in headers:
+            headers = with_whole_trace_state(scope, headers)
         scope["context"] = context = RequestContext(self._request_id(scope, headers), self._clock(), headers)
         # While draining, clients are asked to open their next connection elsewhere: this one will be closed on them.
         outgoing = Outgoing(send, context, is_last=self._front_end.is_draining)

@@ -107,6 +107,7 @@ def test_a_client_may_send_these_headers_within_these_bounds():
         "Jitney-Lane",
         "X-Request-ID",
         "traceparent",
+        "tracestate",
         "Prefer",
         "Idempotency-Key",
     }

@@ -69,6 +69,17 @@ async def test_the_trace_goes_with_every_job_of_a_request():
         assert untraced.meta is NO_META
 
 
+async def test_what_vendors_say_of_it_goes_with_it_from_all_its_parts():
+    sent = [("traceparent", f"00{KNOWN}"), ("tracestate", "b=1,"), ("tracestate", "a@c=2 , d=3")]
+    async with running() as jitney:
+        await jitney.ask("one", headers=sent)
+        await jitney.ask("two", headers=[("tracestate", "b=1")])
+
+        traced, untraced = jitney.broker.jobs
+        assert traced.meta == {"traceparent": f"00{KNOWN}", "tracestate": "b=1,a@c=2,d=3"}
+        assert untraced.meta is NO_META
+
+
 async def test_jobs_that_are_encoded_anew_keep_it():
     headers = {"traceparent": f"00{KNOWN}"}
     async with running(ScriptedBroker(answers=False)) as jitney, jitney.asked("one", headers=headers) as asking:

@@ -63,6 +63,19 @@ async def test_the_receiver_is_told_once_and_the_body_is_the_document():
             assert await jitney.broker.predictions.take_hooks(9) == []
 
 
+async def test_its_trace_goes_on_with_its_jobs_and_with_the_webhook():
+    trace = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "v=1"}
+    with local_receiver() as receiver:
+        async with sending() as jitney:
+            await jitney.ask("life", headers=asking(receiver) | trace)
+            await jitney.ask("life", headers=asking(receiver) | {"traceparent": "00-\x7f", "tracestate": "v=1"})
+            await jitney.until(lambda: fates(jitney) == {("delivered",): 2})
+
+            assert {**jitney.broker.jobs[0].meta} == trace
+            came = [{name: one.headers[name] for name in trace if name in one.headers} for one in receiver.came]
+            assert sorted(came, key=len) == [{}, trace]
+
+
 async def test_what_its_client_cancels_is_told_too():
     with local_receiver() as receiver:
         async with sending(ScriptedBroker(answers=False)) as jitney:
