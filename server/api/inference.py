@@ -45,14 +45,14 @@ class Inference:
         self._max_made_bytes = min(front_end.settings.max_queue_bytes, front_end.settings.max_bytes_in_hand)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        cache = self._front_end.cache
+        cache, context = self._front_end.cache, scope["context"]
         if cache is None:
             await self._answer(scope, receive, send)
         else:
-            with Lookup(cache, scope["context"]) as lookup:
-                await self._answer(scope, receive, send, lookup)
+            with Lookup(cache, context) as context.lookup:
+                await self._answer(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, lookup: Lookup | None = None) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         settings, context = self._front_end.settings, scope["context"]
         context.refuse = self._reader.refuse
         headers = context.headers
@@ -66,7 +66,7 @@ class Inference:
                 await incoming.arrive(bodies, self._most_bytes(bodies), receive, held)
                 deadline.listen()
                 work = self._work(deadline.ends_at)
-                if lookup is None:
+                if (lookup := context.lookup) is None:
                     call, records = await self._prepared(incoming, work, has_pictures=bodies.has_pictures)
                 else:
                     call, records = await self._looked_up(incoming, work, lookup, lane, bodies, is_plain=form is None)
@@ -77,10 +77,10 @@ class Inference:
                 if form is None or call.row_ids is None:
                     spent = await self._compute(call, records, deadline.ends_at, lane, scope, work)
                     if lookup is not None:
-                        call = await self._landed(call, records, deadline.ends_at, lane, scope, work, lookup)
+                        call = await self._landed(call, records, deadline.ends_at, lane, context, work, lookup)
                     reply = await self._answered(call, records, scope, work, held)
             if form is not None and call.row_ids is not None:
-                rows = RowStream(self._front_end, form, call, records, held, scope, lookup)
+                rows = RowStream(self._front_end, form, call, records, held, scope)
                 await rows.run(receive, send, seconds, lane, work)
             else:
                 await self._reply(send, reply, spent, held)
@@ -139,16 +139,13 @@ class Inference:
     ) -> tuple[Call, list[Record]]:
         """The same where there is a cache: what is in it is not encoded."""
         size, pool, context = incoming.size, self._front_end.pool, incoming.context
-        read = partial(self._read_named, incoming, lookup)
         if size > INLINE or bodies.has_pictures:
+            read = partial(self._read_named, incoming, lookup)
             call, digests = await pool.run(read, size, work, has_pictures=bodies.has_pictures)
         else:
-            call, digests = read()
+            call, digests = self._read_named(incoming, lookup)
         is_short = context.pump is None and (is_plain or call.row_ids is None)
-        try:
-            records = await lookup.find(call, digests, lane, is_short=is_short)
-        finally:
-            context.cache_status = lookup.status
+        records = await lookup.find(call, digests, lane, is_short=is_short)
         await self._encode_missed(call, lookup.missed, work)
         return call.dialect.encoded(call, records), records
 
@@ -170,26 +167,29 @@ class Inference:
         records: Sequence[Record],
         deadline: float,
         lane: Lane,
-        scope: Scope,
+        context: RequestContext,
         work: Work,
         lookup: Lookup,
     ) -> Call:
         """Keep what was computed, and wait for what others compute. Returns the call as `encoded` has it then."""
-        context, missed, joins = scope["context"], lookup.missed, lookup.has_joined
-        await self._keep(call, missed, work, lookup)
+        await self._keep(call, lookup.missed, work, lookup)
+        if not lookup.has_joined:
+            return call
         while lookup.has_joined:
             missed = await lookup.arrive()
             if missed:
                 await self._encode_missed(call, missed, work.again())
                 await self._compute_at_once(call, missed, deadline, lane, context, work.again())
                 await self._keep(call, missed, work, lookup)
-        context.cache_status = lookup.status
-        return call.dialect.encoded(call, records) if joins else call
+        return call.dialect.encoded(call, records)
 
     async def _keep(self, call: Call, records: Sequence[Record], work: Work, lookup: Lookup) -> None:
         size = weight([output for record in records for output in record.outputs.values()], LARGE)
-        entries = partial(lookup.entries, call, records)
-        lookup.land(entries() if size <= INLINE else await self._front_end.pool.run(entries, size, work.again()))
+        if size <= INLINE:
+            landing = lookup.entries(call, records)
+        else:
+            landing = await self._front_end.pool.run(partial(lookup.entries, call, records), size, work.again())
+        lookup.land(landing)
 
     def _check(self, call: Call) -> None:
         """Raises `Problem` for what no record could be computed with."""

@@ -58,14 +58,19 @@ class Cache:
 
     async def fetch(self, digests: Sequence[bytes]) -> dict[bytes, Entry]:
         """Those of them that are kept, here or on the server."""
-        now = self.clock()
-        found = {digest: entry for digest in digests if digest and (entry := self.memory.get(digest, now))}
-        missing = [digest for digest in dict.fromkeys(digests) if digest and digest not in found]
-        if self.server is not None and missing:
-            for digest, data in zip(missing, await self.server.get_many(missing), strict=True):
-                if data is not None and (entry := self._opened(digest, data)) is not None and entry.ends > now:
-                    found[digest] = entry
-                    self.memory.put(digest, entry)
+        now, memory = self.clock(), self.memory
+        found = {digest: entry for digest in digests if digest and (entry := memory.get(digest, now)) is not None}
+        if self.server is not None and len(found) < len(digests):
+            missing = [digest for digest in dict.fromkeys(digests) if digest and digest not in found]
+            found |= await self._fetch_from(self.server, missing, now)
+        return found
+
+    async def _fetch_from(self, server: CacheServer, missing: Sequence[bytes], now: float) -> dict[bytes, Entry]:
+        found = {}
+        for digest, data in zip(missing, await server.get_many(missing) if missing else (), strict=True):
+            if data is not None and (entry := self._opened(digest, data)) is not None and entry.ends > now:
+                found[digest] = entry
+                self.memory.put(digest, entry)
         return found
 
     def _opened(self, digest: bytes, data: bytes) -> Entry | None:

@@ -5,7 +5,7 @@ BLAKE2b with a key (RFC 7693): short texts could be found from a bare hash by tr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -39,15 +39,11 @@ class Digests:
             subject = _canonical((RELEASE, card.key, card.task, owner, said))
         except (TypeError, ValueError, OverflowError, RecursionError):
             return [b""] * len(inputs)
-        return list(self._of_inputs(subject, inputs))
-
-    def _of_inputs(self, subject: bytes, inputs: Iterable[Input | Problem]) -> Iterator[bytes]:
         base = blake2b(len(subject).to_bytes(8, "big") + subject, key=self._key, digest_size=SIZE, person=PURPOSE)
-        for input in inputs:
-            if isinstance(input, Problem):
-                yield b""
-                continue
-            one = base.copy()
-            # A text that holds half a surrogate pair is an input too.
-            one.update(b"t" + input.encode("utf-8", "surrogatepass") if isinstance(input, str) else b"b" + input)
-            yield one.digest()
+        return [b"" if isinstance(input, Problem) else _of(base.copy(), input) for input in inputs]
+
+
+def _of(hashed: blake2b, input: Input) -> bytes:
+    # A text that holds half a surrogate pair is an input too.
+    hashed.update(b"t" + input.encode("utf-8", "surrogatepass") if isinstance(input, str) else b"b" + input)
+    return hashed.digest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 NAME = "jitney"
 MAX_AGE = re.compile(r'max-age="?([0-9]{1,9})"?')
@@ -48,7 +49,8 @@ class Told:
 
     def counts(self) -> list[tuple[str, int]]:
         """For metrics."""
-        return [("hit", self.hits), ("miss", self.misses), ("joined", self.joined), ("bypass", self.bypassed)]
+        found = ("hit", self.hits), ("miss", self.misses), ("joined", self.joined), ("bypass", self.bypassed)
+        return [one for one in found if one[1]]
 
     def status(self, wanted: Directives) -> bytes:
         """As the header has it; empty where there was nothing to look for."""
@@ -57,10 +59,7 @@ class Told:
             return b""
         if self.hits == records:
             return f"{NAME}; hit; ttl={max(0, int(self.ttl))}".encode("ascii")
-        words = [NAME, f"fwd={self._forwarded(wanted)}"]
-        words += ["stored"] * bool(self.stored) + ["collapsed"] * bool(self.joined)
-        words += [f'detail="{self.hits}/{records}"'] * (records > 1)
-        return "; ".join(words).encode("ascii")
+        return _words(self._forwarded(wanted), self.stored > 0, self.joined > 0, self.hits, records)
 
     def _forwarded(self, wanted: Directives) -> str:
         """Why something was computed."""
@@ -69,3 +68,9 @@ class Told:
         if not wanted.reads or self.aged:
             return "request"
         return "partial" if self.hits else "miss"
+
+
+@lru_cache(1024)  # which are nearly always the same few
+def _words(forwarded: str, is_stored: bool, is_collapsed: bool, hits: int, records: int) -> bytes:
+    words = [NAME, f"fwd={forwarded}"] + ["stored"] * is_stored + ["collapsed"] * is_collapsed
+    return "; ".join([*words, f'detail="{hits}/{records}"'] if records > 1 else words).encode("ascii")

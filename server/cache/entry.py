@@ -24,7 +24,7 @@ class Told(Struct, frozen=True, array_like=True):
     extra: dict[str, Any] = {}
 
 
-class Entry(Struct, frozen=True, array_like=True):
+class Entry(Struct, frozen=True, array_like=True, gc=False):
     """One record's answer: its fields, or the problem that every such input has."""
 
     fields: bytes  # JSON, so they are written the same again

@@ -14,19 +14,27 @@ from server.cache.entry import Entry
 class Flight:
     """An answer that is being computed."""
 
-    __slots__ = ("_over", "entry", "has_failed")
+    __slots__ = ("_over", "entry", "has_failed", "is_over")
 
     def __init__(self) -> None:
-        self._over = asyncio.Event()
+        self.is_over = False
         self.entry: Entry | None = None  # what came of it; None when it is over: whoever waits has to do without
         self.has_failed = False  # it came to an end that others need not have: they compute for themselves
+        self._over: asyncio.Future[None] | None = None  # where somebody waits: most have nobody
+
+    @property
+    def over(self) -> asyncio.Future[None]:
+        """Done once it is over. Of all that wait, so none of them may cancel it."""
+        if self._over is None:
+            self._over = asyncio.get_running_loop().create_future()
+            if self.is_over:
+                self._over.set_result(None)
+        return self._over
 
     def land(self, entry: Entry | None, *, has_failed: bool = False) -> None:
-        self.entry, self.has_failed = entry, has_failed
-        self._over.set()
-
-    async def wait(self) -> None:
-        await self._over.wait()
+        self.is_over, self.entry, self.has_failed = True, entry, has_failed
+        if self._over is not None:
+            self._over.set_result(None)
 
 
 class Flights:

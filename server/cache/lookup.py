@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Any
 
 from broker.messages import Lane
 from server.cache.cache import Cache
@@ -17,7 +20,8 @@ from server.http.context import RequestContext
 from server.requests.request import NO_PLAN, Record
 
 NOT_CACHED = "This was not answered before, or too long ago, and the request says only-if-cached."
-Landing = list[tuple[Record, Entry | None]]
+PLAIN = frozenset((str, int, float, bool, type(None)))  # which JSON brings back as they were
+Landing = list[tuple[Record, Entry | None, bytes | dict[str, Any]]]
 
 
 class Lookup:
@@ -66,8 +70,9 @@ class Lookup:
     async def find(self, call: Call, digests: Sequence[bytes], lane: Lane, *, is_short: bool) -> list[Record]:
         """A record for each input; an empty digest is never kept. Raises `Problem` (not_cached)."""
         self._lane, self._is_short = lane, is_short
-        entries = await self._cache.fetch(digests) if self._wanted.reads else {}
-        known = {digest: entry for digest, entry in entries.items() if self._is_young(entry)}
+        known = await self._cache.fetch(digests) if self._wanted.reads else {}
+        if known and self._wanted.most_age < math.inf:
+            known = {digest: entry for digest, entry in known.items() if self._is_young(entry)}
         if self._wanted.only_if_cached and not all(digest in known for digest in digests):
             raise Problem("not_cached", NOT_CACHED)
         inputs = zip(call.inputs, digests, strict=True)
@@ -99,13 +104,13 @@ class Lookup:
         self._told.ttl = min(self._told.ttl, entry.ends - self._cache.clock())
 
     def _join_or_miss(self, record: Record, digest: bytes) -> None:
-        flights, may_join = self._cache.flights, self._is_short and self._wanted.reads
-        if may_join and (flight := flights.of(digest, self._lane)) is not None:
+        flight = self._cache.flights.of(digest, self._lane) if self._is_short else None
+        if flight is not None and self._wanted.reads:
             self._joined[record] = digest, flight
             return
         self._miss(record, digest)
-        if self._is_short and flights.of(digest, self._lane) is None:
-            flights.lead(digest, self._lane)
+        if flight is None and self._is_short:
+            self._cache.flights.lead(digest, self._lane)
             self._led.add(digest)
 
     def _miss(self, record: Record, digest: bytes) -> None:
@@ -117,17 +122,17 @@ class Lookup:
         told.misses, told.joined = len(self._digests), len(self._joined)
         told.bypassed = 0 if self._wanted.writes else len(self.missed)
         for result, records in told.counts():
-            if records:
-                self._cache.count(model, result, records)
+            self._cache.count(model, result, records)
 
     async def arrive(self) -> list[Record]:
-        """Wait for what others compute. Returns those that they have left undone, to be computed here: each unless
-        somebody else computes it by now."""
+        """Wait for the first that others compute. Returns those that they have left undone, to be computed here: each
+        unless somebody else computes it by now."""
+        await asyncio.wait({flight.over for _, flight in self._joined.values()}, return_when=asyncio.FIRST_COMPLETED)
         joined, self._joined, self.missed = self._joined, {}, []
         for record, (digest, flight) in joined.items():
-            await flight.wait()
-            entry = flight.entry or self._cache.memory.get(digest, self._cache.clock())
-            if entry is not None:
+            if not flight.is_over:
+                self._joined[record] = digest, flight
+            elif (entry := flight.entry or self._cache.memory.get(digest, self._cache.clock())) is not None:
                 self._take(record, entry)
             elif flight.has_failed:
                 self._miss(record, digest)
@@ -137,20 +142,24 @@ class Lookup:
 
     def entries(self, call: Call, records: Sequence[Record]) -> Landing:
         """What is kept of these, for `land`. Pure: a thread may do it. Answers of another revision are not kept."""
-        codec = call.served.codec
-        return [
-            (record, self._cache.entry(record.answer(), record.cost) if record.codec is codec else None)
-            for record in records
-            if record in self._digests
-        ]
+        codec, digests = call.served.codec, self._digests
+        return [self._landing(record, is_kept=record.codec is codec) for record in records if record in digests]
+
+    def _landing(self, record: Record, *, is_kept: bool) -> tuple[Record, Entry | None, bytes | dict[str, Any]]:
+        """A record, what is kept of it, and its fields as the next has them from the cache."""
+        answer = record.answer()
+        entry = self._cache.entry(answer, record.cost) if is_kept else None
+        if isinstance(answer, Problem) or entry is None:
+            return record, entry, b""
+        return record, entry, answer if all([value.__class__ in PLAIN for value in answer.values()]) else entry.fields
 
     def land(self, landing: Landing) -> None:
         """Keep them, and answer who waits for them."""
-        for record, entry in landing:
+        for record, entry, fields in landing:
             digest = self._digests.pop(record)
             if entry is not None:
                 self._told.stored += 1
-                record.known = entry.fields
+                record.known = fields
                 self._cache.keep(digest, entry)
             if digest in self._led:
                 self._led.remove(digest)

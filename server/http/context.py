@@ -16,6 +16,7 @@ from server.errors import Problem, headers, refusal
 from server.http.addresses import Refuse
 
 if TYPE_CHECKING:
+    from server.cache.lookup import Lookup
     from server.history.history import Note
     from server.predictions.large.pump import Pump
 
@@ -28,10 +29,10 @@ class RequestContext:
 
     __slots__ = (
         "allowances",
-        "cache_status",
         "caller",
         "counts",
         "headers",
+        "lookup",
         "model",
         "note",
         "pump",
@@ -52,7 +53,7 @@ class RequestContext:
         self.caller = ANONYMOUS
         self.allowances: Sequence[Allowance] = ()  # of its caller's policies, as the broker told them last
         self.model = b""  # name@revision, once one was chosen
-        self.cache_status = b""  # as the header of this name has it; empty: no cache was asked
+        self.lookup: Lookup | None = None  # what the cache knew of it; None: it was not asked
         self.counts = (0, 0)  # records that were answered, and those of them with an error
         self.time_left: float | None = None  # seconds that it may take whatever its headers say: of a prediction
         self.pump: Pump | None = None  # how the records of a prediction go out; None: all at once

@@ -33,7 +33,7 @@ class Record(Struct, eq=False):
     problem: Problem | None = None
     job_ids: Sequence[str] = ()
     outputs: dict[str, Value] = {}  # its own: msgspec makes a new one for each
-    known: bytes = b""  # its fields as JSON, where its answer is in the cache; empty: it is decoded of the outputs
+    known: bytes | dict[str, Any] = b""  # its fields, or their JSON, where the cache has them; empty: not there
     known_cost: int = 0  # what those had cost, in tokens
 
     __repr__ = object.__repr__  # as a key that is missed it would bring its text into the log
@@ -65,10 +65,10 @@ class Record(Struct, eq=False):
         """Its fields, or why there are none."""
         if self.problem is not None:
             return self.problem
-        if self.known:
-            fields: dict[str, Any] = msgspec.json.decode(self.known)
-            return fields
-        return decode(self.codec, self.plan, self.in_order())
+        if not self.known:
+            return decode(self.codec, self.plan, self.in_order())
+        known = self.known
+        return msgspec.json.decode(known, type=dict[str, Any]) if isinstance(known, bytes) else known
 
     @property
     def has_ended(self) -> bool:

@@ -10,7 +10,6 @@ from functools import partial
 from starlette.types import Receive, Scope, Send
 
 from broker.messages import Lane
-from server.cache.lookup import Lookup
 from server.codecs.encoding import INLINE, weight
 from server.codecs.work import Work
 from server.dialects.contract import Call, Row
@@ -35,14 +34,7 @@ class RowStream:
     what it is in a call without a stream, where all fail too."""
 
     def __init__(
-        self,
-        front_end: FrontEnd,
-        form: Form,
-        call: Call,
-        records: Sequence[Record],
-        held: Held,
-        scope: Scope,
-        lookup: Lookup | None = None,
+        self, front_end: FrontEnd, form: Form, call: Call, records: Sequence[Record], held: Held, scope: Scope
     ) -> None:
         self._front_end = front_end
         self._form = form
@@ -50,7 +42,6 @@ class RowStream:
         self._records = records
         self._held = held
         self._scope = scope
-        self._lookup = lookup
         self._places = {record: place for place, record in enumerate(records)}
         self._unsent = dict.fromkeys(records)
         self._ended: deque[Record] = deque()  # that are to be sent, first ended first
@@ -164,8 +155,8 @@ class RowStream:
     async def _send_rows(self, ended: list[Record]) -> None:
         records = [*self._early, *ended]
         answers, rows = await self._made(records)
-        if self._lookup is not None:
-            self._lookup.land(self._lookup.entries(self._call, records))
+        if (lookup := self._scope["context"].lookup) is not None:
+            lookup.land(lookup.entries(self._call, records))
         for record, answer in zip(records, answers, strict=True):
             record.problem = answer if isinstance(answer, Problem) else None
         if not self._has_begun and all(isinstance(answer, Problem) for answer in answers):

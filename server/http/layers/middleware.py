@@ -52,8 +52,8 @@ class Outgoing:
             headers.append((b"connection", b"close"))
         if context.model:
             headers.append((b"jitney-model", context.model))
-        if context.cache_status:
-            headers.append((b"cache-status", context.cache_status))
+        if context.lookup is not None and (status := context.lookup.status):
+            headers.append((b"cache-status", status))
         if context.allowances:
             headers += rate_limit_headers(context.caller.policies, context.allowances)
         return headers
