@@ -17,10 +17,13 @@ LAST_WRITES = ("aof_last_write_status", "rdb_last_bgsave_status")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misfit:
-    """Why a server is no broker for us."""
+    """Why a server cannot be what it is wanted for."""
 
     said: str
     remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.said}: {self.remedy}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class Facts:
     version: str = ""
     role: str = ""  # master | slave | sentinel
     mode: str = ""  # standalone | cluster | sentinel
+    run_id: str = ""  # of this process of it
     primary: str = ""  # host:port, where a Sentinel or a replica tells
     policy: str = ""  # where it is not told, nothing is held against it
     memory: int = 0  # bytes in use
@@ -78,6 +82,7 @@ def facts(info: Mapping[str, Any]) -> Facts:
         version=str(info.get("valkey_version" if is_valkey else "redis_version", "0")),
         role=str(info.get("role", "")),
         mode=str(info.get("redis_mode") or info.get("server_mode", "")),
+        run_id=str(info.get("run_id", "")),
         primary=_primary(info),
         policy=str(info.get("maxmemory_policy", "")),
         memory=int(info.get("used_memory", 0)),

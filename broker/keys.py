@@ -49,8 +49,8 @@ class Keys:
 
     @property
     def history_state(self) -> str:
-        """Hash: `trimmed`, `dropped` (rows), and the writer's last beat: `writer`, `database`, `written`, `error`, `at`
-        (ms)."""
+        """Hash: `trimmed`; `dropped` (rows), and `dropped_at` (ms) the last of them; the writer's last beat: `writer`,
+        `database`, `written`, `error`, `at` (ms)."""
         return f"{self.root}history:state"
 
     def queue(self, model: str, lane: str) -> str:

@@ -325,23 +325,43 @@ def doctor(
             show_default=False,
         ),
     ] = "",
+    cache_url: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            envvar="JITNEY_CACHE_URL",
+            help="Try the cache's server too. A password belongs in the variable.",
+            show_default=False,
+        ),
+    ] = "",
+    history_database: Annotated[
+        str,
+        typer.Option(
+            metavar="WHERE",
+            envvar="JITNEY_HISTORY_DATABASE",
+            help="Read the history's database too. A password belongs in the variable.",
+            show_default=False,
+        ),
+    ] = "",
     as_json: AsJson = False,
     redis_url: RedisUrl = REDIS_URL,
     namespace: Namespace = NAMESPACE,
 ) -> None:
-    """Look at what the broker, API keys and a store of files must be and allow; each failure comes with its remedy.
+    """Look at what the broker, and what stands beside it, must be and allow; each failure comes with its remedy.
 
     \b
     jitney doctor
     JITNEY_REDIS_URL=redis://jitney-batcher:password@broker:6379 jitney doctor --role batcher
     jitney doctor --api-keys on               (or the file that front ends are given)
+    JITNEY_CACHE_URL=redis://:password@cache:6379 jitney doctor
 
-    It changes nothing; in a store of files it puts a probe, and removes it. It ends with 0 when nothing fails, warnings
-    aside, else with 1.
+    It changes nothing; in a store of files and on the cache's server it puts a probe, and removes it. It ends with 0
+    when nothing fails, warnings aside, else with 1.
     """
-    from jitney.admin.doctor import run_doctor
+    from jitney.admin.doctor import StartedWith, run_doctor
 
-    raise typer.Exit(run_doctor(redis_url, namespace, roles=role or [], as_json=as_json, files=files, keys=api_keys))
+    told = StartedWith(files=files, api_keys=api_keys, cache_url=cache_url, history_database=history_database)
+    raise typer.Exit(run_doctor(redis_url, namespace, roles=role or [], as_json=as_json, started_with=told))
 
 
 # typer has its own copy of click, whose UsageError it exports only as this base class.

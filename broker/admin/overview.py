@@ -96,6 +96,7 @@ class HistoryOverview:
 
     waiting: int = 0  # blocks
     dropped: int = 0  # rows, by all front ends, ever
+    dropped_age: float | None = None  # seconds since the last of them
     writer: str = ""  # that beat last; empty: none ever did
     database: str = ""
     written: int = 0  # rows, since that writer started

@@ -19,7 +19,8 @@ class MemoryHistory:
     async def append_history(self, blocks: Sequence[bytes], dropped: int) -> int:
         refuse_large(blocks)
         now, waiting, state = self._store.now(), self._store.history, self._store.history_state
-        state["dropped"] = state.get("dropped", 0) + dropped
+        if dropped:
+            state |= {"dropped": state.get("dropped", 0) + dropped, "dropped_at": int(1000 * now)}
         state.setdefault("trimmed", int(1000 * now))
         taken = blocks[: max(0, MOST_BLOCKS - len(waiting))]
         waiting.extend(taken)

@@ -170,7 +170,7 @@ async def check(client: redis.asyncio.Redis, key: str) -> None:
         return
     seen = facts(info)
     if misfit := seen.misfit:
-        raise BrokerUnfit(f"the broker cannot be used: {misfit.said}: {misfit.remedy}")
+        raise BrokerUnfit(f"the broker cannot be used: {misfit}")
     if seen.role == "slave":
         raise BrokerUnavailable("the broker is a read-only replica: a failover is under way")
     if seen.mode == "cluster":

@@ -9,10 +9,13 @@ from broker.admin.overview import BatcherOverview, HistoryOverview, ModelOvervie
 from broker.contract import PRUNED_AFTER
 from broker.history.contract import MOST_BLOCKS
 from broker.keys import PROTOCOL
+from jitney.admin.tables import seconds
 
 STALE = 3.0  # seconds after its expiry in which a live batcher takes a lease back
 NO_WRITER = 30.0  # seconds without a beat of the history's writer
+LATELY = 3600.0  # seconds in which rows of it were dropped
 FORGOTTEN = f"after {PRUNED_AFTER:.0f} s"  # without a beat
+WHY_DROPPED = "see that the broker is there and has room, and the writer keeps up: jitney_history_rows_total says why"
 START = "start a batcher for it: python -m batcher --model SPEC"
 
 
@@ -67,6 +70,9 @@ def _of_history(seen: HistoryOverview) -> Iterator[Alert]:
     if seen.waiting > MOST_BLOCKS // 2:
         said = f"{seen.waiting} of {MOST_BLOCKS} blocks wait; rows are dropped when it is full"
         yield Alert(about="history", said=said, remedy="see whether its writer keeps up", is_serious=False)
+    if seen.dropped_age is not None and seen.dropped_age < LATELY:
+        said = f"{seen.dropped} rows were dropped, the last ones {seconds(seen.dropped_age)} ago"
+        yield Alert(about="history", said=said, remedy=WHY_DROPPED, is_serious=False)
 
 
 def _unseen(overview: Overview) -> Iterator[Alert]:

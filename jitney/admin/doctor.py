@@ -1,4 +1,4 @@
-"""`jitney doctor`: everything a broker must be and allow, looked at in order, each failure with its remedy."""
+"""`jitney doctor`: everything a broker must be and allow, and what stands beside it, each failure with its remedy."""
 
 from __future__ import annotations
 
@@ -6,29 +6,50 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from broker.admin.overview import Overview
 from broker.admin.redis import RedisAdmin
 from broker.admin.rights import CONFIRM, Right, Role, rights
 from broker.facts import Facts
 from broker.keys import Keys
+from jitney.admin.cache import of_cache
 from jitney.admin.files import of_files
-from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_durability, of_facts, of_overview, of_rights
+from jitney.admin.findings import (
+    Finding,
+    Mark,
+    of_clocks,
+    of_commands,
+    of_durability,
+    of_facts,
+    of_overview,
+    of_rights,
+    of_secret,
+)
 from jitney.admin.keys import OFF, ON, live_cards, of_disabled, of_file, of_keys, of_store
 from jitney.admin.snapshot import NotSeen, admin
 from jitney.admin.tables import printable
+from jitney.history.findings import of_database, of_history
 
 CLEAN, ILL = 0, 1
-NOT_LOOKED = "queues, leases and keys were not looked at: that takes the operator's user, and all of its commands"
+NOT_LOOKED = (
+    "queues, leases, keys and the history were not looked at: that takes the operator's user, and all of its commands"
+)
 
 
-def run_doctor(
-    url: str, namespace: str, *, roles: Sequence[Role], as_json: bool, files: str = "", keys: str = ""
-) -> int:
-    """Exit code: 0, or 1 when something fails. `files`: where front ends keep files, if they do; `keys`: what they are
-    told of API keys."""
-    findings = [*_examine(url, namespace, roles, keys), *([of_files(files)] if files else [])]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedWith:
+    """What front ends are started with, as far as it was said: their flags."""
+
+    files: str = ""
+    api_keys: str = ""
+    cache_url: str = ""
+    history_database: str = ""
+
+
+def run_doctor(url: str, namespace: str, *, roles: Sequence[Role], as_json: bool, started_with: StartedWith) -> int:
+    """Exit code: 0, or 1 when something fails."""
+    findings = [*_examine(url, namespace, roles, started_with.api_keys), *_beside(url, namespace, started_with)]
     failed = sum(finding.mark is Mark.FAIL for finding in findings)
     if as_json:
         print(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}))
@@ -78,6 +99,16 @@ def _examine(url: str, namespace: str, roles: Sequence[Role], asked: str) -> Ite
         yield from of_file(asked, overview, time.time())
 
 
+def _beside(url: str, namespace: str, told: StartedWith) -> Iterator[Finding]:
+    if told.files:
+        yield of_files(told.files)
+    if told.cache_url:
+        yield from of_cache(told.cache_url, url, namespace)
+    yield from of_secret(os.environ, is_shared=bool(told.cache_url))
+    if told.history_database:
+        yield of_database(told.history_database)
+
+
 def _answers(broker: RedisAdmin) -> Finding:
     broker.ping()  # connects
     started = time.perf_counter()
@@ -119,7 +150,8 @@ def _unknown(broker: RedisAdmin, keys: Keys) -> list[str]:
 def _looked(broker: RedisAdmin, facts: Facts, overview: Overview) -> list[Finding]:
     cards = [model.card for model in overview.models if model.card is not None]
     missing_files = {card.key: broker.missing_artifacts(card) for card in cards}
-    return of_overview(overview, facts, missing_files, () if overview.models else broker.namespaces())
+    others = () if overview.models else broker.namespaces()
+    return [*of_overview(overview, facts, missing_files, others), *of_history(overview.history)]
 
 
 def _keys_of_broker(overview: Overview, facts: Facts, asked: str) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from broker.admin.overview import ModelOverview, Overview
 from broker.admin.rights import Right, Role
 from broker.common.diagnosis import RENAMED
 from broker.facts import NEWER, NO_EVICTION, TO_CONFIRM, Facts
+from broker.history.hashing import REMEDY, SECRET, hash_secret_from
 from jitney.admin.alerts import START, alerts
 from jitney.admin.tables import size
 
@@ -159,6 +160,22 @@ def _right(user: str, prefix: str, role: Role, missing: Sequence[Right]) -> Find
         said=f"user {user} may not act as {role}: it lacks {', '.join(named[:NAMED])}{more}",
         remedy=f"grant what {ACL_FILE} grants to jitney-{role}, for this namespace, and ACL LOAD",
     )
+
+
+def of_secret(environ: Mapping[str, str], *, is_shared: bool) -> Iterator[Finding]:
+    """Whether front ends that are started as we are have the key of their hashes. `is_shared`: they share answers."""
+    keeps_hashes = environ.get("JITNEY_HISTORY_INPUTS") == "hash"
+    needed_by = "--cache-url" if is_shared else "--history-inputs hash" if keeps_hashes else ""
+    try:
+        secret = hash_secret_from(environ)
+    except ValueError as error:
+        yield Finding(about="secret", mark=Mark.FAIL, said=str(error).partition(":")[0], remedy=REMEDY)
+        return
+    if needed_by and secret is None:
+        said = f"{SECRET} is not set here: front ends that are started as we are with {needed_by} end at once"
+        yield Finding(about="secret", mark=Mark.FAIL, said=said, remedy=REMEDY)
+    elif needed_by:
+        yield Finding(about="secret", mark=Mark.OK, said=f"{SECRET} is set, and long enough")
 
 
 def of_overview(

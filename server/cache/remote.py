@@ -11,22 +11,21 @@ from typing import Any
 import structlog
 from redis.exceptions import NoPermissionError, ReadOnlyError
 
+from broker.cache.server import NAME, OWN_SERVER, REMEDY, is_same_place, misfit, of_its_variable, prefix, weakness
 from broker.common.backoff import Backoff
 from broker.common.diagnosis import diagnose
 from broker.common.masking import shown
 from broker.common.throttled_log import ThrottledLog
 from broker.errors import BrokerError, BrokerUnfit
-from broker.facts import facts
+from broker.facts import Facts, facts
 from broker.redis.client import Client
 from broker.redis.connection import make_client, translated
-from server.cache.fitness import OWN_SERVER, REMEDY, is_same_place, misfit, weakness
 from server.cache.looks import Found, Look, Looks
 from server.cache.outbox import CacheOutbox, Put
 
 PATIENCE = 0.05  # seconds that whoever looks waits at most
 LIMIT = 0.5  # seconds in which nothing comes, then the connection is given up, with all that might come on it
 LONGEST_PAUSE = 5.0  # seconds: whoever looks while a slow server is tried anew pays for it
-NAME = "jitney-cache"
 log = structlog.get_logger("server.cache")
 
 
@@ -51,7 +50,7 @@ class CacheServer:
         cache, when the first connection shows that."""
         self._client = client_for(url, broker_url)
         self._url, self._broker_url = url, broker_url
-        self._prefix = f"jitney-cache:{{{namespace}}}:".encode()  # one slot of a cluster
+        self._prefix = prefix(namespace)
         self._on_unfit = on_unfit
         self._clock, self._sleep = clock, sleep
         self._looks, self._outbox = Looks(), CacheOutbox()
@@ -143,21 +142,21 @@ class CacheServer:
             self._weak("cache server unchecked", reason="INFO is denied", needs=REMEDY)
             return
         seen = facts(info)
-        if said := misfit(seen, str(info.get("run_id", "")), await self._broker_run_id()):
-            raise BrokerUnfit(said)
+        if found := misfit(seen, await self._broker()):
+            raise BrokerUnfit(str(found))
         if seen.role == "slave":
             raise ReadOnlyError("it is a read-only replica")
         if said := weakness(seen):
             self._weak("cache server will fail", address=shown(self._url), reason=said, remedy=REMEDY)
 
-    async def _broker_run_id(self) -> str:
-        """Empty where it cannot be had: then nothing is held against the cache's server."""
+    async def _broker(self) -> Facts:
+        """Nothing where it cannot be asked: then nothing is held against the cache's server."""
         client = make_client(self._broker_url, name=NAME, socket_timeout=LIMIT)
         try:
             with translated():
-                return str((await client.info("server")).get("run_id", ""))
+                return facts(await client.info("server"))
         except BrokerError:
-            return ""
+            return Facts()
         finally:
             await client.aclose()
 
@@ -232,7 +231,7 @@ def client_for(url: str, broker_url: str) -> Client:
     try:
         client = make_client(url, name=NAME, socket_timeout=LIMIT)
     except BrokerUnfit as error:
-        raise BrokerUnfit(f"--cache-url: {str(error).replace('JITNEY_REDIS_URL', 'JITNEY_CACHE_URL')}") from None
+        raise BrokerUnfit(f"--cache-url: {of_its_variable(str(error))}") from None
     if is_same_place(url, broker_url):
-        raise BrokerUnfit(OWN_SERVER)
+        raise BrokerUnfit(str(OWN_SERVER))
     return client

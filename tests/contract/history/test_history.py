@@ -108,7 +108,8 @@ async def test_operators_read_the_sum_of_what_was_dropped_and_the_last_beat(worl
 
     state = world.server.hgetall(world.keys.history_state)
     seconds, micros = world.server.time()
-    assert 0 <= 1000 * seconds + micros // 1000 - int(state.pop(b"at")) < 5_000
+    for moment in (b"at", b"dropped_at"):
+        assert 0 <= 1000 * seconds + micros // 1000 - int(state.pop(moment)) < 5_000
     assert state.pop(b"trimmed")
     expected = {b"dropped": b"7", b"writer": b"w2", b"database": b"new", b"written": b"7", b"error": b"it is away"}
     assert state == expected
@@ -188,4 +189,11 @@ async def test_operators_see_how_the_history_gets_on(world: RedisWorld, admin: R
 
     assert (seen.waiting, seen.dropped, seen.written) == (3, 7, 5)
     assert (seen.writer, seen.database, seen.error) == ("w", "sqlite:h.db", "no disk")
-    assert 0.0 <= seen.beat_age < 5.0
+    assert 0.0 <= seen.beat_age < 5.0 and seen.dropped_age is not None and 0.0 <= seen.dropped_age < 5.0
+
+
+@ON_SERVERS
+async def test_where_nothing_was_dropped_no_moment_is_told(world: RedisWorld, admin: RedisAdmin) -> None:
+    await (await world.history()).append_history(blocks(1), 0)
+
+    assert (admin.overview().history.dropped, admin.overview().history.dropped_age) == (0, None)

@@ -7,11 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from broker.admin.overview import LaneOverview, LeaseOverview
+from broker.admin.overview import HistoryOverview, LaneOverview, LeaseOverview
 from broker.admin.rights import Right, Role
 from broker.facts import Facts
 from broker.messages import Lane, ModelCard
-from jitney.admin.findings import Finding, Mark, of_clocks, of_commands, of_durability, of_facts, of_overview, of_rights
+from jitney.admin.findings import (
+    Finding,
+    Mark,
+    of_clocks,
+    of_commands,
+    of_durability,
+    of_facts,
+    of_overview,
+    of_rights,
+    of_secret,
+)
+from jitney.history.findings import of_history
 from tests.unit.jitney.snapshots import batcher, facts, model, overview
 
 NOTHING: Mapping[Role, Sequence[Right]] = {role: [] for role in Role}
@@ -218,3 +229,58 @@ def test_a_server_that_is_no_broker_of_its_own_is_told_with_its_remedy(more, mar
     found = [one for one in of_facts(facts(**more)) if one.about in ("role", "cluster")]
 
     assert [one.mark for one in found] == [mark] and words in found[0].remedy
+
+
+LONG, SHORT = {"JITNEY_HASH_SECRET": "x" * 16}, {"JITNEY_HASH_SECRET": "x" * 15}
+HASHES = {"JITNEY_HISTORY_INPUTS": "hash"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_shared", "mark", "said"),
+    [
+        ({}, True, Mark.FAIL, "not set here: front ends that are started as we are with --cache-url end at once"),
+        (HASHES, False, Mark.FAIL, "with --history-inputs hash end at once"),
+        (SHORT, False, Mark.FAIL, "JITNEY_HASH_SECRET is shorter than 16 characters"),
+        (LONG, True, Mark.OK, "is set"),
+        (LONG | HASHES, False, Mark.OK, "is set"),
+    ],
+)
+def test_the_secret_of_hashes_is_there_where_it_is_needed(environ, is_shared: bool, mark: Mark, said: str) -> None:
+    [found] = of_secret(environ, is_shared=is_shared)
+
+    assert (found.mark, said in found.said, "xxx" in found.said + found.remedy) == (mark, True, False)
+    assert ("openssl rand -hex 32" in found.remedy) is (mark is Mark.FAIL)
+
+
+@pytest.mark.parametrize("environ", [{}, LONG])
+def test_the_secret_of_hashes_is_no_subject_where_nothing_is_hashed(environ) -> None:
+    assert list(of_secret(environ, is_shared=False)) == []
+
+
+WRITTEN = HistoryOverview(writer="w", database="sqlite:h.db", written=12, beat_age=2.0, dropped=3)
+
+
+def test_a_history_that_gets_on_is_told_and_what_was_dropped_before() -> None:
+    [found] = of_history(WRITTEN)
+
+    assert found.mark is Mark.OK and "12 rows to sqlite:h.db" in found.said and "3 were dropped, ever" in found.said
+
+
+@pytest.mark.parametrize(
+    ("seen", "remedy"),
+    [
+        (replace(WRITTEN, beat_age=60.0, waiting=1), "jitney history run"),
+        (HistoryOverview(waiting=1), "jitney history run"),
+        (replace(WRITTEN, error="no disk"), "mend its database"),
+        (HistoryOverview(dropped=1, dropped_age=5.0), "jitney_history_rows_total"),
+    ],
+)
+def test_a_history_that_does_not_is_among_what_is_amiss(seen: HistoryOverview, remedy: str) -> None:
+    [found] = [one for one in of_overview(overview(history=seen), facts(), {}) if one.about == "history"]
+
+    assert found.mark is Mark.WARN and remedy in found.remedy
+    assert list(of_history(seen)) == []
+
+
+def test_where_there_is_no_history_nothing_is_said_of_it() -> None:
+    assert list(of_history(HistoryOverview())) == []

@@ -50,7 +50,8 @@ def test_the_history_has_a_line_where_there_is_one() -> None:
         (replace(WRITTEN, waiting=1, beat_age=60.0), "1 blocks wait, and no writer beats"),
         (replace(WRITTEN, error="no disk"), "its writer cannot write: no disk"),
         (replace(WRITTEN, waiting=600), "600 of 1000 blocks wait; rows are dropped when it is full"),
-        (replace(WRITTEN, waiting=10, dropped=5), ""),
+        (replace(WRITTEN, dropped=5, dropped_age=30.0), "5 rows were dropped, the last ones 30.0 s ago"),
+        (replace(WRITTEN, waiting=10, dropped=5, dropped_age=4000.0), ""),
     ],
 )
 def test_a_history_that_does_not_get_on_is_told(seen: HistoryOverview, said: str) -> None:

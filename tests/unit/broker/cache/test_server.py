@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from broker.cache.server import OWN_SERVER, SENTINEL, is_same_place, misfit, of_its_variable, rules, weakness
 from broker.errors import BrokerUnfit
 from broker.facts import Facts
-from server.cache.fitness import OWN_SERVER, is_same_place, misfit, weakness
 from server.cache.remote import CacheServer
 
 
@@ -20,6 +20,8 @@ from server.cache.remote import CacheServer
         ("unix:///run/a.sock?db=1", "unix://:secret@/run/a.sock", True),
         ("unix:///run/a.sock", "unix:///run/b.sock", False),
         ("redis://", "redis://localhost:6379", True),
+        ("redis://h", "redis://:pa/ss@h", False),
+        ("redis://h", "redis://user:a#b@h", False),
     ],
 )
 def test_one_server_is_known_by_its_place_whatever_the_database(url: str, other: str, same: bool) -> None:
@@ -27,13 +29,13 @@ def test_one_server_is_known_by_its_place_whatever_the_database(url: str, other:
 
 
 def test_the_brokers_own_server_is_known_by_its_run_id() -> None:
-    assert misfit(Facts(), "a", "a") == OWN_SERVER
-    assert misfit(Facts(), "a", "b") == ""
-    assert misfit(Facts(), "", "") == ""  # neither may be asked
+    assert misfit(Facts(run_id="a"), Facts(run_id="a")) == OWN_SERVER
+    assert misfit(Facts(run_id="a"), Facts(run_id="b")) is None
+    assert misfit(Facts(), Facts()) is None  # neither may be asked
 
 
 def test_a_sentinel_is_no_cache() -> None:
-    assert "Sentinel" in misfit(Facts(mode="sentinel"), "a", "b")
+    assert misfit(Facts(mode="sentinel", run_id="a"), Facts(run_id="b")) == SENTINEL
 
 
 @pytest.mark.parametrize(
@@ -66,3 +68,8 @@ def test_a_url_that_cannot_be_meant_is_refused_without_its_password(url: str, sa
         CacheServer(url, "default", broker_url="redis://127.0.0.1:6379/0")
 
     assert said in str(caught.value) and "pa/ss" not in str(caught.value)
+
+
+def test_what_is_said_of_it_names_its_variable_and_its_names() -> None:
+    assert of_its_variable("correct it in JITNEY_REDIS_URL") == "correct it in JITNEY_CACHE_URL"
+    assert rules("blue") == "~jitney-cache:{blue}:* +mget +set +info +client|setname"
