@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from broker.admin.observer import Observer
 from broker.common.logs import configure_logging
 from broker.common.masking import masked, shown
 from broker.common.output import never_fail
@@ -18,6 +19,7 @@ from broker.redis import connect_front_end
 from broker.settings import BrokerSettings, parser_for, pick
 from server.app import create_app
 from server.broker_tasks import BrokerTasks, Connect
+from server.broker_view import BrokerView
 from server.cache.startup import cache_from, cache_secret_from
 from server.callers.authentication import Authentication
 from server.callers.startup import authentication_from, broker_keys, warn_of_strangers
@@ -125,6 +127,7 @@ def run(
         authentication=authentication,
         history=history,
         cache=cache_from(settings, broker, cache_secret, lambda error: server.give_up(error)),
+        broker_view=BrokerView(Observer(broker.redis_url, broker.namespace).observe),
     )
     server = Server(uvicorn_config(create_app(front_end, MEETING), settings, front_end.metrics.refused), front_end)
     with listening(settings) as listener, metrics_served(front_end):

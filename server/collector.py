@@ -8,8 +8,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from broker.admin.observer import Observation
 from broker.common.numbers.histogram import Histogram
 from broker.common.version import jitney_version
+from server.broker_metrics import broker_metrics, gauge
 from server.front_end import FrontEnd
 from server.metrics import Labels
 
@@ -42,9 +44,13 @@ class FrontEndCollector(Collector):
         yield _counter("requests_rejected", "Requests that ended in a problem", ("reason",), m.rejected)
         by_caller, who = m.caller_rejected, ("caller", "reason")
         yield _counter("caller_requests_rejected", "Requests of known callers that were refused", who, by_caller)
+        answered = m.answered_records
+        yield _counter("records_answered", "Records that have an answer", ("model", "revision"), answered)
         yield _counter("records_failed", "Records that ended in an error", ("model", "code"), m.failed_records)
         yield _counter("unknown_tokens", "Characters that no token stands for", ("model",), m.unknown_tokens)
         yield _counter("records_truncated", "Answers or pairs cut by a limit", ("model",), m.truncated_records)
+        circling = m.degenerate_records
+        yield _counter("records_degenerate", "Answers that are empty or repeat themselves", ("model",), circling)
         yield _counter("records_streamed", "Records sent as rows of a stream", ("model",), m.streamed_records)
         yield _histogram("clustering_duration_seconds", "Vectors into groups, its turn come", ("model",), m.groupings)
         yield _counter("clustered_records", "Records that were grouped", ("model",), m.grouped_records)
@@ -75,11 +81,24 @@ class FrontEndCollector(Collector):
         if (history := front_end.history) is not None:
             waiting = len(history.appender.ring)
             yield GaugeMetricFamily("jitney_history_rows_waiting", "Rows that wait to be brought", waiting)
+        yield from self._broker()
         yield from self._cache()
         yield from self._keys()
         built = GaugeMetricFamily("jitney_build_info", "The version of this front end", labels=("version",))
         built.add_metric((self._version,), 1)
         yield built
+
+    def _broker(self) -> Iterator[Metric]:
+        """No samples where it does not answer."""
+        view, tasks = self._front_end.broker_view, self._front_end.tasks
+        if view is None:
+            return
+        directory = tasks.discovery.directory
+        seen = Observation() if tasks.breaker.is_open else view.look(directory)
+        yield from broker_metrics(seen, directory)
+        if self._front_end.history is not None:
+            text = "Blocks of rows at the broker that wait for the history's writer"
+            yield gauge("history_blocks_waiting", text, (), {(): seen.history_blocks})
 
     def _cache(self) -> Iterator[Metric]:
         """Nothing where there is none."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server.broker_tasks import BrokerTasks
+from server.broker_view import BrokerView
 from server.cache.cache import Cache
 from server.callers.authentication import Authentication
 from server.callers.caller import ANONYMOUS, Caller
@@ -40,6 +41,7 @@ class FrontEnd:
     authentication: Authentication | None = None  # None: everybody may call
     history: History | None = None
     cache: Cache | None = None  # None: every input is computed
+    broker_view: BrokerView | None = None  # None: Prometheus is told nothing of the broker
     deadlines: DeadlineSweeper = field(init=False)
     bytes_in_hand: BytesInHand = field(init=False)
     prediction_bodies: dict[str, BodyRoom] = field(init=False)  # by model

@@ -36,10 +36,12 @@ class Metrics:
     stages: dict[Labels, Histogram] = field(default_factory=_histograms)  # model, stage
     rejected: dict[Labels, int] = field(default_factory=_counts)  # reason: a problem code
     caller_rejected: dict[Labels, int] = field(default_factory=_counts)  # caller: an id, never a key; reason
+    answered_records: dict[Labels, int] = field(default_factory=_counts)  # model, revision
     failed_records: dict[Labels, int] = field(default_factory=_counts)  # model, code
     unknown_tokens: dict[Labels, int] = field(default_factory=_counts)  # model
     streamed_records: dict[Labels, int] = field(default_factory=_counts)  # model
     truncated_records: dict[Labels, int] = field(default_factory=_counts)  # model
+    degenerate_records: dict[Labels, int] = field(default_factory=_counts)  # model
     predictions: dict[Labels, int] = field(default_factory=_counts)  # what became of them
     batches: dict[Labels, int] = field(default_factory=_counts)  # what became of them
     batch_lines: dict[Labels, int] = field(default_factory=_counts)  # what became of them

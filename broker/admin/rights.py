@@ -48,13 +48,17 @@ MANY_KEYS = ("del", "exists", "mget", "unlink")  # another word would be another
 TWO_KEYS = ("rename",)
 CREDENTIALS, HISTORY, HISTORY_STATE = BESIDE = ("keys", "history", "history:state")  # stand beside the prefix
 WHOLE = ("cards", "batchers", "defaults", "epoch", "refused")  # keys without an end of their own
+# To these keys a user may send these commands and no other that it has: a selector in docs/acl.
+ALONE: Mapping[Role, Sequence[str]] = {Role.FRONT_END: ("suspect:", "dead:")}
 CONNECTION = "ping info time"  # AUTH and HELLO are open to everybody
 
 TABLE: Mapping[Role, Mapping[str, str]] = {
     Role.FRONT_END: {
         "": f"client|setname {CONNECTION}",
         "admit:": f"get set {RUN}",
-        "q:": f"llen rpush pttl pexpire {RUN}",
+        "q:": f"llen lrange rpush pttl pexpire {RUN}",
+        "suspect:": "llen",
+        "dead:": "llen",
         "tokens:": f"mget set incrby del pttl pexpire {RUN}",
         "bytes:": f"mget set incrby del pttl pexpire {RUN}",
         "turn:": f"mget get set pttl pexpire {RUN}",

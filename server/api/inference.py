@@ -259,7 +259,7 @@ class Inference:
             return unwritable
 
     def _count(self, call: Call, records: Sequence[Record], answers: Sequence[Row | Problem], scope: Scope) -> None:
-        failed = count(self._front_end.metrics, call.served.card.name, records, answers)
+        failed = count(self._front_end.metrics, call.served.card, records, answers)
         context = scope["context"]
         context.counts = (len(records), failed)
         if context.note is not None:

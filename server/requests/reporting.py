@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from starlette.types import Scope
 
+from broker.messages import ModelCard
 from server.dialects.contract import Call
 from server.errors import Problem
 from server.fleet.directory import Served
@@ -21,17 +22,23 @@ log = structlog.get_logger("server")
 JOBS_SHOWN = 16  # ids of failed jobs in one line of the log
 
 
-def count(metrics: Metrics, model: str, records: Sequence[Record], answers: Sequence[dict[str, Any] | Problem]) -> int:
+def count(
+    metrics: Metrics, card: ModelCard, records: Sequence[Record], answers: Sequence[dict[str, Any] | Problem]
+) -> int:
     """What became of these records. Returns how many have failed."""
-    failed = 0
+    model, failed = card.name, 0
     for record, answer in zip(records, answers, strict=True):
         if record.plan.unknown:
             metrics.unknown_tokens[(model,)] += record.plan.unknown
         if isinstance(answer, Problem):
             metrics.failed_records[model, answer.code] += 1
             failed += 1
-        elif answer.get("truncated") is True:
+            continue
+        if answer.get("truncated") is True:
             metrics.truncated_records[(model,)] += 1
+        if answer.get("degenerate") is True:
+            metrics.degenerate_records[(model,)] += 1
+    metrics.answered_records[model, card.revision] += len(records) - failed
     return failed
 
 

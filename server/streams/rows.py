@@ -177,7 +177,7 @@ class RowStream:
         record.outputs, record.known = {}, b""
 
     def _count(self, records: Sequence[Record], answers: Sequence[Row | Problem]) -> None:
-        self._failed += count(self._front_end.metrics, self._call.served.card.name, records, answers)
+        self._failed += count(self._front_end.metrics, self._call.served.card, records, answers)
 
     async def _made(self, records: Sequence[Record]) -> tuple[Sequence[Row | Problem], bytes]:
         """Each record's fields or problem, and their rows: in a thread where outputs are large."""

@@ -10,7 +10,9 @@ import pytest
 from prometheus_client.core import Metric
 
 from batcher.metrics import BatcherMetrics
+from broker.admin.observer import Observation
 from history.writing.counts import Counts, WriterMetrics
+from server.broker_view import BrokerView
 from server.collector import collectors
 from tests.unit.server.stand_in import running
 
@@ -30,6 +32,7 @@ async def of_front_ends(tmp_path: Path) -> set[str]:
     kept.write_text("# none yet")
     cache = {"cache_bytes": 1_000, "cache_url": "redis://127.0.0.1:1/0"}
     async with running(api_keys=str(kept), history=True, **cache) as jitney:
+        jitney.front_end.broker_view = BrokerView(lambda models: Observation())
         return {name for name in named(collectors(jitney.front_end).collect()) if name.startswith("jitney_")}
 
 

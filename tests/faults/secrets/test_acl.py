@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -189,4 +190,6 @@ def test_each_has_all_that_it_needs_and_nothing_that_it_does_not(
 
 
 def _line_of(role: Role) -> list[str]:
-    return next(line.split() for line in SHIPPED.read_text().splitlines() if f"jitney-{role} " in line)
+    """A selector is one rule."""
+    line = next(line for line in SHIPPED.read_text().splitlines() if f"jitney-{role} " in line)
+    return re.findall(r"\([^)]*\)|\S+", line)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.admin.rights import BESIDE, TABLE, Role, rights
+from broker.admin.rights import ALONE, BESIDE, TABLE, Role, rights
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = ROOT / "broker" / "scripts"
@@ -24,6 +24,7 @@ RUN_BY = {
 READS = {"get", "getrange", "exists", "llen", "lindex", "lrange"}
 READS |= {"hget", "hlen", "hexists", "hgetall", "hmget", "hscan", "zcard", "zcount", "zrange", "zmscore"}
 READS |= {"eval_ro", "evalsha_ro"}
+SELECTOR = re.compile(r"\(([^)]*)\)")
 WRITES = {"ltrim", "rpush", "pexpire", "unlink", "exists"}  # and read nothing; so does SET, by itself
 
 
@@ -46,7 +47,17 @@ def sent_by(source: str) -> set[str]:
 
 
 def line_of(role: Role) -> list[str]:
-    return next(line.split() for line in USERS if line.startswith(f"user jitney-{role} "))
+    """Its rules but selectors."""
+    return SELECTOR.sub("", _line(role)).split()
+
+
+def selected(role: Role) -> list[list[str]]:
+    """The rules of each of its selectors."""
+    return [rules.split() for rules in SELECTOR.findall(_line(role))]
+
+
+def _line(role: Role) -> str:
+    return next(line for line in USERS if line.startswith(f"user jitney-{role} "))
 
 
 def test_every_script_is_run_by_somebody() -> None:
@@ -65,7 +76,7 @@ def test_the_shipped_user_may_send_the_commands_of_the_table_and_no_other(role: 
     granted = {rule[1:] for rule in line_of(role) if rule.startswith("+")}
 
     assert "-@all" in line_of(role)
-    assert granted == {right.command for right in rights(role)}
+    assert granted == {right.command for right in rights(role) if right.key not in ALONE.get(role, ())}
 
 
 @pytest.mark.parametrize("role", Role)
@@ -77,9 +88,19 @@ def test_the_shipped_user_reads_and_writes_the_keys_of_the_table_and_no_other(ro
         f"%{access(set(row.split()))}~jitney:{{default}}:"
         + (key if key in BESIDE else f"?:{key}{'' if key in whole else '*'}")
         for key, row in TABLE[role].items()
-        if key
+        if key and key not in ALONE.get(role, ())
     ]
     assert sorted(granted) == sorted(expected)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_keys_that_stand_alone_are_open_to_the_commands_of_the_table_and_no_other(role: Role) -> None:
+    keys = ALONE.get(role, ())
+    commands = {command for key in keys for command in TABLE[role][key].split()}
+
+    assert all(commands == set(TABLE[role][key].split()) <= READS for key in keys)
+    expected = [f"+{command}" for command in sorted(commands)] + [f"%R~jitney:{{default}}:?:{key}*" for key in keys]
+    assert selected(role) == ([expected] if keys else [])
 
 
 def access(commands: set[str]) -> str:

@@ -76,6 +76,7 @@ class WordCodec:
         if "undecodable" in outputs:
             raise ValueError("secret internals")
         cut = {"truncated": True} if "CUT" in outputs else {}
+        cut |= {"degenerate": True} if "LOOP" in outputs else {}
         return {"text": " ".join(outputs)} | cut | ({"options": plan.memo} if plan.memo else {})
 
 

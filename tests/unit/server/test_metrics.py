@@ -138,6 +138,20 @@ async def test_truncated_records_are_counted_by_model():
         assert samples(jitney)['jitney_records_truncated_total{model="echo"}'] == 2
 
 
+async def test_answered_records_are_counted_by_revision():
+    async with running() as jitney:
+        await jitney.ask("a", "fail:poison", "b")
+
+        assert samples(jitney)['jitney_records_answered_total{model="echo",revision="r1"}'] == 2
+
+
+async def test_degenerate_records_are_counted_by_model():
+    async with running() as jitney:
+        await jitney.ask("a loop", "whole", "loop")
+
+        assert samples(jitney)['jitney_records_degenerate_total{model="echo"}'] == 2
+
+
 async def test_those_who_wait_are_a_gauge():
     async with running(ScriptedBroker(answers=False)) as jitney, jitney.asked("life"):
         assert samples(jitney)["jitney_requests_waiting"] == 1
