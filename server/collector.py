@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -12,10 +12,13 @@ from broker.admin.observer import Observation
 from broker.common.numbers.histogram import Histogram
 from broker.common.version import jitney_version
 from server.broker_metrics import broker_metrics, gauge
+from server.errors import KINDS
 from server.front_end import FrontEnd
+from server.history.appender import REASONS
 from server.metrics import Labels
 
 FATES = ("fate", "reason")
+ROW_FATES = [("appended", ""), *(("dropped", reason) for reason in REASONS)]
 
 
 def collectors(front_end: FrontEnd) -> CollectorRegistry:
@@ -41,7 +44,8 @@ class FrontEndCollector(Collector):
         yield _counter("http_requests", "Requests answered", ("route", "method", "status"), m.requests)
         yield _histogram("http_request_duration_seconds", "From first byte to answer", ("route",), m.durations)
         yield _histogram("request_stage_duration_seconds", "Where requests spent it", ("model", "stage"), m.stages)
-        yield _counter("requests_rejected", "Requests that ended in a problem", ("reason",), m.rejected)
+        rejected = _from_zero(m.rejected, [(code,) for code in KINDS])
+        yield _counter("requests_rejected", "Requests that ended in a problem", ("reason",), rejected)
         by_caller, who = m.caller_rejected, ("caller", "reason")
         yield _counter("caller_requests_rejected", "Requests of known callers that were refused", who, by_caller)
         answered = m.answered_records
@@ -49,7 +53,7 @@ class FrontEndCollector(Collector):
         yield _counter("records_failed", "Records that ended in an error", ("model", "code"), m.failed_records)
         yield _counter("unknown_tokens", "Characters that no token stands for", ("model",), m.unknown_tokens)
         yield _counter("records_truncated", "Answers or pairs cut by a limit", ("model",), m.truncated_records)
-        circling = m.degenerate_records
+        circling = _from_zero(m.degenerate_records, [(model,) for model, _ in answered.copy()])
         yield _counter("records_degenerate", "Answers that are empty or repeat themselves", ("model",), circling)
         yield _counter("records_streamed", "Records sent as rows of a stream", ("model",), m.streamed_records)
         yield _histogram("clustering_duration_seconds", "Vectors into groups, its turn come", ("model",), m.groupings)
@@ -61,8 +65,9 @@ class FrontEndCollector(Collector):
         yield _counter("file_batch_lines", "Lines of batches that were answered here", ("outcome",), m.batch_lines)
         yield _counter("webhooks", "Tries to deliver a webhook, by what came of them", ("fate",), m.webhooks)
         if (history := self._front_end.history) is not None:
+            fates = history.appender.fates
             yield _counter(
-                "history_rows", "Rows that the broker took, or that were lost", FATES, history.appender.fates
+                "history_rows", "Rows that the broker took, or that were lost", FATES, _from_zero(fates, ROW_FATES)
             )
         adopted = self._front_end.tasks.predictions.adopted
         yield CounterMetricFamily("jitney_predictions_adopted", "Predictions that came from silent ones", adopted)
@@ -127,6 +132,11 @@ class FrontEndCollector(Collector):
         yield GaugeMetricFamily("jitney_keys_known", "API keys that this front end knows", known)
         if (age := keys.age) is not None:
             yield GaugeMetricFamily("jitney_keys_age_seconds", "Since they were last seen to be these", age)
+
+
+def _from_zero(counts: dict[Labels, int], known: Iterable[Labels]) -> dict[Labels, int]:
+    """With these at zero until they happen: `increase` does not see a series that begins with what is counted."""
+    return dict.fromkeys(known, 0) | counts.copy()
 
 
 def _counter(name: str, text: str, labels: Sequence[str], counts: dict[Labels, int]) -> Metric:

@@ -26,6 +26,7 @@ NO_ROOM_PAUSE = 1.0  # seconds until the list is asked again whether it has room
 REFUSED_PAUSE = 5.0  # seconds until the broker is asked again that refuses our command
 HAND_OVER = 1.0  # seconds that a front end that ends has for what it still holds
 ENDING_PAUSE = 0.05  # seconds between two tries then
+REASONS = ("broker_away", "behind", "no_room", "refused", "unreadable", "ending")  # for which rows are dropped
 NO_ROOM_REMEDY = "is `jitney history run` running, and can it write? see `jitney status`"
 
 
