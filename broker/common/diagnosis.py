@@ -32,7 +32,8 @@ class Rule:
 
 
 TLS, PLAIN, UNIX = ("rediss",), ("redis",), ("unix",)
-ENCODE = "percent-encode the characters : / ? # @ in its user name and password"
+# Without the sign itself: up to the last one of its line `masked` takes a text for a password.
+ENCODE = "percent-encode the characters : / ? # and the at sign in its user name and password"
 ADDRESS = "start the broker, or correct host and port in JITNEY_REDIS_URL"
 USER = "correct them in JITNEY_REDIS_URL; the server lists its users with ACL LIST"
 RENAMED = "take its rename-command line out of the server's configuration"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from broker.common.diagnosis import ENCODE
 from broker.common.masking import masked, shown
 from broker.history.rows import HistoryRow
 from history.databases.columns import COLUMNS, POSTGRESQL_TYPES, values_of
@@ -21,7 +22,6 @@ try:
 except ImportError as error:
     raise DatabaseUnfit("PostgreSQL needs asyncpg, which is not installed: pip install 'jitney[history]'") from error
 
-ENCODE = "percent-encode the characters : / ? # @ in its user name and password"
 OLDEST = 14  # major version of the server
 CONNECT, LOCK = 5.0, 2.0  # seconds to wait: for a connection, for a lock on the table
 ADVISORY = 0x6A69746E  # of all that migrate

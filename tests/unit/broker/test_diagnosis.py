@@ -10,6 +10,7 @@ import pytest
 import redis.exceptions as foreign
 
 from broker.common.diagnosis import RULES, diagnose
+from broker.common.masking import masked
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
 
 PLAIN, TLS, UNIX = "redis://h:6379/0", "rediss://h:6379/0", "unix:///s"
@@ -93,3 +94,10 @@ def test_every_rule_says_something_to_do() -> None:
     for rule in RULES:
         assert re.compile(rule.pattern) and rule.cause and rule.remedy
         assert not rule.cause.endswith(".") and not rule.remedy.endswith(".")
+
+
+def test_what_is_told_is_left_whole_by_whoever_masks_it_once_more() -> None:
+    told = str(diagnose(ValueError("Database is no number"), "redis://user:pa/ss@h"))
+
+    assert masked(told) == told and "percent-encode" in told
+    assert [rule.remedy for rule in RULES if "@" in rule.remedy + rule.cause] == []
