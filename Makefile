@@ -15,6 +15,14 @@ WITH ?=
 # How long `make soak` goes on.
 MINUTES ?= 10
 
+# Images: what builds them (podman will do), where they are pushed to, and what they say of themselves.
+DOCKER ?= docker
+REGISTRY ?=
+SOURCE ?=
+VERSION ?= $(shell awk '/^version = / { print $$3; exit }' setup.cfg)
+BUILD_ARGS ?=
+IMAGES := api gpu
+
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -32,7 +40,7 @@ QUIET := WITH="$(WITH)" OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OF
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-faults bench soak mutants gpu check format coverage settings demo-models clean
+.PHONY: help serve test test-faults bench soak mutants gpu check format coverage settings images push demo-models clean
 
 help: ## Show this list
 	@echo 'make <command>   (PYTHON=python3.12 chooses the interpreter, TORCH_INDEX=<url> the index torch comes from)'
@@ -75,6 +83,18 @@ coverage: $(DEV) ## Which lines the unit and contract tests never reach
 
 settings: $(DEV) ## Write docs/settings.md anew from the settings tables
 	@$(BIN)/python -m docs.settings
+
+images: $(IMAGES:%=image-%) ## Build both images (TORCH_INDEX=<url> for the batcher's torch, BUILD_ARGS="--build-arg MODEL=…" bakes a model in)
+
+image-%: Dockerfile.%
+	$(DOCKER) build --file $< --tag jitney-$*:$(VERSION) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$$(git rev-parse HEAD 2> /dev/null || echo unknown) --build-arg SOURCE=$(SOURCE) \
+		--build-arg CREATED=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(if $(filter gpu,$*),--build-arg TORCH_INDEX=$(TORCH_INDEX) $(BUILD_ARGS)) .
+
+push: ## Push both images: make push REGISTRY=registry.example.org/team
+	@[ -n '$(REGISTRY)' ] || { echo 'Say where to: make push REGISTRY=registry.example.org/team' >&2; exit 2; }
+	@for image in $(IMAGES:%=jitney-%:$(VERSION)); do set -x; \
+		$(DOCKER) tag $$image $(REGISTRY)/$$image && $(DOCKER) push $(REGISTRY)/$$image || exit; done
 
 demo-models: $(DEV) ## Train the demo models again from their sources (about half an hour on two cores)
 	$(BIN)/python -m demo.train $(ARGS)

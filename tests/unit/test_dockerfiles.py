@@ -6,42 +6,39 @@ import ast
 import json
 import re
 import shlex
+import subprocess
 import sys
 from configparser import ConfigParser
 from functools import cache
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from batcher.models.files.weights import PATTERNS
+from tests.integration.images.context import files
+from tests.integration.images.dockerfile import ROOT, parse, read
+
 LEFT_OUT = {"numpy"}  # 73 MB that only clustering needs: docs/clustering.md says how an image gets it
 OURS = {"server", "broker", "batcher", "history"}
 HEAVY = {"torch", "transformers", "safetensors"}
+[EXTRAS] = re.findall(r"^ARG EXTRAS=(.+)$", (ROOT / "Dockerfile.api").read_text(encoding="utf-8"), re.MULTILINE)
 BOTH = pytest.mark.parametrize("name", ["Dockerfile.api", "Dockerfile.gpu"])
 
 
-def instructions(name: str) -> list[tuple[str, str]]:
-    """The file's instructions with what they say, comments gone and continued lines joined."""
-    lines = [line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    joined = "\n".join(lines).replace("\\\n", " ")
-    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in joined.splitlines() if line)]
-
-
 def said(name: str, word: str) -> list[str]:
-    return [rest for instruction, rest in instructions(name) if instruction == word]
+    """In any stage."""
+    return [one.rest for stage in read(name) for one in stage.instructions if one.word == word]
 
 
-def last_stage(name: str) -> list[tuple[str, str]]:
-    found = instructions(name)
-    start = max(index for index, (word, _) in enumerate(found) if word == "FROM")
-    return found[start:]
+def last(name: str, word: str) -> list[str]:
+    """In the stage that becomes the image."""
+    return [one.rest for one in read(name)[-1].instructions if one.word == word]
 
 
 def copied(name: str) -> list[str]:
     """What comes from the repository, in any stage."""
-    words = [shlex.split(rest) for rest in said(name, "COPY")]
-    return [source for copy in words if not copy[0].startswith("--from") for source in copy[:-1]]
+    copies = [one for stage in read(name) for one in stage.instructions if one.word == "COPY" and not one.options]
+    return [source for copy in copies for source in shlex.split(copy.rest)[:-1]]
 
 
 def requirements(extra: str) -> set[str]:
@@ -53,8 +50,8 @@ def requirements(extra: str) -> set[str]:
 
 
 def extras(name: str) -> set[str]:
-    found = re.findall(r'"\.\[([\w,]+)\]"', " ".join(said(name, "RUN")))
-    return {extra for several in found for extra in several.split(",")}
+    text = " ".join(said(name, "RUN")).replace("$EXTRAS", EXTRAS)
+    return {extra for several in re.findall(r'"\.\[([\w,]+)\]"', text) for extra in several.split(",")}
 
 
 @cache
@@ -104,19 +101,19 @@ def test_the_batcher_carries_two_packages_only():
 def test_torch_comes_from_the_index_that_the_build_names():
     installs = [rest for rest in said("Dockerfile.gpu", "RUN") if rest.endswith(" torch")]
 
-    assert 'TORCH_INDEX=""' in said("Dockerfile.gpu", "ARG") and '--index-url "$TORCH_INDEX"' in installs[0]
+    assert "TORCH_INDEX=" in said("Dockerfile.gpu", "ARG") and '--index-url "$TORCH_INDEX"' in installs[0]
 
 
 @BOTH
 def test_every_install_is_pinned(name):
-    installs = [rest for rest in said(name, "RUN") if "pip install" in rest]
+    installs = [rest for rest in said(name, "RUN") if " -m pip " in rest]
 
     assert installs and all("--constraint constraints.txt" in rest for rest in installs)
 
 
 @BOTH
 def test_it_does_not_run_as_root(name):
-    user = [rest for word, rest in last_stage(name) if word == "USER"][-1]
+    [user] = last(name, "USER")
 
     assert all(int(part) > 0 for part in user.split(":"))
 
@@ -130,38 +127,102 @@ def test_everything_copied_exists(name):
 
 @BOTH
 def test_everything_copied_reaches_the_build(name):
-    allowed = {line[1:].rstrip("/") for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] == "!"}
+    given = {part for path in files(ROOT) for part in (path, path.partition("/")[0])}
 
-    assert set(copied(name)) <= allowed
+    assert set(copied(name)) <= given
+
+
+def test_a_build_is_given_code_alone():
+    given = sorted(files(ROOT))
+
+    assert "server/app.py" in given and "LICENSE" in given
+    assert not [path for path in given if path.startswith(("tests", "demo", ".", "k8s")) or "__pycache__" in path]
 
 
 @BOTH
 def test_signals_reach_the_process(name):
-    commands = [rest for word, rest in last_stage(name) if word in ("CMD", "ENTRYPOINT")]
-
-    assert [json.loads(rest)[:2] for rest in commands] == [["python", "-m"]]
+    assert [json.loads(rest)[:2] for rest in last(name, "CMD")] == [["python", "-m"]]
 
 
 @BOTH
 def test_no_base_floats(name):
-    bases = [rest.split()[0] for rest in said(name, "FROM")]
+    stages = read(name)
+    foreign = [stage.base for stage in stages if stage.base not in {other.name for other in stages}]
 
-    assert all(":" in base and not base.endswith(":latest") for base in bases)
+    assert all(":" in base and not base.endswith(":latest") for base in foreign)
 
 
 @BOTH
-@pytest.mark.parametrize("label", ["title", "description", "licenses", "version", "revision"])
+@pytest.mark.parametrize(
+    "label", ["title", "description", "licenses", "base.name", "version", "revision", "created", "source"]
+)
 def test_the_image_says_what_it_is(name, label):
-    labels = " ".join(rest for word, rest in last_stage(name) if word == "LABEL")
-
-    assert f'org.opencontainers.image.{label}="' in labels
+    assert f'org.opencontainers.image.{label}="' in " ".join(last(name, "LABEL"))
 
 
-def test_the_front_end_is_asked_whether_it_lives():
-    (check,) = said("Dockerfile.api", "HEALTHCHECK")
+@BOTH
+def test_its_version_is_that_of_the_code(name):
+    config = ConfigParser(strict=False)
+    config.read(ROOT / "setup.cfg")
 
-    assert ":9527/livez" in check and json.loads(check[check.index("[") :])[0] == "python"
+    assert f"VERSION={config['metadata']['version']}" in said(name, "ARG")
 
 
-def test_the_front_end_listens_on_9527():
-    assert said("Dockerfile.api", "EXPOSE") == ["9527"]
+@pytest.mark.parametrize(
+    ("name", "variable", "path"),
+    [("Dockerfile.api", "JITNEY_PORT", "/livez"), ("Dockerfile.gpu", "JITNEY_METRICS_PORT", "/metrics")],
+)
+def test_it_is_asked_whether_it_lives_where_it_is_told_to_listen(name, variable, path):
+    [check] = said(name, "HEALTHCHECK")
+    program = json.loads(check.removeprefix("CMD"))
+
+    assert program[:2] == ["python", "-c"] and f"e['{variable}'] + '{path}'" in program[2]
+
+
+@pytest.mark.parametrize(("name", "ports"), [("Dockerfile.api", "9527 9528"), ("Dockerfile.gpu", "9529")])
+def test_it_listens_on_the_ports_of_the_settings(name, ports):
+    environ = " ".join(said(name, "ENV"))
+
+    assert said(name, "EXPOSE") == [ports]
+    assert all(f"_PORT={port}" in environ for port in ports.split())
+
+
+def test_a_model_that_is_baked_in_has_the_files_that_a_batcher_reads():
+    [bake] = [rest for rest in said("Dockerfile.gpu", "RUN") if "hf download" in rest]
+
+    assert re.findall(r'--include "([^"]+)"', bake) == list(PATTERNS)
+
+
+@pytest.mark.parametrize(
+    "line", ["ADD . /app", "ENTRYPOINT x", "COPY --chown=1 a b", "RUN <<EOF", "RUN x\nFROM a AS", "FROM a b c"]
+)
+def test_what_the_reader_of_dockerfiles_does_not_know_fails(line):
+    with pytest.raises(ValueError):
+        parse(line)
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", "DOCKER=echo docker", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_make_builds_both_images_with_what_they_say_of_themselves():
+    told = make("images", "VERSION=7.8.9", "TORCH_INDEX=https://index.example/cpu", "BUILD_ARGS=--build-arg MODEL=a/b")
+    api, gpu = [line for line in told.stdout.splitlines() if line.startswith("docker build")]
+
+    assert api.startswith("docker build --file Dockerfile.api --tag jitney-api:7.8.9 --build-arg VERSION=7.8.9")
+    assert re.search(r"REVISION=([0-9a-f]{40}|unknown) .*CREATED=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ +\.$", api)
+    assert "--tag jitney-gpu:7.8.9" in gpu and "TORCH_INDEX=https://index.example/cpu --build-arg MODEL=a/b" in gpu
+
+
+def test_make_pushes_both_images():
+    told = make("push", "VERSION=7.8.9", "REGISTRY=registry.example.org/team")
+
+    assert [line for line in told.stdout.splitlines() if line.startswith("docker push")] == [
+        f"docker push registry.example.org/team/jitney-{name}:7.8.9" for name in ("api", "gpu")
+    ]
+
+
+def test_make_pushes_nowhere_unless_told():
+    told = make("push")
+
+    assert told.returncode and "REGISTRY=" in told.stderr and "docker" not in told.stdout
