@@ -35,8 +35,8 @@ def main(arguments: Sequence[str]) -> int:
     command = parser("cache", __doc__)
     add = command.add_argument
     add("--model", default="classification:demo/classification", help="of the batcher [%(default)s]")
-    add("--rounds", type=above(0), default=2, help="runs of each form [%(default)s]")
-    add("--seconds", type=above(0.0), default=4.0, help="of a run [%(default)s]")
+    add("--rounds", type=above(0), default=6, help="runs of each form [%(default)s]")
+    add("--seconds", type=above(0.0), default=2.0, help="of a run [%(default)s]")
     add("--clients", type=above(0), default=32, help="that ask again as soon as they are answered [%(default)s]")
     kept.add_options(command)
     values = command.parse_args(arguments)

@@ -35,14 +35,17 @@ class Load:
         self.hits = 0
 
     async def run(self, clients: int, seconds: float) -> list[Call]:
-        """So many clients that ask again as soon as they are answered. Raises `NotMeasured`, in a group."""
+        """So many clients that ask again as soon as they are answered. Raises `NotMeasured`."""
         with HttpClient(self._url) as client:
 
             async def send(number: int, time_left: float) -> Answer:
                 return await self._post(client, self._text())
 
             sender = Sender(send=send, timeout=LIMIT)
-            await sender.closed(clients, seconds)
+            try:
+                await sender.closed(clients, seconds)
+            except BaseExceptionGroup as group:
+                raise _first(group) from None
         return sender.calls
 
     def _text(self) -> str:
@@ -57,3 +60,7 @@ class Load:
             raise NotMeasured(f"answered {reply.status}: {reply.body[:300].decode(errors='replace')}")
         self.hits += b"; hit" in reply.header(b"cache-status")
         return Answer(str(reply.status))
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -13,7 +13,8 @@ OFF, MEMORY, SERVER, HISTORY = "off", "cache", "cache and its server", "history"
 SHARES = (0, 50, 90, 100)  # % of the records that were asked before
 FORMS: Mapping[int, Sequence[str]] = {share: (OFF, MEMORY) for share in SHARES} | {0: (OFF, MEMORY, SERVER, HISTORY)}
 COLUMNS = "asked before|off: answers/s|p50 / p99 ms|cache: answers/s|p50 / p99 ms|on/off"
-COST_COLUMNS = "nothing asked before|answers/s|on/off, each round|front end's CPU, µs an answer"
+COST_COLUMNS = "nothing asked before|answers/s|on/off|of each round|front end's CPU, µs an answer"
+CALM = 0.2  # cores that others may keep busy beside a run that counts, where there are such runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +53,20 @@ def turns(rounds: int) -> Iterable[tuple[int, int, str]]:
 
 
 def ratios(report: Report, form: str, share: int) -> list[float]:
-    """Answers a second beside those of the same round with all of it off."""
-    off = {run.round: run.answers for run in _of(report, OFF, share)}
-    return [run.answers / off[run.round] for run in _of(report, form, share)]
+    """Answers a second beside those of the same round with all of it off, of rounds in which both were calm."""
+    off = {run.round: run for run in _all(report, OFF, share)}
+    pairs = [(off[run.round], run) for run in _all(report, form, share)]
+    calm = [pair for pair in pairs if _are_calm(pair)]
+    return [run.answers / beside.answers for beside, run in calm or pairs]
 
 
 def tables(report: Report) -> dict[str, list[str]]:
     """Medians of the rounds, by the kind of the model."""
     kind = report.model.partition(":")[0]
     others = median(run.others for run in report.runs)
-    beside = ["", f"{report.clients} clients. {beside_figures(report.date, report.machine, others)}"]
+    calm = sum(_are_calm([run]) for run in report.runs)
+    counted = f"{calm} of {len(report.runs)} runs with less than {CALM:g} cores busy otherwise"
+    beside = ["", f"{report.clients} clients; {counted}. {beside_figures(report.date, report.machine, others)}"]
     gains = table(COLUMNS, [_gain(report, share) for share in SHARES])
     costs = table(COST_COLUMNS, [_cost(report, form) for form in FORMS[0]])
     return {f"cache {kind}": [*gains, "", *costs, *beside]}
@@ -79,9 +84,20 @@ def _answers(report: Report, form: str, share: int) -> list[str]:
 
 
 def _cost(report: Report, form: str) -> list[str]:
-    runs, beside = _of(report, form, 0), ", ".join(f"{ratio:.2f}" for ratio in ratios(report, form, 0))
-    return [form, _answers(report, form, 0)[0], beside, f"{median(run.cpu for run in runs):.0f}"]
+    found, cpu = ratios(report, form, 0), median(run.cpu for run in _of(report, form, 0))
+    each = ", ".join(f"{ratio:.2f}" for ratio in found)
+    return [form, _answers(report, form, 0)[0], f"{median(found):.3f}", each, f"{cpu:.0f}"]
 
 
 def _of(report: Report, form: str, share: int) -> list[Run]:
+    """Those that count."""
+    runs = _all(report, form, share)
+    return [run for run in runs if _are_calm([run])] or runs
+
+
+def _are_calm(runs: Iterable[Run]) -> bool:
+    return all(run.others <= CALM for run in runs)
+
+
+def _all(report: Report, form: str, share: int) -> list[Run]:
     return [run for run in report.runs if (run.form, run.share) == (form, share)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.cache.report import FORMS, MEMORY, OFF, Report, Run, ratios, tables, turns
 
 RATES = {OFF: 1000.0, MEMORY: 3000.0}
@@ -33,5 +35,21 @@ def test_the_tables_are_called_by_the_kind_of_the_model():
     lines = tables(report(2))["cache translation"]
 
     assert "| 90 % | 750 | 1.0 / 2.0 | 2,250 | 1.0 / 2.0 | 3.00 |" in lines
-    assert "| history | 675 | 0.90, 0.90 | 150 |" in lines
+    assert "| history | 675 | 0.900 | 0.90, 0.90 | 150 |" in lines
+    assert "20 of 20 runs" in lines[-1]
     assert lines[-1].endswith("Other processes kept 0.2 cores busy meanwhile.")
+
+
+def test_rounds_beside_others_work_do_not_count_where_there_are_calm_ones():
+    found = report(3)
+    busy = [replace(run, others=0.9, answers=1.0) if run.round == 1 else run for run in found.runs]
+
+    assert ratios(replace(found, runs=busy), MEMORY, 90) == [3.0, 3.0]
+    assert "| 90 % | 667 |" in "".join(tables(replace(found, runs=busy))["cache translation"])
+
+
+def test_where_no_round_was_calm_all_of_them_count():
+    found = report(2)
+    busy = [replace(run, others=0.9) for run in found.runs]
+
+    assert ratios(replace(found, runs=busy), MEMORY, 90) == [3.0, 3.0]
