@@ -59,6 +59,7 @@ def measure(model: str, rounds: int, seconds: float, clients: int) -> Report:
         front_ends = _front_ends(stack)
         for front_end in front_ends.values():
             stack.wait_until_it_answers(front_end, NAME, languages)
+        fast_run(Load(f"{front_ends[MEMORY].url}/models/{NAME}", 100, languages).ask_before())
         runs = []
         for number, share, form in turns(rounds):
             load = Load(f"{front_ends[form].url}/models/{NAME}", share, languages)
@@ -81,7 +82,6 @@ def _front_ends(stack: Stack) -> dict[str, Child]:
 
 
 def _run(stack: Stack, front_end: Child, load: Load, turn: tuple[int, str], seconds: float, clients: int) -> Run:
-    fast_run(load.ask_before())
     calls, spent = spent_on(lambda: fast_run(load.run(clients, WARM_UP + seconds)), stack)
     measured = [call for call in calls if WARM_UP <= call.ended < WARM_UP + seconds]
     found = spread(call.took for call in measured)
@@ -96,6 +96,7 @@ def _run(stack: Stack, front_end: Child, load: Load, turn: tuple[int, str], seco
         p50=found.p50,
         p99=found.p99,
         cpu=1e6 * spent.cpu[front_end.title] / len(calls),
+        all_cpu=spent.micros("", len(calls)) - spent.micros("benchmark", len(calls)),
         client=spent.cpu["benchmark"] / spent.seconds,
         others=spent.others,
     )

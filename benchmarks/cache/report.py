@@ -13,7 +13,7 @@ OFF, MEMORY, SERVER, HISTORY = "off", "cache", "cache and its server", "history"
 SHARES = (0, 50, 90, 100)  # % of the records that were asked before
 FORMS: Mapping[int, Sequence[str]] = {share: (OFF, MEMORY) for share in SHARES} | {0: (OFF, MEMORY, SERVER, HISTORY)}
 COLUMNS = "asked before|off: answers/s|p50 / p99 ms|cache: answers/s|p50 / p99 ms|on/off"
-COST_COLUMNS = "nothing asked before|answers/s|on/off|of each round|front end's CPU, µs an answer"
+COST_COLUMNS = "nothing asked before|answers/s|on/off|of each round|CPU, µs an answer: front end|of all|more"
 CALM = 0.2  # cores that others may keep busy beside a run that counts, where there are such runs
 
 
@@ -29,6 +29,7 @@ class Run:
     p50: float
     p99: float
     cpu: float  # µs of the front end an answer
+    all_cpu: float  # µs of front end, batcher and broker an answer
     client: float  # cores that the client used
     others: float  # cores that processes other than ours kept busy
 
@@ -84,9 +85,16 @@ def _answers(report: Report, form: str, share: int) -> list[str]:
 
 
 def _cost(report: Report, form: str) -> list[str]:
-    found, cpu = ratios(report, form, 0), median(run.cpu for run in _of(report, form, 0))
-    each = ", ".join(f"{ratio:.2f}" for ratio in found)
-    return [form, _answers(report, form, 0)[0], f"{median(found):.3f}", each, f"{cpu:.0f}"]
+    found, (cpu, of_all), (before, all_before) = ratios(report, form, 0), _cpu(report, form), _cpu(report, OFF)
+    each, more = ", ".join(f"{ratio:.2f}" for ratio in found), (cpu - before) / all_before
+    answers = _answers(report, form, 0)[0]
+    return [form, answers, f"{median(found):.2f}", each, f"{cpu:.0f}", f"{of_all:.0f}", f"{more:+.1%}"]
+
+
+def _cpu(report: Report, form: str) -> tuple[float, float]:
+    """µs an answer of the front end, and of all that compute it."""
+    runs = _of(report, form, 0)
+    return median(run.cpu for run in runs), median(run.all_cpu for run in runs)
 
 
 def _of(report: Report, form: str, share: int) -> list[Run]:
