@@ -40,7 +40,7 @@ QUIET := WITH="$(WITH)" OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OF
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-faults bench soak mutants gpu check format coverage settings images push demo-models clean
+.PHONY: help serve test test-faults bench soak mutants gpu check format coverage settings dashboard images push demo-models clean
 
 help: ## Show this list
 	@echo 'make <command>   (PYTHON=python3.12 chooses the interpreter, TORCH_INDEX=<url> the index torch comes from)'
@@ -83,6 +83,9 @@ coverage: $(DEV) ## Which lines the unit and contract tests never reach
 
 settings: $(DEV) ## Write docs/settings.md anew from the settings tables
 	@$(BIN)/python -m docs.settings
+
+dashboard: $(DEV) ## Write monitoring/dashboard.json anew from its table of panels
+	@$(BIN)/python -m monitoring.dashboard
 
 images: $(IMAGES:%=image-%) ## Build both images (TORCH_INDEX=<url> for the batcher's torch, BUILD_ARGS="--build-arg MODEL=…" bakes a model in)
 
