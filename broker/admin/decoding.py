@@ -61,10 +61,11 @@ def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Seque
 def history(waiting: Any, state: Mapping[bytes, bytes] | None, now: float) -> HistoryOverview:
     """Of its list's length and its state, either of which may be another's."""
     told = {name.decode("ascii", "replace"): value.decode("utf-8", "replace") for name, value in (state or {}).items()}
-    names = ("dropped", "dropped_at", "written", "at")
+    names = ("bytes", "dropped", "dropped_at", "written", "at")
     numbers = {name: int(told[name]) if told.get(name, "").isdecimal() else 0 for name in names}
     return HistoryOverview(
         waiting=int(waiting or 0),
+        bytes=numbers["bytes"] if waiting else 0,
         dropped=numbers["dropped"],
         dropped_age=max(0.0, now - numbers["dropped_at"] / 1000) if numbers["dropped_at"] else None,
         writer=told.get("writer", ""),

@@ -95,6 +95,7 @@ class HistoryOverview:
     """The history on its way to its database."""
 
     waiting: int = 0  # blocks
+    bytes: int = 0  # of these
     dropped: int = 0  # rows, by all front ends, ever
     dropped_age: float | None = None  # seconds since the last of them
     writer: str = ""  # that beat last; empty: none ever did

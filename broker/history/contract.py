@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-MOST_BLOCKS = 1_000  # that wait at once; with `MOST_BLOCK_BYTES` that bounds what the broker holds of them
+MOST_BYTES = 64 << 20  # of all blocks that wait: a dead database is survived as long as these last (docs/history.md)
+MOST_BLOCKS = 100_000  # that wait at once, however small
 MOST_BLOCK_BYTES = 65_536
 
 

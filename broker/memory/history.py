@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
 
-from broker.history.contract import MOST_BLOCKS, Page, WriterBeat, refuse_large
+from broker.history.contract import MOST_BLOCKS, MOST_BYTES, Page, WriterBeat, refuse_large
 from broker.memory.store import MemoryStore
 
 
@@ -22,9 +22,12 @@ class MemoryHistory:
         if dropped:
             state |= {"dropped": state.get("dropped", 0) + dropped, "dropped_at": int(1000 * now)}
         state.setdefault("trimmed", int(1000 * now))
-        taken = blocks[: max(0, MOST_BLOCKS - len(waiting))]
-        waiting.extend(taken)
-        return len(taken)
+        for taken, block in enumerate(blocks):
+            if len(waiting) >= MOST_BLOCKS or self._bytes + len(block) > MOST_BYTES:
+                return taken
+            waiting.append(block)
+            state["bytes"] = self._bytes + len(block)
+        return len(blocks)
 
     async def history_page(self, most: int) -> Page:
         self._store.now()
@@ -36,12 +39,16 @@ class MemoryHistory:
             return False
         taken = min(blocks, len(self._store.history))
         for _ in range(taken):
-            self._store.history.popleft()
+            self._store.history_state["bytes"] = self._bytes - len(self._store.history.popleft())
         self._store.history_state["trimmed"] = trimmed + taken
         return True
 
     async def beat_history(self, beat: WriterBeat) -> None:
         self._store.history_state |= asdict(beat) | {"at": int(1000 * self._store.now())}
+
+    @property
+    def _bytes(self) -> int:
+        return int(self._store.history_state.get("bytes", 0)) if self._store.history else 0
 
     @property
     def _trimmed(self) -> int:

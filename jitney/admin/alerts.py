@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from broker.admin.overview import BatcherOverview, HistoryOverview, ModelOverview, Overview
 from broker.contract import PRUNED_AFTER
-from broker.history.contract import MOST_BLOCKS
+from broker.history.contract import MOST_BLOCKS, MOST_BYTES
 from broker.keys import PROTOCOL
 from jitney.admin.tables import seconds
 
@@ -67,8 +67,9 @@ def _of_history(seen: HistoryOverview) -> Iterator[Alert]:
     elif seen.error:
         remedy = "mend its database; rows wait at the broker meanwhile"
         yield Alert(about="history", said=f"its writer cannot write: {seen.error}", remedy=remedy, is_serious=False)
-    if seen.waiting > MOST_BLOCKS // 2:
-        said = f"{seen.waiting} of {MOST_BLOCKS} blocks wait; rows are dropped when it is full"
+    share = max(seen.waiting / MOST_BLOCKS, seen.bytes / MOST_BYTES)
+    if share > 0.5:
+        said = f"its list is {share:.0%} full; rows are dropped when it has no room"
         yield Alert(about="history", said=said, remedy="see whether its writer keeps up", is_serious=False)
     if seen.dropped_age is not None and seen.dropped_age < LATELY:
         said = f"{seen.dropped} rows were dropped, the last ones {seconds(seen.dropped_age)} ago"

@@ -16,7 +16,7 @@ from broker.admin.overview import (
     WebhookTry,
 )
 from broker.facts import Facts
-from broker.history.contract import MOST_BLOCKS
+from broker.history.contract import MOST_BYTES
 from broker.keys import PROTOCOL
 from broker.messages import Presence, Speed
 from jitney.admin.alerts import alerts
@@ -97,7 +97,7 @@ def _history(seen: HistoryOverview) -> list[str]:
     """The same."""
     if not (seen.waiting or seen.writer or seen.dropped):
         return []
-    said = [f"history    {count(seen.waiting)} of {count(MOST_BLOCKS)} blocks wait"]
+    said = [f"history    {count(seen.waiting)} blocks wait: {size(seen.bytes)} of {size(MOST_BYTES)}"]
     if seen.writer:
         beat = seconds(max(0.0, seen.beat_age))
         said.append(f"{count(seen.written)} rows written to {seen.database} · beat {beat} ago")

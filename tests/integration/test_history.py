@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from broker.history.contract import MOST_BYTES
 from broker.history.hashing import SECRET, hash_secret_from, input_hash
 from broker.history.rows import HistoryRow, rows_of
 from broker.keys import Keys
@@ -135,7 +136,8 @@ def test_hashes_without_a_secret_are_refused_at_the_start(system: Stack) -> None
 
 
 def test_a_full_list_and_no_history_at_all_cost_no_request(system: Stack) -> None:
-    system.redis.rpush(KEYS.history, *[b"x"] * 1_000)
+    system.redis.rpush(KEYS.history, b"x")
+    system.redis.hset(KEYS.history_state, "bytes", MOST_BYTES)
 
     assert [system.post(PATH, body("a")).status for _ in range(5)] == [200] * 5
 

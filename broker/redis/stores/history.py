@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from broker.errors import BrokerFull
-from broker.history.contract import MOST_BLOCKS, Page, WriterBeat, refuse_large
+from broker.history.contract import MOST_BLOCKS, MOST_BYTES, Page, WriterBeat, refuse_large
 from broker.keys import Keys
 from broker.redis import scripts
 from broker.redis.client import Client
@@ -40,7 +40,7 @@ class RedisHistory:
         if dropped:
             await scripts.HISTORY_DROPPED.run(self._client, [self._keys.history_state], [dropped])
         try:
-            return int(await scripts.HISTORY_APPEND.run(self._client, self._both, [MOST_BLOCKS, *blocks]))
+            return int(await scripts.HISTORY_APPEND.run(self._client, self._both, [MOST_BLOCKS, MOST_BYTES, *blocks]))
         except BrokerFull:
             return 0
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from broker.admin.redis import RedisAdmin
 from broker.errors import BrokerError
 from broker.history import contract
-from broker.history.contract import MOST_BLOCK_BYTES, MOST_BLOCKS, WriterBeat
+from broker.history.contract import MOST_BLOCK_BYTES, MOST_BLOCKS, MOST_BYTES, WriterBeat
+from broker.history.rows import HistoryRow, block_of, row_to_bytes
 from broker.redis import connect_front_end
 from tests.contract.servers import running
 from tests.contract.worlds import RedisWorld, World
 
 pytestmark = pytest.mark.anyio
+ROOT = Path(__file__).parents[3]
 ON_SERVERS = pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)
 
 
@@ -67,16 +71,73 @@ async def test_a_list_without_anything_is_an_empty_page(world: World) -> None:
     assert await writer.trim_history(page.trimmed, 0)
 
 
-async def test_no_more_than_a_thousand_blocks_wait(world: World) -> None:
+async def filled(front_end: contract.HistoryAppender, block: bytes) -> int:
+    """How many of these there is room for."""
+    taken = 0
+    while taken * len(block) < 2 * MOST_BYTES and (some := await front_end.append_history([block] * 256, 0)):
+        taken += some
+    return taken
+
+
+async def test_so_many_bytes_wait_and_no_more(world: World) -> None:
     front_end, writer = await world.history(), await world.history_queue()
-    await front_end.append_history(blocks(MOST_BLOCKS - 1), 0)
 
-    assert await front_end.append_history(blocks(3, MOST_BLOCKS - 1), 0) == 1
+    assert await filled(front_end, b"x" * MOST_BLOCK_BYTES) == MOST_BYTES // MOST_BLOCK_BYTES
+
     assert await front_end.append_history(blocks(1), 0) == 0
+    page = await writer.history_page(2)
+    assert await writer.trim_history(page.trimmed, 2)
+    assert await front_end.append_history([b"x" * MOST_BLOCK_BYTES] * 2 + blocks(1), 0) == 2
 
-    page = await writer.history_page(2 * MOST_BLOCKS)
-    assert list(page.blocks) == blocks(MOST_BLOCKS)
-    await writer.trim_history(page.trimmed, 1)
+
+@ON_SERVERS
+async def test_a_list_that_somebody_deleted_has_room_again(world: RedisWorld) -> None:
+    front_end = await world.history()
+    await filled(front_end, b"x" * MOST_BLOCK_BYTES)
+    world.server.delete(world.keys.history)
+
+    assert await front_end.append_history(blocks(2), 0) == 2
+
+
+# What front ends bring under load, each 500 rows a second: a block every tenth of a second, its rows as long as they
+# get without inputs. docs/history.md says how long the list lasts then.
+ROW = HistoryRow(
+    at=1_800_000_000_000_000,
+    id=b"0123456789abcdef",
+    request_id="0" * 32,
+    task="classification",
+    model="sentiment",
+    revision="714eb0fa89d2",
+    caller="fo2ykq7wm3xa",
+    lane="interactive",
+    label="positive",
+    score=0.9731,
+    cost=24,
+    queue=0.0041,
+    compute=0.0127,
+    batch_size=12,
+)
+ROWS, BLOCKS = 500, 10  # a second
+
+
+async def test_the_list_lasts_longer_than_a_minute_while_ten_front_ends_fill_it(world: World) -> None:
+    block = block_of([row_to_bytes(ROW)] * (ROWS // BLOCKS))
+
+    there_are = await filled(await world.history(), block)
+
+    lasts = {front_ends: there_are / BLOCKS / front_ends for front_ends in (1, 4, 10)}  # seconds
+    assert min(lasts.values()) > 60.0
+    told = " | ".join(f"{seconds:,.0f} s" for seconds in lasts.values())
+    assert f"| the list | {told} |" in (ROOT / "docs" / "history.md").read_text("utf-8")
+
+
+async def test_no_more_than_so_many_blocks_wait_however_small(world: World) -> None:
+    front_end, writer = await world.history(), await world.history_queue()
+
+    assert await filled(front_end, b"x") == MOST_BLOCKS
+
+    page = await writer.history_page(1)
+    assert await writer.trim_history(page.trimmed, 1)
     assert await front_end.append_history(blocks(2), 0) == 1
 
 
@@ -111,7 +172,8 @@ async def test_operators_read_the_sum_of_what_was_dropped_and_the_last_beat(worl
     for moment in (b"at", b"dropped_at"):
         assert 0 <= 1000 * seconds + micros // 1000 - int(state.pop(moment)) < 5_000
     assert state.pop(b"trimmed")
-    expected = {b"dropped": b"7", b"writer": b"w2", b"database": b"new", b"written": b"7", b"error": b"it is away"}
+    expected = {b"bytes": b"0", b"dropped": b"7", b"written": b"7"}
+    expected |= {b"writer": b"w2", b"database": b"new", b"error": b"it is away"}
     assert state == expected
 
 
@@ -162,14 +224,14 @@ async def test_a_key_that_holds_something_else_is_named_by_whoever_meets_it(worl
 @pytest.mark.parametrize("rubbish", ["many", "-7", "0x7f", "nan"])
 async def test_counts_that_are_none_begin_anew(world: RedisWorld, rubbish: str) -> None:
     front_end, writer = await world.history(), await world.history_queue()
-    world.server.hset(world.keys.history_state, mapping={"trimmed": rubbish, "dropped": rubbish})
+    world.server.hset(world.keys.history_state, mapping={"trimmed": rubbish, "dropped": rubbish, "bytes": rubbish})
 
     await front_end.append_history(blocks(2), 3)
     page = await writer.history_page(1)
 
     assert page.trimmed == 0
     assert await writer.trim_history(0, 1)
-    assert world.server.hmget(world.keys.history_state, "trimmed", "dropped") == [b"1", b"3"]
+    assert world.server.hmget(world.keys.history_state, "trimmed", "dropped", "bytes") == [b"1", b"3", b"7"]
 
 
 @ON_SERVERS
@@ -187,7 +249,7 @@ async def test_operators_see_how_the_history_gets_on(world: RedisWorld, admin: R
 
     seen = admin.overview().history
 
-    assert (seen.waiting, seen.dropped, seen.written) == (3, 7, 5)
+    assert (seen.waiting, seen.bytes, seen.dropped, seen.written) == (3, 21, 7, 5)
     assert (seen.writer, seen.database, seen.error) == ("w", "sqlite:h.db", "no disk")
     assert 0.0 <= seen.beat_age < 5.0 and seen.dropped_age is not None and 0.0 <= seen.dropped_age < 5.0
 

@@ -98,7 +98,7 @@ KEPT = {
 }
 
 
-HISTORY = {b"trimmed": TIME, b"dropped": b"3", b"dropped_at": TIME, b"at": TIME}
+HISTORY = {b"trimmed": TIME, b"bytes": b"5", b"dropped": b"3", b"dropped_at": TIME, b"at": TIME}
 HISTORY |= {b"writer": b"w", b"database": b"sqlite", b"written": b"5", b"error": b"no"}
 
 

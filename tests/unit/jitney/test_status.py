@@ -34,10 +34,11 @@ WRITTEN = HistoryOverview(writer="w", database="sqlite:h.db", written=1200, beat
 
 
 def test_the_history_has_a_line_where_there_is_one() -> None:
-    seen = snapshot(model(), history=replace(WRITTEN, waiting=3, dropped=7))
+    seen = snapshot(model(), history=replace(WRITTEN, waiting=3, bytes=2048, dropped=7))
 
     line = row(status_lines(seen, None), "history", "blocks wait")
-    assert line.startswith("history    3 of 1000 blocks wait · 1200 rows written to sqlite:h.db · beat 2.0 s ago")
+    said = "3 blocks wait: 2.0 KiB of 64.0 MiB · 1200 rows written to sqlite:h.db · beat 2.0 s ago"
+    assert line.startswith(f"history    {said}")
     assert line.endswith("7 rows dropped")
     assert not [line for line in status_lines(snapshot(model()), None) if "history" in line]
     assert status_facts(seen)["history"]["waiting"] == 3
@@ -49,9 +50,10 @@ def test_the_history_has_a_line_where_there_is_one() -> None:
         (HistoryOverview(waiting=1), "1 blocks wait, and no writer beats"),
         (replace(WRITTEN, waiting=1, beat_age=60.0), "1 blocks wait, and no writer beats"),
         (replace(WRITTEN, error="no disk"), "its writer cannot write: no disk"),
-        (replace(WRITTEN, waiting=600), "600 of 1000 blocks wait; rows are dropped when it is full"),
+        (replace(WRITTEN, waiting=600, bytes=48 << 20), "its list is 75% full; rows are dropped when it has no room"),
+        (replace(WRITTEN, waiting=60_000), "its list is 60% full; rows are dropped when it has no room"),
         (replace(WRITTEN, dropped=5, dropped_age=30.0), "5 rows were dropped, the last ones 30.0 s ago"),
-        (replace(WRITTEN, waiting=10, dropped=5, dropped_age=4000.0), ""),
+        (replace(WRITTEN, waiting=600, bytes=32 << 20, dropped=5, dropped_age=4000.0), ""),
     ],
 )
 def test_a_history_that_does_not_get_on_is_told(seen: HistoryOverview, said: str) -> None:
