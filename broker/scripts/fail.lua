@@ -17,6 +17,6 @@ let_go(KEYS[3], ARGV[1], #published)
 local marks = redis.call('HEXISTS', KEYS[2], 'order') + redis.call('HEXISTS', KEYS[2], 'staged')
 if redis.call('HLEN', KEYS[2]) == marks then
   redis.call('DEL', KEYS[2])
-  redis.call('ZREM', KEYS[1], ARGV[1])
+  redis.pcall('ZREM', KEYS[1], ARGV[1])  -- as in FINISH
 end
 return published

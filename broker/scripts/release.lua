@@ -14,7 +14,7 @@ local jobs, suspects = {}, {}
 for _, job in ipairs(leased(KEYS[8])) do
   if attempts_of(job) > 0 then suspects[#suspects + 1] = job else jobs[#jobs + 1] = job end
 end
-redis.call('ZREM', KEYS[7], ARGV[1])
+redis.pcall('ZREM', KEYS[7], ARGV[1])  -- as in FINISH
 redis.call('DEL', KEYS[8])
 let_go(KEYS[9], ARGV[1])
 local interactive = {queue = KEYS[1], tokens = KEYS[3], bytes = KEYS[10], turn = KEYS[12]}

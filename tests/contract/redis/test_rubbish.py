@@ -6,9 +6,21 @@ import pytest
 
 from broker import header
 from broker.errors import BrokerError
-from broker.messages import Failure, FailureCode, Lane
+from broker.messages import Failure, FailureCode, Finish, Lane
 from broker.wire import encode_job
-from tests.contract.worlds import FRONT_END, LIMITS, MODEL, SHORT, RedisWorld, card, ids, job, presence, request
+from tests.contract.worlds import (
+    FRONT_END,
+    LIMITS,
+    MODEL,
+    SHORT,
+    RedisWorld,
+    card,
+    ids,
+    job,
+    presence,
+    request,
+    results,
+)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["valkey", "redis"], indirect=True)]
 
@@ -222,3 +234,24 @@ async def test_a_default_that_is_no_name_is_ignored(world: RedisWorld) -> None:
     world.server.hset(world.keys.defaults, mapping={b"a": b"Not a name", b"b": b"\xff", b"c": b"toy"})
 
     assert dict((await (await world.front_end()).look()).defaults) == {"c": "toy"}
+
+
+@pytest.mark.parametrize("step", ["finish", "fail", "release"])
+async def test_a_batch_ends_though_the_leases_are_none_and_leaves_nothing_behind(world: RedisWorld, step: str) -> None:
+    one, batcher = job(), await world.batcher()
+    await world.admit(one)
+    await batcher.drain("1", LIMITS, staged=step == "release", suspects=False)
+    spoil(world, world.keys.leases(MODEL))
+
+    if step == "finish":
+        await batcher.finish([Finish(batch="1", results=results(one), done=True)], starts=None)
+    elif step == "fail":
+        await batcher.fail("1", [Failure(job_id=one.id, code=FailureCode.MODEL_ERROR, message="no")])
+    else:
+        await batcher.release("1")
+
+    assert not world.server.exists(world.keys.lease("1"))
+    if step == "release":
+        assert world.server.llen(waiting(world)) == 1
+    else:
+        assert ids(await world.outcomes()) == [one.id]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
 
 import redis
 
@@ -18,6 +20,7 @@ KEYS = Keys(NAMESPACE)
 # What may stay for ever: the registry, what operators set or have to look at, and the epoch.
 FIXED = ("cards", "batchers", "defaults", "epoch", "dead:", "limits:")
 WORK = ("q:", "tokens:", "bytes:", "suspect:", "lease:", "leases:", "held:")  # keys that hold, or count, jobs
+LENGTHS = {"string": "STRLEN", "list": "LLEN", "hash": "HLEN", "set": "SCARD", "zset": "ZCARD"}
 REFUSALS = frozenset({429, 503})  # "come back later": what an outage or overload may cost
 ALIVE_WITHIN = 1.0  # seconds for a fresh request, once things have settled
 
@@ -52,19 +55,38 @@ def check_nothing_left(stack: Stack, *, within: float = 10.0) -> None:
 
     The path of the fresh request is the synthetic model's.
     """
-    until(lambda: not leftovers(stack.redis), "nothing is left behind", within=within)
+    with _telling(stack.redis):
+        until(lambda: not leftovers(stack.redis), "nothing is left behind", within=within)
     _assert_alive(stack)
 
 
-def leftovers(client: redis.Redis, prefix: str = KEYS.prefix) -> list[str]:
+@contextlib.contextmanager
+def _telling(client: redis.Redis) -> Iterator[None]:
+    """What fails in the block says what is left."""
+    try:
+        yield
+    except AssertionError as error:
+        raise AssertionError(f"{error}; left are: {', '.join(leftovers(client, describe=described))}") from None
+
+
+def described(client: redis.Redis, key: bytes) -> str:
+    """Its type, how long it is and how long it lives, and of what is none of ours nothing else."""
+    kind = client.type(key).decode()  # type: ignore[union-attr]
+    size: Any = client.execute_command(LENGTHS[kind], key) if kind in LENGTHS else "?"
+    return f" ({kind} of {size}, ends in {client.pttl(key)} ms)"
+
+
+def leftovers(
+    client: redis.Redis, prefix: str = KEYS.prefix, *, describe: Callable[[redis.Redis, bytes], str] = lambda *_: ""
+) -> list[str]:
     """What is still there and should not be: keys that hold jobs, keys that nothing will ever remove."""
     found = []
     for key in client.scan_iter(f"{prefix}*", count=1000):
         name = key.decode().removeprefix(prefix)
         if name.startswith(WORK) and not _is_idle(client, key, name):
-            found.append(name)
+            found.append(f"{name}{describe(client, key)}")
         elif not name.startswith(FIXED) and client.pttl(key) == -1:
-            found.append(f"{name} (without a TTL)")
+            found.append(f"{name} (without a TTL){describe(client, key)}")
     return found
 
 
