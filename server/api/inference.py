@@ -74,6 +74,7 @@ class Inference:
                 held.add(work.made_bytes)
                 if context.note is not None:
                     context.note.asked(call, records, lane)
+                call = call.dialect.encoded(call, records)  # behind the note: what it refuses is noted
                 if form is None or call.row_ids is None:
                     spent = await self._compute(call, records, deadline.ends_at, lane, scope, work)
                     if lookup is not None:
@@ -131,8 +132,7 @@ class Inference:
         self._check(call)
         codec = call.served.codec
         plans = encode_all(codec, call.inputs, call.options, work)
-        records = [_record(input, codec, plan) for input, plan in zip(call.inputs, plans, strict=True)]
-        return call.dialect.encoded(call, records), records
+        return call, [_record(input, codec, plan) for input, plan in zip(call.inputs, plans, strict=True)]
 
     async def _looked_up(
         self, incoming: Incoming, work: Work, lookup: Lookup, lane: Lane, bodies: Bodies, *, is_plain: bool
@@ -147,7 +147,7 @@ class Inference:
         is_short = context.pump is None and (is_plain or call.row_ids is None)
         records = await lookup.find(call, digests, lane, is_short=is_short)
         await self._encode_missed(call, lookup.missed, work)
-        return call.dialect.encoded(call, records), records
+        return call, records
 
     def _read_named(self, incoming: Incoming, lookup: Lookup) -> tuple[Call, Sequence[bytes]]:
         call = self._reader.read(incoming)

@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from msgspec.structs import replace
 
 from broker.common.throttled_log import ThrottledLog
 from broker.history.hashing import input_hash
-from broker.history.rows import row_to_bytes
+from broker.history.rows import HistoryRow, row_to_bytes
 from broker.messages import Lane
 from server.callers.caller import ANONYMOUS
 from server.errors import ASKS_TO_COME_BACK, INTERNAL_DETAIL, ClientGone, Problem
@@ -26,6 +27,7 @@ from server.requests.request import Record
 if TYPE_CHECKING:
     from server.dialects.contract import Call, Row
     from server.http.context import RequestContext
+    from server.predictions.stored import Stored
 
 log = structlog.get_logger("server.history")
 
@@ -85,6 +87,22 @@ class History:
                 self.appender.drop(1, "unreadable")
                 self._not_noted("history row not made", error=type(error).__name__)  # its message may hold a text
 
+    def unread(self, stored: Stored, records: int, problem: Problem) -> None:
+        """A prediction ended before anybody read its request again: of its records nothing is known but that."""
+        row = HistoryRow(
+            at=self.now(),
+            id=b"",
+            request_id=stored.headers.get("x-request-id", ""),
+            task=stored.task,
+            model=stored.model,
+            caller=stored.caller.partition("@")[0],
+            lane=stored.lane,
+            status=problem.status,
+            code=problem.code,
+        )
+        for _ in range(records):
+            self.appender.add(row_to_bytes(replace(row, id=self._new_id())))
+
     def now(self) -> int:
         """Microseconds since 1970."""
         return self._wall() // 1000
@@ -92,11 +110,14 @@ class History:
     def _row(self, at: int, of_request: OfRequest, record: Record, answer: Row | Problem) -> bytes:
         """As `HistoryRow` has its fields: made of one with its twenty names, a row would cost twice as much."""
         who, queue, compute, batch_size = of_request
-        id = self._prefix + next(self._numbers).to_bytes(8)
+        id = self._new_id()
         hashed, input, is_cut = NO_INPUT if self._has_no_inputs else self._of_input(record.input)
         status, code, output, label, score = self._of_answer(answer)
         of_record = (status, code, hashed, input, is_cut, output, label, score, record.cost)
         return row_to_bytes((at, id, *who, *of_record, queue, compute, batch_size, record.is_cached))
+
+    def _new_id(self) -> bytes:
+        return self._prefix + next(self._numbers).to_bytes(8)
 
     def _of_input(self, input: str | bytes) -> tuple[bytes, str, bool]:
         hashed = input_hash(self._secret, input) if self._secret else b""

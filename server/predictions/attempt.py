@@ -25,7 +25,7 @@ class Attempt:
 
     def __init__(self, stored: Stored, body: bytes, named: Callable[[str], Caller], pump: Pump | None = None) -> None:
         """`named` says what its caller may ask for by now, or raises a `Problem`."""
-        self._stored = stored
+        self.stored = stored
         self._named = named
         self._body = body
         self._pump = pump
@@ -43,12 +43,12 @@ class Attempt:
         self._answer: dict[str, Any] = {"body": b""}
         self._is_read = False
         try:
-            self.context.caller = self._named(self._stored.caller)
+            self.context.caller = self._named(self.stored.caller)
             await app(self._scope(), self._receive, self._send)
         except Problem as problem:
             return self.refused(problem)
         except Exception:
-            log.exception("prediction crashed", route=self._stored.path)
+            log.exception("prediction crashed", route=self.stored.path)
             return self.refused(Problem("internal", INTERNAL_DETAIL))
         return Answer(model=self.context.model.decode("ascii"), **self._answer)
 
@@ -61,7 +61,7 @@ class Attempt:
         return Answer(status=shown.status, media_type=media_type, body=shown.body, model=model)
 
     def _scope(self) -> Scope:
-        stored = self._stored
+        stored = self.stored
         headers = [*self._headers, (b"content-length", b"%d" % len(self._body))]
         address = {"path": stored.path, "raw_path": stored.path.encode("utf-8"), "root_path": ""}
         asked = {"type": "http", "http_version": "1.1", "method": "POST", "headers": headers, "context": self.context}

@@ -44,7 +44,8 @@ class Runner:
                 return
             stored, ends_at = request_from(order.request), self._front_end.clock() + order.time_left
             async with self._turns[stored.model], self._bodies[stored.model].of(len(order.body)):
-                await self._run(id, self._attempt(stored, order.body, Pump(id, self._front_end)), ends_at)
+                one = self._attempt(stored, order.body, Pump(id, self._front_end))
+                await self._run(id, one, ends_at, order.records)
         except Problem as problem:  # the broker is away: whoever has the lease then goes on
             log.warning("prediction given up", prediction=shown(id), code=problem.code)
 
@@ -60,21 +61,24 @@ class Runner:
                 pump = Pump(id, self._front_end)
                 if prediction.done + prediction.failed:
                     await pump.load()
-                await self._run(id, self._attempt(stored, body, pump), ends_at)
+                await self._run(id, self._attempt(stored, body, pump), ends_at, prediction.records)
 
     def _attempt(self, stored: Stored, body: bytes, pump: Pump) -> Attempt:
         return Attempt(stored, body, self._front_end.caller_named, pump)
 
-    async def _run(self, id: str, one: Attempt, ends_at: float) -> None:
-        answer = await self._answer(one, ends_at)
+    async def _run(self, id: str, one: Attempt, ends_at: float, records: int) -> None:
+        answer = await self._answer(one, ends_at, records)
         await self._finish(id, one, answer, ends_at)
 
-    async def _answer(self, one: Attempt, ends_at: float) -> Answer:
+    async def _answer(self, one: Attempt, ends_at: float, records: int) -> Answer:
         """The answer, or the problem that no waiting mends."""
         while True:
             time_left = ends_at - self._front_end.clock()
             if time_left <= 0.0:
-                return one.refused(Problem(FailureCode.EXPIRED, TOO_LATE))
+                too_late = Problem(FailureCode.EXPIRED, TOO_LATE)
+                if self._front_end.history is not None:
+                    self._front_end.history.unread(one.stored, records, too_late)
+                return one.refused(too_late)
             answer = await one.run(self._app, time_left, self._front_end.clock())
             if one.wait is None:
                 return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,14 +12,16 @@ import pytest
 
 from broker.history.rows import HistoryRow, rows_of
 from broker.memory import MemoryFrontEnd, MemoryStore
+from broker.memory.history import MemoryHistory
 from server.app import create_app
 from server.broker_tasks import BrokerTasks
 from server.front_end import FrontEnd
 from server.history import appender
 from server.history.startup import history_from
 from server.settings import ServerSettings
-from tests.unit.server.stand_in import WordCodec, never
-from tests.unit.server.test_twin import Batcher, asked, met
+from tests.unit.server.predictions.asking import ASYNC, ended
+from tests.unit.server.stand_in import ScriptedBroker, WordCodec, card, never, running
+from tests.unit.server.test_twin import SHA, Batcher, asked, met
 
 pytestmark = pytest.mark.anyio
 
@@ -57,3 +60,34 @@ async def test_what_was_not_brought_yet_goes_before_a_front_end_ends(clock, monk
 
     [row] = brought(store)
     assert (row.status, row.model, row.revision, row.output) == (200, "echo", "r1", b"")
+
+
+async def test_what_is_refused_as_its_inputs_are_encoded_has_rows(clock) -> None:
+    store = MemoryStore(clock)
+    batcher = Batcher(store, "r1")
+    batcher.card = card(revision="r1", task="embedding", artifacts={"words.txt": SHA})
+    batcher.appear()
+
+    async with noting(store, clock) as (tasks, client):
+        await met(tasks, store)
+        answer = await client.post("/v1/embeddings", json={"model": "echo", "input": ["good", "impossible"]})
+        assert answer.status_code == 400
+        async with asyncio.timeout(5.0):
+            while not brought(store):
+                await asyncio.sleep(0.01)
+
+    assert [(row.status, row.code, row.model) for row in brought(store)] == [(422, "invalid_input", "echo")] * 2
+
+
+async def test_a_prediction_whose_time_is_over_while_it_waits_has_a_row_for_each_record(monkeypatch) -> None:
+    store, broker = MemoryStore(time.time), ScriptedBroker()
+    monkeypatch.setattr(broker, "history", MemoryHistory(store), raising=False)
+    headers = ASYNC | {"X-Request-Timeout": "0.2", "X-Request-ID": "mine"}
+
+    async with running(broker, history=True) as jitney:
+        accepted = await jitney.ask(*["fail:no_batcher"] * 3, headers=headers)
+        assert (await ended(jitney, accepted))["status"] == "expired"
+
+    seen = [(row.status, row.code, row.request_id, row.model, row.task) for row in brought(store)]
+    assert seen == [(504, "expired", "mine", "echo", card().task)] * 3
+    assert len({row.id for row in brought(store)}) == 3
