@@ -78,7 +78,9 @@ class Inference:
                 if form is None or call.row_ids is None:
                     spent = await self._compute(call, records, deadline.ends_at, lane, scope, work)
                     if lookup is not None:
-                        call = await self._landed(call, records, deadline.ends_at, lane, context, work, lookup)
+                        await self._keep(call, lookup.missed, work, lookup)
+                        if lookup.has_joined:
+                            call = await self._arrived(call, records, deadline.ends_at, lane, context, work, lookup)
                     reply = await self._answered(call, records, scope, work, held)
             if form is not None and call.row_ids is not None:
                 rows = RowStream(self._front_end, form, call, records, held, scope)
@@ -161,7 +163,7 @@ class Inference:
             for record, plan in zip(missed, plans, strict=True):
                 record.follow(codec, plan)
 
-    async def _landed(
+    async def _arrived(
         self,
         call: Call,
         records: Sequence[Record],
@@ -171,10 +173,7 @@ class Inference:
         work: Work,
         lookup: Lookup,
     ) -> Call:
-        """Keep what was computed, and wait for what others compute. Returns the call as `encoded` has it then."""
-        await self._keep(call, lookup.missed, work, lookup)
-        if not lookup.has_joined:
-            return call
+        """Wait for what others compute, and compute what they leave. Returns the call as `encoded` has it then."""
         while lookup.has_joined:
             missed = await lookup.arrive()
             if missed:

@@ -96,6 +96,3 @@ class Cache:
             return Entry(to_json(answer), cost, now, now + keep)
         except UNWRITABLE:
             return None
-
-    def count(self, model: str, result: str, records: int = 1) -> None:
-        self.records[model, result] += records

@@ -47,11 +47,6 @@ class Told:
     aged: int = 0  # misses whose answer was there, and older than wanted
     ttl: float = math.inf  # seconds, of the hit that ends first
 
-    def counts(self) -> list[tuple[str, int]]:
-        """For metrics."""
-        found = ("hit", self.hits), ("miss", self.misses), ("joined", self.joined), ("bypass", self.bypassed)
-        return [one for one in found if one[1]]
-
     def status(self, wanted: Directives) -> bytes:
         """As the header has it; empty where there was nothing to look for."""
         records = self.hits + self.misses + self.joined + self.bypassed

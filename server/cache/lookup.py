@@ -118,11 +118,13 @@ class Lookup:
         self._digests[record] = digest
 
     def _count(self, call: Call) -> None:
-        told, model = self._told, call.served.card.name
+        told, model, counts = self._told, call.served.card.name, self._cache.records
         told.misses, told.joined = len(self._digests), len(self._joined)
         told.bypassed = 0 if self._wanted.writes else len(self.missed)
-        for result, records in told.counts():
-            self._cache.count(model, result, records)
+        found = ("hit", told.hits), ("miss", told.misses), ("joined", told.joined), ("bypass", told.bypassed)
+        for result, records in found:
+            if records:
+                counts[model, result] += records
 
     async def arrive(self) -> list[Record]:
         """Wait for the first that others compute. Returns those that they have left undone, to be computed here: each

@@ -31,11 +31,13 @@ class AnswerMemory:
 
     def put(self, digest: bytes, entry: Entry) -> None:
         """In place of the one that was there."""
-        self._drop(digest)
-        if entry.size > self._most_bytes // 8:
+        if digest in self._entries:
+            self._drop(digest)
+        size = entry.size
+        if size > self._most_bytes // 8:
             return
         self._entries[digest] = entry
-        self.bytes += entry.size
+        self.bytes += size
         while self.bytes > self._most_bytes:
             self._drop(next(iter(self._entries)))
 
