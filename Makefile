@@ -125,5 +125,5 @@ $(SERVE): $(SOURCES) $(TORCH)
 	@touch $@
 
 $(DEV): $(SOURCES) $(TORCH)
-	$(INSTALL) -e '.[server,images,clustering,langid,files,history,batcher,client,embedded,bench,test,clients,schema,dev]'
+	$(INSTALL) -e '.[server,images,clustering,langid,files,history,batcher,client,tracing,embedded,bench,test,clients,schema,dev]'
 	@touch $@ $(SERVE)

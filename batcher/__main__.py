@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
@@ -30,6 +31,7 @@ from batcher.policy.batching import Batching, InFlightBatching
 from batcher.policy.slo import SloCap
 from batcher.serving.card import artifacts_of, make_card
 from batcher.serving.heartbeat import Heartbeat, Vitals
+from batcher.serving.leases import Lease
 from batcher.serving.loop import Loop
 from batcher.settings import BatcherSettings
 from broker.common.backoff import Backoff
@@ -44,6 +46,11 @@ from broker.keys import PROTOCOL
 from broker.messages import Limits, ModelCard, Presence
 from broker.redis import RedisBatcher, RedisHeartbeat, connect_batcher, connect_heartbeat, connect_starter
 from broker.settings import BrokerSettings, parser_for, pick
+from broker.tracing.settings import TracingSettings
+from broker.tracing.startup import spans_sent, tracing_from
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 USAGE_ERROR = 2
 LOOP_ENDED = 70  # exit status: EX_SOFTWARE
@@ -68,13 +75,19 @@ class Ready:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 after SIGTERM, 1 for a broker or machine that does not fit, 2 for what can never start."""
-    parser = parser_for("python -m batcher", DESCRIPTION, BatcherSettings, ModelSettings, BrokerSettings)
+    tables = (BatcherSettings, ModelSettings, TracingSettings, BrokerSettings)
+    parser = parser_for("python -m batcher", DESCRIPTION, *tables)
     values = parser.parse_args(argv)
     settings, how, broker = pick(BatcherSettings, values), pick(ModelSettings, values), pick(BrokerSettings, values)
     parser.refuse(settings.complaints() + how.complaints())
     configure_logging(settings.log_level)
     try:
-        return uvloop.run(_serve(settings, how, broker))
+        tracing = tracing_from(os.environ, pick(TracingSettings, values), "jitney-batcher", samples=False)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        with spans_sent(tracing):
+            return uvloop.run(_serve(settings, how, broker, None if tracing is None else tracing.tracer))
     except ModelSpecError as error:
         return _give_up(parser.as_given(str(error)), USAGE_ERROR)
     except (BrokerUnfit, PortTaken) as error:
@@ -87,7 +100,9 @@ def _give_up(reason: str, status: int = 1) -> int:
     return status
 
 
-async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSettings) -> int:
+async def _serve(
+    settings: BatcherSettings, how: ModelSettings, broker: BrokerSettings, tracer: Tracer | None = None
+) -> int:
     stopping = _stop_on_signals()
     spec = parse_spec(settings.model)
     started = time.monotonic()
@@ -100,7 +115,7 @@ async def _serve(settings: BatcherSettings, how: ModelSettings, broker: BrokerSe
     heartbeat = connect_heartbeat(url, namespace, card.key, lease=settings.lease, limits=limits)
     try:
         if await _met(link, heartbeat, card, ready.model.about, broker, stopping):
-            return await _run(settings, ready, card, link, heartbeat, broker, stopping)
+            return await _run(settings, ready, card, link, heartbeat, broker, stopping, tracer)
     finally:
         heartbeat.close()
         await link.aclose()
@@ -168,6 +183,7 @@ async def _run(
     heartbeat: RedisHeartbeat,
     broker: BrokerSettings,
     stopping: asyncio.Event,
+    tracer: Tracer | None = None,
 ) -> int:
     batcher = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     limits, metrics = settings.limits(), _serve_metrics(card.name, settings)
@@ -182,6 +198,7 @@ async def _run(
         vitals=ready.vitals,
         metrics=metrics,
         slo=_slo(settings, batching),
+        traced=_traced(tracer, card),
         tell_start=starter.start,
     )
     loop.learn(ready.seen)
@@ -205,6 +222,15 @@ def _slo(settings: BatcherSettings, batching: Batching) -> SloCap | None:
     if settings.slo_p99 and batching.joins:
         log.warning("slo_p99 does nothing", reason="this model computes in flight: its jobs join and leave one by one")
     return SloCap(settings.slo_p99, batching.speed) if settings.slo_p99 and not batching.joins else None
+
+
+def _traced(tracer: Tracer | None, card: ModelCard) -> Callable[[Lease], None] | None:
+    """What makes the spans of a batch; None where there are none."""
+    if tracer is None:
+        return None
+    from batcher.spans import BatchSpans
+
+    return BatchSpans(tracer, card.key).told
 
 
 def _presence_of(loop: Loop, batcher: str, model: str) -> Callable[[], Presence]:

@@ -9,6 +9,7 @@ from typing import Any
 from batcher.models.settings import ModelSettings
 from batcher.settings import BatcherSettings
 from broker.settings import BrokerSettings, env_name, flag_name, rows
+from broker.tracing.settings import TracingSettings
 from history.settings import HistorySettings
 from server.settings import ServerSettings
 
@@ -25,6 +26,7 @@ the code.
 # Who reads the table, and the table.
 SECTIONS = (
     ("Every process", BrokerSettings),
+    ("Front ends and batchers", TracingSettings),
     ("The front end, `python -m server`", ServerSettings),
     ("The batcher, `python -m batcher`", BatcherSettings),
     ("The batcher's model", ModelSettings),

@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from broker.admin.observer import Observer
 from broker.common.logs import configure_logging
@@ -17,6 +18,8 @@ from broker.contract import FrontEndBroker
 from broker.errors import BrokerUnfit
 from broker.redis import connect_front_end
 from broker.settings import BrokerSettings, parser_for, pick
+from broker.tracing.settings import TracingSettings
+from broker.tracing.startup import spans_sent, tracing_from
 from server.app import create_app
 from server.broker_tasks import BrokerTasks, Connect
 from server.broker_view import BrokerView
@@ -34,6 +37,9 @@ from server.http.ports import PortTaken, listening, metrics_served
 from server.http.uvicorn_server import Server, uvicorn_config
 from server.settings import ServerSettings
 from server.webhooks.startup import secrets_from
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 DESCRIPTION = "One stateless front end: HTTP on one side, the broker on the other. Start as many as you like."
 
@@ -64,7 +70,7 @@ def connector(broker: BrokerSettings, server: ServerSettings, front_end: str) ->
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 after a signal, 1 for a port or a broker that cannot be used, 2 for wrong usage."""
-    parser = parser_for("python -m server", DESCRIPTION, ServerSettings, BrokerSettings)
+    parser = parser_for("python -m server", DESCRIPTION, ServerSettings, TracingSettings, BrokerSettings)
     values = parser.parse_args(arguments)
     settings, broker = pick(ServerSettings, values), pick(BrokerSettings, values)
     parser.refuse(settings.complaints())
@@ -74,12 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         authentication = authentication_from(settings)
         history = history_from(os.environ, settings)
         cache_secret = cache_secret_from(os.environ, settings)
+        configure_logging(settings.log_level)
+        tracing = tracing_from(os.environ, pick(TracingSettings, values), "jitney-front-end", samples=True)
     except ValueError as error:
         parser.error(str(error))
-    configure_logging(settings.log_level)
     tune_garbage_collector()
     try:
-        run(settings, broker, webhook_secrets, files, authentication, history, cache_secret)
+        with spans_sent(tracing):
+            tracer = None if tracing is None else tracing.tracer
+            run(settings, broker, webhook_secrets, files, authentication, history, cache_secret, tracer)
     except (PortTaken, BrokerUnfit) as error:
         print(f"python -m server: {masked(parser.as_given(str(error)))}", file=sys.stderr)
         return 1
@@ -103,6 +112,7 @@ def run(
     authentication: Authentication | None = None,
     history: History | None = None,
     cache_secret: bytes = b"",
+    tracer: Tracer | None = None,
 ) -> None:
     """Serve until a signal. Raises `PortTaken`, and `BrokerUnfit` for a broker that would lose jobs."""
     identity = secrets.token_hex(8)
@@ -128,6 +138,7 @@ def run(
         history=history,
         cache=cache_from(settings, broker, cache_secret, lambda error: server.give_up(error)),
         broker_view=BrokerView(Observer(broker.redis_url, broker.namespace).observe),
+        tracer=tracer,
     )
     server = Server(uvicorn_config(create_app(front_end, MEETING), settings, front_end.metrics.refused), front_end)
     with listening(settings) as listener, metrics_served(front_end):

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from server.api.described.docs import docs, openapi
 from server.api.models import model_list, one_model
@@ -79,11 +80,17 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     flavours = {path: refuse for family in spoken for path, refuse in family.flavours.items()} | ALWAYS_THERE
     addresses = Addresses(Options(app.router), inferences, flavours)
     app.middleware_stack = RequestMiddleware(addresses, front_end, _identification(front_end, readers, spoken))
+    later: ASGIApp = app.router
+    if front_end.tracer is not None:
+        from server.http.layers.tracing import Traced, TracedAttempt
+
+        app.middleware_stack = Traced(app.middleware_stack, front_end.tracer)
+        later = TracedAttempt(later, front_end.tracer)
     if least := front_end.settings.gzip_from:
         app.middleware_stack = Gzip(app.middleware_stack, front_end.pool, least)
     if origins := parse_origins(front_end.settings.cors):
         app.middleware_stack = Cors(app.middleware_stack, origins)
-    front_end.tasks.predictions.run_one = running = RunsBoth(front_end, app.router)
+    front_end.tasks.predictions.run_one = running = RunsBoth(front_end, later)
     app.router.redirect_slashes = False  # a redirect would be built from the Host header, which behind a proxy is wrong
     return app
 

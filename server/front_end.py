@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from server.broker_tasks import BrokerTasks
 from server.broker_view import BrokerView
@@ -26,6 +27,9 @@ from server.predictions.room import SHARE, BodyRoom
 from server.requests.pending import PendingRequests
 from server.settings import ServerSettings
 
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
 
 @dataclass(slots=True, kw_only=True)
 class FrontEnd:
@@ -42,6 +46,7 @@ class FrontEnd:
     history: History | None = None
     cache: Cache | None = None  # None: every input is computed
     broker_view: BrokerView | None = None  # None: Prometheus is told nothing of the broker
+    tracer: Tracer | None = None  # None: there are no spans
     deadlines: DeadlineSweeper = field(init=False)
     bytes_in_hand: BytesInHand = field(init=False)
     prediction_bodies: dict[str, BodyRoom] = field(init=False)  # by model

@@ -47,6 +47,7 @@ class Loop:
         vitals: Vitals,
         metrics: BatcherMetrics,
         slo: SloCap | None = None,
+        traced: Callable[[Lease], None] | None = None,  # makes the spans of a batch that is over
         tell_start: Callable[[str], None] = lambda batch: None,  # of a staged batch; called in the model's thread
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -93,6 +94,7 @@ class Loop:
             size=lambda: self.size,
             learn=self.learn,
             told=self._told,
+            traced=traced,
         )
         self._handed: list[Batch] = []  # the thread may not have begun with them
         self._cancelled: frozenset[str] = frozenset()

@@ -41,11 +41,12 @@ class Publisher:
         size: Callable[[], int],  # jobs that the engine may hold
         learn: Callable[[], None],  # called with every trip: there is something new to announce
         told: Callable[[Batch], None],  # called when all of a batch have been told of its end
+        traced: Callable[[Lease], None] | None = None,  # the same, and whatever became of it; None: there are no spans
     ) -> None:
         self._broker, self._leases, self._changes = broker, leases, changes
         self._batching, self._retry, self._vitals, self._metrics = batching, retry, vitals, metrics
         self._step, self._size, self._learn, self._told = step, size, learn, told
-        self._log = BatchLog()
+        self._log, self._traced = BatchLog(), traced
         self._ended: Sequence[Ended] = ()  # on their way to the broker
 
     async def run(self) -> None:
@@ -113,6 +114,8 @@ class Publisher:
         if not lease.is_abandoned:
             self._told(batch)
         self._log.told(lease, in_flight=self._leases.jobs)
+        if self._traced is not None:
+            self._traced(lease)
 
 
 def _not_brought(ended: Finish) -> list[Failure]:

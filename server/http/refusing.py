@@ -33,6 +33,7 @@ class Refusals:
         """The answer to this request."""
         problem = _translated(error, scope["path"]) if isinstance(error, HTTPException) else error
         caller = scope["context"].caller
+        scope["problem"] = problem.code
         self._metrics.refused(problem.code)
         if caller is not ANONYMOUS:
             self._metrics.refused_caller(caller.id, problem.code)

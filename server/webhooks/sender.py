@@ -128,12 +128,20 @@ async def webhooks_sent(front_end: FrontEnd) -> AsyncIterator[None]:
         yield
         return
     allowed = networks_in(settings.webhook_allow)
-    task = asyncio.create_task(Sender(front_end, allowed, Delivery(allowed)).run(), name="webhooks")
+    task = asyncio.create_task(Sender(front_end, allowed, _delivery(front_end, allowed)).run(), name="webhooks")
     try:
         yield
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def _delivery(front_end: FrontEnd, allowed: Sequence[Network]) -> Deliver:
+    if front_end.tracer is None:
+        return Delivery(allowed)
+    from server.webhooks.traced import TracedDelivery
+
+    return TracedDelivery(Delivery(allowed), front_end.tracer)
 
 
 async def _take(most: int, broker: PredictionBroker) -> Sequence[Hook]:

@@ -109,6 +109,7 @@ class RequestMiddleware:
             response = self._refusals.of(error, scope)
         else:
             log.exception("request crashed", **identity(scope), route=route_of(scope))
+            scope["problem"] = "internal"
             self._metrics.refused("internal")
             response = scope["context"].refused(Problem("internal", INTERNAL_DETAIL))
         if not outgoing.status:
