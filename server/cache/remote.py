@@ -55,7 +55,7 @@ class CacheServer:
         self._clock, self._sleep = clock, sleep
         self._looks, self._outbox = Looks(), CacheOutbox()
         self._work = asyncio.Event()
-        self._is_connected = self._was_connected = False
+        self._is_connected = self._was_connected = self._takes = False
         self._began: float | None = None  # when the trip began that is away
         self._away, self._slow, self._refused, self._weak = (ThrottledLog(log.warning) for _ in range(4))
         self.hits = self.misses = self.timeouts = 0  # digests
@@ -85,7 +85,7 @@ class CacheServer:
 
     def put(self, digest: bytes, data: bytes, ttl: float) -> None:
         """Keep it for so many seconds, if it can be."""
-        if self._is_connected and self._outbox.put(digest, data, ttl):
+        if self._takes and self._outbox.put(digest, data, ttl):
             self._work.set()
         else:
             self.dropped += 1
@@ -118,11 +118,13 @@ class CacheServer:
 
     async def _meet(self, backoff: Backoff) -> None:
         """Serve until something goes wrong, and say what."""
+        is_slow = False
         try:
             with translated():
                 await self._check()
                 await self._serve(backoff)
         except TooSlow:
+            is_slow = True
             self._slow("cache server slow", address=shown(self._url), limit=PATIENCE)
         except BrokerUnfit as error:
             self._complain(error)
@@ -132,7 +134,7 @@ class CacheServer:
         except Exception:
             log.exception("task crashed", task="cache")
         finally:
-            self._disconnect()
+            self._disconnect(is_slow=is_slow)
 
     async def _check(self) -> None:
         """Raises `BrokerUnfit` for a server that can never be ours."""
@@ -168,7 +170,7 @@ class CacheServer:
 
     async def _serve(self, backoff: Backoff) -> None:
         """Trip after trip, until one fails."""
-        self._is_connected = self._was_connected = True
+        self._is_connected = self._was_connected = self._takes = True
         while True:
             await self._work.wait()
             self._work.clear()
@@ -221,9 +223,12 @@ class CacheServer:
             cause = diagnose(failed[0], self._url).cause
             self._refused("cache server refuses entries", times=len(failed), reason=cause, remedy=REMEDY)
 
-    def _disconnect(self) -> None:
+    def _disconnect(self, *, is_slow: bool) -> None:
+        """Of one that is slow what is to be kept waits: it takes the place of what was too large to be read in time."""
         self._is_connected = False
-        self.dropped += self._outbox.clear()
+        if not is_slow:
+            self._takes = False
+            self.dropped += self._outbox.clear()
 
 
 def client_for(url: str, broker_url: str) -> Client:
