@@ -122,16 +122,14 @@ async def _serve(
     return 0
 
 
-def _serve_metrics(name: str, settings: BatcherSettings) -> BatcherMetrics:
-    # Not before the card is announced: whoever probes /metrics takes an answer for "ready".
-    metrics = BatcherMetrics(name)
+def _serve_metrics(metrics: BatcherMetrics, settings: BatcherSettings) -> None:
+    # Not before front ends know of this batcher: whoever probes /metrics takes an answer for "ready".
     try:
         if settings.metrics_port:
             metrics.serve(settings.metrics_host, settings.metrics_port)
     except OSError as error:
         taken = f"metrics port {settings.metrics_port}: {error.strerror}"
         raise PortTaken(f"{taken}; choose another with --metrics-port, or 0") from error
-    return metrics
 
 
 def _load(spec: Spec, how: ModelSettings, limits: Limits) -> Ready:
@@ -186,7 +184,7 @@ async def _run(
     tracer: Tracer | None = None,
 ) -> int:
     batcher = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    limits, metrics = settings.limits(), _serve_metrics(card.name, settings)
+    limits, metrics = settings.limits(), BatcherMetrics(card.name)
     starter = connect_starter(broker.redis_url, broker.namespace)
     batching = Batching() if ready.model.in_flight is None else InFlightBatching()
     loop = Loop(
@@ -202,18 +200,23 @@ async def _run(
         tell_start=starter.start,
     )
     loop.learn(ready.seen)
-    with Heartbeat(
+    beating = Heartbeat(
         heartbeat,
         ready.vitals,
         presence=_presence_of(loop, batcher, card.key),
         on_pulse=loop.pulse,
         lease=settings.lease,
         max_step=settings.max_step,
-    ):
-        log.info("serving", model=card.key, batcher=batcher, max_batch_size=limits.max_batch_size, policy=limits.policy)
-        status = await _serve_until_told(loop, stopping)
-    starter.close()
-    _leave(heartbeat, batcher)
+    )
+    told = {"model": card.key, "batcher": batcher, "max_batch_size": limits.max_batch_size, "policy": limits.policy}
+    try:
+        with beating:
+            _serve_metrics(metrics, settings)
+            log.info("serving", **told)
+            status = await _serve_until_told(loop, stopping)
+    finally:
+        starter.close()
+        _leave(heartbeat, batcher)
     log.info("closed", model=card.key)
     return status
 

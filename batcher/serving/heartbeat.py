@@ -76,6 +76,8 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Heartbeat:
+        """On return it has beaten once: front ends know of this batcher, unless the broker is away."""
+        self._beat()
         self._thread.start()
         return self
 
@@ -84,12 +86,10 @@ class Heartbeat:
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
+        while not self._stopping.wait(self._interval):
             if self._vitals.is_stalled(monotonic(), self._max_step):
                 self._end_process()
             self._beat()
-            if self._stopping.wait(self._interval):
-                return
 
     def _beat(self) -> None:
         try:

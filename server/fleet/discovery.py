@@ -65,7 +65,7 @@ class Discovery:
         self._failures = 0
         self.directory = Directory(fixed=defaults or {})
         self.has_met_broker = False
-        self._met = asyncio.Event()
+        self._met = asyncio.Event()  # set by each look
         self.absence: Absence | None = None
         self.ticked = clock()  # when a look last ended, well or not
 
@@ -85,11 +85,14 @@ class Discovery:
             self._reencoder.stop()
 
     async def wait_until_met(self, limit: float) -> None:
-        """Wait for the first look that succeeds, and for the codecs of what it saw: at most so many seconds."""
+        """Wait for the first look that succeeds, and until one has found the codecs ready of all that lives: at most so
+        many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(limit):
                 await self._met.wait()
-                await self._codec_cache.wait_until_ready(limit)
+                while any(one.status == "loading" for one in self.directory.listed.values()):
+                    self._met.clear()
+                    await self._met.wait()
 
     async def try_to_look(self, broker: FrontEndBroker) -> None:
         """One look; when several fail in a row the circuit breaker opens."""

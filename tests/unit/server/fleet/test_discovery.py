@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 import structlog
 
 from broker.errors import BrokerUnavailable
+from server.fleet import discovery
+from tests.unit.server import stand_in
 from tests.unit.server.stand_in import ScriptedBroker, WordCodec, announced, at_once, card, running
 
 pytestmark = pytest.mark.anyio
@@ -25,6 +30,21 @@ async def test_a_new_card_makes_its_model_callable():
 async def test_a_front_end_begins_when_it_can_answer():
     async with running(met=False, meeting=60.0) as jitney:
         assert (await jitney.ask("life")).status_code == 200
+
+
+# A port once opened when the codecs were made, half a second before the next look found them: 503 meanwhile.
+async def test_a_front_end_begins_when_a_look_has_found_the_codecs_ready(monkeypatch):
+    monkeypatch.setattr(discovery, "CODEC_WAIT", 0.0)
+    monkeypatch.setattr(discovery, "PERIOD", 0.01)
+    monkeypatch.setattr(stand_in, "never", asyncio.sleep)
+
+    async with running(make_codec=slowly, met=False, meeting=60.0) as jitney:
+        assert (await jitney.ask("life")).status_code == 200
+
+
+def slowly(card, files):
+    time.sleep(0.1)
+    return WordCodec(card, files)
 
 
 async def test_a_broker_that_is_away_holds_up_the_beginning_no_longer_than_told():
