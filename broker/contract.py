@@ -25,6 +25,7 @@ from broker.messages import (
     Over,
     Presence,
     Pulse,
+    Traffic,
     Verdict,
 )
 from broker.predictions.contract import PredictionBroker
@@ -122,12 +123,17 @@ class FrontEndBroker(Protocol):
         ...
 
     async def look(self) -> Fleet:
-        """The cards, live batchers and defaults of this namespace, and the epoch (set by whoever finds none)."""
+        """The cards, live batchers, defaults and shares of this namespace, and its epoch, set by whoever finds none."""
         ...
 
     async def settle_default(self, task: str, name: str, *, again: bool = False) -> None:
         """This model answers for the task when none is named, unless another does already; `again` puts it in place of
         any other, for a broker that has forgotten. It outlives the model's card. A full broker keeps nothing."""
+        ...
+
+    async def restore_traffic(self, name: str, traffic: Traffic) -> None:
+        """A broker that has forgotten keeps these shares of the model's requests again, unless it has others by now.
+        A full broker keeps nothing."""
         ...
 
     async def credentials(self, version: str) -> StoredCredentials | None:

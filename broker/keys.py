@@ -209,6 +209,11 @@ class Keys:
         return f"{self.prefix}defaults"
 
     @property
+    def traffic(self) -> str:
+        """Hash: name of a model → which share of its requests each revision is given, where an operator says so."""
+        return f"{self.prefix}traffic"
+
+    @property
     def epoch(self) -> str:
         """String: random, set once by whoever finds none. A new value says that the broker came back empty."""
         return f"{self.prefix}epoch"

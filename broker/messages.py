@@ -263,6 +263,32 @@ class Announcement:
     batchers: Sequence[Presence] = ()  # live ones only
 
 
+WHOLE = 100_000  # parts of a model's requests: a share is told to a thousandth of a percent
+
+
+class Span(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A piece of the line along which a model's requests, or its callers, are spread evenly."""
+
+    parts: int
+    revision: str = ""  # whose they are; empty: those that have no share of their own, by their room
+
+
+class Traffic(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which share of a model's requests each of its revisions is given, as an operator wants it."""
+
+    spans: tuple[Span, ...]  # in their order along the line, all of it
+    sticky: Literal["", "caller"] = ""  # what stays where it is while shares stay; empty: nothing does
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """Parts by revision, of those that have a share of their own."""
+        found: dict[str, int] = {}
+        for span in self.spans:
+            if span.revision:
+                found[span.revision] = found.get(span.revision, 0) + span.parts
+        return found
+
+
 @message
 class Fleet:
     """What the registry shows at one moment."""
@@ -271,6 +297,7 @@ class Fleet:
     announcements: Sequence[Announcement] = ()
     known_names: frozenset[str] = frozenset()  # every model name with a card, live or not
     defaults: Mapping[str, str] = field(default_factory=dict)  # task → name of the model that answers for it unnamed
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)  # by model name, where an operator has shared it out
 
 
 @message

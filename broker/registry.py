@@ -1,4 +1,4 @@
-"""What the registry holds ⇄ bytes: cards, presences, and live limits as operators write them."""
+"""What the registry holds ⇄ bytes: cards, presences, and live limits and shares as operators write them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
+import msgspec
+
 from broker.body import pack, unpack
 from broker.errors import WireError
 from broker.fields import misfits
-from broker.messages import Limits, ModelCard, Presence, Slo, Speed
+from broker.messages import WHOLE, Limits, ModelCard, Presence, Slo, Speed, Traffic
 
 PLAIN = re.compile(r"[a-z0-9._-]+@[A-Za-z0-9._-]+")  # a card's key
 BEFORE = "before"  # beside live limits on trial: those from before, as `benchmarks sweep` keeps them
@@ -72,6 +74,22 @@ def decode_limits(entry: Mapping[bytes, bytes], default: Limits) -> Limits | Non
     if complaints := limits.complaints():
         raise WireError("; ".join(complaints))
     return limits
+
+
+def encode_traffic(traffic: Traffic) -> bytes:
+    """Shares of one model, as a line of JSON that people can read."""
+    return msgspec.json.encode(traffic)
+
+
+def decode_traffic(data: bytes) -> Traffic:
+    """The shares in these bytes. Raises `WireError` for those that make no sense."""
+    try:
+        traffic = msgspec.json.decode(data, type=Traffic)
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"these are no shares: {error}") from error
+    if sum(span.parts for span in traffic.spans) != WHOLE or any(span.parts < 0 for span in traffic.spans):
+        raise WireError(f"the parts of its spans do not come to {WHOLE}")
+    return traffic
 
 
 def _known(kind: type[AnyDataclass], data: bytes) -> AnyDataclass:

@@ -22,6 +22,7 @@ from jitney.history.cli import history, report
 from jitney.keys.cli import keys
 from jitney.main import UNREAD
 from jitney.options import NAMESPACE, REDIS_URL, AsJson, Namespace, RedisUrl
+from jitney.traffic.cli import traffic
 
 app = typer.Typer(
     name="jitney",
@@ -300,6 +301,9 @@ def default_model(
     if name and not re.fullmatch(NAME, name):
         raise typer.BadParameter(f"{name!r} is not spelled as {NAME}")
     raise typer.Exit(run_default(redis_url, namespace, task, name, as_json=as_json))
+
+
+app.command(short_help="Show or set which share of a model's requests a revision gets.")(traffic)
 
 
 @app.command(short_help="Find out what is wrong with the broker.")

@@ -79,7 +79,7 @@ class BrokerTasks:
             self.pending, self.breaker, reencoder, self.codec_cache, clock, sleep, address, defaults, keys
         )
         self.reader = Reader(self.pending, clock, sleep, address)
-        self.writer = Writer(outbox, self.breaker, clock, sleep)
+        self.writer = Writer(outbox, self.breaker, clock, sleep, self.discovery.passes_on)
         self.predictions = Keeper(front_end, self.breaker, clock)
         self.durability = Durability() if durable else None
         self.history = history

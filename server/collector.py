@@ -60,6 +60,7 @@ class FrontEndCollector(Collector):
         yield _counter("clustered_records", "Records that were grouped", ("model",), m.grouped_records)
         yield _counter("clusters", "Groups that were made of them", ("model",), m.groups)
         yield _counter("clusterings_refused", "Requests whose threshold was too low", ("model",), m.low_thresholds)
+        yield from self._traffic()
         yield _counter("predictions", "Predictions created here, and how they ended", ("state",), m.predictions)
         yield _counter("file_batches", "Batches of files created here, and how they ended", ("status",), m.batches)
         yield _counter("file_batch_lines", "Lines of batches that were answered here", ("outcome",), m.batch_lines)
@@ -72,6 +73,14 @@ class FrontEndCollector(Collector):
         adopted = self._front_end.tasks.predictions.adopted
         yield CounterMetricFamily("jitney_predictions_adopted", "Predictions that came from silent ones", adopted)
         yield CounterMetricFamily("jitney_outcomes_unclaimed", "Outcomes nobody waited for any more", pending.unclaimed)
+
+    def _traffic(self) -> Iterator[Metric]:
+        """Of models that an operator has shared out among their revisions."""
+        m, whose = self._front_end.metrics, ("model", "revision")
+        yield _counter("traffic_requests", "Requests by who answered", (*whose, "code"), m.by_revision)
+        yield _histogram("traffic_request_duration_seconds", "From first byte to answer", whose, m.revision_durations)
+        overflows = self._front_end.tasks.discovery.overflows
+        yield _counter("traffic_overflows", "Requests that others got, for it had no room", whose, overflows)
 
     def _seen_now(self) -> Iterator[Metric]:
         """What is read when it is asked for, and not counted."""

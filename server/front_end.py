@@ -15,7 +15,7 @@ from server.callers.authentication import Authentication
 from server.callers.caller import ANONYMOUS, Caller
 from server.codecs.pool import CodecPool
 from server.files.files import Files
-from server.fleet.aliases import parse_aliases
+from server.fleet.aliases import own_name, parse_aliases
 from server.fleet.directory import Directory
 from server.history.history import History
 from server.http.addresses import part
@@ -62,8 +62,7 @@ class FrontEnd:
 
     def called(self, name: str) -> str:
         """The model's own name, of whatever an address calls it by."""
-        name = part(name)
-        return self.aliases.get(name, name)
+        return own_name(self.aliases, part(name))
 
     def caller_named(self, id: str) -> Caller:
         """Who has asked for what is to be computed now. Raises `Problem` where that key is known no more."""

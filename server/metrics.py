@@ -46,6 +46,8 @@ class Metrics:
     batches: dict[Labels, int] = field(default_factory=_counts)  # what became of them
     batch_lines: dict[Labels, int] = field(default_factory=_counts)  # what became of them
     webhooks: dict[Labels, int] = field(default_factory=_counts)  # what became of tries
+    by_revision: dict[Labels, int] = field(default_factory=_counts)  # model, revision, code: ok, or a problem's
+    revision_durations: dict[Labels, Histogram] = field(default_factory=_histograms)  # model, revision
     groupings: dict[Labels, Histogram] = field(default_factory=_histograms)  # model
     grouped_records: dict[Labels, int] = field(default_factory=_counts)  # model
     groups: dict[Labels, int] = field(default_factory=_counts)  # model
@@ -83,6 +85,11 @@ class Metrics:
         window.observe(stages.window)
         compute.observe(stages.compute)
         back.observe(stages.back)
+
+    def answered_by(self, model: str, revision: str, code: str, seconds: float) -> None:
+        """One request is over whose model has shares of traffic."""
+        self.by_revision[model, revision, code] += 1
+        self.revision_durations[model, revision].observe(seconds)
 
     def grouped(self, model: str, records: int, groups: int | None, seconds: float) -> None:
         """So many records were grouped; None: they were not, for their threshold is too low."""

@@ -22,8 +22,16 @@ from broker.admin.overview import (
 from broker.contract import PRESENCE_TTL
 from broker.errors import WireError
 from broker.header import STAMP, number, text
-from broker.messages import Lane, Limits, ModelCard
-from broker.registry import BEFORE, decode_card, decode_limits, decode_presence, limits_entry, unknown_limits
+from broker.messages import Lane, Limits, ModelCard, Traffic
+from broker.registry import (
+    BEFORE,
+    decode_card,
+    decode_limits,
+    decode_presence,
+    decode_traffic,
+    limits_entry,
+    unknown_limits,
+)
 from broker.wire import lies_apart
 
 
@@ -33,13 +41,14 @@ def _pairs(flat: Sequence[Any]) -> dict[Any, Any]:
 
 def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Sequence[int] = ()) -> Overview:
     """Out of what OVERVIEW returns."""
-    now, epoch, cards, batchers, there_are, wrong, limits, (opened, kept, held), webhooks, *rest = answer
+    now, epoch, cards, batchers, there_are, wrong, limits, (opened, kept, held), webhooks, traffic, *rest = answer
     (version, keys, entries, refusals, refused), *rows = rest
     now /= 1000
     known, lost_cards = _known_cards(_pairs(cards))
     seen, lost_batchers = _seen_batchers(_pairs(batchers), now)
     live = [one.presence.model for one in seen if one.is_live]
     models = [_model(row, now, known, live) for row in rows]
+    shares, bad_shares = _shares(_pairs(traffic))
     return Overview(
         now=now,
         epoch=epoch.decode("ascii", "replace"),
@@ -51,6 +60,8 @@ def overview(answer: Sequence[Any], *, is_complete: bool, other_protocols: Seque
         unreadable=[*lost_cards, *lost_batchers],
         wrong_type=[key.decode("utf-8", "replace") for key in wrong],
         bad_limits={name.decode("utf-8", "replace"): why for name, entry in limits if (why := _why_ignored(entry))},
+        traffic=shares,
+        bad_traffic=bad_shares,
         on_trial=[name.decode("utf-8", "replace") for name, entry in limits if _is_on_trial(entry)],
         is_complete=is_complete,
         other_protocols=other_protocols,
@@ -105,6 +116,18 @@ def _why_ignored(found: Sequence[Any]) -> str:
 
 def _is_on_trial(found: Sequence[Any]) -> bool:
     return BEFORE.encode() in limits_entry(found)
+
+
+def _shares(traffic: Mapping[bytes, bytes]) -> tuple[dict[str, Traffic], dict[str, str]]:
+    """By model; and what is wrong with those that front ends ignore."""
+    found, bad = {}, {}
+    for name, entry in sorted(traffic.items()):
+        model = name.decode("utf-8", "replace")
+        try:
+            found[model] = decode_traffic(entry)
+        except WireError as error:
+            bad[model] = str(error)
+    return found, bad
 
 
 def _known_cards(cards: Mapping[bytes, bytes]) -> tuple[dict[str, ModelCard], list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from broker.credentials.credential import Credential
-from broker.messages import Lane, ModelCard, Policy, Presence
+from broker.messages import Lane, ModelCard, Policy, Presence, Traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +163,8 @@ class Overview:
     history: HistoryOverview = HistoryOverview()
     unreadable: Sequence[str] = ()  # entries of the registry that are none of ours
     wrong_type: Sequence[str] = ()  # keys that hold something else than Jitney keeps there
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)  # shares of a model's requests, by its name
+    bad_traffic: Mapping[str, str] = field(default_factory=dict)  # name of a model whose shares make no sense → why
     bad_limits: Mapping[str, str] = field(default_factory=dict)  # name of a model whose live limits make no sense → why
     on_trial: Sequence[str] = ()  # names of models whose live limits a sweep tries, or has left behind
     other_protocols: Sequence[int] = ()  # that have keys in this namespace

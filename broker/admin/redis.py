@@ -21,9 +21,10 @@ from broker.credentials.stored import stored_credentials
 from broker.errors import BrokerError
 from broker.facts import Facts, facts
 from broker.keys import PROTOCOL, Keys
-from broker.messages import ModelCard, Policy
+from broker.messages import ModelCard, Policy, Traffic
 from broker.redis import scripts
 from broker.redis.connection import make_sync_client, translated
+from broker.registry import encode_traffic
 
 MODELS_SHOWN = 100
 LEASES_LOOKED_INTO = 100  # for each model
@@ -150,6 +151,15 @@ class RedisAdmin:
         """From now on this model does; front ends see it within a second."""
         with translated():
             self._client.hset(self._keys.defaults, task, name)
+
+    def share_out(self, name: str, traffic: Traffic | None) -> None:
+        """From now on this model's requests are, or by room alone; front ends see it within a second."""
+        key = self._keys.traffic
+        with translated(key):
+            if traffic is None:
+                self._client.hdel(key, name)
+            else:
+                self._client.hset(key, name, encode_traffic(traffic))
 
     def history_blocks(self) -> tuple[int, int]:
         """Of the history: how many blocks wait for its writer, and how many were ever written, then and now."""

@@ -47,7 +47,7 @@ READ = " ".join(READ_SCRIPTS)  # `jitney doctor` asks so for everybody's rights
 MANY_KEYS = ("del", "exists", "mget", "unlink")  # another word would be another key
 TWO_KEYS = ("rename",)
 CREDENTIALS, HISTORY, HISTORY_STATE = BESIDE = ("keys", "history", "history:state")  # stand beside the prefix
-WHOLE = ("cards", "batchers", "defaults", "epoch", "refused")  # keys without an end of their own
+WHOLE = ("cards", "batchers", "defaults", "traffic", "epoch", "refused")  # keys without an end of their own
 # To these keys a user may send these commands and no other that it has: a selector in docs/acl.
 ALONE: Mapping[Role, Sequence[str]] = {Role.FRONT_END: ("suspect:", "dead:")}
 CONNECTION = "ping info time"  # AUTH and HELLO are open to everybody
@@ -75,6 +75,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "cards": "hgetall",
         "batchers": "hgetall",
         "defaults": "hgetall hsetnx hset",
+        "traffic": "hgetall hsetnx",
         "artifact:": "exists getrange",
         "prediction:": f"exists hmget hget hset pexpire pttl del {RUN}",
         "prediction-body:": f"set get exists strlen pexpire unlink {RUN}",
@@ -122,6 +123,7 @@ TABLE: Mapping[Role, Mapping[str, str]] = {
         "cards": "hgetall",
         "batchers": "hgetall",
         "defaults": "hgetall hset",
+        "traffic": "hgetall hset hdel",
         "artifact:": "exists",
         "limits:": "hgetall hset del",
         "predictions:": "zcard get",

@@ -10,7 +10,7 @@ from broker.contract import CHUNK, MOST_OF_A_LANE, Frames, StoredCredentials
 from broker.memory.history import MemoryHistory
 from broker.memory.predictions import MemoryPredictions
 from broker.memory.store import MemoryStore, Queue, bytes_of, cost_of
-from broker.messages import AdmitRequest, FailureCode, Fleet, Job, Over, Running, Verdict
+from broker.messages import AdmitRequest, FailureCode, Fleet, Job, Over, Running, Traffic, Verdict
 from broker.trips import how_many
 from broker.wire import decode_frame, decode_job, encode_job
 
@@ -109,6 +109,10 @@ class MemoryFrontEnd:
         if again:
             self._store.defaults[task] = name
         self._store.defaults.setdefault(task, name)
+
+    async def restore_traffic(self, name: str, traffic: Traffic) -> None:
+        self._store.now()
+        self._store.traffic.setdefault(name, traffic)
 
     async def credentials(self, version: str) -> StoredCredentials | None:
         self._store.now()

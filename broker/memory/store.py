@@ -43,6 +43,7 @@ from broker.messages import (
     Outcome,
     Presence,
     Result,
+    Traffic,
     Verdict,
 )
 from broker.wire import LARGE, POISON_MESSAGE, encode_failures, encode_job, encode_results
@@ -220,6 +221,7 @@ class MemoryStore:
         self.artifacts: dict[str, tuple[float, bytes]] = {}
         self.limits: dict[str, Limits] = {}  # model name → what an operator set
         self.defaults: dict[str, str] = {}  # task → model name
+        self.traffic: dict[str, Traffic] = {}  # model name → what an operator set
         self.throttle = Throttle()
         self.credentials = StoredCredentials(version="")
         self.predictions: dict[str, Any] = {}  # by id, as `memory/predictions.py` keeps them
@@ -280,6 +282,7 @@ class MemoryStore:
             announcements=[replace(known, batchers=self.behind(key)) for key, known in self.cards.items()],
             known_names=frozenset(known.card.name for known in self.cards.values()),
             defaults=dict(self.defaults),
+            traffic=dict(self.traffic),
         )
 
     def behind(self, model: str) -> list[Presence]:

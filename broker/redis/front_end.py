@@ -19,7 +19,18 @@ from broker.credentials.stored import stored_credentials
 from broker.errors import BrokerFull, WireError
 from broker.header import STAMP
 from broker.keys import Keys
-from broker.messages import AdmitRequest, Announcement, Cancel, FailureCode, Fleet, Outcome, Over, Presence, Verdict
+from broker.messages import (
+    AdmitRequest,
+    Announcement,
+    Cancel,
+    FailureCode,
+    Fleet,
+    Outcome,
+    Over,
+    Presence,
+    Traffic,
+    Verdict,
+)
 from broker.redis import scripts
 from broker.redis.admission import Carried, admission, cancellation, carried_at_once, told_apart, verdicts_in
 from broker.redis.bodies import StoredBodies
@@ -27,14 +38,14 @@ from broker.redis.client import Client, mapping_of, raise_first, seconds_of
 from broker.redis.connection import check, make_client, translated
 from broker.redis.stores.history import RedisHistory
 from broker.redis.stores.predictions import RedisPredictions
-from broker.registry import decode_card, decode_presence
+from broker.registry import decode_card, decode_presence, decode_traffic, encode_traffic
 from broker.settings import NAME
 from broker.trips import FRAME_BYTES, TRIP_BYTES
 from broker.wire import decode_frame
 
 FRAMES_AT_ONCE = (4, 256)  # that a read takes: as many as found small last time, for their size is not known before
 SOCKET_TIMEOUT = 2.0  # seconds: well above the longest blocking read, and a dead connection is noticed within three
-DEFAULTS_REMEDY = "it must be a hash that front ends may read and write: docs/acl; delete what is none"
+HASH_REMEDY = "it must be a hash that front ends may read and write: docs/acl; delete what is none"
 NO_LIST = "it is no list, or one of :1 to :7 behind it is none: delete that key"
 log = structlog.get_logger("broker")
 Entry = TypeVar("Entry")
@@ -166,7 +177,7 @@ class RedisFrontEnd:
             with suppress(OutOfMemoryError):
                 await self._client.set(self._keys.epoch, secrets.token_hex(8), nx=True)
             epoch, time, *hashes = await self._registry()
-        cards, batchers, defaults = map(mapping_of, hashes)
+        cards, batchers, defaults, traffic = map(mapping_of, hashes)
         live = self._live(batchers, seconds_of(time) - self._presence_ttl)
         announcements = [
             Announcement(card=card, announced=stamp, batchers=live.get(card.key, ()))
@@ -178,32 +189,56 @@ class RedisFrontEnd:
             announcements=announcements,
             known_names=names,
             defaults=self._defaults(defaults),
+            traffic=self._traffic(traffic),
         )
 
     async def _registry(self) -> list[Any]:
-        """Epoch, time, cards, batchers, and defaults or why they cannot be read."""
+        """Epoch, time, cards, batchers, and defaults and shares or why they cannot be read."""
         keys = self._keys
         looked = [("GET", keys.epoch), ("TIME",), ("HGETALL", keys.cards), ("HGETALL", keys.batchers)]
-        *needed, defaults = await self._client.trip(*looked, ("HGETALL", keys.defaults))
+        wanted = ("HGETALL", keys.defaults), ("HGETALL", keys.traffic)
+        *needed, defaults, traffic = await self._client.trip(*looked, *wanted)
         raise_first(looked, needed)
-        return [*needed, defaults]
+        return [*needed, defaults, traffic]
 
     def _defaults(self, answer: Any) -> dict[str, str]:
         """What cannot be read, or not by this user, costs the defaults alone: models are still found by name."""
         if isinstance(answer, Exception):
-            self._no_entry("defaults unreadable", key=self._keys.defaults, reason=str(answer), remedy=DEFAULTS_REMEDY)
+            self._no_entry("defaults unreadable", key=self._keys.defaults, reason=str(answer), remedy=HASH_REMEDY)
             return {}
         texts = {task.decode("utf-8", "replace"): name.decode("utf-8", "replace") for task, name in answer.items()}
         return {task: name for task, name in texts.items() if re.fullmatch(NAME, name)}
 
+    def _traffic(self, answer: Any) -> dict[str, Traffic]:
+        """The same of shares: without them requests go by the room of batchers."""
+        key = self._keys.traffic
+        if isinstance(answer, Exception):
+            self._no_entry("shares unreadable", key=key, reason=str(answer), remedy=HASH_REMEDY)
+            return {}
+        found = {}
+        for name, entry in answer.items():
+            model = name[:80].decode("utf-8", "replace")
+            try:
+                found[model] = decode_traffic(entry)
+            except WireError as error:
+                remedy = "jitney traffic MODEL REVISION=SHARE sets them anew, --clear removes them"
+                self._no_entry("shares ignored", key=key, entry=ascii(model), reason=str(error), remedy=remedy)
+        return found
+
     async def settle_default(self, task: str, name: str, *, again: bool = False) -> None:
+        await self._keep("HSET" if again else "HSETNX", self._keys.defaults, task, name)
+
+    async def restore_traffic(self, name: str, traffic: Traffic) -> None:
+        await self._keep("HSETNX", self._keys.traffic, name, encode_traffic(traffic))
+
+    async def _keep(self, command: str, key: str, field: str, value: str | bytes) -> None:
         with suppress(BrokerFull), translated():
             try:
-                await self._client.execute_command("HSET" if again else "HSETNX", self._keys.defaults, task, name)
+                await self._client.execute_command(command, key, field, value)
             except ResponseError as error:
                 if not isinstance(error, NoPermissionError) and "WRONGTYPE" not in str(error):
                     raise
-                self._no_entry("default not kept", key=self._keys.defaults, reason=str(error), remedy=DEFAULTS_REMEDY)
+                self._no_entry("entry not kept", key=key, reason=str(error), remedy=HASH_REMEDY)
 
     async def credentials(self, version: str) -> StoredCredentials | None:
         key = self._keys.credentials

@@ -5,10 +5,10 @@
 -- ARGV[1] what every key begins with   ARGV[2] leases looked into for each model   ARGV[3] most models
 -- ARGV[4] fields read of a hash that has one for each caller, at least
 -- ARGV[5…] ⟨m⟩ that were found by SCAN; those that are announced stand before them
--- Reads predictions:due, predictions:room (zsets) and predictions:bytes (string), cards, batchers, defaults, limits (hashes); of each ⟨m⟩ q with its further lists, suspect, dead (lists), tokens and bytes (strings), leases
+-- Reads predictions:due, predictions:room (zsets) and predictions:bytes (string), cards, batchers, defaults, traffic, limits (hashes); of each ⟨m⟩ q with its further lists, suspect, dead (lists), tokens and bytes (strings), leases
 -- (zset); predictions:hooks (zset), webhooks:tries (list), webhooks:fates, refused (hashes); of each of its leases looked into lease:<batch> (hash)
 -- Returns {now, epoch, cards, batchers, models there are, keys of a wrong type, {{name, live limits}, …}, {open, kept, bytes of predictions}, {webhooks due, their
---           fates, their newest tries}, {changes of keys, keys there are with that count, some of them, refusals there are, some of them}, row, row, …}, which
+--           fates, their newest tries}, {shares of requests by model}, {changes of keys, keys there are with that count, some of them, refusals there are, some of them}, row, row, …}, which
 --           broker/admin/decoding.py reads. A row of a model: ⟨m⟩; for each lane jobs, tokens, bytes, ms when the oldest
 --           was admitted, jobs of each of its lists; suspects, dead letters, leases, leases looked into, their jobs, how many are staged, ms of the first
 --           expiry
@@ -89,6 +89,7 @@ local function add_limits(name)
 end
 
 ask('HGETALL', prefix .. 'defaults')  -- for its type alone
+local traffic = ask('HGETALL', prefix .. 'traffic') or {}
 local predictions = {number_of('ZCARD', prefix .. 'predictions:due'), number_of('ZCARD', prefix .. 'predictions:room'),
   number_in(ask('GET', prefix .. 'predictions:bytes') or '')}
 local webhooks = {number_of('ZCARD', prefix .. 'predictions:hooks'), ask('HGETALL', prefix .. 'webhooks:fates') or {},
@@ -96,7 +97,7 @@ local webhooks = {number_of('ZCARD', prefix .. 'predictions:hooks'), ask('HGETAL
 local keys, some_keys = some_of(KEYS[2])
 local refusals, some_refusals = some_of(prefix .. 'refused')
 local callers = {ask('HGET', KEYS[2], '#version') or '', keys, some_keys, refusals, some_refusals}
-local seen_now = {now_ms(), ask('GET', KEYS[1]) or '', cards, batchers, #models, wrong, limits, predictions, webhooks, callers}
+local seen_now = {now_ms(), ask('GET', KEYS[1]) or '', cards, batchers, #models, wrong, limits, predictions, webhooks, traffic, callers}
 for at = 1, math.min(#models, ARGV[3]) do
   local model = models[at]
   local row = {model}

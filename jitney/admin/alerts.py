@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from broker.admin.overview import BatcherOverview, HistoryOverview, ModelOverview, Overview
+from broker.admin.sides import burdens, sides
+from broker.admin.traffic import percent
 from broker.contract import PRUNED_AFTER
 from broker.history.contract import MOST_BLOCKS, MOST_BYTES
 from broker.keys import PROTOCOL
@@ -36,7 +38,9 @@ def alerts(overview: Overview) -> list[Alert]:
     found += [_wrong_type(key) for key in overview.wrong_type]
     found += [_bad_limits(name, why) for name, why in overview.bad_limits.items()]
     found += [_on_trial(name) for name in overview.on_trial]
-    found += _called_alike(overview.models)
+    found += [_bad_shares(name, why) for name, why in overview.bad_traffic.items()]
+    found += [alert for name in overview.traffic for alert in _of_traffic(overview, name)]
+    found += _called_alike(overview.models, overview.traffic)
     found += [_silent(one) for one in overview.batchers if not one.is_live]
     found += [_of_protocol(other) for other in overview.other_protocols]
     found += _of_history(overview.history)
@@ -109,14 +113,36 @@ def _bad_limits(name: str, why: str) -> Alert:
     return Alert(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
 
 
+def _bad_shares(name: str, why: str) -> Alert:
+    said, remedy = f"its shares of traffic are ignored: {why}", f"jitney traffic {name} --clear, or set them anew"
+    return Alert(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
+
+
+def _of_traffic(overview: Overview, name: str) -> Iterator[Alert]:
+    """Nobody is left without an answer by it."""
+    for side in sides(overview, name):
+        if side.parts and not side.batchers:
+            said = f"{percent(side.parts)} of its requests are meant for {side.revision}, which has no live batcher"
+            remedy = f"the others get them: start a batcher of it, or jitney traffic {name} --clear"
+            yield Alert(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
+    for one in burdens(overview, name):
+        carried = f"{one.side.revision} carries {one.side.rate:.0f} jobs a second"
+        said = (
+            f"{carried} and is given {percent(one.side.parts or 0)}: beyond {one.most:.0f} a second in all it is full"
+        )
+        remedy = f"others take the rest, up to {one.total:.0f}: start more batchers of it, or give it a smaller share"
+        yield Alert(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
+
+
 def _on_trial(name: str) -> Alert:
     said = "its live limits are those that a sweep tries"
     remedy = f"where none runs: python -m benchmarks sweep --restore --model {name}"
     return Alert(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
 
 
-def _called_alike(models: Sequence[ModelOverview]) -> Iterator[Alert]:
-    """Live models of one name: of two tasks only one is served; two revisions may be a rollout."""
+def _called_alike(models: Sequence[ModelOverview], shared_out: Collection[str]) -> Iterator[Alert]:
+    """Live models of one name: of two tasks only one is served; two revisions may be a rollout, and are meant where
+    their traffic is shared out."""
     named: dict[str, list[ModelOverview]] = {}
     for model in models:
         if model.card is not None and model.batchers:
@@ -126,7 +152,7 @@ def _called_alike(models: Sequence[ModelOverview]) -> Iterator[Alert]:
         if len(tasks) > 1:
             said = f"batchers of two tasks are called so ({' and '.join(tasks)}): front ends serve one of them only"
             yield Alert(about=f"model {name}", said=said, remedy="start the others with a --name of their own")
-        elif len(alike) > 1:
+        elif len(alike) > 1 and name not in shared_out:
             said = f"{len(alike)} revisions of it live: {', '.join(model.key for model in alike)}"
             remedy = "nothing, in a rollout; two different models want a --name each"
             yield Alert(about=f"model {name}", said=said, remedy=remedy, is_serious=False)

@@ -24,6 +24,7 @@ from jitney.admin.callers import caller_lines, callers_facts, callers_heading, t
 from jitney.admin.findings import Mark, of_facts
 from jitney.admin.snapshot import Snapshot
 from jitney.admin.tables import NONE, count, printable, seconds, size, table
+from jitney.traffic.shown import traffic_facts, traffic_lines
 
 NO_MODEL = "No batcher has announced a model here. Start one: python -m batcher --model SPEC"
 NOTED = 8  # alerts that are shown; serious ones come first
@@ -45,6 +46,8 @@ def status_lines(seen: Snapshot, width: int | None) -> list[str]:
         lines += ["", *table(QUEUES, [row for model in models for row in _queues(model)], names=2, width=width)]
         lines += turn_lines(seen.overview, width)
         lines += ["", *table(CLAIMED, [_claimed(model) for model in models], names=1, width=width)]
+    if shared := traffic_lines(seen.overview, seen.overview.traffic, width):
+        lines += ["", *shared]
     lines += caller_lines(seen.overview.callers, width, seen.overview.now)
     if seen.overview.batchers:
         lines += ["", *table(BATCHERS, [_batcher(one) for one in seen.overview.batchers], names=3, width=width)]
@@ -183,6 +186,7 @@ def status_facts(seen: Snapshot) -> dict[str, Any]:
         "epoch": overview.epoch,
         "now": overview.now,
         "models": [_model_facts(model) for model in overview.models],
+        "traffic": traffic_facts(overview, overview.traffic),
         "batchers": [_batcher_facts(one) for one in overview.batchers],
         "predictions": asdict(overview.predictions),
         "webhooks": asdict(overview.webhooks),

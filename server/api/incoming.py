@@ -15,7 +15,8 @@ from broker.messages import FailureCode, ModelCard
 from server.api.schema.envelope import read
 from server.codecs.encoding import INLINE
 from server.errors import Problem
-from server.fleet.directory import Served
+from server.fleet.aliases import own_name
+from server.fleet.directory import AT, Directory, Served
 from server.front_end import FrontEnd
 from server.http.addresses import KEPT, Refuse, part
 from server.http.bodies import Bodies, form_pairs, is_form, is_gzip, is_json, query_pairs, unpacked, unpacked_if_small
@@ -120,17 +121,19 @@ class Incoming:
     def card_named(self, name: str) -> ModelCard:
         """The newest card of the model of this name; it is not chosen by that. Raises `Problem` where there is none."""
         directory, name = self._front_end.directory, self._called(name)
-        listed = directory.listed.get(name)
+        listed = directory.entry(name)
         return listed.card if listed is not None else directory.named(name, self._front_end.clock()).card
 
     def model_of(self, task: str, name: str | None = None) -> Served:
         """The model of this name, or the default of the task. Raises `Problem` where there is none of that task."""
         name = None if name is None else self._called(name)
-        return self._chosen(self._front_end.directory.for_task(task, name, self._front_end.clock()))
+        directory, caller = self._front_end.directory, self._scope["context"].caller.id
+        served = directory.for_task(task, name, self._front_end.clock(), caller)
+        return self._chosen(served, directory, name)
 
     def task_of(self, name: str) -> str:
         """The task of the model of this name; empty where none is known."""
-        listed = self._front_end.directory.listed.get(self._called(name))
+        listed = self._front_end.directory.entry(self._called(name))
         return "" if listed is None else listed.card.task
 
     def has(self, task: str) -> bool:
@@ -139,7 +142,8 @@ class Incoming:
 
     def model_named(self, name: str) -> Served:
         """The model of this name, whatever its task. Raises `Problem` where there is none."""
-        return self._chosen(self._front_end.directory.named(self._called(name), self._front_end.clock()))
+        directory, name, caller = self._front_end.directory, self._called(name), self._scope["context"].caller.id
+        return self._chosen(directory.named(name, self._front_end.clock(), caller), directory, name)
 
     def the_only_model(self) -> Served:
         """The one that lives. Raises `Problem` where there is none or several: which is meant then?"""
@@ -153,10 +157,12 @@ class Incoming:
         return await self._front_end.pool.run_gzip(partial(unpacked, self.body, limit))
 
     def _called(self, name: str) -> str:
-        return self._front_end.aliases.get(name, name)
+        return own_name(self._front_end.aliases, name)
 
-    def _chosen(self, served: Served) -> Served:
+    def _chosen(self, served: Served, directory: Directory, name: str | None) -> Served:
         context = self._scope["context"]
         context.caller.check_model(served.card.name)
         context.model = served.header
+        context.is_pinned = name is not None and AT in name
+        context.is_shared = bool(directory.traffic) and served.card.name in directory.traffic
         return served

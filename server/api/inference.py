@@ -18,6 +18,7 @@ from server.codecs.pool import LARGE
 from server.codecs.work import Work
 from server.dialects.contract import Call, RequestReader, Row
 from server.errors import Problem, problem_of
+from server.fleet.directory import AT
 from server.front_end import FrontEnd
 from server.http.bodies import Bodies
 from server.http.body import lane_of, time_limit
@@ -29,6 +30,7 @@ from server.requests.request import NO_PLAN, Record
 from server.streams.accept import form_of
 from server.streams.rows import RowStream
 
+UNANSWERED = "unanswered"  # its client has gone, or it crashed
 WRITTEN_AT_ONCE = 65_536  # bytes that a connection buffers before it says that the client is slow
 
 Made = tuple[Sequence[Row | Problem], bytes | Problem]  # each record's fields or problem, and the reply
@@ -45,6 +47,22 @@ class Inference:
         self._max_made_bytes = min(front_end.settings.max_queue_bytes, front_end.settings.max_bytes_in_hand)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        code, context = UNANSWERED, scope["context"]
+        try:
+            await self._with_cache(scope, receive, send)
+            code = "ok"
+        except Problem as problem:
+            code = problem.code
+            raise
+        finally:
+            if context.is_shared:
+                self._count_traffic(context, code)
+
+    def _count_traffic(self, context: RequestContext, code: str) -> None:
+        model, _, revision = context.model.decode("ascii").rpartition(", ")[2].partition(AT)
+        self._front_end.metrics.answered_by(model, revision, code, self._front_end.clock() - context.started)
+
+    async def _with_cache(self, scope: Scope, receive: Receive, send: Send) -> None:
         cache, context = self._front_end.cache, scope["context"]
         if cache is None:
             await self._answer(scope, receive, send)

@@ -19,6 +19,7 @@ from server.batches.input.lines import Malformed, Request, request_from
 from server.batches.input.reading import Line
 from server.batches.kept import Asked
 from server.batches.window import Answered
+from server.fleet.aliases import own_name
 from server.fleet.directory import Served
 from server.front_end import FrontEnd
 from server.predictions.attempt import Attempt
@@ -125,7 +126,7 @@ class Asking:
         if endpoint.startswith(MODELS):
             model = unquote(endpoint.removeprefix(MODELS))
         name = model or directory.default(TASK_OF.get(endpoint, "")) or ""
-        return directory.served.get(self._front_end.aliases.get(name, name))
+        return directory.newest(own_name(self._front_end.aliases, name))
 
     def _stored(self, name: str) -> Stored:
         headers = {"content-type": "application/json", "jitney-lane": str(Lane.BULK), "x-request-id": name}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from broker.settings import NAME
 
@@ -20,3 +21,11 @@ def parse_aliases(text: str) -> dict[str, str]:
             raise ValueError(f"{pair[1]!r} is named twice")
         found[pair[1]] = pair[2]
     return found
+
+
+def own_name(aliases: Mapping[str, str], name: str) -> str:
+    """What the model itself is called, of whatever a client calls it by: `alias`, or `alias@revision`."""
+    if name in aliases or "@" not in name:
+        return aliases.get(name, name)
+    alias, _, revision = name.partition("@")
+    return f"{aliases.get(alias, alias)}@{revision}"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
 
-from broker.messages import Announcement, Fleet, ModelCard
+from broker.messages import Announcement, Fleet, ModelCard, Traffic
+from server.callers.caller import ANONYMOUS
 from server.codecs.contract import Codec
 from server.errors import Problem, retry_after
 from server.fleet.capacity import UNKNOWN, Capacity
 from server.fleet.defaults import choose_defaults
 from server.fleet.name_conflicts import rivals, split_by_owner
+from server.fleet.shares import choose_shared, overflow, place_of_caller, place_of_turn
 from server.fleet.weighted_choice import choose
 
 SHOWN = 200  # characters of a name that an answer repeats
+AT = "@"  # between a name and a revision: no name has it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,9 +59,11 @@ class Directory:
 
     served: Mapping[str, Served] = field(default_factory=dict)  # by name: the newest that can be called
     revisions: Mapping[str, Sequence[Served]] = field(default_factory=dict)  # by name: all that can, newest first
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)  # by name, where an operator has shared it out
     turns: Iterator[int] = field(default_factory=count)  # numbers the requests that are shared out among these
     listed: Mapping[str, Listed] = field(default_factory=dict)  # by name
     known: frozenset[str] = frozenset()  # names
+    known_keys: frozenset[str] = frozenset()  # of cards, as the same
     live: frozenset[str] = frozenset()  # cards' keys with a batcher behind them
     fixed: Mapping[str, str] = field(default_factory=dict)  # by task: the model that a setting names as the default
     defaults: Mapping[str, str] = field(default_factory=dict)  # by task: the one that was there first
@@ -67,29 +72,61 @@ class Directory:
     missing_since: Mapping[str, float] = field(default_factory=dict)  # by name: known, and not callable
     since: float = 0.0  # seconds, the caller's clock: the first look
 
-    def named(self, name: str, now: float) -> Served:
-        """The model of this name. Raises `Problem`: nobody knows it, or nobody computes for it now."""
+    def named(self, name: str, now: float, caller: str = "") -> Served:
+        """The model of this name, or of this `name@revision`. Raises `Problem`: nobody knows it, or nobody computes for
+        it now."""
+        name, _, revision = name.partition(AT)
         if name in self.served:
-            return self._next_revision(name)
+            return self._revision_named(name, revision, now) if revision else self._next_revision(name, caller)
         if self.listed and name not in self.known:  # without any card nobody can say that there is no such model
             raise Problem("unknown_model", f"There is no model {name[:SHOWN]!r}. {_live_models(self.served)}")
         away = now - self.missing_since.get(name, self.since)
         raise Problem("no_batcher", f"No batcher serves {name[:SHOWN]!r} at the moment.", retry_after=retry_after(away))
 
-    def for_task(self, task: str, name: str | None, now: float) -> Served:
+    def _revision_named(self, name: str, revision: str, now: float) -> Served:
+        live = self.revisions[name]
+        for one in live:
+            if one.card.revision == revision:
+                return one
+        those = f"These live: {', '.join(one.key for one in live)}."
+        if (known := f"{name}{AT}{revision}") not in self.known_keys:
+            raise Problem("unknown_model", f"There is no revision {known[:SHOWN]!r}. {those}")
+        wait = retry_after(0.0)
+        raise Problem("no_batcher", f"No batcher serves {known!r} at the moment. {those}", retry_after=wait)
+
+    def newest(self, name: str) -> Served | None:
+        """The newest live revision of the model of this name, or of this `name@revision`."""
+        return self.served.get(name.partition(AT)[0])
+
+    def entry(self, name: str) -> Listed | None:
+        """What the public list says of this name, or of this `name@revision`."""
+        return self.listed.get(name.partition(AT)[0])
+
+    def for_task(self, task: str, name: str | None, now: float, caller: str = "") -> Served:
         """The model of this task: the named one, else the default and never another in its place. Raises `Problem`."""
         if name is not None:
-            return self._named_for_task(task, name, now)
+            return self._named_for_task(task, name, now, caller)
         default = self.default(task)
         if default is None or not self.is_served(task, default):
             since = self._missing_since(task) if default is None else self.missing_since.get(default, self.since)
             raise Problem("no_batcher", self._why_none(task, default), retry_after=retry_after(now - since))
-        return self._next_revision(default)
+        return self._next_revision(default, caller)
 
-    def _next_revision(self, name: str) -> Served:
+    def _next_revision(self, name: str, caller: str = "") -> Served:
         """While several revisions live, a request goes whole to one of them."""
         revisions = self.revisions[name]
-        return revisions[0] if len(revisions) == 1 else choose(revisions, next(self.turns))
+        if len(revisions) == 1:
+            return revisions[0]
+        if not self.traffic or (traffic := self.traffic.get(name)) is None:
+            return choose(revisions, next(self.turns))
+        is_at_home = traffic.sticky and caller not in ("", ANONYMOUS.id)
+        place = place_of_caller(name, caller) if is_at_home else place_of_turn(next(self.turns))
+        return choose_shared(revisions, traffic, place)
+
+    def overflow(self, name: str, full: Collection[str]) -> Served | None:
+        """Which revision takes what these cannot, where an operator has shared out the model's requests."""
+        traffic, revisions = self.traffic.get(name), self.revisions.get(name, ())
+        return overflow(revisions, traffic, full, next(self.turns)) if traffic else None
 
     def is_served(self, task: str, name: str) -> bool:
         """Whether this model can be called, and for this task."""
@@ -109,13 +146,13 @@ class Directory:
             " default (jitney default)."
         )
 
-    def _named_for_task(self, task: str, name: str, now: float) -> Served:
-        listed = self.listed.get(name)
+    def _named_for_task(self, task: str, name: str, now: float, caller: str) -> Served:
+        listed = self.entry(name)
         if listed is not None and listed.card.task != task:
             others = [served.card.name for served in self.served.values() if served.card.task == task]
             said = f"Model {name!r} is for {listed.card.task}, not for {task}."
             raise Problem("unknown_model", f"{said} {_live_models(others)}")
-        return self.named(name, now)
+        return self.named(name, now, caller)
 
     def _missing_since(self, task: str) -> float:
         names = (name for name, listed in self.listed.items() if listed.card.task == task)
@@ -143,9 +180,11 @@ class Directory:
         return Directory(
             served=served,
             revisions=revisions,
+            traffic=fleet.traffic,
             turns=self.turns,
             listed=listed,
             known=known,
+            known_keys=self.known_keys.union(one.card.key for one in fleet.announcements),
             live=frozenset(one.card.key for one in fleet.announcements if one.batchers),
             fixed=self.fixed,
             defaults=defaults,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -21,6 +22,7 @@ from server.fleet.name_conflicts import differences
 from server.requests.breaker import CircuitBreaker
 from server.requests.pending import PendingRequests
 from server.requests.reencoding import Reencoder
+from server.requests.request import PendingRequest
 
 log = structlog.get_logger("server.fleet.discovery")
 
@@ -63,6 +65,7 @@ class Discovery:
         self._keys = keys  # None: nobody is asked for one, or they lie in a file
         self._epoch = ""
         self._failures = 0
+        self.overflows: dict[tuple[str, ...], int] = defaultdict(int)  # by model and revision: requests passed on
         self.directory = Directory(fixed=defaults or {})
         self.has_met_broker = False
         self._met = asyncio.Event()  # set by each look
@@ -117,6 +120,18 @@ class Discovery:
                 raise
             await self.look(broker)
 
+    def passes_on(self, request: PendingRequest) -> bool:
+        """Its revision had no room for it: another one gets it, where an operator has shared out the model's requests.
+        What each is given is an aim, and no caller is refused for its sake."""
+        full = (*request.full, request.served.card.revision)
+        other = self.directory.overflow(request.served.card.name, full)
+        if other is None or not request.is_awaited:
+            return False
+        self.overflows[request.served.card.name, full[-1]] += 1
+        request.full, request.may_be_queued, request.charged = full, False, ""
+        self._reencoder.start(request, other)
+        return True
+
     def note_absence(self, error: BrokerError) -> Diagnosis:
         """The broker cannot be reached. Returns the most likely reason."""
         since = self.absence.since if self.absence else self._clock()
@@ -128,6 +143,8 @@ class Discovery:
         if self._keys is not None:
             await self._keys.look(broker)
         fleet = await broker.look()
+        if self._epoch and fleet.epoch != self._epoch:
+            fleet = await self._with_traffic(broker, fleet)
         live = [one.card for one in fleet.announcements if one.batchers]
         self._codec_cache.want(live)
         await self._codec_cache.wait_until_ready(CODEC_WAIT)
@@ -163,6 +180,13 @@ class Discovery:
         for task, name in known.defaults.items():
             if fleet.defaults.get(task) != name and task not in known.fixed:
                 await broker.settle_default(task, name, again=again)
+
+    async def _with_traffic(self, broker: FrontEndBroker, fleet: Fleet) -> Fleet:
+        """A broker that came back empty keeps the shares again that it had: nobody has taken them back."""
+        lost = {name: one for name, one in self.directory.traffic.items() if name not in fleet.traffic}
+        for name, traffic in lost.items():
+            await broker.restore_traffic(name, traffic)
+        return replace(fleet, traffic={**lost, **fleet.traffic})
 
     def _log_conflicts(self, before: Directory) -> None:
         """A line for each name that two models claim, once, when it is first seen."""

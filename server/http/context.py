@@ -32,6 +32,8 @@ class RequestContext:
         "caller",
         "counts",
         "headers",
+        "is_pinned",
+        "is_shared",
         "lookup",
         "model",
         "note",
@@ -53,6 +55,8 @@ class RequestContext:
         self.caller = ANONYMOUS
         self.allowances: Sequence[Allowance] = ()  # of its caller's policies, as the broker told them last
         self.model = b""  # name@revision, once one was chosen
+        self.is_pinned = False  # it names a revision: no other may answer
+        self.is_shared = False  # an operator has shared out its model's requests, so they are counted by revision
         self.lookup: Lookup | None = None  # what the cache knew of it; None: it was not asked
         self.counts = (0, 0)  # records that were answered, and those of them with an error
         self.time_left: float | None = None  # seconds that it may take whatever its headers say: of a prediction

@@ -36,6 +36,11 @@ class Admission(Struct, eq=False):
         """False once the request was encoded anew: it has another admission then, and nobody waits for these jobs."""
         return self._generation == self.request.generation
 
+    @property
+    def may_go_elsewhere(self) -> bool:
+        """Where its revision has no room for it. What was taken once is paid for, and what names one wants no other."""
+        return self.is_current and not self.is_again and not self.request.is_pinned
+
     def refuse(self, problem: Problem) -> None:
         """The broker has not taken these jobs, so their request ends here."""
         if self.is_current:

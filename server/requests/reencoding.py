@@ -1,4 +1,4 @@
-"""What waits for a revision that nobody serves any more is encoded for the one that lives."""
+"""What waits for a revision that nobody serves any more, or that has no room for it, is encoded for another."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from broker.messages import ModelCard
+from broker.messages import FailureCode, ModelCard
 from server.codecs.contract import Codec, Input, Plan
 from server.codecs.work import Work
-from server.errors import Problem
+from server.errors import Problem, retry_after
 from server.fleet.directory import Served
 from server.requests.pending import PendingRequests
 from server.requests.request import PendingRequest
@@ -36,8 +36,11 @@ class Reencoder:
         """`successor` says which revision takes over from this one; None where this one is served."""
         for number, request in enumerate(self._pending.waiting, start=1):
             served = successor(request.served.card)
-            if served is not None:
-                self._start(request, served)
+            if served is not None and request.is_pinned:
+                said = f"The last batcher of {request.served.key!r} has left, and no other revision was asked for."
+                request.refuse(Problem(FailureCode.NO_BATCHER, said, retry_after=retry_after(0.0)))
+            elif served is not None:
+                self.start(request, served)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         if self._tasks:
@@ -48,7 +51,8 @@ class Reencoder:
         for task in self._tasks:
             task.cancel()
 
-    def _start(self, request: PendingRequest, served: Served) -> None:
+    def start(self, request: PendingRequest, served: Served) -> None:
+        """Have this revision answer it."""
         task = asyncio.create_task(self.reencode(request, served))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

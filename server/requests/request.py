@@ -96,6 +96,7 @@ class PendingRequest(Struct, eq=False):
     generation: int = 0  # grows when what is left is encoded for another revision
     left: int = 0  # jobs without an outcome
     may_be_queued: bool = False  # the broker may know its jobs
+    full: tuple[str, ...] = ()  # revisions that had no room for it
     charged: str = ""  # the ids under which its caller has it under way, where so many may be at once
     withdrawn: dict[Record, int] = {}  # jobs of records that are being encoded anew
     timing: Timing | None = None  # of the job that took longest
@@ -117,6 +118,11 @@ class PendingRequest(Struct, eq=False):
     @property
     def caller(self) -> Caller:
         return ANONYMOUS if self.asker is None else self.asker.caller
+
+    @property
+    def is_pinned(self) -> bool:
+        """It names a revision: no other may answer."""
+        return self.asker is not None and self.asker.is_pinned
 
     @property
     def is_awaited(self) -> bool:

@@ -15,6 +15,7 @@ from server.errors import INTERNAL_DETAIL, Problem, retry_after
 from server.requests.admission import Admission, Outbox
 from server.requests.breaker import CircuitBreaker
 from server.requests.refusals import refusal
+from server.requests.request import PendingRequest
 
 log = structlog.get_logger("server.requests.writer")
 
@@ -31,7 +32,10 @@ class Writer:
         breaker: CircuitBreaker,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        passes_on: Callable[[PendingRequest], bool] = lambda request: False,
     ) -> None:
+        """`passes_on` says whether another revision takes a request for which its own has no room."""
+        self._passes_on = passes_on
         self._outbox = outbox
         self._breaker = breaker
         self._clock = clock
@@ -122,6 +126,8 @@ class Writer:
         request = admission.request
         if verdict.refusal is FailureCode.BROKER_FULL:
             self._refuse_as_full([admission])
+            return
+        if verdict.refusal is FailureCode.CONTENDED and admission.may_go_elsewhere and self._passes_on(request):
             return
         admission.refuse(refusal(request, verdict, request.deadline - self._clock()))
 

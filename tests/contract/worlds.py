@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -34,6 +35,7 @@ from broker.messages import (
     Outcome,
     Presence,
     Result,
+    Traffic,
 )
 from broker.predictions.contract import PredictionBroker
 from tests.contract.users import url_as
@@ -108,6 +110,10 @@ class World(ABC):
     @abstractmethod
     def set_limits(self, name: str, limits: Limits) -> None:
         """What an operator does."""
+
+    @abstractmethod
+    def share_out(self, name: str, traffic: Traffic | None) -> None:
+        """What an operator does; None takes the shares away."""
 
     @abstractmethod
     def lose_everything(self) -> None:
@@ -197,6 +203,10 @@ class MemoryWorld(World):
     def set_limits(self, name: str, limits: Limits) -> None:
         self._store.limits[name] = limits
 
+    def share_out(self, name: str, traffic: Traffic | None) -> None:
+        self._store.traffic.pop(name, None)
+        self._store.traffic |= {name: traffic} if traffic else {}
+
     def lose_everything(self) -> None:
         self._store.lose_everything()
 
@@ -262,6 +272,10 @@ class RedisWorld(World):
 
     def set_limits(self, name: str, limits: Limits) -> None:
         self.server.hset(self.keys.limits(name), mapping=asdict(limits))
+
+    def share_out(self, name: str, traffic: Traffic | None) -> None:
+        with contextlib.closing(connect_admin(self._url_as(Role.OPERATOR), self.namespace)) as admin:
+            admin.share_out(name, traffic)
 
     def lose_everything(self) -> None:
         if names := self.names():

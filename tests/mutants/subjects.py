@@ -13,7 +13,7 @@ SUBJECTS: Mapping[str, Sequence[str]] = {
         "server/requests/breaker.py",
         "server/requests/refusals.py",
     ],
-    "capacity": ["server/fleet/capacity.py", "server/fleet/weighted_choice.py"],
+    "capacity": ["server/fleet/capacity.py", "server/fleet/weighted_choice.py", "server/fleet/shares.py"],
     "wire": ["broker/wire.py", "broker/header.py", "broker/body.py", "broker/fields.py"],
     "pending requests": [
         "server/requests/pending.py",
@@ -81,7 +81,7 @@ EQUIVALENT: Mapping[tuple[str, str, str], str] = {
     ): "there is a plan for each input: it says so, and checks it",
     (
         "server/fleet/weighted_choice.py",
-        "at = turn * GOLDEN % 1.0 * sum(one.room for one in revisions)",
-        "at = turn / GOLDEN % 1.0 * sum(one.room for one in revisions)",
+        "return by_room(revisions, turn * GOLDEN % 1.0)",
+        "return by_room(revisions, turn / GOLDEN % 1.0)",
     ): "of the golden ratio: its inverse is itself and one",
 }

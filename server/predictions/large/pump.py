@@ -181,7 +181,7 @@ class Flow:
         directory, card = self._front_end.tasks.discovery.directory, self._served.card
         revisions = directory.revisions.get(card.name, ())
         same = next((one for one in revisions if one.card.key == card.key), self._served)
-        return directory.successor(card) or same
+        return same if self._context.is_pinned else directory.successor(card) or same
 
     async def _encode_anew(self, records: Sequence[Record], served: Served) -> None:
         old = [record for record in records if record.codec is not served.codec and record.problem is None]

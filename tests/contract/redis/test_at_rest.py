@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from broker.history.contract import WriterBeat
-from broker.messages import RECORD, Cancel, Failure, FailureCode, Lane
+from broker.messages import RECORD, Cancel, Failure, FailureCode, Lane, Span, Traffic
 from tests.contract.predictions.orders import created, ending, tried
 from tests.contract.worlds import FRONT_END, LIMITS, MODEL, RedisWorld, card, job, presence, request
 
@@ -39,6 +39,8 @@ async def fill(world: RedisWorld) -> None:
     heart.announce(card(), {"a" * 64: b"file"})
     heart.beat(presence(), {})
     await front_end.settle_default("translation", "toy")
+    spans = Span(parts=10_000, revision="r1"), Span(parts=90_000)
+    await front_end.restore_traffic("toy", Traffic(spans=spans, sticky="caller"))
     jobs = [job(id=ONE), job(id=TWO), job(id=THREE)]
     await front_end.admit(1, [request(*jobs)], [])
     await front_end.admit(2, [request(job(id=FOUR), lane=Lane.BULK)], [Cancel(model=MODEL, ids=FOUR[:RECORD])])
@@ -72,6 +74,7 @@ KEPT = {
     f"reply:{FRONT_END}": [b"4F\x91\x83\xa2id\xd9 " + THREE.encode() + b"\xa4code\xabmodel_error\xa7message\xa2no"],
     f"artifact:{'a' * 64}": b"file",
     "defaults": {b"translation": b"toy"},
+    "traffic": {b"toy": b'{"spans":[{"parts":10000,"revision":"r1"},{"parts":90000}],"sticky":"caller"}'},
     "cancel:toy@r1": [FOUR[:RECORD].encode()],
     "leases:toy@r1": [b"b1"],
     "held:toy@r1": {b"b1": b"2 2", b"#jobs": b"2", b"#tokens": b"2"},

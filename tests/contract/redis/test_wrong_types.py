@@ -20,6 +20,7 @@ KEYS: dict[str, Callable[[Keys], str]] = {
     "cards": lambda keys: keys.cards,
     "batchers": lambda keys: keys.batchers,
     "defaults": lambda keys: keys.defaults,
+    "traffic": lambda keys: keys.traffic,
     "epoch": lambda keys: keys.epoch,
     "q": lambda keys: keys.queue(MODEL, Lane.INTERACTIVE),
     "q bulk": lambda keys: keys.queue(MODEL, Lane.BULK),

@@ -18,7 +18,7 @@ from tests.waiting import until
 
 KEYS = Keys(NAMESPACE)
 # What may stay for ever: the registry, what operators set or have to look at, and the epoch.
-FIXED = ("cards", "batchers", "defaults", "epoch", "dead:", "limits:")
+FIXED = ("cards", "batchers", "defaults", "traffic", "epoch", "dead:", "limits:")
 WORK = ("q:", "tokens:", "bytes:", "suspect:", "lease:", "leases:", "held:")  # keys that hold, or count, jobs
 LENGTHS = {"string": "STRLEN", "list": "LLEN", "hash": "HLEN", "set": "SCARD", "zset": "ZCARD"}
 REFUSALS = frozenset({429, 503})  # "come back later": what an outage or overload may cost

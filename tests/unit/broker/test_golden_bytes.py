@@ -161,7 +161,7 @@ def test_no_failure_code_goes_and_a_new_one_needs_no_new_protocol() -> None:
 KEYS = """
     q:toy@r1:bulk tokens:toy@r1:bulk bytes:toy@r1:bulk turn:toy@r1:bulk q:toy@r1:bulk:7 body:0
     suspect:toy@r1 wake:toy@r1 leases:toy@r1 lease:b held:toy@r1 reply:f bell:f admit:f
-    cancel:toy@r1 dead:toy@r1 limits:toy artifact:0 cards batchers defaults epoch
+    cancel:toy@r1 dead:toy@r1 limits:toy artifact:0 cards batchers defaults traffic epoch
 """
 
 
@@ -174,7 +174,7 @@ def test_the_keys_stay_as_they_are() -> None:
     written = [*by_lane, keys.list(MODEL, "bulk", 7), keys.body("0"), *by_model, *by_front_end, *others]
 
     golden = [f"jitney:{{house}}:4:{name}" for name in KEYS.split()]
-    assert [*written, keys.defaults, keys.epoch] == golden, CHANGED
+    assert [*written, keys.defaults, keys.traffic, keys.epoch] == golden, CHANGED
 
 
 class Recorder:

@@ -83,7 +83,7 @@ def test_the_shipped_user_may_send_the_commands_of_the_table_and_no_other(role: 
 def test_the_shipped_user_reads_and_writes_the_keys_of_the_table_and_no_other(role: Role) -> None:
     granted = [rule for rule in line_of(role) if "~" in rule]
 
-    whole = ("cards", "batchers", "defaults", "epoch", "refused")
+    whole = ("cards", "batchers", "defaults", "traffic", "epoch", "refused")
     expected = [
         f"%{access(set(row.split()))}~jitney:{{default}}:"
         + (key if key in BESIDE else f"?:{key}{'' if key in whole else '*'}")

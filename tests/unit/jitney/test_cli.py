@@ -8,7 +8,16 @@ from typer.testing import CliRunner, Result
 from broker.common.free_port import free_port
 from jitney.cli import app
 
-COMMANDS = (["status"], ["doctor"], ["default"], ["dead", "list"], ["dead", "drop", "0"])
+COMMANDS = (
+    ["status"],
+    ["doctor"],
+    ["default"],
+    ["traffic"],
+    ["traffic", "toy", "r1=1%"],
+    ["traffic", "toy", "--clear"],
+    ["dead", "list"],
+    ["dead", "drop", "0"],
+)
 
 
 def run(*arguments: str, **environ: str) -> Result:
@@ -20,6 +29,13 @@ def run(*arguments: str, **environ: str) -> Result:
     [
         ["default", "embedding"],
         ["default", "embedding", "Not a name"],
+        ["traffic", "toy", "r1"],
+        ["traffic", "toy", "r1=10"],
+        ["traffic", "toy", "r1=60%", "r2=60%"],
+        ["traffic", "toy", "r1=10%", "--clear"],
+        ["traffic", "toy", "r1=10%", "--sticky", "moon"],
+        ["traffic", "toy", "--sticky", "caller"],
+        ["traffic", "--clear"],
         ["dead", "drop"],
         ["dead", "drop", "--all", "0f"],
         ["dead", "drop", "--all", "--json"],

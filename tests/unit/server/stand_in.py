@@ -30,6 +30,7 @@ from broker.messages import (
     Result,
     Speed,
     Timing,
+    Traffic,
     Verdict,
 )
 from broker.settings import BrokerSettings
@@ -106,6 +107,7 @@ class ScriptedBroker:
     announcements: list[Announcement] = field(default_factory=lambda: [announced(card())])
     epoch: str = "first"
     defaults: dict[str, str] = field(default_factory=dict)
+    traffic: dict[str, Traffic] = field(default_factory=dict)
     verdict: Verdict = field(default_factory=lambda: Verdict(waiting=1))
     admit_errors: list[Exception] = field(default_factory=list)  # raised by the next admissions, in order
     receive_errors: list[Exception] = field(default_factory=list)
@@ -168,12 +170,16 @@ class ScriptedBroker:
             announcements=tuple(self.announcements),
             known_names=names,
             defaults=dict(self.defaults),
+            traffic=dict(self.traffic),
         )
 
     async def settle_default(self, task: str, name: str, *, again: bool = False) -> None:
         if again:
             self.defaults[task] = name
         self.defaults.setdefault(task, name)
+
+    async def restore_traffic(self, name: str, traffic: Traffic) -> None:
+        self.traffic.setdefault(name, traffic)
 
     async def credentials(self, version: str) -> StoredCredentials | None:
         return self.stored if self.stored.version != version else None

@@ -18,10 +18,10 @@ def codecs(*cards):
     return {one.key: WordCodec(one, {}) for one in cards}
 
 
-def seen(*announcements: Announcement, ready=None, before=None, now=NOW, known=frozenset(), defaults=None) -> Directory:
+def seen(*announcements: Announcement, ready=None, before=None, now=NOW, known=frozenset(), **told) -> Directory:
     """The directory after a look that showed these."""
     ready = codecs(*(one.card for one in announcements)) if ready is None else ready
-    fleet = Fleet(epoch="e", announcements=announcements, known_names=known, defaults=defaults or {})
+    fleet = Fleet(epoch="e", announcements=announcements, known_names=known, **told)
     return (before or Directory()).updated(fleet, ready, now)
 
 

@@ -1,0 +1,1 @@
+"""`jitney traffic`: which share of a model's requests each of its revisions is given."""
