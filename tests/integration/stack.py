@@ -90,6 +90,13 @@ class Stack:
             self.wait_ready(child)
         return child
 
+    def start_writer(self, database: str) -> Process:
+        """`python -m history`."""
+        settings = {"history_database": database, **self._as(Role.WRITER)}
+        child = Process(**self._spawn("writer", ["history"], settings))
+        self._adopt(child)
+        return child
+
     def wait_ready(self, front_end: FrontEnd) -> None:
         """It listens, and has met the broker."""
         self.until(front_end.is_ready, f"{front_end.title} is ready", front_end)
