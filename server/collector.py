@@ -113,6 +113,7 @@ class FrontEndCollector(Collector):
         if self._front_end.history is not None:
             text = "Blocks of rows at the broker that wait for the history's writer"
             yield gauge("history_blocks_waiting", text, (), {(): seen.history_blocks})
+            yield gauge("history_bytes_waiting", "Bytes of these blocks", (), {(): seen.history_bytes})
 
     def _cache(self) -> Iterator[Metric]:
         """Nothing where there is none."""

@@ -49,6 +49,7 @@ class Observation:
     memory: int | None = None  # bytes in use
     max_memory: int | None = None  # bytes; 0: no bound
     history_blocks: int | None = None  # that wait for the history's writer
+    history_bytes: int | None = None  # of these
 
 
 class Observer:
@@ -61,8 +62,8 @@ class Observer:
     def observe(self, models: Sequence[str]) -> Observation:
         """What there is for these ⟨m⟩. May raise a `BrokerError`; what this user may not read is left out."""
         asked = [_asked(self._keys, model) for model in models]
-        commands = [*LOOKS, ("LLEN", self._keys.history), *(command for one in asked for command in one)]
-        memory, time, blocks, *answers = self._ask(commands)
+        history = [("LLEN", self._keys.history), ("HGET", self._keys.history_state, "bytes")]
+        memory, time, blocks, held, *answers = self._ask([*LOOKS, *history, *(look for one in asked for look in one)])
         now = float(time[0]) + float(time[1]) / 1e6 if time else None
         answer = iter(answers)
         rows = [[next(answer) for _ in one] for one in asked]
@@ -71,6 +72,7 @@ class Observer:
             memory=memory["used_memory"] if memory else None,
             max_memory=memory.get("maxmemory") if memory else None,
             history_blocks=blocks,
+            history_bytes=_count(held) if blocks else blocks,
         )
 
     def _ask(self, commands: Sequence[Sequence[Any]]) -> list[Any]:

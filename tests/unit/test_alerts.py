@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from broker.history.contract import MOST_BYTES
+from jitney.admin.findings import NEARLY_FULL
 from server.errors import KINDS
 from tests.unit.every_metric import every_metric, series_of
 from tests.unit.test_docs import anchors
@@ -66,6 +68,14 @@ async def test_the_alerts_ask_for_metrics_and_labels_that_there_are(tmp_path: Pa
         by = re.findall(r"(?:by|on) \(([^)]*)\)", rule["expr"]) + re.findall(r"\{(\w+)[=!]", rule["expr"])
         told = re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))
         assert {label for words in [*by, *told] for label in words.split(", ")} <= labels, name
+
+
+def test_the_list_of_the_history_is_told_of_when_it_is_half_full() -> None:
+    assert f"> {MOST_BYTES // 2 // 1024**2} * 1024 * 1024" in ALERTS["JitneyHistoryFilling"]["expr"]
+
+
+def test_the_memory_of_the_broker_is_told_of_when_doctor_tells_of_it() -> None:
+    assert ALERTS["JitneyBrokerMemory"]["expr"].endswith(f"> {NEARLY_FULL}")
 
 
 def test_the_reasons_of_refusals_are_problem_codes_and_each_has_its_remedy() -> None:

@@ -88,7 +88,7 @@ async def test_the_servers_memory_and_the_blocks_of_the_history_are_told(
 
     seen = observer.observe([])
 
-    assert seen.history_blocks == 2
+    assert (seen.history_blocks, seen.history_bytes) == (2, 10)
     assert seen.memory is not None and seen.memory > 100_000
     assert seen.max_memory == 0
 

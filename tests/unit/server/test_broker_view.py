@@ -30,7 +30,8 @@ class Watched:
             raise self.error
         lane = ObservedLane(jobs=self.jobs, tokens=12, oldest_age=0.4)
         model = ObservedModel(lanes=dict.fromkeys(Lane, lane), suspects=1, claimed=2, dead=None)
-        return Observation(models=dict.fromkeys(models, model), memory=1_000, max_memory=0, history_blocks=4)
+        found = dict.fromkeys(models, model)
+        return Observation(models=found, memory=1_000, max_memory=0, history_blocks=4, history_bytes=9)
 
 
 def samples(jitney):
