@@ -1,4 +1,4 @@
-"""What the log says of batches: one line for all of the last seconds, and at `debug` one for each."""
+"""What the log says of batches: a line for each while they are few, and one for those that are too many for that."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import structlog
 
 from batcher.serving.leases import Lease
 
-EVERY = 5.0  # seconds between two lines: a fast model computes five hundred batches in each of them
+PERIOD = 5.0  # seconds: a fast model computes five hundred batches in each of them
+MOST = 10  # batches that have a line of their own in a period; at `debug` all have
 log = structlog.get_logger("batcher")
 
 
@@ -44,28 +45,29 @@ def _later(seconds: float, act: Callable[[], None]) -> object:
 
 
 class BatchLog:
-    """The first batch is told of at once, those of the next seconds when these are over."""
+    """A period begins with a batch. Those that have no line of their own share one at its end."""
 
     def __init__(self, later: Callable[[float, Callable[[], None]], object] = _later) -> None:
         self._later = later
         self._sums = _Sums()
-        self._is_silent = False
+        self._left = 0  # batches that may still have a line of their own in this period
+        self._has_begun = False
         self._tells_each = log.is_enabled_for(logging.DEBUG)  # asked once: it takes as long as all sums of a batch
 
     def told(self, lease: Lease, *, in_flight: int) -> None:
         """All of a batch have been told of its end."""
-        self._sums.add(lease)
-        if self._tells_each:
+        if not self._has_begun:
+            self._has_begun, self._left = True, MOST
+            self._later(PERIOD, self._end)
+        if self._left or self._tells_each:
+            self._left = max(0, self._left - 1)
             _tell_one(lease, in_flight)
-        if not self._is_silent:
-            self._tell_now_and_then()
+        else:
+            self._sums.add(lease)
 
-    def _tell_now_and_then(self) -> None:
-        """As long as there is something to tell: the last batches before a pause do not wait for its end."""
-        self._is_silent = self._sums.batches > 0
-        if self._is_silent:
-            self.tell()
-            self._later(EVERY, self._tell_now_and_then)
+    def _end(self) -> None:
+        self._has_begun = False
+        self.tell()
 
     def tell(self) -> None:
         """What no line has told of yet."""
@@ -85,7 +87,7 @@ class BatchLog:
 
 def _tell_one(lease: Lease, in_flight: int) -> None:
     batch = lease.batch
-    log.debug(
+    log.info(
         "batch",
         jobs=len(batch.jobs),
         groups=batch.passes,

@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeVar, dataclass_transform
 
 from msgspec import Struct
 
+from broker.tracing.context import TRACE_ID
+
 AnyClass = TypeVar("AnyClass")
 NO_META: Mapping[str, str] = MappingProxyType({})  # shared by all jobs that bring none
 Value = Any  # what msgpack carries, and arrays: "i" (int32 token ids) and "f" (float32 vectors)
@@ -64,9 +66,10 @@ class Job(Struct, frozen=True, kw_only=True):
     meta: Mapping[str, str] = NO_META  # trace context, caller: travels untouched
 
     @property
-    def trace_id(self) -> str:
-        """That of its `traceparent`, for logs; empty where it came with none."""
-        return self.meta.get("traceparent", "")[3:35]
+    def identity(self) -> dict[str, str]:
+        """What names it in a line of the log: its id, and the trace that it belongs to, where there is one."""
+        trace = self.meta.get("traceparent", "")[TRACE_ID]
+        return {"job": self.id, "trace_id": trace} if trace else {"job": self.id}
 
 
 REQUEST, RECORD = 16, 24  # digits of a job's id that name its request, and its record in that

@@ -62,8 +62,8 @@ class ComputeFailure:
     def fail(self, job: Job, *, tokens: int) -> Failure:
         """The job's failure, and its line in the log."""
         failure = self.failure(job.id)
-        code, trace = str(failure.code), {"trace_id": job.trace_id} if job.trace_id else {}
-        log.warning("job failed", job=job.id, **trace, code=code, tokens=tokens, error=self.error or code)
+        code = str(failure.code)
+        log.warning("job failed", **job.identity, code=code, tokens=tokens, error=self.error or code)
         return failure
 
 

@@ -88,8 +88,11 @@ def route_of(scope: Scope) -> str:
 
 
 def identity(scope: Scope) -> dict[str, str]:
-    """What names a request in the log: its id, the trace it belongs to if its client said so, and a caller's name."""
-    context: RequestContext = scope["context"]
+    """What names a request in the log: its id, its trace where it has one, and a caller's name. Nothing before it came
+    to the application."""
+    context: RequestContext | None = scope.get("context")
+    if context is None:
+        return {}
     found = {"request_id": context.request_id.decode("ascii")}
     if context.trace:
         found["trace_id"] = context.trace[TRACE_ID]

@@ -48,7 +48,7 @@ class Attempt:
         except Problem as problem:
             return self.refused(problem)
         except Exception:
-            log.exception("prediction crashed", route=self.stored.path)
+            log.exception("prediction crashed", **self.stored.identity, route=self.stored.path)
             return self.refused(Problem("internal", INTERNAL_DETAIL))
         return Answer(model=self.context.model.decode("ascii"), **self._answer)
 

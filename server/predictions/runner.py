@@ -98,7 +98,7 @@ class Runner:
                     raise
                 answer = one.refused(Problem(FailureCode.BROKER_FULL, NOT_KEPT))
             else:
-                self._note(ending, counts=counts)
+                self._note(ending, one.stored, counts=counts)
                 return
 
     async def _ending(self, id: str, one: Attempt, answer: Answer) -> Ending:
@@ -113,11 +113,11 @@ class Runner:
             keep=self._front_end.settings.prediction_ttl,
         )
 
-    def _note(self, ending: Ending, *, counts: bool) -> None:
+    def _note(self, ending: Ending, stored: Stored, *, counts: bool) -> None:
         state = ending.state if counts else "superseded"
         self._front_end.metrics.predictions[(str(state),)] += 1
         counted = {"done": ending.done, "failed": ending.failed}
-        log.info("prediction ended", prediction=shown(ending.id), state=str(state), **counted)
+        log.info("prediction ended", prediction=shown(ending.id), **stored.identity, state=str(state), **counted)
 
 
 async def _finish(ending: Ending, broker: PredictionBroker) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from broker.tracing.context import trace_headers
+from broker.tracing.context import TRACE_ID, trace_headers
 from server.errors import Problem
 
 # Of a request's headers those that its answer depends on; its trace is kept besides.
@@ -39,6 +39,12 @@ class Stored(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def trace(self) -> dict[str, str]:
         """The headers of the trace that it belongs to, where there is one."""
         return trace_headers({name.encode("ascii"): value.encode("latin-1") for name, value in self.headers.items()})
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What names it in the log: the id of its request, and the trace that it belongs to, where they are known."""
+        request, trace = self.headers.get("x-request-id", ""), self.trace.get("traceparent", "")[TRACE_ID]
+        return {name: value for name, value in (("request_id", request), ("trace_id", trace)) if value}
 
 
 class Answer(Struct, frozen=True, kw_only=True):

@@ -117,7 +117,7 @@ class Sender:
         await self._keeper.ask(partial(_settle, hook.id, wait, tried))
         self._front_end.metrics.webhooks[(str(fate),)] += 1
         say = log.info if fate is Fate.DELIVERED else log.warning
-        say("webhook", prediction=id, fate=str(fate), status=reply.status, tries=hook.tries)
+        say("webhook", prediction=id, **stored.identity, fate=str(fate), status=reply.status, tries=hook.tries)
 
 
 @asynccontextmanager

@@ -178,11 +178,11 @@ class InFlightEngine:
             return
         is_bad = self._guard and is_degenerate(sequence.input.pieces, pieces)
         if is_bad and sequence.search_again(**SECOND_SEARCH):
-            log.info("searched again", job=sequence.job.id, tokens=sequence.tokens)
+            log.info("searched again", **sequence.job.identity, tokens=sequence.tokens)
             self._scheduler.put_back([sequence])
             return
         if is_bad:
-            log.warning("degenerate answer", job=sequence.job.id, tokens=sequence.tokens)
+            log.warning("degenerate answer", **sequence.job.identity, tokens=sequence.tokens)
         output = translation_output(pieces, is_degenerate=is_bad, is_truncated=finished.is_truncated)
         self._done.append(Done(job_id=sequence.job.id, output=output, seconds=self._clock() - sequence.started_at))
 

@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Scope
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from server.http.context import identity
+
 if TYPE_CHECKING:
     from server.http.connection.protocol import Connection
 
@@ -108,7 +110,7 @@ class Exchange:
         try:
             await app(self.scope, self.receive, self.send)
         except BaseException:  # uvicorn cancels what is left when the time to shut down is over
-            log.exception("application crashed")
+            log.exception("application crashed", **identity(self.scope))
         if not self.response_complete and not self.disconnected:
             self._break_off()
         self._connection.state.tasks.discard(self.task)
@@ -116,7 +118,7 @@ class Exchange:
         del self.task, self._connection, self.transport
 
     def _break_off(self) -> None:
-        log.error("answer broken off", has_begun=self.response_started)
+        log.error("answer broken off", **identity(self.scope), has_begun=self.response_started)
         self.transport.write(self._head if self.response_started else CRASHED)
         self.transport.close()
         self.disconnected = True

@@ -11,7 +11,9 @@ import structlog
 from broker.common.logs import configure_logging
 from server.codecs import encoding
 from server.codecs.work import UNBOUNDED
+from server.webhooks.signature import secrets_in
 from tests.unit.server.stand_in import running
+from tests.webhook_receiver import LOOPBACK, SECRET, local_receiver
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +114,19 @@ async def test_a_trace_id_is_part_of_the_line(sent, logged):
 
     (line,) = [line for line in lines if line["event"] == "refused"]
     assert line.get("trace_id") == logged
+
+
+async def test_the_lines_of_a_prediction_and_its_webhook_name_the_request_that_asked_for_it():
+    settings = {"webhooks": True, "webhook_allow": LOOPBACK}
+    with local_receiver() as receiver, structlog.testing.capture_logs() as lines:
+        async with running(**settings) as jitney:
+            jitney.front_end.webhook_secrets = secrets_in(SECRET)
+            asked = {"X-Request-ID": "abc", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+            await jitney.ask("life", headers=asked | {"Prefer": "respond-async", "Jitney-Webhook": receiver.url})
+            await jitney.until(lambda: [line for line in lines if line["event"] == "webhook"])
+
+    told = {line["event"]: (line.get("request_id"), line.get("trace_id")) for line in lines}
+    assert told["prediction ended"] == told["webhook"] == ("abc", TRACE)
 
 
 async def test_the_failed_records_of_a_request_are_one_line_however_many_they_are():

@@ -9,6 +9,7 @@ import weakref
 import pytest
 import structlog
 
+from server.http.context import RequestContext
 from tests.unit.server.http.talk import HELLO, KEEP_ALIVE, Talk, answer, body
 from tests.unit.server.http.tiny_server import GET, POST
 
@@ -75,6 +76,22 @@ async def test_an_application_that_gives_no_whole_answer_is_told_of_in_the_log(m
         await talk.hears(GET + b"\r\n")
 
     assert lines == [{"event": "answer broken off", "has_begun": has_begun, "log_level": "error"}]
+
+
+async def test_the_log_names_the_request_whose_answer_breaks_off():
+    class Half(Talk):
+        async def __call__(self, scope, receive, send):
+            scope["context"] = RequestContext(b"abc", 0.0, {})
+            await super().__call__(scope, receive, send)
+            raise RuntimeError
+
+    with structlog.testing.capture_logs() as lines:
+        await Half(HELLO).hears(GET + b"\r\n")
+
+    assert [(line["event"], line["request_id"]) for line in lines] == [
+        ("application crashed", "abc"),
+        ("answer broken off", "abc"),
+    ]
 
 
 async def test_whoever_waits_to_be_told_to_go_on_is_told_when_the_body_is_asked_for():
