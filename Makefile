@@ -81,8 +81,9 @@ coverage: $(DEV) ## Which lines the unit and contract tests never reach
 	@$(QUIET) $(BIN)/coverage run -m pytest -q tests/unit tests/contract
 	@$(BIN)/coverage report
 
-settings: $(DEV) ## Write docs/settings.md anew from the settings tables
+settings: $(DEV) ## Write docs/settings.md and docs/http.md anew, from the settings tables and from OpenAPI
 	@$(BIN)/python -m docs.settings
+	@$(BIN)/python -m docs.http
 
 dashboard: $(DEV) ## Write monitoring/dashboard.json anew from its table of panels
 	@$(BIN)/python -m monitoring.dashboard

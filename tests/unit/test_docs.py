@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from docs.settings import PAGE, page
+from docs import http, settings
+from server.api.operation import ALWAYS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = {"counting.py", "colours.py"}  # which the reader writes
@@ -58,10 +59,23 @@ def is_there(name: str, page: Path) -> bool:
     return any(itertools.chain(*places))
 
 
-def test_the_settings_page_says_what_the_tables_say():
-    written = PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("told", [settings, http], ids=["settings", "http"])
+def test_a_page_that_is_written_says_what_the_code_says(told):
+    written = told.PAGE.read_text(encoding="utf-8")
 
-    assert written == page(), "run `make settings`"
+    assert written == told.page(), "run `make settings`"
+
+
+def test_the_page_of_http_has_all_of_openapi():
+    written = http.PAGE.read_text(encoding="utf-8")
+
+    for path, methods in http.described()["paths"].items():
+        for method, operation in methods.items():
+            (_, *rows) = written.split(f"| `{method.upper()} {path}` |")
+            told = {status for row in rows for status in row.split("\n")[0].split("|")[1].strip().split(", ")}
+            assert {int(status) for status in told} | set(ALWAYS) == {int(one) for one in operation["responses"]}, path
+            for parameter in operation["parameters"]:
+                assert parameter["in"] == "path" or f"| `{parameter['name']}` | {parameter['description']} |" in written
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES])
