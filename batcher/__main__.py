@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,7 +21,6 @@ from batcher.engines.engine import Engine
 from batcher.engines.lost_device import ending_with_device
 from batcher.engines.probe import probe
 from batcher.metrics import BatcherMetrics
-from batcher.models.contract import About
 from batcher.models.errors import ModelSpecError, describe
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
@@ -34,12 +31,10 @@ from batcher.serving.heartbeat import Heartbeat, Vitals
 from batcher.serving.leases import Lease
 from batcher.serving.loop import Loop
 from batcher.settings import BatcherSettings
-from broker.common.backoff import Backoff
-from broker.common.diagnosis import diagnose
 from broker.common.logs import configure_logging
 from broker.common.masking import masked
 from broker.common.output import never_fail
-from broker.common.throttled_log import ThrottledLog
+from broker.common.processes.workers import PortTaken, met, serve_metrics, stop_on_signals
 from broker.common.version import jitney_version
 from broker.errors import BrokerError, BrokerUnfit
 from broker.keys import PROTOCOL
@@ -55,12 +50,7 @@ if TYPE_CHECKING:
 USAGE_ERROR = 2
 LOOP_ENDED = 70  # exit status: EX_SOFTWARE
 DESCRIPTION = "Serves one model from the broker's queue, in batches. One process for each card."
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 1.0  # seconds between attempts to meet the broker
 log = structlog.get_logger("batcher")
-
-
-class PortTaken(Exception):
-    """The metrics port cannot be had; the message names the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +93,7 @@ def _give_up(reason: str, status: int = 1) -> int:
 async def _serve(
     settings: BatcherSettings, how: ModelSettings, broker: BrokerSettings, tracer: Tracer | None = None
 ) -> int:
-    stopping = _stop_on_signals()
+    stopping = stop_on_signals()
     spec = parse_spec(settings.model)
     started = time.monotonic()
     log.debug("loading", model=settings.model)  # what cannot be loaded is told in one line
@@ -114,22 +104,18 @@ async def _serve(
     url, namespace, limits = broker.redis_url, broker.namespace, settings.limits()
     heartbeat = connect_heartbeat(url, namespace, card.key, lease=settings.lease, limits=limits)
     try:
-        if await _met(link, heartbeat, card, ready.model.about, broker, stopping):
+        artifacts, goes_on = artifacts_of(ready.model.about), lambda: not stopping.is_set()
+
+        async def announce() -> None:
+            await link.check()
+            await asyncio.to_thread(heartbeat.announce, card, artifacts, goes_on)
+
+        if await met(announce, broker.redis_url, stopping, log):
             return await _run(settings, ready, card, link, heartbeat, broker, stopping, tracer)
     finally:
         heartbeat.close()
         await link.aclose()
     return 0
-
-
-def _serve_metrics(metrics: BatcherMetrics, settings: BatcherSettings) -> None:
-    # Not before front ends know of this batcher: whoever probes /metrics takes an answer for "ready".
-    try:
-        if settings.metrics_port:
-            metrics.serve(settings.metrics_host, settings.metrics_port)
-    except OSError as error:
-        taken = f"metrics port {settings.metrics_port}: {error.strerror}"
-        raise PortTaken(f"{taken}; choose another with --metrics-port, or 0") from error
 
 
 def _load(spec: Spec, how: ModelSettings, limits: Limits) -> Ready:
@@ -145,32 +131,6 @@ def _load(spec: Spec, how: ModelSettings, limits: Limits) -> Ready:
     except BaseException as error:  # whatever it is, it will be the same the next time
         log.debug("not loaded", exc_info=error)
         raise ModelSpecError(f"model '{spec.text}' cannot be served: {describe(error)}") from error
-
-
-async def _met(
-    link: RedisBatcher,
-    heartbeat: RedisHeartbeat,
-    card: ModelCard,
-    about: About,
-    broker: BrokerSettings,
-    stopping: asyncio.Event,
-) -> bool:
-    """Check the broker and announce; wait for a broker that is away. False when told to stop first."""
-    backoff, not_met = Backoff(FIRST_PAUSE, LONGEST_PAUSE), ThrottledLog(log.warning)
-    while not stopping.is_set():
-        try:
-            await link.check()
-            await asyncio.to_thread(heartbeat.announce, card, artifacts_of(about), lambda: not stopping.is_set())
-            return True
-        except BrokerUnfit:
-            raise
-        except BrokerError as error:
-            why = diagnose(error, broker.redis_url)
-            not_met("broker not met", url=why.tried, error=str(error), cause=why.cause, remedy=why.remedy)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(backoff.pause()):
-                await stopping.wait()
-    return False
 
 
 async def _run(
@@ -211,7 +171,8 @@ async def _run(
     told = {"model": card.key, "batcher": batcher, "max_batch_size": limits.max_batch_size, "policy": limits.policy}
     try:
         with beating:
-            _serve_metrics(metrics, settings)
+            # Not before front ends know of this batcher: whoever probes /metrics takes an answer for "ready".
+            serve_metrics(metrics.serve, settings.metrics_host, settings.metrics_port)
             log.info("serving", **told)
             status = await _serve_until_told(loop, stopping)
     finally:
@@ -286,13 +247,6 @@ def _leave(heartbeat: RedisHeartbeat, batcher: str) -> None:
         heartbeat.leave(batcher)
     except BrokerError as error:
         log.warning("left without saying so", error=str(error))
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    return stopping
 
 
 if __name__ == "__main__":

@@ -21,3 +21,28 @@ def a_row(**fields: Any) -> HistoryRow:
     """One that nobody else has, at `NOW` unless it says when."""
     number = next(NUMBERS)
     return HistoryRow(**({"at": int(NOW * 1_000_000) + number, "id": number.to_bytes(16, "big")} | fields))
+
+
+def a_whole_row() -> HistoryRow:
+    """None of its fields is what it is by default."""
+    return a_row(
+        request_id="r-1",
+        task="classification",
+        model="demo",
+        revision="abc",
+        caller="fo2ykq7wm3xa",
+        lane="bulk",
+        status=422,
+        code="invalid_input",
+        input_hash=b"\x00\x01",
+        input="Schrödinger 🐈",
+        is_cut=True,
+        output=b'{"label": "good"}',
+        label="good",
+        score=0.1,
+        cost=7,
+        queue=0.25,
+        compute=0.5,
+        batch_size=3,
+        is_cached=True,
+    )

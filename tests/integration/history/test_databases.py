@@ -15,7 +15,7 @@ from history.databases.errors import DatabaseUnavailable, DatabaseUnfit, RowsRef
 from history.databases.months import span_of
 from history.databases.place import open_database
 from history.databases.schema import MIGRATIONS, Schema, end_turn, take_turn
-from tests.integration.history.rows import NOW, a_row, micros
+from tests.integration.history.rows import NOW, a_row, a_whole_row, micros
 
 pytestmark = pytest.mark.anyio
 
@@ -34,27 +34,7 @@ async def database(place: str) -> AsyncIterator[Database]:
 
 
 async def test_a_row_is_found_as_it_was_written(database: Database):
-    row = a_row(
-        request_id="r-1",
-        task="classification",
-        model="demo",
-        revision="abc",
-        caller="fo2ykq7wm3xa",
-        lane="bulk",
-        status=422,
-        code="invalid_input",
-        input_hash=b"\x00\x01",
-        input="Schrödinger 🐈",
-        is_cut=True,
-        output=b'{"label":"good"}',
-        label="good",
-        score=0.1,
-        cost=7,
-        queue=0.25,
-        compute=0.5,
-        batch_size=3,
-        is_cached=True,
-    )
+    row = a_whole_row()
 
     await database.insert([row])
 

@@ -15,7 +15,7 @@ from history.reading.queries import MOST, Cursor, Selection, cursor_from_text, c
 from history.reading.reader import HistoryReader
 from history.views import REPORTS
 from tests.integration.history.filled import opened, reader_of
-from tests.integration.history.rows import a_row, micros
+from tests.integration.history.rows import a_row, a_whole_row, micros
 
 pytestmark = pytest.mark.anyio
 
@@ -34,25 +34,7 @@ async def read(reader: HistoryReader, selection: Selection, most: int) -> list[l
 
 
 async def test_a_row_is_read_as_it_was_brought(place: str):
-    whole = a_row(
-        request_id="r-1",
-        task="classification",
-        model="demo",
-        revision="abc",
-        caller="fo2ykq7wm3xa",
-        lane="bulk",
-        input_hash=b"\x00\x01",
-        input="Schrödinger 🐈",
-        is_cut=True,
-        output=b'{"label": "good"}',
-        label="good",
-        score=0.1,
-        cost=7,
-        queue=0.25,
-        compute=0.5,
-        batch_size=3,
-        is_cached=True,
-    )
+    whole = a_whole_row()
     bare = a_row(at=AT - 1)
     reader = await reader_of(place, [whole, bare])
 

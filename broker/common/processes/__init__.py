@@ -1,0 +1,1 @@
+"""How processes of Jitney begin and end."""
