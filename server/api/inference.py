@@ -47,9 +47,13 @@ class Inference:
         self._max_made_bytes = min(front_end.settings.max_queue_bytes, front_end.settings.max_bytes_in_hand)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        code, context = UNANSWERED, scope["context"]
+        cache, context, code = self._front_end.cache, scope["context"], UNANSWERED
         try:
-            await self._with_cache(scope, receive, send)
+            if cache is None:
+                await self._answer(scope, receive, send)
+            else:
+                with Lookup(cache, context) as context.lookup:
+                    await self._answer(scope, receive, send)
             code = "ok"
         except Problem as problem:
             code = problem.code
@@ -61,14 +65,6 @@ class Inference:
     def _count_traffic(self, context: RequestContext, code: str) -> None:
         model, _, revision = context.model.decode("ascii").rpartition(", ")[2].partition(AT)
         self._front_end.metrics.answered_by(model, revision, code, self._front_end.clock() - context.started)
-
-    async def _with_cache(self, scope: Scope, receive: Receive, send: Send) -> None:
-        cache, context = self._front_end.cache, scope["context"]
-        if cache is None:
-            await self._answer(scope, receive, send)
-        else:
-            with Lookup(cache, context) as context.lookup:
-                await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         settings, context = self._front_end.settings, scope["context"]
