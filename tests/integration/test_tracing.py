@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.collector import CONSUMER, SERVER, Collector, Span, collector
 from tests.faults.kit.command import jitney
 from tests.integration.processes import Reply
 from tests.integration.stack import Stack, stack
+from tests.integration.up import READY, running_up
 from tests.waiting import until
 from tests.webhook_receiver import LOOPBACK, SECRET, local_receiver
 
@@ -123,6 +125,18 @@ def test_what_nobody_samples_makes_no_span(told: Collector, system: Stack) -> No
     assert {span.trace for span in told.spans[before:]} == {f"{5:032x}"}
 
 
+def test_the_front_end_samples_what_no_client_has_decided(told: Collector, system: Stack) -> None:
+    rare = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}
+    front_end, before = system.start_front_end(**rare), len(told.spans)
+
+    statuses = [front_end.post(PATH, body("one")).status for _ in range(3)]
+    statuses.append(front_end.post(PATH, body("one"), traced(f"{12:032x}")).status)
+
+    assert statuses == [200] * 4
+    of_trace(told, f"{12:032x}", "POST /models/{name}", "queue", "batch", "compute")
+    assert {span.trace for span in told.spans[before:] if span.name != "GET /v1/models"} == {f"{12:032x}"}
+
+
 def test_a_refusal_says_why(told: Collector, system: Stack) -> None:
     missing, malformed = f"{6:032x}", f"{7:032x}"
 
@@ -179,6 +193,20 @@ def test_no_span_holds_what_a_client_said_or_who_it_is(told: Collector, system: 
     said = b"".join(told.bodies)
     words = ("private", key.id, key.secret, "alice", "secret", "/hook", "127.0.0.1")
     assert not [word for word in words if word.encode() in said]
+
+
+def test_jitney_up_makes_spans_where_the_variable_says_so(tmp_path: Path) -> None:
+    with collector() as told:
+        given = {"OTEL_EXPORTER_OTLP_ENDPOINT": told.url, "OTEL_SERVICE_NAME": "mine", **SOON}
+        with running_up("--model", "synthetic:1ms", output=tmp_path / "said", **given) as up:
+            up.says(READY)
+            assert up.call_as_shown().status == 200
+            until(lambda: told.named("POST /models/{name}"), "its span has come", within=15.0)
+            (server,) = told.named("POST /models/{name}")
+            found = of_trace(told, server.trace, "queue", "batch", "compute")
+
+    assert server.parent == ""
+    assert {span.service for span in (server, *found)} == {"mine"}
 
 
 def test_a_collector_that_is_away_costs_a_line_and_nothing_else() -> None:
