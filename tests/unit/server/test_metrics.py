@@ -37,6 +37,13 @@ async def test_an_address_nobody_serves_is_no_label():
         assert samples(jitney)['jitney_http_requests_total{method="GET",route="unmatched",status="404"}'] == 1
 
 
+async def test_an_invented_model_is_no_label():
+    async with running() as jitney:
+        await jitney.ask("life", path="/models/invented")
+
+        assert not [name for name in samples(jitney) if "invented" in name]
+
+
 async def test_an_invented_method_is_no_label():
     async with running() as jitney:
         await jitney.client.request("BREW", "/translation")
