@@ -12,6 +12,8 @@ TOGETHER := --dist loadfile --no-loadscope-reorder
 LOAD := tests/faults/load
 # Settings that tests' processes have besides: make test-faults WITH="JITNEY_HISTORY=on JITNEY_CACHE_BYTES=8000000"
 WITH ?=
+# The alerts as the Prometheus Operator takes them.
+RULES := k8s/components/monitoring/rules.yaml
 # How long `make soak` goes on.
 MINUTES ?= 10
 
@@ -40,7 +42,7 @@ QUIET := WITH="$(WITH)" OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OF
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-faults bench soak mutants gpu check format coverage settings dashboard images push demo-models clean
+.PHONY: help serve test test-faults bench soak mutants gpu check format coverage settings dashboard rules images push demo-models clean
 
 help: ## Show this list
 	@echo 'make <command>   (PYTHON=python3.12 chooses the interpreter, TORCH_INDEX=<url> the index torch comes from)'
@@ -99,6 +101,9 @@ push: ## Push both images: make push REGISTRY=registry.example.org/team
 	@[ -n '$(REGISTRY)' ] || { echo 'Say where to: make push REGISTRY=registry.example.org/team' >&2; exit 2; }
 	@for image in $(IMAGES:%=jitney-%:$(VERSION)); do set -x; \
 		$(DOCKER) tag $$image $(REGISTRY)/$$image && $(DOCKER) push $(REGISTRY)/$$image || exit; done
+
+rules: ## Write k8s/components/monitoring/rules.yaml anew from monitoring/alerts.yaml
+	@{ sed '/^spec:/q' $(RULES); sed 's/^./  &/' monitoring/alerts.yaml; } > $(RULES).new && mv $(RULES).new $(RULES)
 
 demo-models: $(DEV) ## Train the demo models again from their sources (about half an hour on two cores)
 	$(BIN)/python -m demo.train $(ARGS)

@@ -17,7 +17,13 @@ def closed(required: Mapping[str, Any], **optional: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": [*required], "additionalProperties": False}
 
 
+def several(items: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "minItems": 1, "items": items}
+
+
 TEXT = {"type": "string", "minLength": 1}
+NUMBER = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"}
+COUNT = {"type": "integer", "minimum": 0}
 DURATION = {"type": "string", "pattern": r"^(0|([0-9]+(ms|s|m|h|d|w|y))+)$"}  # of Prometheus
 LABELS = {"type": "object", "additionalProperties": {"type": "string"}}
 METADATA = closed({"name": TEXT}, labels=LABELS, annotations=LABELS)
@@ -27,16 +33,45 @@ SELECTOR = closed({"matchExpressions": {"type": "array", "items": REQUIREMENT}})
 POD_MONITOR = closed(  # monitoring.coreos.com/v1
     {
         "selector": SELECTOR,
-        "podMetricsEndpoints": {
-            "type": "array",
-            "minItems": 1,
-            "items": closed({"port": TEXT}, interval=DURATION, scrapeTimeout=DURATION, path=TEXT),
-        },
+        "podMetricsEndpoints": several(closed({"port": TEXT}, interval=DURATION, scrapeTimeout=DURATION, path=TEXT)),
     },
     podTargetLabels={"type": "array", "items": TEXT},
 )
+ALERT = closed(
+    {"alert": TEXT, "expr": TEXT, "labels": LABELS, "annotations": LABELS},
+    **{"for": DURATION, "keep_firing_for": DURATION},
+)
+PROMETHEUS_RULE = closed(  # monitoring.coreos.com/v1
+    {"groups": several(closed({"name": TEXT, "rules": several(ALERT)}, interval=DURATION))}
+)
+PROMETHEUS_TRIGGER = closed(  # all of its metadata are texts
+    {
+        "type": {"const": "prometheus"},
+        "metadata": closed(
+            {"serverAddress": {"type": "string", "pattern": "^https?://"}, "query": TEXT, "threshold": NUMBER},
+            activationThreshold=NUMBER,
+            ignoreNullValues={"enum": ["true", "false"]},
+        ),
+    },
+    name=TEXT,
+    metricType={"enum": ["AverageValue", "Value"]},  # KEDA takes no Utilization for this one
+)
+SCALED_OBJECT = closed(  # keda.sh/v1alpha1
+    {
+        "scaleTargetRef": closed({"name": TEXT}),
+        "triggers": several(PROMETHEUS_TRIGGER),
+    },
+    pollingInterval=COUNT,
+    cooldownPeriod=COUNT,
+    minReplicaCount=COUNT,
+    maxReplicaCount=COUNT,
+    # That of Kubernetes' own autoscaler, which the test of scaling holds to its schema.
+    advanced=closed({"horizontalPodAutoscalerConfig": closed({"behavior": {"type": "object"}})}),
+)
 SCHEMAS = {
     "PodMonitor": ("monitoring.coreos.com/v1", POD_MONITOR),
+    "PrometheusRule": ("monitoring.coreos.com/v1", PROMETHEUS_RULE),
+    "ScaledObject": ("keda.sh/v1alpha1", SCALED_OBJECT),
 }
 
 

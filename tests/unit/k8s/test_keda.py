@@ -1,0 +1,67 @@
+"""Batchers are scaled by what waits: each trigger agrees with the batcher that it scales."""
+
+from __future__ import annotations
+
+import re
+
+import kubernetes_validate
+import pytest
+
+from tests.manifests import render
+from tests.unit.every_metric import every_metric, name_of
+
+CLUSTER = render("keda")
+SCALED = CLUSTER.named("ScaledObject", "jitney-batcher-m2m100")["spec"]
+TRIGGERS = {one["name"]: one for one in SCALED["triggers"]}
+EVERY_TRIGGER = pytest.mark.parametrize("name", ["depth", "age", "running"])
+_, BATCHER, _ = CLUSTER.settings("jitney-batcher-m2m100")
+
+
+def test_it_scales_a_deployment_whose_replicas_are_written_nowhere_else():
+    target = CLUSTER.workload(SCALED["scaleTargetRef"]["name"])
+
+    assert target["kind"] == "Deployment"
+    assert "replicas" not in target["spec"]
+
+
+# Without a batcher front ends refuse, so that nothing waits: from zero nobody would come back.
+def test_the_last_batcher_stays():
+    assert 1 <= SCALED["minReplicaCount"] < SCALED["maxReplicaCount"]
+
+
+def test_its_pace_is_one_that_kubernetes_takes():
+    behavior = SCALED["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    made = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "of-keda"}}
+    spec = {"scaleTargetRef": {"kind": "Deployment", "name": "jitney"}, "maxReplicas": 2, "behavior": behavior}
+
+    kubernetes_validate.validate({**made, "spec": spec}, kubernetes_validate.latest_version(), strict=True)
+
+
+@pytest.mark.anyio
+async def test_every_query_asks_for_a_metric_that_there_is_of_the_model_that_is_served(tmp_path):
+    known = {name_of(metric) for metric in await every_metric(tmp_path)}
+
+    for trigger in TRIGGERS.values():
+        query = trigger["metadata"]["query"]
+        (metric,) = re.findall(r"jitney_\w+", query)
+        assert metric in known and f'{metric}{{model="{BATCHER.name}"' in query
+
+
+@EVERY_TRIGGER
+def test_what_is_not_known_is_not_taken_for_nothing(name):
+    assert TRIGGERS[name]["metadata"]["ignoreNullValues"] == "false"
+
+
+# An average over the replicas: what waits divided by it is how many there should be. An age is no sum.
+@pytest.mark.parametrize(("name", "kind"), [("depth", "AverageValue"), ("age", "Value"), ("running", "AverageValue")])
+def test_a_number_of_jobs_is_shared_among_the_replicas_and_an_age_is_not(name, kind):
+    assert TRIGGERS[name]["metricType"] == kind
+
+
+@pytest.mark.parametrize("name", ["depth", "running"])
+def test_jobs_are_counted_in_full_batches(name):
+    assert int(TRIGGERS[name]["metadata"]["threshold"]) == BATCHER.max_batch_size
+
+
+def test_one_prometheus_is_asked():
+    assert len({one["metadata"]["serverAddress"] for one in TRIGGERS.values()}) == 1

@@ -1,0 +1,57 @@
+"""The Prometheus Operator scrapes every process, and has the alerts and the dashboard that lie in monitoring/."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from tests.manifests import APP, EVERYTHING, K8S, render
+
+CLUSTER = render(*EVERYTHING)
+MONITORING = K8S.parent / "monitoring"
+
+
+def test_every_process_with_metrics_is_scraped_and_nobody_else():
+    monitor = CLUSTER.named("PodMonitor", "jitney")["spec"]
+    [app] = monitor["selector"]["matchExpressions"]
+    [endpoint] = monitor["podMetricsEndpoints"]
+    offering = {
+        CLUSTER.app(name)
+        for name in CLUSTER.workloads()
+        for container in CLUSTER.containers(name)
+        if endpoint["port"] in [port["name"] for port in container.get("ports", [])]
+    }
+
+    assert (app["key"], set(app["values"])) == (APP, offering)
+
+
+@pytest.mark.parametrize("app", ["jitney-front-end", "jitney-batcher", "jitney-history"])
+def test_prometheus_reaches_the_metrics(app):
+    policies = [one["spec"] for one in CLUSTER.of("NetworkPolicy")]
+    mine = [spec for spec in policies if spec["podSelector"]["matchLabels"][APP] == app]
+    ports = [port for spec in mine for rule in spec.get("ingress", []) if "from" not in rule for port in rule["ports"]]
+
+    assert {"port": "metrics"} in ports
+
+
+def test_the_alerts_are_those_of_monitoring():
+    alerts = yaml.safe_load((MONITORING / "alerts.yaml").read_text("utf-8"))
+    written = yaml.safe_load((K8S / "components" / "monitoring" / "rules.yaml").read_text("utf-8"))["spec"]
+    rendered = CLUSTER.named("PrometheusRule", "jitney")["spec"]
+
+    assert written == alerts, "alerts.yaml was changed: make rules"
+    assert words(rendered) == words(alerts)
+
+
+def words(node):
+    """All that is said, whatever the lines: kubectl folds them its own way."""
+    return json.dumps(node, sort_keys=True).replace("\\n", " ").split()
+
+
+def test_grafana_finds_the_dashboard():
+    dashboard = CLUSTER.named("ConfigMap", "jitney-dashboard")
+
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert dashboard["data"] == {"dashboard.json": (MONITORING / "dashboard.json").read_text("utf-8")}
