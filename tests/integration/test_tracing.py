@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from broker.common.free_port import free_port
 from broker.credentials.api_key import parse_key
 from broker.tracing.sdk import CLOSING
 from tests.collector import CONSUMER, SERVER, Collector, Span, collector
@@ -209,9 +209,18 @@ def test_jitney_up_makes_spans_where_the_variable_says_so(tmp_path: Path) -> Non
     assert {span.service for span in (server, *found)} == {"mine"}
 
 
-def test_a_collector_that_is_away_costs_a_line_and_nothing_else() -> None:
-    away = f"http://127.0.0.1:{free_port()}"
-    with stack(["synthetic:1ms"], otlp_endpoint=away, drain_seconds=0, **SOON) as system:
+@pytest.mark.parametrize("listens", [False, True], ids=["nobody listens", "nobody answers"])
+def test_a_collector_that_is_away_costs_a_line_and_nothing_else(listens: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = silent.getsockname()
+        if not listens:
+            silent.close()
+        check_away(f"http://{place[0]}:{place[1]}")
+
+
+def check_away(collector: str) -> None:
+    soon = SOON | {"OTEL_EXPORTER_OTLP_TIMEOUT": "4"}
+    with stack(["synthetic:1ms"], otlp_endpoint=collector, drain_seconds=0, **soon) as system:
         children = [*system.batchers, *system.front_ends]
         statuses = {ask(system, "one", **traced()).status for _ in range(50)}
         until(lambda: all("opentelemetry" in one.stderr() for one in children), "they say so", within=20.0)
