@@ -42,7 +42,7 @@ QUIET := WITH="$(WITH)" OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OF
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-faults bench soak mutants gpu check format coverage settings dashboard rules images push demo-models clean
+.PHONY: help serve test test-faults bench soak mutants gpu check format coverage settings dashboard rules images sbom push demo-models clean
 
 help: ## Show this list
 	@echo 'make <command>   (PYTHON=python3.12 chooses the interpreter, TORCH_INDEX=<url> the index torch comes from)'
@@ -96,6 +96,9 @@ image-%: Dockerfile.%
 	$(DOCKER) build --file $< --tag jitney-$*:$(VERSION) --build-arg VERSION=$(VERSION) \
 		--build-arg REVISION=$$(git rev-parse HEAD 2> /dev/null || echo unknown) --build-arg SOURCE=$(SOURCE) \
 		--build-arg CREATED=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(if $(filter gpu,$*),--build-arg TORCH_INDEX=$(TORCH_INDEX) $(BUILD_ARGS)) .
+
+sbom: $(DEV) ## What is in each image, as CycloneDX, in build/sbom
+	@$(BIN)/python -m docs.sbom
 
 push: ## Push both images: make push REGISTRY=registry.example.org/team
 	@[ -n '$(REGISTRY)' ] || { echo 'Say where to: make push REGISTRY=registry.example.org/team' >&2; exit 2; }

@@ -15,6 +15,7 @@ from importlib.metadata import packages_distributions
 import pytest
 
 from batcher.models.files.weights import PATTERNS
+from docs import sbom
 from tests.integration.images.context import files
 from tests.integration.images.dockerfile import ROOT, parse, read
 
@@ -199,6 +200,11 @@ def test_a_model_that_is_baked_in_has_the_files_that_a_batcher_reads():
 def test_what_the_reader_of_dockerfiles_does_not_know_fails(line):
     with pytest.raises(ValueError):
         parse(line)
+
+
+@BOTH
+def test_its_bill_is_of_what_it_installs(name):
+    assert set(sbom.extras(name).split(",")) == extras(name)
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:

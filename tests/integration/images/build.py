@@ -43,16 +43,15 @@ class Image:
 OURS = {"venv", "app", "models", "data"}  # what our Dockerfiles put into a root
 
 
-def build(dockerfile: str, scratch: Path, arguments: Mapping[str, str] = {}) -> Image:
-    """The last stage. Fails with what a RUN said when it fails."""
+def build(dockerfile: str, scratch: Path, arguments: Mapping[str, str] = {}) -> dict[str, Image]:
+    """Its stages by their names, the last by ""."""
     context = scratch / "context"
     if not context.exists():
         _lay(context)
     built: dict[str, Image] = {}
     for number, stage in enumerate(read(dockerfile)):
-        image = _build(stage, scratch / f"{dockerfile}-{number}", context, built, arguments)
-        built[stage.name or str(number)] = image
-    return image
+        built[stage.name] = build_stage(stage, scratch / f"{dockerfile}-{number}", context, built, arguments)
+    return built
 
 
 def _lay(context: Path) -> None:
@@ -61,7 +60,10 @@ def _lay(context: Path) -> None:
         shutil.copy2(ROOT / path, context / path)
 
 
-def _build(stage: Stage, root: Path, context: Path, built: Mapping[str, Image], arguments: Mapping[str, str]) -> Image:
+def build_stage(
+    stage: Stage, root: Path, context: Path, built: Mapping[str, Image], arguments: Mapping[str, str]
+) -> Image:
+    """Fails with what a RUN said when it fails."""
     if stage.base in built:
         below = built[stage.base]
         _copy_all(below.root, root)

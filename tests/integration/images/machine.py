@@ -5,8 +5,8 @@ No engine is needed, only root's right to mount (`unshare`).
 
 from __future__ import annotations
 
-import ensurepip
 import functools
+import importlib.util
 import os
 import shlex
 import shutil
@@ -27,6 +27,13 @@ HANDED_IN = ("PIP_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http
 
 def build_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(HANDED_IN)}
+
+
+def pip_here() -> str:
+    """The folder of the pip that runs here, which is compiled already."""
+    found = importlib.util.find_spec("pip")
+    assert found and found.submodule_search_locations, "there is no pip here"
+    return found.submodule_search_locations[0]
 
 
 @functools.cache
@@ -56,8 +63,7 @@ def new_root(root: Path) -> None:
     for name in USR_MERGED:
         (root / name).symlink_to(f"usr/{name}")
     shutil.copytree("/etc", root / "etc", symlinks=True)
-    [wheel] = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
-    shutil.unpack_archive(wheel, root / PACKAGES, "zip")
+    (root / PACKAGES / "pip").mkdir(parents=True)
     Container(root=root, environ=BASE).run(["ldconfig"])  # else a Debian's libpython comes before that of /usr/local
 
 
@@ -74,7 +80,7 @@ class Container:
     volumes: Sequence[tuple[Path, str, bool]] = ()  # what, where, whether it is read only
     network: int = 0  # the process whose network it shares; 0: this machine's
 
-    def run(self, command: Sequence[str], timeout: float = 300.0) -> subprocess.CompletedProcess[str]:
+    def run(self, command: Sequence[str], timeout: float = 600.0) -> subprocess.CompletedProcess[str]:
         """To its end, with what it said."""
         return subprocess.run(self._argv(command), **self._how(), capture_output=True, text=True, timeout=timeout)
 
@@ -99,11 +105,13 @@ class Container:
         lines = [f"/bin/mount --bind {root} {root}", f"cd {root}"]  # `cd`: into what was just mounted
         lines += [f"/bin/mount -o bind,ro /{name} {name}" for name in ("usr", "opt")]
         lines += [f"/bin/mount -o bind,ro {shlex.quote(sys.base_prefix)} usr/local"]
-        lines += [f"/bin/mount -o bind,ro {PACKAGES} usr/local/lib/python3.11/site-packages"]
+        lines += [f"/bin/mount -o bind,ro {shlex.quote(pip_here())} {PACKAGES}/pip"]
+        lines += [f"/bin/mount --rbind {PACKAGES} usr/local/lib/python3.11/site-packages"]
         lines += ["/bin/mount --rbind /dev dev", "/bin/mount -t proc proc proc"]
         lines += [f"/bin/mount -t tmpfs -o mode=1777 tmpfs {place.lstrip('/')}" for place in self.tmpfs]
         for source, target, read_only in self.volumes:
-            (self.root / target.lstrip("/")).mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                (self.root / target.lstrip("/")).mkdir(parents=True, exist_ok=True)
             options = "bind,ro" if read_only else "bind"
             lines.append(f"/bin/mount -o {options} {shlex.quote(str(source))} {target.lstrip('/')}")
         return lines + ([f"/bin/mount -o remount,bind,ro {root}"] if self.read_only else [])
