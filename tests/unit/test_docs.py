@@ -106,3 +106,11 @@ def test_a_decision_is_a_page_long():
     lengths = {page.name: len(page.read_text(encoding="utf-8").splitlines()) for page in DECISIONS.glob("[0-9]*.md")}
 
     assert {name for name, lines in lengths.items() if lines > 40} == set()
+
+
+def test_every_page_is_in_the_index():
+    docs = ROOT / "docs"
+
+    listed = {link.partition("#")[0] for link in links((docs / "README.md").read_text(encoding="utf-8"))}
+
+    assert {page.name for page in docs.glob("*.md")} - {"README.md"} <= listed
