@@ -81,9 +81,7 @@ async def test_suspects_and_dead_letters_are_counted(world: RedisWorld, observer
     assert (seen.suspects, seen.dead) == (0, 1)
 
 
-async def test_the_servers_memory_and_the_blocks_of_the_history_are_told(
-    world: RedisWorld, observer: Observer
-) -> None:
+async def test_the_servers_memory_and_the_blocks_of_the_history_are_told(world: RedisWorld, observer: Observer) -> None:
     await (await world.history()).append_history([b"block", b"block"], 0)
 
     seen = observer.observe([])
