@@ -15,12 +15,15 @@ from batcher.settings import BatcherSettings
 from broker.settings import BrokerSettings, parser_for, pick
 from history.settings import HistorySettings
 from server.settings import ServerSettings
+from tests.graces import longest
 from tests.integration.images.composed import compose
 from tests.integration.images.dockerfile import ROOT, read
+from tests.manifests import render
 
 FILES = ["compose.yaml", "compose.gpu.yaml"]
 SERVICES = compose("compose.yaml")["services"]
 CARD = compose("compose.yaml", "compose.gpu.yaml")["services"]["translation"]
+LOCAL = render("local")
 OURS = {name: said for name, said in SERVICES.items() if name != "broker"}
 EVERY = pytest.mark.parametrize("name", OURS)
 
@@ -31,11 +34,19 @@ def tables(said: dict[str, Any]) -> tuple[type, ...]:
     return (BrokerSettings, HistorySettings) if "command" in said else (BrokerSettings, ServerSettings)
 
 
+def settings(said: dict[str, Any]) -> list[Any]:
+    values = parser_for("x", "", *tables(said), environ=said["environment"]).parse_args([])
+    return [pick(table, values) for table in tables(said)]
+
+
 def complaints(said: dict[str, Any]) -> list[str]:
-    parser = parser_for("x", "", *tables(said), environ=said["environment"])
-    values = parser.parse_args([])
-    found = [pick(table, values) for table in tables(said)]
-    return [word for table in found if hasattr(table, "complaints") for word in table.complaints()]
+    return [word for table in settings(said) if hasattr(table, "complaints") for word in table.complaints()]
+
+
+def grace(said: dict[str, Any]) -> int:
+    found = re.fullmatch(r"(\d+)s", said["stop_grace_period"])
+    assert found
+    return int(found[1])
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -96,12 +107,25 @@ def test_the_model_of_the_card_is_that_of_the_manifests():
     assert CARD["environment"]["JITNEY_MODEL"] == f"translation:/models/{baked['MODEL'].partition('/')[2]}"
 
 
-def test_a_process_may_finish_before_it_is_killed():
-    parser = parser_for("x", "", BrokerSettings, ServerSettings, environ=SERVICES["front-end"]["environment"])
-    server = pick(ServerSettings, parser.parse_args([]))
-    grace = int(re.fullmatch(r"(\d+)s", SERVICES["front-end"]["stop_grace_period"])[1])
+@pytest.mark.parametrize(
+    "said",
+    [*(said for name, said in OURS.items() if name != "history"), CARD],
+    ids=[*(name for name in OURS if name != "history"), "translation on a card"],
+)
+def test_a_process_may_finish_before_it_is_killed(said):
+    assert grace(said) > longest(settings(said))
 
-    assert grace > server.drain_seconds + server.default_timeout
+
+def test_it_waits_as_long_as_the_manifests_do_and_the_page_says_it():
+    told = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    front_end, batcher = (LOCAL.pod(name)["spec"] for name in ("jitney-front-end", "jitney-batcher-translation"))
+    before = front_end["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    there, here = front_end["terminationGracePeriodSeconds"], grace(SERVICES["front-end"])
+
+    assert there == here + before and grace(CARD) == batcher["terminationGracePeriodSeconds"]
+    said = f"front ends {here} seconds (in Kubernetes {there}, for its `preStop`) and batchers {grace(CARD)}."
+    assert said in told
+    assert settings(SERVICES["front-end"])[1].max_timeout == LOCAL.settings("jitney-front-end")[1].max_timeout == 60
 
 
 def test_every_folder_that_is_mounted_is_there():
