@@ -18,6 +18,7 @@ import yaml
 from batcher.models.settings import ModelSettings
 from batcher.settings import BatcherSettings
 from broker.settings import BrokerSettings, parser_for, pick
+from broker.tracing.settings import TracingSettings
 from history.settings import HistorySettings
 from server.settings import ServerSettings
 
@@ -28,8 +29,8 @@ COMPONENTS = tuple(sorted(path.parent.name for path in K8S.glob("components/*/ku
 WORKLOADS = ("Deployment", "StatefulSet")
 APP = "app.kubernetes.io/name"
 TABLES = {
-    "jitney-front-end": (BrokerSettings, ServerSettings),
-    "jitney-batcher": (BrokerSettings, BatcherSettings, ModelSettings),
+    "jitney-front-end": (BrokerSettings, ServerSettings, TracingSettings),
+    "jitney-batcher": (BrokerSettings, BatcherSettings, ModelSettings, TracingSettings),
     "jitney-history": (BrokerSettings, HistorySettings),
 }
 

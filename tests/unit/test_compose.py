@@ -10,15 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from batcher.models.settings import ModelSettings
-from batcher.settings import BatcherSettings
-from broker.settings import BrokerSettings, parser_for, pick
-from history.settings import HistorySettings
-from server.settings import ServerSettings
+from broker.settings import parser_for, pick
 from tests.graces import longest
 from tests.integration.images.composed import compose
 from tests.integration.images.dockerfile import ROOT, read
-from tests.manifests import render
+from tests.manifests import TABLES, render
 
 FILES = ["compose.yaml", "compose.gpu.yaml"]
 SERVICES = compose("compose.yaml")["services"]
@@ -30,8 +26,8 @@ EVERY = pytest.mark.parametrize("name", OURS)
 
 def tables(said: dict[str, Any]) -> tuple[type, ...]:
     if "gpu" in said["image"]:
-        return BrokerSettings, BatcherSettings, ModelSettings
-    return (BrokerSettings, HistorySettings) if "command" in said else (BrokerSettings, ServerSettings)
+        return TABLES["jitney-batcher"]
+    return TABLES["jitney-history" if "command" in said else "jitney-front-end"]
 
 
 def settings(said: dict[str, Any]) -> list[Any]:

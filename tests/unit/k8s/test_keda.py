@@ -14,7 +14,7 @@ CLUSTER = render("keda")
 SCALED = CLUSTER.named("ScaledObject", "jitney-batcher-m2m100")["spec"]
 TRIGGERS = {one["name"]: one for one in SCALED["triggers"]}
 EVERY_TRIGGER = pytest.mark.parametrize("name", ["depth", "age", "running"])
-_, BATCHER, _ = CLUSTER.settings("jitney-batcher-m2m100")
+BATCHER = CLUSTER.settings("jitney-batcher-m2m100")[1]
 
 
 def test_it_scales_a_deployment_whose_replicas_are_written_nowhere_else():

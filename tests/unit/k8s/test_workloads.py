@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import kubernetes_validate
 import pytest
 import yaml
 
+from batcher.models.files.weights import PATTERNS
 from tests.manifests import COMBINATIONS, EVERYTHING, K8S, everywhere, render
 
 CLUSTER = render(*EVERYTHING)
 LOCAL = render("local")
 BATCHER = "jitney-batcher-m2m100"
 FRONT_END = "jitney-front-end"
+PICKLED = "pytorch_model*.bin"  # all that older repositories have, M2M100's too
 README = (K8S / "README.md").read_text(encoding="utf-8")
 
 
@@ -76,6 +79,14 @@ def test_the_weights_come_at_one_commit_to_where_the_batcher_looks():
     assert said.keys() == set(re.findall(r'environ\["(\w+)"\]', weights["command"][-1]))
 
 
+def test_all_that_a_batcher_reads_of_a_model_is_brought():
+    (weights,) = CLUSTER.pod(BATCHER)["spec"]["initContainers"]
+    (call,) = (node for node in ast.walk(ast.parse(weights["command"][-1])) if isinstance(node, ast.Call))
+    said = {one.arg: one.value for one in call.keywords}
+
+    assert {*ast.literal_eval(said["allow_patterns"])} == {*PATTERNS, PICKLED}
+
+
 def test_the_batcher_reads_the_volume_that_the_weights_were_brought_to():
     (init, batcher) = CLUSTER.containers(BATCHER)
     brought = [one for one in init["volumeMounts"] if one["name"] == "models"]
@@ -87,7 +98,7 @@ def test_the_batcher_reads_the_volume_that_the_weights_were_brought_to():
 @pytest.mark.parametrize("rendered", [CLUSTER, LOCAL], ids=["gpu", "local"])
 def test_no_batcher_ever_asks_the_hub(rendered):
     for name in rendered.workloads("jitney-batcher"):
-        *_, model = rendered.settings(name)
+        model = rendered.settings(name)[2]
         assert model.offline and rendered.environment(name)["HF_HUB_OFFLINE"] == "1"
 
 
@@ -97,6 +108,13 @@ def test_the_secret_is_made_as_the_readme_says():
     made = set(re.findall(r"--from-(?:literal|file)=([\w.-]+)=", README))
 
     assert wanted == {name for name in made if not name.startswith("AWS_")}  # those are taken as they are
+
+
+def test_the_readme_says_what_its_commands_need_and_makes_images_as_everywhere():
+    (top, *_) = README.split("\n## ")
+
+    assert "need a cluster" in top
+    assert "\nmake images TORCH_INDEX=<url>" in README and "download." not in README
 
 
 def test_object_storage_needs_nothing_while_files_are_off():
