@@ -17,7 +17,8 @@ from tests.mutants.contexts import DURATIONS
 from tests.mutants.mutations import Mutation
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("batcher", "broker", "server", "jitney", "benchmarks", "demo", "docs", "k8s", "tests", ".ci")
+PACKAGES = ("batcher", "broker", "server", "jitney", "history", "monitoring", "benchmarks", "demo", "docs", "tests")
+COPIED = (*PACKAGES, "k8s", ".ci")
 TESTS = ("tests/unit", "tests/contract")
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n0")  # contexts are of one process
 LONGEST = 300.0  # seconds for one mutant: what hangs is noticed as well

@@ -156,6 +156,8 @@ def carried(new: int, old: int, share: int, *, speed: float = 0.1) -> list[tuple
     ("new", "old", "share", "expected"),
     [
         (1, 9, 10_000, []),
+        (1, 9, 11_000, []),  # full at 91 of 100 jobs a second
+        (1, 9, 11_200, [("new", 89)]),
         (1, 9, 50_000, [("new", 20)]),
         (1, 1, 50_000, []),
         (1, 1, 10_000, []),
