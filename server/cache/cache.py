@@ -71,6 +71,8 @@ class Cache:
             if data is not None and (entry := self._opened(digest, data)) is not None and entry.ends > now:
                 found[digest] = entry
                 self.memory.put(digest, entry)
+            elif (entry := self.memory.get(digest, self.clock())) is not None:  # another request has it by now
+                found[digest] = entry
         return found
 
     def _opened(self, digest: bytes, data: bytes) -> Entry | None:

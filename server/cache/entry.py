@@ -13,6 +13,7 @@ from server.errors import Problem
 
 SEAL = 16  # bytes at the beginning of what lies on a server
 OVERHEAD = 400  # bytes that an entry takes besides its fields: measured, rounded up
+LOOSENESS = 16  # bytes of memory that a byte of a packed problem takes: many small strings
 PURPOSE = b"jitney-sealed"
 
 
@@ -36,7 +37,7 @@ class Entry(Struct, frozen=True, array_like=True, gc=False):
     @property
     def size(self) -> int:
         """About its bytes in memory."""
-        return OVERHEAD + len(self.fields)
+        return OVERHEAD + len(self.fields) + (0 if self.told is None else LOOSENESS * len(_encode(self.told)))
 
     @property
     def problem(self) -> Problem | None:

@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
 
 from broker.messages import Lane
 from server.cache.cache import Cache
@@ -15,13 +14,13 @@ from server.cache.entry import Entry
 from server.cache.flights import Flight
 from server.codecs.contract import Input
 from server.dialects.contract import Call
-from server.errors import Problem
+from server.errors import ClientGone, Problem
 from server.http.context import RequestContext
 from server.requests.request import NO_PLAN, Record
 
 NOT_CACHED = "This was not answered before, or too long ago, and the request says only-if-cached."
 PLAIN = frozenset((str, int, float, bool, type(None)))  # which JSON brings back as they were
-Landing = list[tuple[Record, Entry | None, bytes | dict[str, Any]]]
+Landing = list[tuple[Record, Entry | None]]
 
 
 class Lookup:
@@ -47,8 +46,11 @@ class Lookup:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Refused or broken off, it may fare no worse than those who wait, so each of them tries; where only its client
+        # has gone, the next of them leads.
+        has_failed = isinstance(error, Exception) and not isinstance(error, ClientGone)
         for digest in self._led:
-            self._cache.flights.end(digest, self._lane)
+            self._cache.flights.end(digest, self._lane, has_failed=has_failed)
 
     @property
     def has_joined(self) -> bool:
@@ -101,6 +103,7 @@ class Lookup:
 
     def _take(self, record: Record, entry: Entry) -> None:
         record.known, record.known_cost, record.problem = entry.fields, entry.cost, entry.problem
+        record.is_cached = True
         self._told.ttl = min(self._told.ttl, entry.ends - self._cache.clock())
 
     def _join_or_miss(self, record: Record, digest: bytes) -> None:
@@ -147,21 +150,21 @@ class Lookup:
         codec, digests = call.served.codec, self._digests
         return [self._landing(record, is_kept=record.codec is codec) for record in records if record in digests]
 
-    def _landing(self, record: Record, *, is_kept: bool) -> tuple[Record, Entry | None, bytes | dict[str, Any]]:
-        """A record, what is kept of it, and its fields as the next has them from the cache."""
+    def _landing(self, record: Record, *, is_kept: bool) -> tuple[Record, Entry | None]:
+        """A record, which has its fields then as the next has them from the cache, and what is kept of it."""
         answer = record.answer()
         entry = self._cache.entry(answer, record.cost) if is_kept else None
-        if isinstance(answer, Problem) or entry is None:
-            return record, entry, b""
-        return record, entry, answer if all([value.__class__ in PLAIN for value in answer.values()]) else entry.fields
+        if entry is not None and not isinstance(answer, Problem):
+            is_plain = all([value.__class__ in PLAIN for value in answer.values()])
+            record.known = answer if is_plain else entry.fields
+        return record, entry
 
     def land(self, landing: Landing) -> None:
         """Keep them, and answer who waits for them."""
-        for record, entry, fields in landing:
+        for record, entry in landing:
             digest = self._digests.pop(record)
             if entry is not None:
                 self._told.stored += 1
-                record.known = fields
                 self._cache.keep(digest, entry)
             if digest in self._led:
                 self._led.remove(digest)

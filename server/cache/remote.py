@@ -184,6 +184,8 @@ class CacheServer:
         """What has gathered, as much as one trip carries. Raises `TooSlow` for one that came back, but too late for
         anybody. Where it fails, who looks is told by the timer."""
         looks, puts = self._looks.take(), self._outbox.take()
+        if not looks and not puts:  # who looked has gone; nothing is answered to nothing
+            return
         self._began = began = self._clock()
         try:
             answers = await self._client.trip(*self._commands(looks, puts))

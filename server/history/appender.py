@@ -16,7 +16,7 @@ from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerUnavailable
 from broker.history.contract import HistoryAppender
 from broker.history.rows import block_of
-from server.history.ring import Ring
+from server.history.ring import ROOM, Ring
 
 log = structlog.get_logger("server.history")
 
@@ -45,8 +45,10 @@ class Appender:
         self._dropped, self._refused, self._no_room = (ThrottledLog(log.warning, clock) for _ in range(3))
 
     def add(self, row: bytes) -> None:
-        """This row is to be brought."""
-        if self.ring.add(row):
+        """This row is to be brought. One that fits into no block is lost: it would hold up all behind it."""
+        if len(row) > ROOM:
+            self.drop(1, "unreadable")
+        elif self.ring.add(row):
             self._some.set()
         else:
             self.drop(1, "broker_away" if self.rests else self._hindrance or "behind")

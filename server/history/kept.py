@@ -22,12 +22,14 @@ def cut(text: str) -> tuple[str, bool]:
 
 def output_of(answer: Mapping[str, Any], *, has_texts: bool) -> bytes:
     """The fields of an answer besides those of `COLUMNS`, as JSON; nothing where there are none. Texts are kept where
-    that is allowed and they are not long, vectors never: their length stands for them."""
+    that is allowed and they are not long, vectors never: their length stands for them. Nothing where even that
+    is long."""
     if has_texts:
         whole = _json({name: _short(value) for name, value in answer.items() if name not in COLUMNS})
         if len(whole) <= MOST:
             return whole
-    return _json(dict(_facts(answer)))
+    facts = _json(dict(_facts(answer)))
+    return facts if len(facts) <= MOST else b""
 
 
 def _facts(answer: Mapping[str, Any]) -> Any:

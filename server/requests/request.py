@@ -35,6 +35,7 @@ class Record(Struct, eq=False):
     outputs: dict[str, Value] = {}  # its own: msgspec makes a new one for each
     known: bytes | dict[str, Any] = b""  # its fields, or their JSON, where the cache has them; empty: not there
     known_cost: int = 0  # what those had cost, in tokens
+    is_cached: bool = False  # its answer was there, or another request computed it
 
     __repr__ = object.__repr__  # as a key that is missed it would bring its text into the log
 
@@ -45,17 +46,12 @@ class Record(Struct, eq=False):
         self.plan = NO_PLAN if isinstance(plan, Problem) else plan
         self.job_ids = ()
         self.outputs = {}
-        self.known = b""
+        self.known, self.is_cached = b"", False
 
     @property
     def cost(self) -> int:
         """Tokens of its jobs."""
         return self.known_cost or sum([piece.cost for piece in self.plan.pieces])
-
-    @property
-    def is_cached(self) -> bool:
-        """Its answer was there, or another request computes it."""
-        return not self.job_ids and bool(self.known)
 
     def values(self) -> Iterable[Value]:
         """What its answer is made of, by whose size one sees how long that takes."""

@@ -10,6 +10,7 @@ from functools import partial
 from starlette.types import Receive, Scope, Send
 
 from broker.messages import Lane
+from server.cache.lookup import Landing
 from server.codecs.encoding import INLINE, weight
 from server.codecs.work import Work
 from server.dialects.contract import Call, Row
@@ -27,6 +28,8 @@ from server.streams.portions import portion, size_of
 HEARTBEAT = 15.0  # seconds of silence, after which proxies are told that the stream lives
 CRASHED = {"code": "internal", "message": INTERNAL_DETAIL}
 HEADERS = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]  # the latter is read by nginx and its kin
+
+Made = tuple[Sequence[Row | Problem], bytes, Landing]  # each record's fields or problem, their rows, what is kept
 
 
 class RowStream:
@@ -154,9 +157,9 @@ class RowStream:
 
     async def _send_rows(self, ended: list[Record]) -> None:
         records = [*self._early, *ended]
-        answers, rows = await self._made(records)
+        answers, rows, landing = await self._made(records)
         if (lookup := self._scope["context"].lookup) is not None:
-            lookup.land(lookup.entries(self._call, records))
+            lookup.land(landing)
         for record, answer in zip(records, answers, strict=True):
             record.problem = answer if isinstance(answer, Problem) else None
         if not self._has_begun and all(isinstance(answer, Problem) for answer in answers):
@@ -179,8 +182,8 @@ class RowStream:
     def _count(self, records: Sequence[Record], answers: Sequence[Row | Problem]) -> None:
         self._failed += count(self._front_end.metrics, self._call.served.card, records, answers)
 
-    async def _made(self, records: Sequence[Record]) -> tuple[Sequence[Row | Problem], bytes]:
-        """Each record's fields or problem, and their rows: in a thread where outputs are large."""
+    async def _made(self, records: Sequence[Record]) -> Made:
+        """In a thread where outputs are large."""
         size = sum([weight(record.values()) for record in records])
         if size > INLINE:
             try:
@@ -190,14 +193,16 @@ class RowStream:
                     record.problem = record.problem or _again(problem)
         return self._decode(records)
 
-    def _decode(self, records: Sequence[Record]) -> tuple[Sequence[Row | Problem], bytes]:
+    def _decode(self, records: Sequence[Record]) -> Made:
+        lookup = self._scope["context"].lookup
+        landing = [] if lookup is None else lookup.entries(self._call, records)
         answers = [record.answer() for record in records]
         sent = len(self._records) - len(self._unsent)
         rows = [
             self._event(b"record", self._row(record, answer), sent=sent + number)
             for number, (record, answer) in enumerate(zip(records, answers, strict=True), start=1)
         ]
-        return answers, b"".join(rows)
+        return answers, b"".join(rows), landing
 
     def _row(self, record: Record, answer: Row | Problem) -> Row:
         """That of the reply without a stream, and the place of the record in the request: ids may come twice."""

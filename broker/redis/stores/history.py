@@ -37,12 +37,13 @@ class RedisHistory:
 
     async def append_history(self, blocks: Sequence[bytes], dropped: int) -> int:
         refuse_large(blocks)
-        if dropped:
-            await scripts.HISTORY_DROPPED.run(self._client, [self._keys.history_state], [dropped])
         try:
-            return int(await scripts.HISTORY_APPEND.run(self._client, self._both, [MOST_BLOCKS, MOST_BYTES, *blocks]))
+            taken = int(await scripts.HISTORY_APPEND.run(self._client, self._both, [MOST_BLOCKS, MOST_BYTES, *blocks]))
         except BrokerFull:
-            return 0
+            taken = 0
+        if dropped:  # not before: a trip that fails is made again, and brings them again
+            await scripts.HISTORY_DROPPED.run(self._client, [self._keys.history_state], [dropped])
+        return taken
 
     async def history_page(self, most: int) -> Page:
         # In this order: what is trimmed between the two makes `trimmed` too old, and whoever brings it back trims

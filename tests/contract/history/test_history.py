@@ -221,6 +221,20 @@ async def test_a_key_that_holds_something_else_is_named_by_whoever_meets_it(worl
 
 
 @ON_SERVERS
+async def test_what_was_lost_is_counted_once_however_often_it_has_to_be_told(world: RedisWorld) -> None:
+    front_end = await world.history()
+    world.server.set(world.keys.history, "somebody's own")
+    for _ in range(3):
+        with pytest.raises(BrokerError):
+            await front_end.append_history(blocks(1), 5)
+    world.server.delete(world.keys.history)
+
+    await front_end.append_history(blocks(1), 5)
+
+    assert world.server.hget(world.keys.history_state, "dropped") == b"5"
+
+
+@ON_SERVERS
 @pytest.mark.parametrize("rubbish", ["many", "-7", "0x7f", "nan"])
 async def test_counts_that_are_none_begin_anew(world: RedisWorld, rubbish: str) -> None:
     front_end, writer = await world.history(), await world.history_queue()

@@ -12,6 +12,8 @@ import pytest
 
 from broker.messages import Result
 from server.cache.cache import Cache
+from server.cache.entry import Entry
+from server.cache.memory import AnswerMemory
 from tests.unit.server.stand_in import TIMING, RunningFrontEnd, ScriptedBroker, announced, answered, card, running, told
 
 pytestmark = pytest.mark.anyio
@@ -127,6 +129,30 @@ async def test_a_failure_that_may_pass_is_nobody_elses_and_not_kept() -> None:
         jitney.broker.publish(*(Result(job_id=job.id, output="well", timing=TIMING) for job in again))
 
         assert [(await other).json()["result"][0]["text"] for other in others] == ["well"] * 2
+
+
+async def test_when_the_one_that_computes_is_refused_each_of_the_others_computes_at_once() -> None:
+    hurried = {"X-Request-Timeout": "0.2"}
+    async with cached(ScriptedBroker(answers=False)) as jitney, jitney.asked("same", headers=hurried) as first:
+        others = [asyncio.create_task(jitney.ask("same")) for _ in range(3)]
+        await joined(jitney, 3)
+        assert told(await first) == (504, "expired")
+        await jitney.until(lambda: len(jitney.broker.jobs) == 4)
+        answer_all(jitney)
+
+        assert [(await other).status_code for other in others] == [200] * 3
+
+
+async def test_what_another_request_keeps_while_the_server_is_asked_is_found() -> None:
+    class Server:
+        async def get_many(self, digests: list[bytes]) -> list[None]:
+            cache.memory.put(b"a", entry)
+            return [None for _ in digests]
+
+    entry = Entry(b"{}", 1, 0.0, 60.0)
+    cache = Cache(AnswerMemory(100_000), b"k" * 16, ttl=60.0, server=Server(), clock=lambda: 1.0)  # type: ignore[arg-type]
+
+    assert await cache.fetch([b"a", b"b"]) == {b"a": entry}
 
 
 KEPT = [("impossible", (422, "invalid_input")), ("fail:poison", (500, "poison"))]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from server.cache.entry import OVERHEAD, Entry
+import sys
+
+from server.cache.entry import OVERHEAD, Entry, entry_of_problem
 from server.cache.memory import AnswerMemory
+from server.errors import Problem
 
 
 def entry(size: int = 0, ends: float = 10.0) -> Entry:
@@ -46,3 +49,10 @@ def test_an_entry_in_the_place_of_another_counts_once() -> None:
     memory.put(b"a", entry(200))
 
     assert memory.bytes == OVERHEAD + 200
+
+
+def test_a_problem_takes_the_room_of_what_it_says() -> None:
+    languages = [f"language {number}" for number in range(1000)]
+    problem = entry_of_problem(Problem("unknown_language", "There is none.", languages=languages), 0.0, 10.0)
+
+    assert problem.size > sum(map(sys.getsizeof, languages))

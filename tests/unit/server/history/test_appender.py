@@ -60,6 +60,17 @@ def fill(appender: Appender, numbers: Sequence[int], text: str = "") -> None:
         appender.add(row(number, text))
 
 
+async def test_a_row_that_fits_into_no_block_is_lost_and_holds_up_nobody(store: MemoryStore) -> None:
+    appender = Appender()
+    fill(appender, [1], "x" * MOST_BLOCK_BYTES)
+    fill(appender, [2])
+
+    async with running(appender, store):
+        await eventually(lambda: brought(store) == [2])
+
+    assert appender.fates["dropped", "unreadable"] == 1
+
+
 async def test_what_has_gathered_goes_in_one_block(store: MemoryStore) -> None:
     appender = Appender()
     fill(appender, range(5))

@@ -61,3 +61,9 @@ def test_an_input_is_cut_between_characters(text: str, kept: str, is_cut: bool) 
 
 def test_half_a_character_stands_in_no_ones_way() -> None:
     assert cut("a\ud800b") == ("a?b", False)
+
+
+def test_of_what_is_long_without_its_texts_too_nothing_is_kept() -> None:
+    labels = [{"label": "🐈" * 200, "score": 0.5}] * 100
+
+    assert output_of({"label": "x", "score": 0.5, "labels": labels}, has_texts=False) == b""
