@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import groupby
 from typing import Literal
 
@@ -36,7 +36,7 @@ def _parts(text: str, share: str) -> int:
         parts = Decimal(share) * HUNDREDTH
         if 0 <= parts <= WHOLE and parts == int(parts):
             return int(parts)
-    except (InvalidOperation, OverflowError):
+    except ArithmeticError:  # no number, or one without end
         pass
     raise ValueError(f"{text!r}: {SPELLED}, from 0% to 100%")
 

@@ -135,13 +135,15 @@ def _module(step: Step, weights: Weights) -> nn.Module:
 
 
 def _load(module: nn.Module, step: Step, weights: Weights) -> None:
-    name = str(PurePosixPath(step.folder, "model.safetensors"))
-    if not weights.has(name):
-        raise ModelSpecError(
-            f"{weights.directory} holds no {name}; pickled weights are not read, convert them with save_pretrained"
-        )
+    name, old = (str(PurePosixPath(step.folder, file)) for file in ("model.safetensors", "pytorch_model.bin"))
+    if not weights.has(name) and not weights.has(old):
+        raise ModelSpecError(f"{weights.directory} holds no {name}")
     try:
-        module.load_state_dict(load_file(weights.directory / name))
+        if weights.has(name):
+            module.load_state_dict(load_file(weights.directory / name))
+        else:
+            name = old
+            module.load_state_dict(torch.load(weights.directory / old, map_location="cpu", weights_only=True))
     except Exception as error:  # the file's own errors have no common class
         reason = " ".join(str(error).split())
         raise ModelSpecError(f"{weights.directory / name} does not fit its config.json: {reason}") from error

@@ -13,7 +13,7 @@ import transformers
 
 from batcher.engines.exceptions import card_failed, is_memory, one_line
 from batcher.models.errors import ModelSpecError
-from batcher.models.files.weights import Weights
+from batcher.models.files.weights import Weights, has_safetensors
 from batcher.models.layers.tensors import DTYPES
 from batcher.models.layers.threads import threads
 from batcher.models.settings import ModelSettings
@@ -40,7 +40,8 @@ def load_network(network_class: Any, weights: Weights, settings: ModelSettings, 
             network, report = network_class.from_pretrained(
                 weights.directory,
                 dtype=DTYPES[settings.dtype],
-                use_safetensors=True,
+                use_safetensors=has_safetensors(weights.directory),
+                weights_only=True,
                 local_files_only=True,
                 output_loading_info=True,
                 **config,

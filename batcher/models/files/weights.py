@@ -7,14 +7,18 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from batcher.models.errors import ModelSpecError
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-# What is fetched (there, * crosses folders), and what a fingerprint covers. No pickles: reading one runs what it says.
+# What is fetched (there, * crosses folders), and what a fingerprint covers.
 PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*/config.json")
+# The same where there are no safetensors: checkpoints of before, as that of M2M100. They are pickles, of which torch
+# reads nothing but tensors (`weights_only`).
+OLD_PATTERNS = ("pytorch_model*.bin", "*/pytorch_model.bin")
 MODULES = "modules.json"  # the folders that a sentence-transformers directory is made of
 NOTES = "jitney.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -84,10 +88,8 @@ def _checked(directory: Path) -> Weights:
     network = directory / next(_folders(directory), "")
     if not (network / "config.json").is_file():
         raise ModelSpecError(f"{network} holds no config.json, so it is no model directory")
-    if not any(network.glob("*.safetensors")):
-        raise ModelSpecError(
-            f"{directory} holds no .safetensors weights; pickled ones are not read, convert them with save_pretrained"
-        )
+    if not has_safetensors(network) and not any(network.glob(OLD_PATTERNS[0])):
+        raise ModelSpecError(f"{directory} holds no weights: neither .safetensors nor pytorch_model.bin")
     return Weights(directory=directory, fingerprint=_fingerprint(directory), notes=_json(directory / NOTES, dict))
 
 
@@ -98,10 +100,12 @@ def _from_hub(where: str, revision: str | None, *, offline: bool) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
+    fetch = partial(snapshot_download, where, revision=revision, local_files_only=offline)
     try:
-        return Path(
-            snapshot_download(where, revision=revision, allow_patterns=list(PATTERNS), local_files_only=offline)
-        )
+        directory = Path(fetch(allow_patterns=list(PATTERNS)))
+        if not any(directory.glob("**/*.safetensors")):
+            fetch(allow_patterns=list(OLD_PATTERNS))
+        return directory
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
         raise ModelSpecError(
             f"{where} is neither a directory here nor in the local cache, and the hub is out of reach: "
@@ -125,8 +129,13 @@ def _fingerprint(directory: Path) -> str:
 
 def _files(directory: Path) -> Iterator[Path]:
     folders = {directory, *(directory / folder for folder in _folders(directory))}
-    found = {path for folder in folders for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file()}
+    patterns = PATTERNS if any(map(has_safetensors, folders)) else PATTERNS + OLD_PATTERNS
+    found = {path for folder in folders for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
     return iter(sorted(found))
+
+
+def has_safetensors(folder: Path) -> bool:
+    return any(folder.glob("*.safetensors"))
 
 
 def _folders(directory: Path) -> Iterator[str]:

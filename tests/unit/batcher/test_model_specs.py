@@ -131,12 +131,12 @@ def test_a_directory_without_a_model_is_named(here: Path) -> None:
     assert "empty holds no config.json" in complaint("classification:./empty")
 
 
-def test_pickled_weights_are_not_read(here: Path) -> None:
-    (here / "old").mkdir()
-    (here / "old" / "config.json").write_text("{}")
-    (here / "old" / "pytorch_model.bin").write_bytes(b"\x80\x04")
+def test_a_directory_without_weights_is_named(here: Path) -> None:
+    (here / "bare").mkdir()
+    (here / "bare" / "config.json").write_text("{}")
+    (here / "bare" / "tf_model.h5").write_bytes(b"\x80\x04")
 
-    assert "no .safetensors weights" in complaint("classification:./old")
+    assert "bare holds no weights: neither .safetensors nor pytorch_model.bin" in complaint("classification:./bare")
 
 
 def test_a_hub_name_out_of_reach_comes_with_a_remedy() -> None:
