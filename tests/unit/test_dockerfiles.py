@@ -14,7 +14,7 @@ from importlib.metadata import packages_distributions
 
 import pytest
 
-from batcher.models.files.weights import PATTERNS
+from batcher.models.files.weights import OLD_PATTERNS, PATTERNS
 from docs import sbom
 from tests.integration.images.context import files
 from tests.integration.images.dockerfile import ROOT, parse, read
@@ -191,7 +191,7 @@ def test_it_listens_on_the_ports_of_the_settings(name, ports):
 def test_a_model_that_is_baked_in_has_the_files_that_a_batcher_reads():
     [bake] = [rest for rest in said("Dockerfile.gpu", "RUN") if "hf download" in rest]
 
-    assert re.findall(r'--include "([^"]+)"', bake) == list(PATTERNS)
+    assert re.findall(r'--include "([^"]+)"', bake) == [*PATTERNS, *OLD_PATTERNS]
 
 
 @pytest.mark.parametrize(
