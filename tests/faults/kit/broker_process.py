@@ -60,9 +60,8 @@ class BrokerProcess:
         return False
 
     def kill(self) -> None:
-        """SIGKILL, and wait."""
+        """SIGKILL, and wait. One that stands still answers nobody any more."""
         if self._process is not None:
-            self.resume()
             self._process.kill()
             self._process.wait()
             self._process = None
