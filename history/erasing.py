@@ -7,6 +7,7 @@ from history.reading.queries import Query, Selection
 
 STEP = 5_000  # rows that are deleted at once: a writer of the same file waits for so long
 EMPTY_LOG = "pragma wal_checkpoint(truncate)"
+ONLY_HASHES = "select exists (select 1 from prediction where input_hash is not null and input is null)"
 
 
 async def count(database: Database, selection: Selection) -> int:
@@ -25,6 +26,19 @@ async def erase(database: Database, selection: Selection) -> int:
     gone = 0
     while step := await database.execute(sql, *query.values):
         gone += step
-    if database.dialect is Dialect.SQLITE:
-        await database.fetch(EMPTY_LOG)  # which has them too
     return gone
+
+
+async def empty_log(database: Database) -> bool:
+    """Of what is erased nothing is left in SQLite's log either. False: somebody reads or writes, so it may be. Raises
+    `HistoryError`."""
+    if database.dialect is not Dialect.SQLITE:
+        return True
+    [found] = await database.fetch(EMPTY_LOG)
+    return not found["busy"]
+
+
+async def has_only_hashes(database: Database) -> bool:
+    """There are rows that keep their input as a hash, and no text. Raises `HistoryError`."""
+    [found] = await database.fetch(ONLY_HASHES)
+    return bool(found[0])

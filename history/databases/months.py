@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 AHEAD = 2  # months that are made before they come: whoever makes them may be away for one
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # nothing is older
 SECOND = 1_000_000  # microseconds
 
 
@@ -53,7 +54,7 @@ class Span:
 def span_of(now: float, keep: float) -> Span:
     """At `now`, in seconds since 1970, where rows are kept for `keep` seconds."""
     moment = datetime.fromtimestamp(now, UTC)
-    kept_from = moment - timedelta(seconds=keep)
+    kept_from = moment - min(timedelta(seconds=keep), moment - EPOCH)
     this = _month_of(moment)
     return Span(first=max(_month_of(kept_from), this.later(-1)), last=this.later(AHEAD), kept_from=kept_from)
 

@@ -15,7 +15,7 @@ from history.databases.columns import COLUMNS, POSTGRESQL_TYPES, values_of
 from history.databases.contract import Dialect
 from history.databases.errors import DatabaseUnavailable, DatabaseUnfit, RowsRefused
 from history.databases.months import Month, Span
-from history.databases.schema import VERSION, Schema
+from history.databases.schema import THERE, Schema
 
 try:
     import asyncpg
@@ -24,6 +24,7 @@ except ImportError as error:
 
 OLDEST = 14  # major version of the server
 CONNECT, LOCK = 5.0, 2.0  # seconds to wait: for a connection, for a lock on the table
+BRIEFLY = f"set local lock_timeout = '{LOCK:g}s'"
 ADVISORY = 0x6A69746E  # of all that migrate
 ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,9 +54,15 @@ class PostgresDatabase:
     async def fetch(self, sql: str, *values: Any) -> Sequence[Any]:
         with self._translated():
             connection = await self._connected()
-            async with connection.transaction(readonly=self._is_readonly):
+            transaction = connection.transaction(readonly=self._is_readonly)
+            await transaction.start()
+            try:
                 found: Sequence[Any] = await connection.fetch(sql, *values)
-                return found
+            except asyncpg.PostgresError:  # after anything else nobody waits for an answer: the connection is ended
+                await transaction.rollback()
+                raise
+            await transaction.commit()
+            return found
 
     async def execute(self, sql: str, *values: Any) -> int:
         with self._translated():
@@ -68,8 +75,9 @@ class PostgresDatabase:
             async with connection.transaction():
                 await connection.execute(f"select pg_advisory_xact_lock({ADVISORY})")
                 is_there = await connection.fetchval("select to_regclass('history_meta') is not null")
-                version = await connection.fetchval(VERSION) if is_there else None
-                for sql in self._schema.upgrade(self.dialect, version):
+                there = await connection.fetchrow(THERE) if is_there else None
+                await connection.execute(BRIEFLY)
+                for sql in self._schema.upgrade(self.dialect, there):
                     await connection.execute(sql)
 
     async def insert(self, rows: Sequence[HistoryRow]) -> int:
@@ -92,7 +100,7 @@ class PostgresDatabase:
     async def _change_table(self, sql: str) -> None:
         """Whoever waits for the table's lock holds up all that come behind, so we do not wait long for a report."""
         async with self._connection.transaction():
-            await self._connection.execute(f"set local lock_timeout = '{LOCK:g}s'")
+            await self._connection.execute(BRIEFLY)
             await self._connection.execute(sql)
 
     async def aclose(self) -> None:

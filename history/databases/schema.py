@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from history.databases.contract import Dialect, Migrations
@@ -72,16 +74,17 @@ MIGRATIONS: Migrations = {
     ),
 }
 
-# One row: the schema's version, and which writer's turn it is until when, by the database's clock.
+# One row: the schema's version, a hash of its views, and which writer's turn it is until when, by the database's clock.
 META = (
     """create table history_meta (
         version integer not null,
+        views text not null default '',
         writer text not null default '',
         until double precision not null default 0
     )""",
     "insert into history_meta (version) values (0)",
 )
-VERSION = "select version from history_meta"
+THERE = "select version, views from history_meta"
 NOW = {
     Dialect.POSTGRESQL: "extract(epoch from clock_timestamp())",
     Dialect.SQLITE: "(julianday('now') - 2440587.5) * 86400.0",
@@ -96,16 +99,19 @@ class Schema:
     migrations: Migrations
     views: Views
 
-    def upgrade(self, dialect: Dialect, version: int | None) -> list[str]:
-        """What brings a database of this version, None for an empty one, to ours, views included. Raises
-        `DatabaseUnfit` for a newer one."""
-        steps = self.migrations[dialect]
-        if (version or 0) > len(steps):
+    def upgrade(self, dialect: Dialect, there: Sequence[Any] | None) -> list[str]:
+        """What brings a database in which `THERE` finds that, None in an empty one, to ours: nothing where it is that.
+        Raises `DatabaseUnfit` for a newer one."""
+        steps, views = self.migrations[dialect], self._views(dialect)
+        version, known = (there[0], there[1]) if there else (0, "")
+        if version > len(steps):
             raise DatabaseUnfit(NEWER.format(found=version, known=len(steps)))
-        new = [sql for step in steps[version or 0 :] for sql in step]
-        meta = META if version is None else ()
-        said = [f"update history_meta set version = {len(steps)}"] if new else []
-        return [*meta, *new, *said, *self._views(dialect)]
+        ours = sha256(repr(views).encode()).hexdigest()
+        if there and (version, known) == (len(steps), ours):
+            return []  # whoever replaces a view waits for all that read it, and holds up all that come behind
+        new = [sql for step in steps[version:] for sql in step]
+        said = f"update history_meta set version = {len(steps)}, views = '{ours}'"
+        return [*(() if there else META), *new, *views, said]
 
     def _views(self, dialect: Dialect) -> list[str]:
         views = self.views[dialect].items()

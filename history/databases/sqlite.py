@@ -18,7 +18,7 @@ from history.databases.columns import COLUMNS, values_of
 from history.databases.contract import Dialect
 from history.databases.errors import DatabaseUnavailable, DatabaseUnfit, RowsRefused
 from history.databases.months import Span, micros
-from history.databases.schema import VERSION, Schema
+from history.databases.schema import THERE, Schema
 
 Found = TypeVar("Found")
 
@@ -64,8 +64,8 @@ class SqliteDatabase:
     def _migrate(self, connection: sqlite3.Connection) -> None:
         with _transaction(connection):
             is_there = connection.execute("select 1 from sqlite_master where name = 'history_meta'").fetchone()
-            version = connection.execute(VERSION).fetchone()[0] if is_there else None
-            for sql in self._schema.upgrade(self.dialect, version):
+            there = connection.execute(THERE).fetchone() if is_there else None
+            for sql in self._schema.upgrade(self.dialect, there):
                 connection.execute(sql)
 
     async def insert(self, rows: Sequence[HistoryRow]) -> int:
@@ -86,10 +86,14 @@ class SqliteDatabase:
         self._thread.shutdown(wait=False)
 
     async def _run(self, work: Callable[[sqlite3.Connection], Found]) -> Found:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._translated, work)
+        self._until = time.monotonic() + self._patience
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._translated, work)
+        except asyncio.CancelledError:
+            self._until = 0.0  # nobody waits for that look any more: its thread ends it
+            raise
 
     def _translated(self, work: Callable[[sqlite3.Connection], Found]) -> Found:
-        self._until = time.monotonic() + self._patience
         try:
             return work(self._connected())
         except (OverflowError, UnicodeError, sqlite3.DataError) as error:

@@ -59,7 +59,8 @@ def to_datetime(at: int) -> datetime:
 
 
 def to_microseconds(at: datetime) -> int:
-    return (at - EPOCH) // timedelta(microseconds=1)
+    """Raises `OverflowError` where it lies in no year from 1 to 9999 of UTC: `to_datetime` could not give it back."""
+    return (at.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from broker.common.durations import parse_duration
 from history.views import REPORTS
 from jitney.options import NAMESPACE, REDIS_URL, Namespace, RedisUrl
 
+STDIN = "<stdin>"  # as Python calls it
 history = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Database = Annotated[
@@ -59,24 +60,26 @@ def erase(
     jitney history erase --key fo2ykq7wm3xa
     jitney history erase --input - < text.txt
 
-    It waits until the writer has written what waits at the broker, counts, asks, and deletes. Inputs that are kept as
-    hashes are found with the JITNEY_HASH_SECRET of the front ends. What is answered from now on is kept again.
-    It ends with 1 where not all of it is gone, or nobody can tell: then say it again.
+    It waits until the writer has written what waits at the broker, counts, asks, and deletes; with --input - it asks at
+    the terminal, and where there is none it takes --yes. Inputs that are kept as hashes are found with the
+    JITNEY_HASH_SECRET of the front ends. What is answered from now on is kept again, and what front ends have not
+    brought to the broker yet comes later: it takes them a tenth of a second, minutes after the broker was away. Wait,
+    and say it again. It ends with 1 where not all of it is gone, or nobody can tell: then say it again, too.
     """
     from history.reading.queries import Selection
-    from jitney.history.erase import of_input, run_erase
+    from jitney.history import erase as erasing
 
     if bool(key) == (input is not None):
         raise typer.BadParameter("say --key ID or --input FILE")
     try:
-        selection = of_input(input.read()) if input is not None else Selection(caller=key)
+        selection = erasing.of_input(input.read()) if input is not None else Selection(caller=key)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--input") from None
 
     def is_sure(rows: int) -> bool:
-        return yes or rows == 0 or typer.confirm(f"erase {rows} rows for good?", err=True)
+        return yes or rows == 0 or erasing.is_sure(rows, is_stdin_read=getattr(input, "name", "") == STDIN)
 
-    raise typer.Exit(run_erase(database, selection, url=redis_url, namespace=namespace, is_sure=is_sure))
+    raise typer.Exit(erasing.run_erase(database, selection, url=redis_url, namespace=namespace, is_sure=is_sure))
 
 
 def report(

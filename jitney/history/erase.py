@@ -7,14 +7,15 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from typing import TypeVar
 
 from broker.admin.redis import RedisAdmin
 from broker.history.hashing import hash_secret_from, input_hash
 from history.databases.contract import Database
 from history.databases.errors import HistoryError
 from history.databases.place import open_database
-from history.erasing import count, erase
+from history.erasing import count, empty_log, erase, has_only_hashes
 from history.reading.queries import Selection
 from jitney.admin.snapshot import NotSeen, admin, explained
 from jitney.admin.tables import printable
@@ -27,9 +28,20 @@ NOT_WRITTEN = (
     "what waits at the broker is not written, so none of it is erased: see what keeps the writer (jitney status), and "
     "say this again"
 )
-NO_HASHES = "JITNEY_HASH_SECRET is not set: rows that keep a hash of the input are not found, only those with the input"
+NO_HASHES = (
+    "JITNEY_HASH_SECRET is not set, and there are rows that keep only a hash of their input, so none of those is "
+    "erased: say this again with the secret of the front ends"
+)
+NO_PICTURES = "no text: of a picture only a hash is kept, which takes the JITNEY_HASH_SECRET of the front ends"
+IN_LOG = (
+    "what is erased may still stand in the log beside the file (-wal), which somebody reads: when reports have ended, "
+    "say this again"
+)
+NOBODY = "nobody answers here, so nothing is erased: --yes erases without asking"
+TERMINAL = "/dev/tty"
 
 IsSure = Callable[[int], bool]
+Found = TypeVar("Found")
 
 
 def of_input(data: bytes) -> Selection:
@@ -41,30 +53,57 @@ def of_input(data: bytes) -> Selection:
     if not (text or data.strip()):
         raise ValueError("the input is empty")
     secret = hash_secret_from(os.environ)
-    if secret is None:
-        _say(NO_HASHES)
+    if not (text or secret):  # it would select all rows
+        raise ValueError(NO_PICTURES)
     return Selection(input=text, input_hash=input_hash(secret, text or data) if secret else b"")
 
 
 def run_erase(place: str, selection: Selection, *, url: str, namespace: str, is_sure: IsSure) -> int:
     """Exit code 1 where not all of it is gone, or nobody can tell."""
-    is_all_written = _written(url, namespace)
+    left = [] if _written(url, namespace) else [NOT_WRITTEN]
     try:
         found = asyncio.run(_with(place, lambda database: count(database, selection), is_readonly=True))
         if not is_sure(found):
             return NOT_ALL
         gone = asyncio.run(_with(place, lambda database: erase(database, selection))) if found else 0
+        left += asyncio.run(_with(place, lambda database: _left(database, selection)))
     except HistoryError as error:
         _say(f"the history cannot be changed: {error}")
         return NOT_ALL
     print(f"{gone} erased", flush=True)
-    if is_all_written:
-        return DONE
-    _say(NOT_WRITTEN)
-    return NOT_ALL
+    for text in left:
+        _say(text)
+    return NOT_ALL if left else DONE
 
 
-async def _with(place: str, work: Callable[[Database], Awaitable[int]], *, is_readonly: bool = False) -> int:
+def is_sure(rows: int, *, is_stdin_read: bool) -> bool:
+    """Somebody says yes: at the terminal, where standard input was the text."""
+    print(f"erase {rows} rows for good? [y/N] ", end="", file=sys.stderr, flush=True)
+    answer = _answer(is_stdin_read)
+    if not answer:
+        print(file=sys.stderr)
+        _say(NOBODY)
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _answer(is_stdin_read: bool) -> str:
+    """Empty where nobody can."""
+    if not is_stdin_read:
+        return sys.stdin.readline()
+    with suppress(OSError), open(TERMINAL, errors="replace") as terminal:
+        return terminal.readline()
+    return ""
+
+
+async def _left(database: Database, selection: Selection) -> list[str]:
+    """Why not all of it is gone. Of what was erased before, too: the log is emptied by whoever says it again."""
+    found = [] if await empty_log(database) else [IN_LOG]
+    if selection.input and not selection.input_hash and await has_only_hashes(database):
+        found.append(NO_HASHES)
+    return found
+
+
+async def _with(place: str, work: Callable[[Database], Awaitable[Found]], *, is_readonly: bool = False) -> Found:
     async with aclosing(open_database(place, is_readonly=is_readonly, patience=LONG)) as database:
         return await work(database)
 

@@ -26,7 +26,7 @@ SHARES, SECONDS = ("share",), ("p50", "p95")
 
 def run_report(place: str, name: str, *, since: float, model: str, as_csv: bool) -> int:
     """All of them where none is named. Exit code 1 where the database cannot be asked. `since`: seconds before now."""
-    selection = Selection(model=model, since=int((time.time() - since) * 1_000_000))
+    selection = Selection(model=model, since=int(max(0.0, time.time() - since) * 1_000_000))
     try:
         reader = HistoryReader(partial(open_database, place, is_readonly=True, patience=PATIENCE))
         found = asyncio.run(_read(reader, [name] if name else list(REPORTS), selection))

@@ -29,6 +29,7 @@ log = structlog.get_logger("server.history")
 NO_KEYS = "The history is read with a key: start front ends with --api-keys on; jitney keys add NAME --rights history."
 NO_DATABASE = "Front ends here read no history: start them with --history-database, as its writer is."
 AWAY = "The database of the history does not answer at the moment."
+NO_TIME = "A time must lie in the years 0001 to 9999 of UTC."
 BUSY = "The history is read by too many at the moment."
 LATE = "it has not answered in time"
 MOST_AT_ONCE, MOST_WAITING = 2, 16
@@ -55,7 +56,10 @@ class HistoryPages:
         caller = request.scope["context"].caller
         caller.check_right("history")
         query = query_from(request.query_params)
-        selection, after = selection_from(query, caller), cursor_from(query)
+        try:
+            selection, after = selection_from(query, caller), cursor_from(query)
+        except OverflowError:
+            raise Problem("malformed", NO_TIME) from None
         if query.model:
             selection = msgspec.structs.replace(selection, model=self._front_end.called(query.model))
         first = await self._rows(selection, query.limit, after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from broker.history.rows import HistoryRow
 from history.databases.contract import Database
@@ -13,6 +14,14 @@ from history.reading.reader import HistoryReader
 from tests.integration.history.rows import NOW
 
 KEPT = 180 * 86_400.0  # seconds
+
+
+async def migrated(place: str, **how: Any) -> Database:
+    """With room for rows of `NOW`."""
+    database = open_database(place, **how)
+    await database.migrate()
+    await database.maintain(span_of(NOW, KEPT))
+    return database
 
 
 @asynccontextmanager

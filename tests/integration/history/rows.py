@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -21,6 +22,11 @@ def a_row(**fields: Any) -> HistoryRow:
     """One that nobody else has, at `NOW` unless it says when."""
     number = next(NUMBERS)
     return HistoryRow(**({"at": int(NOW * 1_000_000) + number, "id": number.to_bytes(16, "big")} | fields))
+
+
+def recent(**fields: Any) -> HistoryRow:
+    """One of a second ago."""
+    return a_row(**{"at": int(time.time() * 1_000_000) - 1_000_000} | fields)
 
 
 def a_whole_row() -> HistoryRow:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import csv
 import os
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +25,7 @@ from broker.history.hashing import SECRET, hash_secret_from, input_hash
 from broker.history.rows import HistoryRow, block_of, row_to_bytes
 from broker.keys import Keys
 from broker.redis import connect_history
+from history.databases import sqlite
 from history.databases.place import open_database
 from history.reading.queries import Selection
 from history.reading.reader import HistoryReader
@@ -27,7 +33,7 @@ from history.views import REPORTS
 from jitney.cli import app
 from jitney.history import erase
 from tests.integration.history.filled import opened
-from tests.integration.history.rows import a_row
+from tests.integration.history.rows import a_row, recent
 
 WORDS = "correct horse battery staple"
 HASHED = hash_secret_from({SECRET: WORDS}) or b""
@@ -65,10 +71,6 @@ def left(place: str) -> set[str]:
     """The requests of the rows that are there."""
     reader = HistoryReader(lambda: open_database(place, is_readonly=True))
     return {row.request_id for row in asyncio.run(reader.rows(Selection(), 1_000))}
-
-
-def recent(**fields: Any) -> HistoryRow:
-    return a_row(**{"at": int(time.time() * 1_000_000) - 1_000_000} | fields)
 
 
 def brings(broker: Server, *rows: HistoryRow) -> None:
@@ -128,11 +130,13 @@ def test_a_report_is_of_the_last_days_and_of_one_model(place: str) -> None:
     keep(place, a_row(at=now - 3 * 86_400_000_000, label="old"), recent(label="new"), recent(label="m", model="m"))
 
     found = {
+        "999999d": run(place, "report", "per-day", "--since", "999999d").stdout,
         "2d": run(place, "report", "per-day", "--since", "2d").stdout,
         "4d": run(place, "report", "per-day", "--since", "4d").stdout,
         "m": run(place, "report", "per-day", "--model", "m").stdout,
     }
 
+    assert "old" in found["999999d"]
     assert ("old" in found["2d"], "old" in found["4d"], "new" in found["2d"]) == (False, True, True)
     assert "new" not in found["m"] and " m " in found["m"]
 
@@ -213,9 +217,76 @@ def test_an_input_is_erased_by_itself_and_by_its_hash(place: str, broker: Server
     kept = left(place)
     with_hash = erases(place, broker, "--input", "-", "--yes", given="my name\n", JITNEY_HASH_SECRET=WORDS)
 
-    assert (without.stdout, kept) == ("1 erased\n", {"2", "3"})
+    assert (without.exit_code, without.stdout, kept) == (1, "1 erased\n", {"2", "3"})
     assert "JITNEY_HASH_SECRET" in without.stderr
-    assert (with_hash.stdout, left(place)) == ("1 erased\n", {"3"})
+    assert (with_hash.exit_code, with_hash.stdout, left(place)) == (0, "1 erased\n", {"3"})
+
+
+def test_without_the_secret_all_is_erased_where_no_row_keeps_only_a_hash(place: str, broker: Server) -> None:
+    keep(place, recent(input="my name", input_hash=input_hash(HASHED, "my name")))
+
+    said = erases(place, broker, "--input", "-", "--yes", given="my name\n")
+
+    assert (said.exit_code, said.stdout, said.stderr) == (0, "1 erased\n", "")
+
+
+def test_a_picture_without_the_secret_erases_nothing(place: str, broker: Server) -> None:
+    keep(place, recent(request_id="1"), recent(request_id="2"))
+
+    said = erases(place, broker, "--input", "-", "--yes", given=b"\xff\xd8\xff\xe0 picture\n")
+
+    assert (said.exit_code, left(place)) == (2, {"1", "2"})
+    assert "JITNEY_HASH_SECRET" in said.stderr
+
+
+def from_a_shell(place: str, broker: Server, text: Path, answers: str | None) -> subprocess.CompletedProcess[bytes]:
+    """With standard input from a file, at a terminal of its own where these are answered, else at none."""
+    told = {"JITNEY_HISTORY_DATABASE": place, "JITNEY_NAMESPACE": NAMESPACE, "JITNEY_REDIS_URL": broker.url, SECRET: ""}
+    erase = f'exec "$0" -m jitney history erase --input - < "{text}"'
+    keyboard, terminal = os.openpty()
+    try:
+        # The first terminal that the leader of a session opens is that session's.
+        shell = erase if answers is None else f': < "{os.ttyname(terminal)}"; {erase}'
+        os.write(keyboard, (answers or "").encode())
+        command = ["sh", "-c", shell, sys.executable]
+        return subprocess.run(command, env=os.environ | told, start_new_session=True, capture_output=True, timeout=60)
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+
+
+@pytest.mark.parametrize(("answer", "gone"), [("y\n", "1"), ("n\n", ""), ("\n", ""), (None, "")])
+def test_who_gives_a_text_by_standard_input_is_asked_at_the_terminal(
+    place: str, broker: Server, tmp_path: Path, answer: str | None, gone: str
+) -> None:
+    keep(place, recent(request_id="1", input="my name"), recent(request_id="2"))
+    text = tmp_path / "text.txt"
+    text.write_text("my name\n")
+
+    said = from_a_shell(place, broker, text, answer)
+
+    assert left(place) == {"1", "2"} - set(gone), said
+    assert said.returncode == (0 if gone else 1)
+    assert b"erase 1 rows for good?" in said.stderr
+    assert (b"--yes" in said.stderr) is (answer is None)
+
+
+def test_what_somebody_s_reading_keeps_in_the_log_is_told_until_it_is_gone(
+    tmp_path: Path, broker: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LOCK", 0.2)
+    place = str(tmp_path / "history.db")
+    keep(place, recent(caller="alice", input="secret"))
+    with closing(sqlite3.connect(place, isolation_level=None)) as report:
+        report.execute("begin")
+        report.execute("select count(*) from prediction").fetchall()
+        before = [erases(place, broker, "--key", "alice", "--yes") for _ in range(2)]
+    after = erases(place, broker, "--key", "alice", "--yes")
+
+    assert [(said.exit_code, said.stdout) for said in before] == [(1, "1 erased\n"), (1, "0 erased\n")]
+    assert all("-wal" in said.stderr for said in before)
+    assert (after.exit_code, after.stdout, after.stderr) == (0, "0 erased\n", "")
+    assert not any(b"secret" in path.read_bytes() for path in tmp_path.iterdir())
 
 
 def test_a_picture_is_erased_by_its_hash(place: str, broker: Server) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
+import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from secrets import token_hex
 
@@ -14,7 +17,9 @@ from history.databases.contract import Database, Dialect
 from history.databases.errors import DatabaseUnavailable, DatabaseUnfit, RowsRefused
 from history.databases.months import span_of
 from history.databases.place import open_database
-from history.databases.schema import MIGRATIONS, Schema, end_turn, take_turn
+from history.databases.schema import end_turn, take_turn
+from tests.integration.history.filled import migrated
+from tests.integration.history.postgres import Postgres
 from tests.integration.history.rows import NOW, a_row, a_whole_row, micros
 
 pytestmark = pytest.mark.anyio
@@ -108,13 +113,6 @@ async def test_a_refusal_does_not_say_what_the_row_holds(postgres_place: str):
     await database.aclose()
 
 
-async def migrated(place: str, **how) -> Database:
-    opened = open_database(place, **how)
-    await opened.migrate()
-    await opened.maintain(span_of(NOW, 180 * DAY))
-    return opened
-
-
 async def test_values_stand_in_sql_as_numbers_in_both(database: Database):
     await database.insert([a_row(label="a"), a_row(label="b"), a_row(label="c")])
 
@@ -138,75 +136,11 @@ async def test_one_writer_has_its_turn_at_a_time(database: Database):
     assert await takes("first")
 
 
-# Versions
-
-
-def older(dialect: Dialect) -> Schema:
-    """Of a release before ours, whose rows had less to say."""
-    short = {
-        Dialect.POSTGRESQL: "create table prediction (at timestamptz not null, id uuid not null, task text not null,"
-        " primary key (at, id)) partition by range (at)",
-        Dialect.SQLITE: "create table prediction (at integer not null, id blob not null, task text not null,"
-        " primary key (at, id)) without rowid",
-    }
-    return Schema(migrations={dialect: [[short[dialect]]]}, views={dialect: {}})
-
-
-def newer(dialect: Dialect) -> Schema:
-    """The same, and what it has been given since; with a view."""
-    added = ["alter table prediction add column lane text not null default 'interactive'"]
-    view = {"by_lane": "select lane, count(*) as n from prediction group by lane"}
-    return Schema(migrations={dialect: [*older(dialect).migrations[dialect], added]}, views={dialect: view})
-
-
-async def test_an_older_schema_is_brought_to_ours_and_keeps_its_rows(place: str):
-    dialect = open_database(place).dialect
-    before = await migrated(place, schema=older(dialect))
-    moment = "now(), gen_random_uuid()" if dialect is Dialect.POSTGRESQL else "1764504000000000, x'01'"
-    if dialect is Dialect.POSTGRESQL:
-        await before.execute("create table rest partition of prediction default")
-    await before.execute(f"insert into prediction (at, id, task) values ({moment}, 'embedding')")
-    await before.aclose()
-
-    after = open_database(place, schema=newer(dialect))
-    for _ in range(2):  # the second time there is nothing to do
-        await after.migrate()
-
-    assert [tuple(row) for row in await after.fetch("select task, lane from prediction")] == [
-        ("embedding", "interactive")
-    ]
-    assert [tuple(row) for row in await after.fetch("select * from by_lane")] == [("interactive", 1)]
-    await after.aclose()
-
-
-async def test_a_newer_schema_is_refused_and_left_as_it_is(place: str):
-    dialect = open_database(place).dialect
-    after = await migrated(place, schema=newer(dialect))
-
-    before = open_database(place, schema=older(dialect))
-    with pytest.raises(DatabaseUnfit, match="version 2, of a newer release than this one, which knows 1"):
-        await before.migrate()
-
-    assert [tuple(row) for row in await after.fetch("select version from history_meta")] == [(2,)]
-    await before.aclose()
-    await after.aclose()
-
-
-async def test_a_migration_that_fails_changes_nothing(place: str):
-    dialect = open_database(place).dialect
-    steps = [*MIGRATIONS[dialect], ["create table half (a int)", "no sql"]]
-    broken = Schema(migrations={dialect: steps}, views={dialect: {}})
-    database = open_database(place, schema=broken)
-
-    with pytest.raises(DatabaseUnavailable):
-        await database.migrate()
-
-    with pytest.raises(DatabaseUnavailable):
-        await database.fetch("select * from half")
-    await database.aclose()
-
-
 # Months
+
+
+def test_who_keeps_rows_longer_than_there_are_years_keeps_all():
+    assert span_of(NOW, 999_999 * DAY).kept_from.year == 1970
 
 
 @pytest.mark.parametrize("second", [-1, 0], ids=["the last second of a month", "the first of the next"])
@@ -248,6 +182,50 @@ async def test_a_report_that_takes_long_holds_up_removal_and_nothing_else(postgr
     assert await database.insert([a_row()]) == 1
     await report.aclose()
     await database.maintain(span_of(NOW, 30 * DAY))
+    await database.aclose()
+
+
+ENDLESS = {
+    Dialect.SQLITE: "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) from n",
+    Dialect.POSTGRESQL: "select pg_sleep(60)",
+}
+
+
+async def test_a_look_ends_with_the_patience_of_who_waits_for_it(place: str):
+    await (await migrated(place)).aclose()
+    began = time.monotonic()
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5), aclosing(open_database(place, is_readonly=True)) as database:
+            await database.fetch(ENDLESS[database.dialect])
+
+    assert time.monotonic() - began < 3.0
+
+
+async def test_a_look_ends_at_a_server_that_does_not_answer(server: Postgres, postgres_place: str):
+    async with aclosing(open_database(postgres_place, is_readonly=True)) as database:
+        await database.fetch("select 1")
+        began = time.monotonic()
+        server.pause()
+        try:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await database.fetch("select 1")
+            took = time.monotonic() - began
+        finally:
+            server.resume()
+
+        assert took < 3.0
+        assert len(await database.fetch("select 1")) == 1
+
+
+async def test_a_query_that_fails_leaves_the_next_one_alone(place: str):
+    database = await migrated(place)
+
+    with pytest.raises((DatabaseUnavailable, RowsRefused)):
+        await database.fetch("select ln(-1) from nowhere" if database.dialect is Dialect.SQLITE else "select 1 / 0")
+
+    assert [tuple(row) for row in await database.fetch("select 1")] == [(1,)]
     await database.aclose()
 
 

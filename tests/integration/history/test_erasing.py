@@ -8,7 +8,7 @@ import pytest
 
 from history import erasing
 from history.databases.place import open_database
-from history.erasing import count, erase
+from history.erasing import count, empty_log, erase
 from history.reading.queries import Selection
 from history.reading.reader import HistoryReader
 from tests.integration.history.filled import opened
@@ -69,7 +69,8 @@ async def test_of_an_erased_text_nothing_is_left_in_sqlite_s_files(tmp_path: Pat
     async with opened(str(place), *(a_row(caller="alice", input=f"secret {n}") for n in range(500))) as database:
         held = sum(b"secret" in path.read_bytes() for path in tmp_path.iterdir())
         await erase(database, Selection(caller="alice"))
+        is_empty = await empty_log(database)
         left = [path.name for path in tmp_path.iterdir() if b"secret" in path.read_bytes()]
 
-    assert held
+    assert held and is_empty
     assert left == []
