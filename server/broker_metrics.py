@@ -46,9 +46,10 @@ def _of_models(name: str, text: str, models: Mapping[Labels, ObservedModel], wha
 
 
 def _batchers(seen: Observation, directory: Directory) -> dict[Labels, float | None]:
-    """Zero for a model that had some: that is what somebody wants to know."""
+    """Zero for a model that had some: that is what somebody wants to know. None while the broker is away: the directory
+    keeps what it knew."""
     live = {one.card.key: one.batchers for listed in directory.listed.values() for one in listed.revisions}
-    return {_labels(key): live.get(key, 0) for key in {**seen.models, **live}}
+    return {_labels(key): live.get(key, 0) for key in seen.models}
 
 
 def _labels(key: str) -> Labels:

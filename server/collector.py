@@ -46,6 +46,8 @@ class FrontEndCollector(Collector):
         yield _histogram("request_stage_duration_seconds", "Where requests spent it", ("model", "stage"), m.stages)
         rejected = _from_zero(m.rejected, [(code,) for code in KINDS])
         yield _counter("requests_rejected", "Requests that ended in a problem", ("reason",), rejected)
+        unserved = _from_zero(m.unserved, [(name,) for name in self._front_end.directory.known])
+        yield _counter("requests_without_batcher", "Requests whose model had none", ("model",), unserved)
         by_caller, who = m.caller_rejected, ("caller", "reason")
         yield _counter("caller_requests_rejected", "Requests of known callers that were refused", who, by_caller)
         answered = m.answered_records

@@ -64,11 +64,14 @@ INTERNAL_DETAIL = "The error has been logged; the request id finds it."
 class Problem(Exception):
     """A request, or one of its records, ends here. `detail` is shown to the client: no internals in it."""
 
-    def __init__(self, code: str, detail: str, *, retry_after: float | None = None, **extra: Any) -> None:
+    def __init__(
+        self, code: str, detail: str, *, retry_after: float | None = None, unserved: str = "", **extra: Any
+    ) -> None:
         super().__init__(detail)
         self.code = str(code) if code in KINDS else "internal"
         self.detail = detail
         self.retry_after = retry_after  # seconds; only 429 and 503 say it
+        self.unserved = unserved  # the known model that has no batcher: counted, and not shown
         self.extra = extra  # further members of the problem document, such as languages=[...]
 
     @property

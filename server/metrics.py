@@ -35,6 +35,7 @@ class Metrics:
     durations: dict[Labels, Histogram] = field(default_factory=_histograms)  # route
     stages: dict[Labels, Histogram] = field(default_factory=_histograms)  # model, stage
     rejected: dict[Labels, int] = field(default_factory=_counts)  # reason: a problem code
+    unserved: dict[Labels, int] = field(default_factory=_counts)  # model: one that is known
     caller_rejected: dict[Labels, int] = field(default_factory=_counts)  # caller: an id, never a key; reason
     answered_records: dict[Labels, int] = field(default_factory=_counts)  # model, revision
     failed_records: dict[Labels, int] = field(default_factory=_counts)  # model, code
@@ -63,6 +64,11 @@ class Metrics:
     def refused(self, code: str) -> None:
         """One request ended in a problem."""
         self.rejected[(code,)] += 1
+
+    def missed(self, model: str) -> None:
+        """One request, or one try of a prediction, found no batcher of this model; empty: that was not why it ended."""
+        if model:
+            self.unserved[(model,)] += 1
 
     def refused_caller(self, caller: str, code: str) -> None:
         """The same, of a caller who is known. Their number is no client's to choose: anonymous ones are one."""

@@ -147,10 +147,12 @@ class Incoming:
 
     def the_only_model(self) -> Served:
         """The one that lives. Raises `Problem` where there is none or several: which is meant then?"""
-        served = self._front_end.directory.served
+        directory = self._front_end.directory
+        served = directory.served
         if len(served) != 1:
             said = f"Name a model, for these live: {', '.join(sorted(served)) or 'none'}."
-            raise Problem("unknown_model" if served else FailureCode.NO_BATCHER, said)
+            missed = "" if served else next(iter(directory.listed), "")
+            raise Problem("unknown_model" if served else FailureCode.NO_BATCHER, said, unserved=missed)
         return self.model_named(next(iter(served)))
 
     async def _unpacked(self, limit: int) -> bytes:

@@ -57,6 +57,7 @@ class Inference:
             code = "ok"
         except Problem as problem:
             code = problem.code
+            self._front_end.metrics.missed(problem.unserved)
             raise
         finally:
             if context.is_shared:

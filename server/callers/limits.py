@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from broker.messages import Allowance, FailureCode, Policy
 from server.errors import Problem
@@ -41,7 +42,7 @@ def rate_limited(policy: Policy, allowance: Allowance) -> Problem:
     """The refusal of a request that this policy does not allow."""
     wait = max(1, math.ceil(allowance.reset))
     detail = f"This caller may ask for {spelled(policy)}; there is room again in {wait} s."
-    extra = {"type": QUOTA_EXCEEDED, "violated-policies": [policy.name]}
+    extra: dict[str, Any] = {"type": QUOTA_EXCEEDED, "violated-policies": [policy.name]}
     return Problem(FailureCode.RATE_LIMITED, detail, retry_after=float(wait), **extra)
 
 

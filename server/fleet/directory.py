@@ -81,7 +81,8 @@ class Directory:
         if self.listed and name not in self.known:  # without any card nobody can say that there is no such model
             raise Problem("unknown_model", f"There is no model {name[:SHOWN]!r}. {_live_models(self.served)}")
         away = now - self.missing_since.get(name, self.since)
-        raise Problem("no_batcher", f"No batcher serves {name[:SHOWN]!r} at the moment.", retry_after=retry_after(away))
+        said, known = f"No batcher serves {name[:SHOWN]!r} at the moment.", name if name in self.known else ""
+        raise Problem("no_batcher", said, retry_after=retry_after(away), unserved=known)
 
     def _revision_named(self, name: str, revision: str, now: float) -> Served:
         live = self.revisions[name]
@@ -109,7 +110,8 @@ class Directory:
         default = self.default(task)
         if default is None or not self.is_served(task, default):
             since = self._missing_since(task) if default is None else self.missing_since.get(default, self.since)
-            raise Problem("no_batcher", self._why_none(task, default), retry_after=retry_after(now - since))
+            wait, missed = retry_after(now - since), default or ""
+            raise Problem("no_batcher", self._why_none(task, default), retry_after=wait, unserved=missed)
         return self._next_revision(default, caller)
 
     def _next_revision(self, name: str, caller: str = "") -> Served:

@@ -61,7 +61,7 @@ def test_each_alert_alone_fires_in_some_test_that_begins_without_any() -> None:
 async def test_the_alerts_ask_for_metrics_and_labels_that_there_are(tmp_path: Path) -> None:
     metrics = await every_metric(tmp_path)
     there = set().union(*map(series_of, metrics))
-    labels = {label for one in metrics for label in one._labelnames} | {"namespace", "instance"}  # type: ignore[attr-defined]
+    labels = {label for one in metrics for label in one._labelnames} | {"namespace", "job", "instance"}  # type: ignore[attr-defined]
 
     for name, rule in ALERTS.items():
         assert set(NAMED.findall(rule["expr"])) <= there, name
@@ -91,9 +91,9 @@ def test_the_reasons_of_refusals_are_problem_codes_and_each_has_its_remedy() -> 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_an_alert_says_what_it_is_what_helps_and_where_to_read_on(alert: str) -> None:
     rule = ALERTS[alert]
-    page, _, anchor = rule["annotations"]["runbook"].partition("#")
+    page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
 
     assert rule["labels"]["severity"] in ("critical", "warning", "info")
-    assert set(rule["annotations"]) == {"summary", "description", "runbook"}
+    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
     assert len(rule["annotations"]["summary"]) <= 110 and len(rule["annotations"]["description"]) > 40
     assert anchor in anchors((ROOT / page).read_text("utf-8"))

@@ -107,6 +107,21 @@ def test_jitney_status_and_the_dashboard_agree(made: Watched) -> None:
     assert alerts["JitneyDeadLetters"] == "firing"
 
 
+# The last one: its batcher stays away.
+def test_a_model_that_is_down_is_told_of_though_nothing_waits(made: Watched) -> None:
+    until(lambda: status(made)["models"][0]["batchers"] == 1, "the batcher is back")
+    until(lambda: "JitneyQueueWithoutBatcher" not in made.prometheus.alerts(), "all is well again", within=20.0)
+    [batcher] = made.system.batchers
+    batcher.kill()
+    until(lambda: status(made)["models"][0]["batchers"] == 0, "the batcher is missed")
+
+    made.send("in vain")
+    until(lambda: "JitneyQueueWithoutBatcher" in made.prometheus.alerts(), "somebody is told", within=20.0)
+
+    assert made.prometheus.value("sum(jitney_queue_jobs) + sum(jitney_claimed_jobs)") == 0
+    assert (made.prometheus.value("sum(jitney_requests_without_batcher_total)") or 0) >= 1
+
+
 @contextlib.contextmanager
 def clients(made: Watched, requests: Sequence[Sequence[str]]) -> Iterator[None]:
     """They wait for their answers while the block lasts, and not for long after it."""

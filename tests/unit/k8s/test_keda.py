@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 
 import kubernetes_validate
 import pytest
+import yaml
 
 from tests.manifests import render
 from tests.unit.every_metric import every_metric, name_of
@@ -43,8 +46,8 @@ async def test_every_query_asks_for_a_metric_that_there_is_of_the_model_that_is_
 
     for trigger in TRIGGERS.values():
         query = trigger["metadata"]["query"]
-        (metric,) = re.findall(r"jitney_\w+", query)
-        assert metric in known and f'{metric}{{model="{BATCHER.name}"' in query
+        for metric in re.findall(r"jitney_\w+", query):
+            assert metric in known and f'{metric}{{model="{BATCHER.name}"' in query
 
 
 @EVERY_TRIGGER
@@ -65,3 +68,42 @@ def test_jobs_are_counted_in_full_batches(name):
 
 def test_one_prometheus_is_asked():
     assert len({one["metadata"]["serverAddress"] for one in TRIGGERS.values()}) == 1
+
+
+# By revision: its batchers, and what waits. What was replaced leaves cancelled jobs behind; a model without any batcher
+# must get some.
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool: apt-get install prometheus")
+@pytest.mark.parametrize(
+    ("revisions", "waiting"),
+    [
+        ({"old": (0, 200), "new": (1, 3)}, 3),
+        ({"old": (1, 200), "new": (1, 3)}, 203),
+        ({"old": (0, 200), "new": (0, 3)}, 203),
+        ({"only": (0, 200)}, 200),
+        ({"only": (2, 200)}, 200),
+    ],
+)
+def test_what_waits_for_a_revision_that_was_replaced_asks_for_no_card(revisions, waiting, tmp_path):
+    lane = 'lane="interactive", '
+    told = {
+        f'{metric}{{{also}model="{BATCHER.name}", instance="{at}", revision="{revision}"}}': str(value)
+        for revision, (batchers, jobs) in revisions.items()
+        for metric, also, value in [
+            ("jitney_batchers", "", batchers),
+            ("jitney_queue_jobs", lane, jobs),
+            ("jitney_queue_oldest_age_seconds", lane, jobs),  # a second for each
+        ]
+        for at in ("a", "b")  # two front ends that tell the same
+    }
+    oldest = max(jobs for _, jobs in revisions.values() if jobs <= waiting)
+    asks = [
+        {"expr": TRIGGERS[name]["metadata"]["query"], "exp_samples": [{"labels": "{}", "value": value}]}
+        for name, value in {"depth": waiting, "age": oldest}.items()
+    ]
+    series = [{"series": name, "values": values} for name, values in told.items()]
+    written = tmp_path / "test.yaml"
+    written.write_text(yaml.safe_dump({"tests": [{"input_series": series, "promql_expr_test": asks}]}))
+
+    said = subprocess.run(["promtool", "test", "rules", written], capture_output=True, text=True, check=False)
+
+    assert said.returncode == 0, said.stdout + said.stderr

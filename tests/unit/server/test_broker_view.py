@@ -78,7 +78,7 @@ async def test_a_broker_that_does_not_answer_costs_its_own_numbers_only(clock):
 
         read = samples(jitney)
 
-    assert QUEUE not in read and read["jitney_requests_waiting"] == 0
+    assert (read.get(QUEUE), read.get(LIVE)) == (None, None) and read["jitney_requests_waiting"] == 0
 
 
 async def test_while_the_breaker_is_open_nobody_asks(clock):
@@ -87,8 +87,9 @@ async def test_while_the_breaker_is_open_nobody_asks(clock):
         jitney.front_end.broker_view = BrokerView(watched.observe, clock)
         jitney.front_end.tasks.breaker.open()
 
-        assert QUEUE not in samples(jitney)
+        read = samples(jitney)
 
+    assert (read.get(QUEUE), read.get(LIVE)) == (None, None)
     assert watched.asked == []
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from prometheus_client import generate_latest
 
 from broker.errors import BrokerFull, BrokerUnavailable
 from broker.messages import FailureCode, Speed, Verdict
+from server.collector import collectors
 from tests.unit.server.stand_in import ScriptedBroker, announced, card, running, told
 
 pytestmark = pytest.mark.anyio
@@ -50,6 +52,42 @@ async def test_a_known_model_without_batcher_is_503():
 
         assert told(answer) == (503, "no_batcher")
         assert answer.headers["retry-after"] == "1"
+
+
+LIFE = [{"id": 0, "text": "life"}]
+MISSED = 'jitney_requests_without_batcher_total{model="echo"}'
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/models/echo", {"payload": {"records": LIFE}}),
+        ("/translation", {"payload": {"fromLang": "en", "toLang": "ja", "records": LIFE}}),
+        ("/predict", {"instances": ["life"]}),  # of whichever model there is
+    ],
+)
+async def test_a_refusal_is_counted_for_the_model_that_has_no_batcher(path, body):
+    async with running(ScriptedBroker([announced(card(task="translation"))])) as jitney:
+        before = page(jitney)
+        jitney.broker.announcements = []
+        await jitney.look()
+
+        for _ in range(2):
+            assert (await jitney.client.post(path, json=body)).status_code == 503
+
+        assert f"{MISSED} 0.0" in before and f"{MISSED} 2.0" in page(jitney)
+
+
+async def test_what_is_no_model_of_ours_is_counted_for_none():
+    async with running(ScriptedBroker([])) as jitney:
+        answer = await jitney.ask("life", path="/models/whatever")
+
+        assert told(answer) == (503, "no_batcher")
+        assert "jitney_requests_without_batcher_total{" not in page(jitney)
+
+
+def page(jitney):
+    return generate_latest(collectors(jitney.front_end)).decode().splitlines()
 
 
 async def test_a_model_that_left_is_503_and_not_404():
