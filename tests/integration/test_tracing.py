@@ -76,7 +76,7 @@ def test_one_trace_leads_from_the_client_to_the_compute(told: Collector, system:
     assert (server.kind, batch.kind) == (SERVER, CONSUMER)
     assert (batch.links, queue.links) == ([server.place], [batch.place])
     assert began <= server.start <= queue.start <= queue.end <= compute.start <= compute.end <= batch.end + 0.01
-    assert server.end <= ended
+    assert server.end <= ended + 1.0  # a span ends behind its answer
     assert compute.end - compute.start >= 0.019
     assert server.attributes == {
         "http.request.method": "POST",

@@ -112,7 +112,7 @@ def test_what_goes_well_is_shown_only_to_who_asks(start: Start) -> None:
     up = start("--model", "synthetic:1ms+0ms", "--verbose")
     up.says(READY)
     assert up.call_as_shown().status == 200
-    up.says("batcher synthetic | batches ")
+    up.says("batcher synthetic | batch ")
 
     assert "batcher synthetic |" not in quiet and "front end 1 |" not in quiet
 
