@@ -173,6 +173,15 @@ def status(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
     as_json: AsJson = False,
+    cache_url: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            envvar="JITNEY_CACHE_URL",
+            help="Look at the cache's server too. A password belongs in the variable.",
+            show_default=False,
+        ),
+    ] = "",
     redis_url: RedisUrl = REDIS_URL,
     namespace: Namespace = NAMESPACE,
 ) -> None:
@@ -198,7 +207,8 @@ def status(
 
     if every is not None and not watch:
         raise typer.BadParameter(f"to look every {every:g} s say --watch {every:g}")
-    raise typer.Exit(run_status(redis_url, namespace, every=(every or 2.0) if watch else None, as_json=as_json))
+    pause = (every or 2.0) if watch else None
+    raise typer.Exit(run_status(redis_url, namespace, cache_url, every=pause, as_json=as_json))
 
 
 def ask(context: typer.Context) -> None:

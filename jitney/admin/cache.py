@@ -1,8 +1,7 @@
-"""What `jitney doctor` finds of the server where front ends share answers: it does there what they do."""
+"""What `jitney doctor` and `jitney status` find of the server where front ends share answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 
 import redis
@@ -34,21 +33,20 @@ ANSWER = 2.0  # seconds
 REPLICA = Misfit(said="it is a read-only replica: front ends can put nothing there", remedy="name its primary")
 
 
-def of_cache(url: str, broker_url: str, namespace: str) -> Iterator[Finding]:
-    """Whether front ends of this broker can share answers there."""
+def of_cache(url: str, broker_url: str, namespace: str, *, tries: bool = True) -> Finding:
+    """Whether front ends of this broker can share answers there. `tries`: as they do, else nothing is written."""
     try:
         with closing(make_sync_client(url, name=NAME, socket_timeout=ANSWER)) as client:
             if is_same_place(url, broker_url):
-                yield _failed(OWN_SERVER)
-                return
+                return _failed(OWN_SERVER)
             seen = RedisAdmin(client, Keys(namespace)).facts()
             if found := misfit(seen, _broker(broker_url, namespace)) or (REPLICA if seen.role == "slave" else None):
-                yield _failed(found)
-                return
-            _try(client, prefix(namespace) + PROBE)
-            yield _fitness(seen)
+                return _failed(found)
+            if tries:
+                _try(client, prefix(namespace) + PROBE)
+            return _fitness(seen)
     except BrokerError as error:
-        yield _failed(_why(error, url, namespace))
+        return _failed(_why(error, url, namespace))
 
 
 def _broker(url: str, namespace: str) -> Facts:

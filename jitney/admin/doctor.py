@@ -103,7 +103,7 @@ def _beside(url: str, namespace: str, told: StartedWith) -> Iterator[Finding]:
     if told.files:
         yield of_files(told.files)
     if told.cache_url:
-        yield from of_cache(told.cache_url, url, namespace)
+        yield of_cache(told.cache_url, url, namespace)
     yield from of_secret(os.environ, is_shared=bool(told.cache_url))
     if told.history_database:
         yield of_database(told.history_database)

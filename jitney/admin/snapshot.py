@@ -13,6 +13,8 @@ from broker.common.masking import shown
 from broker.errors import BrokerError
 from broker.facts import Facts
 from broker.settings import BrokerSettings
+from jitney.admin.cache import of_cache
+from jitney.admin.findings import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,7 @@ class Snapshot:
     namespace: str
     facts: Facts
     overview: Overview
+    cache: Finding | None = None  # of the server where front ends share answers; None: nobody named it
 
 
 class NotSeen(Exception):
@@ -57,11 +60,13 @@ def _for_operators(why: Diagnosis, url: str) -> Diagnosis:
     return replace(why, remedy=remedy)
 
 
-def snapshot(broker: RedisAdmin, url: str, namespace: str) -> Snapshot:
+def snapshot(broker: RedisAdmin, url: str, namespace: str, cache_url: str = "") -> Snapshot:
     """One look. Raises `NotSeen`."""
     with explained(url):
         facts = broker.facts()
         if facts.mode == "sentinel" and facts.misfit:
             raise NotSeen(Diagnosis(tried=shown(url), cause=facts.misfit.said, remedy=facts.misfit.remedy))
         broker.holds_namespace(facts)
-        return Snapshot(address=shown(url), namespace=namespace, facts=facts, overview=broker.overview())
+        overview = broker.overview()
+    cache = of_cache(cache_url, url, namespace, tries=False) if cache_url else None
+    return Snapshot(address=shown(url), namespace=namespace, facts=facts, overview=overview, cache=cache)

@@ -60,6 +60,8 @@ def status_lines(seen: Snapshot, width: int | None) -> list[str]:
 
 def _notes(seen: Snapshot) -> list[str]:
     notes = [f"! {one.about}: {one.said}; {one.remedy}" for one in of_facts(seen.facts) if one.mark is Mark.FAIL]
+    if seen.cache is not None and seen.cache.mark is not Mark.OK:
+        notes.append(f"! cache: {seen.cache.said}; {seen.cache.remedy}")
     notes += [f"! {alert.about}: {alert.said}" for alert in alerts(seen.overview)]
     more = len(notes) - NOTED
     return [*notes[:NOTED], *([f"! and {more} more: jitney doctor shows all of them"] if more > 0 else [])]
@@ -81,6 +83,7 @@ def _heading(seen: Snapshot) -> list[str]:
         *_webhooks(overview.webhooks),
         *callers_heading(overview.callers),
         *_history(overview.history),
+        *([f"cache      {seen.cache.said}"] if seen.cache is not None and seen.cache.mark is Mark.OK else []),
     ]
 
 
@@ -185,6 +188,7 @@ def status_facts(seen: Snapshot) -> dict[str, Any]:
         "other_protocols": list(overview.other_protocols),
         "epoch": overview.epoch,
         "now": overview.now,
+        "cache": None if seen.cache is None else asdict(seen.cache),
         "models": [_model_facts(model) for model in overview.models],
         "traffic": traffic_facts(overview, overview.traffic),
         "batchers": [_batcher_facts(one) for one in overview.batchers],

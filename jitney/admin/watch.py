@@ -22,12 +22,12 @@ HOME, CLEAR_LINE, CLEAR_BELOW, CLEAR = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"
 BOLD, RED, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[0m"
 
 
-def run_status(url: str, namespace: str, *, every: float | None, as_json: bool) -> int:
+def run_status(url: str, namespace: str, cache_url: str = "", *, every: float | None, as_json: bool) -> int:
     """Exit code: 0, or 1 when the broker cannot be asked. `every`: seconds between looks; None is one look."""
     with contextlib.suppress(KeyboardInterrupt):
         try:
             with admin(url, namespace) as broker:
-                look = partial(snapshot, broker, url, namespace)
+                look = partial(snapshot, broker, url, namespace, cache_url)
                 return _once(look, as_json) if every is None else _watch(look, every, as_json)
         except NotSeen as error:  # a URL that is none
             return complain(error.why, as_json=as_json)

@@ -1,7 +1,8 @@
-"""What `jitney doctor` finds of the cache's server, on real ones."""
+"""What `jitney doctor` and `jitney status` find of the cache's server, on real ones."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -33,8 +34,7 @@ def server(program: Binary) -> Iterator[BrokerProcess]:
 
 
 def found(url: str, broker_url: str = NO_BROKER) -> Finding:
-    [finding] = of_cache(url, broker_url, "blue")
-    return finding
+    return of_cache(url, broker_url, "blue")
 
 
 def test_one_that_evicts_is_fit_and_is_left_as_it_was(server: BrokerProcess) -> None:
@@ -132,3 +132,19 @@ def test_the_command_looks_at_it_where_front_ends_are_told_of_it(server: BrokerP
     assert well.code == 0 and "ok       cache: " in well.out and "ok       secret: " in well.out
     assert without_secret.code == 1 and "→ set JITNEY_HASH_SECRET to what `openssl rand -hex 32`" in without_secret.out
     assert shared.code == 1 and "--cache-url names the broker's own server" in shared.out
+
+
+def test_status_shows_it_and_writes_nothing_there(server: BrokerProcess) -> None:
+    told = {"JITNEY_CACHE_URL": server.url}
+    with broker_process() as broker:
+        well, plain = jitney("status", url=broker.url, environ=told), jitney("status", url=broker.url)
+        with server.client() as client:
+            assert client.keys() == []
+        server.kill()
+        away, facts = (jitney("status", *more, url=broker.url, environ=told) for more in ((), ("--json",)))
+
+    assert (well.code, plain.code, away.code) == (0, 0, 0)
+    assert "\ncache      " in well.out and "of 64.0 MiB in use, allkeys-lfu" in well.out
+    assert "cache" not in plain.out
+    assert "! cache: " in away.out and "nothing listens there; start the server" in away.out
+    assert json.loads(facts.out)["cache"]["mark"] == "fail"
