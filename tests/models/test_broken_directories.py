@@ -78,7 +78,7 @@ TRANSLATION: list[tuple[str, Break, str]] = [
     ("empty weights", replaced("model.safetensors", b""), "is no safetensors file"),
     ("weights that are something else", replaced("model.safetensors", b"PK\x03\x04" * 99), "is no safetensors file"),
     ("a shard that is missing", shards, "lacks model-00002-of-00002.safetensors"),
-    ("no weights", without("model.safetensors"), "holds no .safetensors weights"),
+    ("no weights", without("model.safetensors"), "holds no weights: neither .safetensors nor pytorch_model.bin"),
     ("no config", without("config.json"), "holds no config.json"),
     ("an empty config", replaced("config.json", ""), "config.json is not JSON"),
     ("a broken config", cut("config.json", 0.5), "config.json is not JSON"),
