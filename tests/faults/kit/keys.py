@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from itertools import count
 
 from broker.embedded import Server
 from tests.faults.kit.command import Said, jitney
@@ -13,7 +14,7 @@ from tests.waiting import until
 
 SPEC = "synthetic:1ms+0ms"
 PATH = "/models/synthetic"
-BODY = {"payload": {"records": [{"id": 1, "text": "ab"}]}}
+NUMBERS = count()
 SEEN = 2.0  # seconds within which every front end knows of a change
 
 
@@ -46,7 +47,9 @@ def bearer(key: str) -> Mapping[str, str]:
 
 
 def ask(front_end: FrontEnd, key: str = "", headers: Mapping[str, str] | None = None) -> Reply:
-    return front_end.post(PATH, BODY, headers or (bearer(key) if key else {}))
+    """Each time another text, so that with a cache all is computed, too."""
+    body = {"payload": {"records": [{"id": 1, "text": f"ab {next(NUMBERS)}"}]}}
+    return front_end.post(PATH, body, headers or (bearer(key) if key else {}))
 
 
 def until_status(front_end: FrontEnd, key: str, status: int, *, within: float = SEEN) -> float:
