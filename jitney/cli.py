@@ -21,7 +21,7 @@ from jitney.batch.cli import batch
 from jitney.history.cli import history, report
 from jitney.keys.cli import keys
 from jitney.main import UNREAD
-from jitney.options import NAMESPACE, REDIS_URL, AsJson, Namespace, RedisUrl
+from jitney.options import NAMESPACE, REDIS_URL, AsJson, CacheUrl, Namespace, RedisUrl
 from jitney.traffic.cli import traffic
 
 app = typer.Typer(
@@ -173,15 +173,7 @@ def status(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
     as_json: AsJson = False,
-    cache_url: Annotated[
-        str,
-        typer.Option(
-            metavar="URL",
-            envvar="JITNEY_CACHE_URL",
-            help="Look at the cache's server too. A password belongs in the variable.",
-            show_default=False,
-        ),
-    ] = "",
+    cache_url: CacheUrl = "",
     redis_url: RedisUrl = REDIS_URL,
     namespace: Namespace = NAMESPACE,
 ) -> None:
@@ -339,15 +331,7 @@ def doctor(
             show_default=False,
         ),
     ] = "",
-    cache_url: Annotated[
-        str,
-        typer.Option(
-            metavar="URL",
-            envvar="JITNEY_CACHE_URL",
-            help="Try the cache's server too. A password belongs in the variable.",
-            show_default=False,
-        ),
-    ] = "",
+    cache_url: CacheUrl = "",
     history_database: Annotated[
         str,
         typer.Option(

@@ -30,5 +30,14 @@ Namespace = Annotated[
         metavar="NAME", envvar="JITNEY_NAMESPACE", callback=_spelled, help="Which of the broker's deployments."
     ),
 ]
+CacheUrl = Annotated[
+    str,
+    typer.Option(
+        metavar="URL",
+        envvar="JITNEY_CACHE_URL",
+        help="The cache's server, to be looked at too. A password belongs in the variable.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 REDIS_URL, NAMESPACE = BrokerSettings().redis_url, BrokerSettings().namespace

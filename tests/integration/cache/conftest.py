@@ -7,15 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.cache.cached import Cached, cached_stack
-
-MODELS = (
-    "tests.integration.clients.models:Shout",
-    "tests.integration.toy_embedders:Thirds",
-    "tests.integration.toy_pairs:Ranker",
-    "tests.integration.toy_pairs:Nli",
-    "tests.integration.clients.models:Judge",
-    "tests.integration.clients.models:Colour",
-)
+from tests.integration.one_of_each import MODELS
 
 
 @pytest.fixture(scope="session")

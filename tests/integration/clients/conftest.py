@@ -7,16 +7,8 @@ from collections.abc import Iterator
 import pytest
 from huggingface_hub import constants
 
+from tests.integration.one_of_each import MODELS
 from tests.integration.stack import Stack, stack
-
-MODELS = (
-    "tests.integration.clients.models:Shout",
-    "tests.integration.toy_embedders:Thirds",
-    "tests.integration.toy_pairs:Ranker",
-    "tests.integration.toy_pairs:Nli",
-    "tests.integration.clients.models:Judge",
-    "tests.integration.clients.models:Colour",
-)
 
 
 @pytest.fixture(scope="session")
