@@ -145,7 +145,6 @@ class Supervisor:
         for reason in [*map(str, self.given_up.values()), *troubles]:
             self._screen.complain(f"not served: {reason}")
 
-
     def _history(self) -> str:
         """Where it is kept, for people; "" where it is not."""
         writers = [child.spec for child in self._children if child.spec.role is Role.HISTORY]
