@@ -106,7 +106,12 @@ def render(overlay: str, *components: str) -> Rendered:
             "components": [f"{k8s}/components/{one}" for one in components],
         }
         Path(directory, "kustomization.yaml").write_text(yaml.safe_dump(mine), encoding="utf-8")
-        done = subprocess.run([KUBECTL, "kustomize", directory], capture_output=True, text=True, check=False)
+        return rendered_from(Path(directory))
+
+
+def rendered_from(directory: Path) -> Rendered:
+    """What the kustomization in this directory makes."""
+    done = subprocess.run([KUBECTL, "kustomize", directory], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return Rendered(list(yaml.load_all(done.stdout, Loader=yaml.CSafeLoader)))
 

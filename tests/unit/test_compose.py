@@ -96,7 +96,8 @@ def test_the_broker_forgets_nothing_and_is_that_of_the_manifests():
 
 
 def test_the_model_of_the_card_is_that_of_the_manifests():
-    weights = yaml.safe_load((ROOT / "k8s/overlays/gpu/m2m100/weights.yaml").read_text(encoding="utf-8"))["data"]
+    said = (ROOT / "k8s/overlays/gpu/m2m100/weights.env").read_text(encoding="utf-8")
+    weights = dict(re.findall(r"^(\w+)=(.*)$", said, re.MULTILINE))
     baked = CARD["build"]["args"]
 
     assert (baked["MODEL"], baked["MODEL_REVISION"]) == (weights["WEIGHTS_REPOSITORY"], weights["WEIGHTS_REVISION"])

@@ -64,7 +64,9 @@ def test_no_password_is_written_down():
 def test_every_file_is_part_of_its_kustomization(part):
     text = part.read_text(encoding="utf-8")
 
-    assert [path.name for path in part.parent.glob("*.yaml") if path != part and f" {path.name}\n" not in text] == []
+    files = [*part.parent.glob("*.yaml"), *part.parent.glob("*.env")]
+
+    assert [path.name for path in files if path != part and f" {path.name}\n" not in text] == []
 
 
 @EVERY_COMBINATION

@@ -146,7 +146,7 @@ def test_keys_need_nothing_while_they_are_off_and_lie_where_the_readme_and_the_s
     assert volume["secret"]["optional"] and mount["readOnly"]
     assert CLUSTER.settings(FRONT_END)[1].api_keys == "off"
     assert f"`{path}`" in README
-    assert path in (K8S / "base" / "configmap.yaml").read_text(encoding="utf-8")
+    assert path in (K8S / "base" / "front-end.env").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("probe", "path"), [("livenessProbe", "/livez"), ("readinessProbe", "/readyz")])
