@@ -20,7 +20,7 @@ from tests.integration.images.context import files
 from tests.integration.images.dockerfile import ROOT, parse, read
 
 LEFT_OUT = {"numpy"}  # 73 MB that only clustering needs: docs/clustering.md says how an image gets it
-OURS = {"server", "broker", "batcher", "history"}
+OURS = {"server", "broker", "batcher", "history", "jitney"}
 HEAVY = {"torch", "transformers", "safetensors"}
 [EXTRAS] = re.findall(r"^ARG EXTRAS=(.+)$", (ROOT / "Dockerfile.api").read_text(encoding="utf-8"), re.MULTILINE)
 BOTH = pytest.mark.parametrize("name", ["Dockerfile.api", "Dockerfile.gpu"])
@@ -87,10 +87,10 @@ def test_the_front_end_installs_no_torch():
     assert not asked & HEAVY and not by_name
 
 
-def test_the_front_end_carries_three_packages_only():
+def test_the_front_end_carries_no_batcher():
     code = {source for source in copied("Dockerfile.api") if (ROOT / source).is_dir()}
 
-    assert code == {"broker", "history", "server"}
+    assert code == {"broker", "history", "jitney", "server"}
 
 
 def test_the_batcher_carries_two_packages_only():

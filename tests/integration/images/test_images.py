@@ -28,10 +28,10 @@ from tests.waiting import until
 pytestmark = pytest.mark.timeout(900)  # the first test builds both
 
 ASKED = {
-    "jitney-api": ["torch", "transformers", "safetensors", "numpy", "batcher", "jitney", "demo", "pip", "pytest"],
+    "jitney-api": ["torch", "transformers", "safetensors", "numpy", "batcher", "demo", "pip", "pytest"],
     "jitney-gpu": ["starlette", "uvicorn", "server", "history", "jitney", "demo", "pip", "pytest"],
 }
-OWN = {"jitney-api": ["broker", "history", "server"], "jitney-gpu": ["broker", "batcher"]}
+OWN = {"jitney-api": ["broker", "history", "jitney", "server"], "jitney-gpu": ["broker", "batcher"]}
 BOTH = pytest.mark.parametrize("name", ASKED)
 FOUND = "import sys, importlib.util as u; print([name for name in sys.argv[1:] if u.find_spec(name)])"
 IMPORT_ALL = """
@@ -183,6 +183,18 @@ def test_a_history_lies_on_its_volume(project):
     path = next((project.scratch / "volumes" / "history").glob("*.db"))
 
     until(lambda: rows_of(path) > 0, "a row is there", within=20.0)
+
+
+@pytest.mark.parametrize(
+    ("service", "command", "says"),
+    [("front-end", "status", "translation@"), ("front-end", "doctor", "ok"), ("history", "report per-day --csv", "day,")],
+    ids=lambda value: value.split()[0],
+)
+def test_an_operator_looks_from_within(project, service, command, says):
+    """`docker compose exec front-end python -m jitney status`, as docs/deploy.md and docs/operators.md say."""
+    done = project.services[service].container.run(["python", "-m", "jitney", *command.split()], timeout=60.0)
+
+    assert done.returncode == 0 and says in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", ["front-end", "translation", "history"])
