@@ -112,9 +112,17 @@ def _defaults(panel: Panel) -> dict[str, Any]:
     if panel.stacked:
         made["custom"] = {"fillOpacity": 30, "stacking": {"mode": "normal", "group": "A"}}
     if panel.kind == "stat":
-        red = [{"color": "red", "value": panel.red}] if panel.red is not None else []
-        made["thresholds"] = {"mode": "absolute", "steps": [{"color": "green", "value": None}, *red]}
+        made["thresholds"] = {"mode": "absolute", "steps": [*_steps(panel)]}
     return made
+
+
+def _steps(panel: Panel) -> Iterator[dict[str, Any]]:
+    """Each colour from its value on, the first from below all."""
+    if panel.red_below is not None:
+        yield {"color": "red", "value": None}
+    yield {"color": "green", "value": panel.red_below}
+    if panel.red is not None:
+        yield {"color": "red", "value": panel.red}
 
 
 if __name__ == "__main__":

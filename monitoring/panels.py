@@ -19,6 +19,7 @@ class Panel:
     stacked: bool = False
     most: float | None = None  # of the axis
     red: float | None = None  # of a number: from here on
+    red_below: float | None = None  # of a number
     empty: str = ""  # when it has no data though all is well
     width: int = field(default=8)
 
@@ -58,6 +59,7 @@ def total(metric: str) -> str:
 
 MODEL, LANE = "model, revision", "model, revision, lane"
 DEGENERATE = "jitney_records_degenerate_total"
+TRAFFIC, REVISION = "jitney_traffic_requests_total", "{{model}}@{{revision}}"
 AS_STATUS = "As `jitney status` has it."
 
 ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
@@ -66,7 +68,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
         [
             number("Jobs waiting", total("jitney_queue_jobs"), says=AS_STATUS),
             number("Oldest job", "max(jitney_queue_oldest_age_seconds)", unit="s", red=10, says=AS_STATUS),
-            number("Batchers", total("jitney_batchers"), says=AS_STATUS),
+            number("Batchers", total("jitney_batchers"), red_below=1, says=AS_STATUS),
             number("Dead letters", total("jitney_dead_letters"), red=1, says=AS_STATUS),
             number(
                 "Refused by limits",
@@ -79,7 +81,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 says=f"That wait for the writer. {AS_STATUS}",
                 empty="where no history is kept",
             ),
-            number("Broker up", "min(jitney_broker_up)", says="0: a front end does not reach it."),
+            number("Broker up", "min(jitney_broker_up)", red_below=1, says="0: a front end does not reach it."),
             number("Requests waiting", "sum(jitney_requests_waiting)"),
         ],
     ),
@@ -211,6 +213,33 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
         ],
     ),
     (
+        "Shares of traffic",
+        [
+            Panel(
+                title="Requests by revision",
+                says="Of models that have shares (`jitney traffic`).",
+                asks=[
+                    (rate(TRAFFIC, MODEL), REVISION),
+                    (rate("jitney_traffic_overflows_total", MODEL), f"{REVISION} had no room"),
+                ],
+                unit="reqps",
+                empty="without shares",
+            ),
+            Panel(
+                title="Error share by revision",
+                asks=[(share(f'{TRAFFIC}{{code!="ok"}}', TRAFFIC, MODEL), REVISION)],
+                unit="percentunit",
+                empty="without shares, and while none has failed",
+            ),
+            Panel(
+                title="p99 by revision",
+                asks=[(quantile(0.99, "jitney_traffic_request_duration_seconds", MODEL), REVISION)],
+                unit="s",
+                empty="without shares",
+            ),
+        ],
+    ),
+    (
         "Cache",
         [
             Panel(
@@ -258,6 +287,8 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 title="Its writer",
                 asks=[
                     ("sum(rate(jitney_history_writer_rows_written_total[r]))", "rows written a second"),
+                    ("sum(rate(jitney_history_writer_rows_refused_total[r]))", "rows it cannot store"),
+                    ("sum(rate(jitney_history_writer_blocks_unread_total[r]))", "blocks it cannot read"),
                     ("max(jitney_history_writer_lag_seconds)", "seconds behind"),
                 ],
                 empty="where no history is kept",

@@ -51,6 +51,25 @@ async def test_it_asks_for_metrics_and_labels_that_there_are(tmp_path: Path) -> 
     assert {label for words in asked for label in words.split(", ")} | set(shown) <= labels
 
 
+@pytest.mark.parametrize(
+    ("title", "value", "colour"),
+    [
+        pytest.param("Broker up", 0, "red", id="a front end without its broker is seen"),
+        pytest.param("Broker up", 1, "green", id="with its broker all is well"),
+        pytest.param("Batchers", 0, "red", id="no batcher is seen"),
+        pytest.param("Batchers", 3, "green", id="three batchers are well"),
+        pytest.param("Dead letters", 0, "green", id="no dead letter is well"),
+        pytest.param("Dead letters", 1, "red", id="a dead letter is seen"),
+    ],
+)
+def test_a_number_is_red_where_somebody_should_look(title: str, value: float, colour: str) -> None:
+    [panel] = [one for one in DASHBOARD["panels"] if one["title"] == title and one["type"] == "stat"]
+    steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+
+    assert steps[0]["value"] is None
+    assert [step["color"] for step in steps if step["value"] is None or step["value"] <= value][-1] == colour
+
+
 def test_every_expression_keeps_to_the_chosen_namespace() -> None:
     for expression in EXPRESSIONS:
         assert expression.count('namespace=~"$namespace"') == len(re.findall(r"\bjitney_", expression))

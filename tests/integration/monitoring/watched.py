@@ -11,9 +11,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from broker.admin.rights import Role
 from broker.history.hashing import SECRET
+from tests.contract.users import url_as
 from tests.faults.cache.conftest import EVICTING
 from tests.faults.kit.broker_process import broker_process
+from tests.faults.kit.command import jitney
 from tests.faults.kit.keys import add, bearer
 from tests.integration.processes import Process
 from tests.integration.stack import Stack, stack
@@ -59,6 +62,7 @@ def watched(directory: Path) -> Iterator[Watched]:
         for _ in range(2):
             system.start_front_end()
         system.wait_live()
+        _share_out(url_as(Role.OPERATOR, system.broker.url))
         writer = system.start_writer(str(directory / "history.db"))
         ports = {
             "front-end": [one.metrics_port for one in system.front_ends],
@@ -74,6 +78,13 @@ def watched(directory: Path) -> Iterator[Watched]:
 def _settings(cache_url: str) -> dict[str, Any]:
     kept = {"cache_bytes": 8_000_000, "cache_url": cache_url, SECRET: "a secret of sufficient length", "history": "on"}
     return kept | {"api_keys": "on", "anonymous": f"{ALLOWED} requests/min"}
+
+
+def _share_out(url: str) -> None:
+    """All to the only revision: its requests are counted by it."""
+    [model] = jitney("status", "--json", url=url).json()["models"]
+    name, _, revision = model["model"].partition("@")
+    assert jitney("traffic", name, f"{revision}=100%", url=url).code == 0
 
 
 def _load(made: Watched) -> None:
