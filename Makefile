@@ -14,6 +14,8 @@ LOAD := tests/faults/load
 WITH ?=
 # The alerts as the Prometheus Operator takes them.
 RULES := k8s/components/monitoring/rules.yaml
+# Where you read docs/, with a slash at its end: pagers have a link then.
+RUNBOOKS ?=
 # How long `make soak` goes on.
 MINUTES ?= 10
 
@@ -23,7 +25,15 @@ REGISTRY ?=
 SOURCE ?=
 VERSION ?= $(shell awk '/^version = / { print $$3; exit }' setup.cfg)
 BUILD_ARGS ?=
+# A Python to build on, empty: that of the Dockerfiles. A model of the hub and its commit, baked into a batcher's image of its own.
+BASE ?=
+MODEL ?=
+MODEL_REVISION ?=
 IMAGES := api gpu
+api := jitney-api:$(VERSION)
+gpu := jitney-gpu$(if $(MODEL),-$(shell echo '$(notdir $(MODEL))' | tr A-Z a-z)):$(VERSION)
+# Else Podman leaves HEALTHCHECK out.
+export BUILDAH_FORMAT := docker
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -90,23 +100,24 @@ settings: $(DEV) ## Write docs/settings.md and docs/http.md anew, from the setti
 dashboard: $(DEV) ## Write monitoring/dashboard.json anew from its table of panels
 	@$(BIN)/python -m monitoring.dashboard
 
-images: $(IMAGES:%=image-%) ## Build both images (TORCH_INDEX=<url> for the batcher's torch, BUILD_ARGS="--build-arg MODEL=…" bakes a model in)
+images: $(IMAGES:%=image-%) ## Build both images (TORCH_INDEX=<url> for the batcher's torch, MODEL=… MODEL_REVISION=… bakes a model in)
 
 image-%: Dockerfile.%
-	$(DOCKER) build --file $< --tag jitney-$*:$(VERSION) --build-arg VERSION=$(VERSION) \
+	$(DOCKER) build --file $< --tag $($*) --build-arg VERSION=$(VERSION) $(if $(BASE),--build-arg BASE=$(BASE)) \
 		--build-arg REVISION=$$(git rev-parse HEAD 2> /dev/null || echo unknown) --build-arg SOURCE=$(SOURCE) \
-		--build-arg CREATED=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(if $(filter gpu,$*),--build-arg TORCH_INDEX=$(TORCH_INDEX) $(BUILD_ARGS)) .
+		--build-arg CREATED=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(if $(filter gpu,$*),--build-arg TORCH_INDEX=$(TORCH_INDEX) \
+		$(if $(MODEL),--build-arg MODEL=$(MODEL)) $(if $(MODEL_REVISION),--build-arg MODEL_REVISION=$(MODEL_REVISION))) $(BUILD_ARGS) .
 
 sbom: $(DEV) ## What is in each image, as CycloneDX, in build/sbom
 	@$(BIN)/python -m docs.sbom
 
-push: ## Push both images: make push REGISTRY=registry.example.org/team
+push: ## Push both images: make push REGISTRY=registry.example.org/team (MODEL=… the one that has it)
 	@[ -n '$(REGISTRY)' ] || { echo 'Say where to: make push REGISTRY=registry.example.org/team' >&2; exit 2; }
-	@for image in $(IMAGES:%=jitney-%:$(VERSION)); do set -x; \
+	@for image in $(foreach image,$(IMAGES),$($(image))); do set -x; \
 		$(DOCKER) tag $$image $(REGISTRY)/$$image && $(DOCKER) push $(REGISTRY)/$$image || exit; done
 
-rules: ## Write k8s/components/monitoring/rules.yaml anew from monitoring/alerts.yaml
-	@{ sed '/^spec:/q' $(RULES); sed 's/^./  &/' monitoring/alerts.yaml; } > $(RULES).new && mv $(RULES).new $(RULES)
+rules: ## Write k8s/components/monitoring/rules.yaml anew from monitoring/alerts.yaml (RUNBOOKS=<url> is put before docs/)
+	@{ sed '/^spec:/q' $(RULES); sed 's,\(runbook_url: \)docs/,\1$(RUNBOOKS)docs/,; s/^./  &/' monitoring/alerts.yaml; } > $(RULES).new && mv $(RULES).new $(RULES)
 
 demo-models: $(DEV) ## Train the demo models again from their sources (about half an hour on two cores)
 	$(BIN)/python -m demo.train $(ARGS)

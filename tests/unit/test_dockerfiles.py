@@ -19,6 +19,8 @@ from docs import sbom
 from tests.integration.images.context import files
 from tests.integration.images.dockerfile import ROOT, parse, read
 
+BASE = "docker.io/library/python:3.11-slim"
+DEMO = "k8s/overlays/local/Dockerfile"
 LEFT_OUT = {"numpy"}  # 73 MB that only clustering needs: docs/clustering.md says how an image gets it
 OURS = {"server", "broker", "batcher", "history", "jitney"}
 HEAVY = {"torch", "transformers", "safetensors"}
@@ -154,6 +156,21 @@ def test_no_base_floats(name):
 
 
 @BOTH
+def test_a_build_says_on_which_python_and_labels_the_image_with_it(name):
+    other = "registry.example/python:3.11-slim@sha256:0"
+    stages = parse((ROOT / name).read_text(encoding="utf-8").replace(BASE, other))
+
+    assert [stage.base for stage in stages if "/" in stage.base] == [other, other]
+    assert BASE in said(name, "ARG")[-1] and 'base.name="${BASE}"' in last(name, "LABEL")[0]
+
+
+def test_the_image_with_the_demo_models_is_made_of_the_version_that_is_said():
+    [stage] = parse((ROOT / DEMO).read_text(encoding="utf-8").replace("VERSION=0.1.0", "VERSION=7.8.9"))
+
+    assert stage.base == "jitney-gpu:7.8.9" and read(DEMO)[0].base == "jitney-gpu:0.1.0"
+
+
+@BOTH
 @pytest.mark.parametrize(
     "label", ["title", "description", "licenses", "base.name", "version", "revision", "created", "source"]
 )
@@ -212,12 +229,36 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_make_builds_both_images_with_what_they_say_of_themselves():
-    told = make("images", "VERSION=7.8.9", "TORCH_INDEX=https://index.example/cpu", "BUILD_ARGS=--build-arg MODEL=a/b")
+    told = make("images", "VERSION=7.8.9", "TORCH_INDEX=https://index.example/cpu", "BUILD_ARGS=--no-cache")
     api, gpu = [line for line in told.stdout.splitlines() if line.startswith("docker build")]
 
     assert api.startswith("docker build --file Dockerfile.api --tag jitney-api:7.8.9 --build-arg VERSION=7.8.9")
-    assert re.search(r"REVISION=([0-9a-f]{40}|unknown) .*CREATED=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ +\.$", api)
-    assert "--tag jitney-gpu:7.8.9" in gpu and "TORCH_INDEX=https://index.example/cpu --build-arg MODEL=a/b" in gpu
+    assert re.search(r"REVISION=([0-9a-f]{40}|unknown) .*CREATED=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ --no-cache \.$", api)
+    assert "--tag jitney-gpu:7.8.9" in gpu and gpu.endswith("TORCH_INDEX=https://index.example/cpu --no-cache .")
+    assert "BASE" not in told.stdout and "MODEL" not in told.stdout
+
+
+def test_make_builds_on_the_python_that_is_said():
+    told = make("images", f"BASE={BASE}@sha256:0")
+    built = [line for line in told.stdout.splitlines() if line.startswith("docker build")]
+
+    assert [f"--build-arg BASE={BASE}@sha256:0 " in line for line in built] == [True, True]
+
+
+def test_a_model_is_baked_into_an_image_of_its_own_and_only_that_is_pushed():
+    baked = ("VERSION=7.8.9", "MODEL=team/Big_Model", "MODEL_REVISION=abc")
+    *_, built = [line for line in make("images", *baked).stdout.splitlines() if line.startswith("docker build")]
+    pushed = [line for line in make("push", "REGISTRY=r.example", *baked).stdout.splitlines() if "docker push" in line]
+
+    assert "--tag jitney-gpu-big_model:7.8.9 " in built
+    assert built.endswith("--build-arg MODEL=team/Big_Model --build-arg MODEL_REVISION=abc .")
+    assert pushed == [f"docker push r.example/jitney-{name}:7.8.9" for name in ("api", "gpu-big_model")]
+
+
+def test_podman_keeps_the_health_check():
+    told = make("image-api", "DOCKER=printenv BUILDAH_FORMAT; echo docker")
+
+    assert "\ndocker\n" in told.stdout
 
 
 def test_make_pushes_both_images():

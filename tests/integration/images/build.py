@@ -41,6 +41,7 @@ class Image:
 
 
 OURS = {"venv", "app", "models", "data"}  # what our Dockerfiles put into a root
+SLIM = "docker.io/library/python:3.11-slim"
 
 
 def build(dockerfile: str, scratch: Path, arguments: Mapping[str, str] = {}) -> dict[str, Image]:
@@ -69,7 +70,7 @@ def build_stage(
         _copy_all(below.root, root)
         image = Image(root=root, environ=dict(below.environ), workdir=below.workdir, user=below.user)
     else:
-        assert stage.base == "python:3.11-slim", f"only that can be made here, not {stage.base}"
+        assert stage.base == SLIM, f"only that can be made here, not {stage.base}"
         new_root(root)
         image = Image(root=root)
     for one in stage.instructions:

@@ -6,7 +6,7 @@ import json
 import shlex
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -57,16 +57,20 @@ class Stage:
 def parse(text: str) -> list[Stage]:
     """Raises `ValueError` for what is not known here."""
     stages: list[Stage] = []
+    given: dict[str, str] = {}  # before the first FROM: a stage has what it names again
     for one in map(_instruction, _joined(text)):
         if one.word == "FROM":
             base, *alias = one.rest.split()
             if alias and (len(alias) != 2 or alias[0].upper() != "AS"):
                 raise ValueError(f"FROM {one.rest}")
-            stages.append(Stage(base=base, name=alias[1] if alias else ""))
+            stages.append(Stage(base=expand(base, given), name=alias[1] if alias else ""))
+        elif one.word == "ARG" and not stages:
+            given |= one.pairs()
         elif not stages:
             raise ValueError(f"{one.word} before the first FROM")
         else:
-            stages[-1].instructions.append(one)
+            again = one.word == "ARG" and one.rest in given
+            stages[-1].instructions.append(replace(one, rest=f"{one.rest}={given[one.rest]}") if again else one)
     return stages
 
 

@@ -187,8 +187,11 @@ def test_a_history_lies_on_its_volume(project):
 
 @pytest.mark.parametrize(
     ("service", "command", "says"),
-    [("front-end", "status", "translation@"), ("front-end", "doctor", "ok"), ("history", "report per-day --csv", "day,")],
-    ids=lambda value: value.split()[0],
+    [
+        ("front-end", "status", "translation@"),
+        ("front-end", "doctor", "ok"),
+        ("history", "report per-day --csv", "day,"),
+    ],
 )
 def test_an_operator_looks_from_within(project, service, command, says):
     """`docker compose exec front-end python -m jitney status`, as docs/deploy.md and docs/operators.md say."""
