@@ -169,7 +169,7 @@ class Inference:
     def _read_named(self, incoming: Incoming, lookup: Lookup) -> tuple[Call, Sequence[bytes]]:
         call = self._reader.read(incoming)
         self._check(call)
-        return call, lookup.digests(call)
+        return call, lookup.digests(call, incoming.context.caller)  # now: a body may have brought the key
 
     async def _encode_missed(self, call: Call, missed: Sequence[Record], work: Work) -> None:
         if missed:

@@ -12,6 +12,7 @@ from server.cache.cache import Cache
 from server.cache.directives import Told, directives
 from server.cache.entry import Entry
 from server.cache.flights import Flight
+from server.callers.caller import Caller
 from server.codecs.contract import Input
 from server.dialects.contract import Call
 from server.errors import ClientGone, Problem
@@ -32,7 +33,6 @@ class Lookup:
         self.missed: list[Record] = []  # which are to be encoded and computed
         self._cache = cache
         self._wanted = directives(context.headers.get(b"cache-control"))
-        self._context = context
         self._told = Told()
         self._lane = Lane.INTERACTIVE
         self._is_short = False
@@ -62,10 +62,10 @@ class Lookup:
         """As `Cache-Status` has it; empty where there was nothing to look for."""
         return self._told.status(self._wanted)
 
-    def digests(self, call: Call) -> Sequence[bytes]:
+    def digests(self, call: Call, caller: Caller) -> Sequence[bytes]:
         """Of each input; empty for one that is not kept. Pure: a thread may do it."""
         if self._wanted.writes and call.dialect.is_cacheable:
-            owner = self._cache.owner(self._context.caller)  # not before: a body may have brought the key
+            owner = self._cache.owner(caller)
             return self._cache.digests.of(call.served.card, call.options, call.inputs, owner)
         return [b""] * len(call.inputs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 import time
@@ -24,6 +25,7 @@ SPEC = f"synthetic:{int(1000 * SECONDS)}ms+0ms"
 FLOOD = 10_000  # jobs
 A_REQUEST = 200  # records of one of its requests
 WAITS = {"X-Request-Timeout": "120"}
+TEXTS = itertools.count()
 
 
 @contextmanager
@@ -47,7 +49,8 @@ def add_apart(url: str, *weights: int) -> list[str]:
 
 
 def send(front_end: FrontEnd, key: str, records: int) -> Reply:
-    body = {"payload": {"records": [{"id": number, "text": "a"} for number in range(records)]}}
+    """Each time other texts, which no cache knows."""
+    body = {"payload": {"records": [{"id": number, "text": str(next(TEXTS))} for number in range(records)]}}
     return front_end.post(PATH, body, bearer(key) | WAITS)
 
 

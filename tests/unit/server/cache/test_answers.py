@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import gc
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx2
 import pytest
 
-from broker.messages import Result
+from broker.messages import FailureCode, Result, Verdict
 from server.cache.cache import Cache
 from server.cache.entry import Entry
+from server.cache.lookup import Lookup
 from server.cache.memory import AnswerMemory
+from server.http.context import RequestContext
 from tests.unit.server.stand_in import TIMING, RunningFrontEnd, ScriptedBroker, announced, answered, card, running, told
 
 pytestmark = pytest.mark.anyio
@@ -246,6 +250,52 @@ async def test_a_stream_tells_and_keeps_what_other_requests_know() -> None:
         assert rows[0] == rows[1]
         assert status(plain).startswith("jitney; hit")
         assert len(jitney.broker.jobs) == 2
+
+
+async def test_what_is_kept_takes_the_memory_that_is_counted() -> None:
+    async with cached() as jitney:
+        cache = cache_of(jitney)
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for number in range(1000):
+                entry = cache.entry({"text": f"good morning, {number}"}, 3)
+                assert entry is not None
+                cache.keep(b"digest %d" % number, entry)
+            taken = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+
+        assert taken <= 1.1 * cache.memory.bytes
+
+
+async def test_a_request_leaves_nothing_to_the_collector_which_rarely_comes() -> None:
+    async with cached() as jitney:
+        await jitney.ask("zero")
+        gc.collect()
+        with collector_that_tells() as garbage:
+            await jitney.ask("one", "two")
+            jitney.broker.verdict = Verdict(refusal=FailureCode.CONTENDED)
+            refused = await jitney.ask("three")
+
+        assert refused.status_code == 429
+        assert [one for one in garbage if isinstance(one, Lookup | RequestContext)] == []
+
+
+@contextmanager
+def collector_that_tells() -> Iterator[list[Any]]:
+    """Into the list comes what only the collector would have freed, at the end of the block."""
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    found: list[Any] = []
+    try:
+        yield found
+        gc.collect()
+        found += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
 
 
 async def test_nobody_is_left_in_the_air() -> None:
