@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from batcher.serving.leases import Lease
+from broker.messages import requests_of
 
 PERIOD = 5.0  # seconds: a fast model computes five hundred batches in each of them
 MOST = 10  # batches that have a line of their own in a period; at `debug` all have
@@ -89,6 +90,7 @@ def _tell_one(lease: Lease, in_flight: int) -> None:
     batch = lease.batch
     log.info(
         "batch",
+        batch=batch.id,
         jobs=len(batch.jobs),
         groups=batch.passes,
         closed_by=batch.closed_by,
@@ -97,6 +99,7 @@ def _tell_one(lease: Lease, in_flight: int) -> None:
         failed=len(lease.failed),
         unwanted=lease.unwanted,
         in_flight=in_flight,
+        **requests_of(batch.claim.jobs),
     )
 
 

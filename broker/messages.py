@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from broker.tracing.context import TRACE_ID
 
 AnyClass = TypeVar("AnyClass")
 NO_META: Mapping[str, str] = MappingProxyType({})  # shared by all jobs that bring none
+REQUESTS_SHOWN = 8  # in one line of the log
 Value = Any  # what msgpack carries, and arrays: "i" (int32 token ids) and "f" (float32 vectors)
 
 
@@ -63,13 +64,24 @@ class Job(Struct, frozen=True, kw_only=True):
     attempts: int = 0  # how many batches crashed with this job in them
     admitted: float = 0.0
     deadline: float = 0.0
-    meta: Mapping[str, str] = NO_META  # trace context, caller: travels untouched
+    meta: Mapping[str, str] = NO_META  # request id, trace context, caller: travels untouched
 
     @property
     def identity(self) -> dict[str, str]:
-        """What names it in a line of the log: its id, and the trace that it belongs to, where there is one."""
-        trace = self.meta.get("traceparent", "")[TRACE_ID]
-        return {"job": self.id, "trace_id": trace} if trace else {"job": self.id}
+        """What names it in a line of the log."""
+        return identity_of(self.id, self.meta)
+
+
+def identity_of(job: str, meta: Mapping[str, str]) -> dict[str, str]:
+    """A job's id, and those of the request and the trace that it belongs to, where they are known."""
+    found = {"job": job, "request_id": meta.get("request_id", ""), "trace_id": meta.get("traceparent", "")[TRACE_ID]}
+    return {name: id for name, id in found.items() if id}
+
+
+def requests_of(jobs: Iterable[Job]) -> dict[str, Any]:
+    """What names the requests of several jobs in a line of the log: few of many."""
+    ids = list(dict.fromkeys([job.meta["request_id"] for job in jobs if "request_id" in job.meta]))
+    return {"requests": ids[:REQUESTS_SHOWN], "more_requests": max(0, len(ids) - REQUESTS_SHOWN)}
 
 
 REQUEST, RECORD = 16, 24  # digits of a job's id that name its request, and its record in that
@@ -352,3 +364,4 @@ class DeadLetter:
 
     job_id: str
     model: str
+    meta: Mapping[str, str] = field(default_factory=dict, compare=False)  # the job's, where that can be read

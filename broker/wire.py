@@ -26,6 +26,7 @@ OURS_APART = VERSION.encode(), BY_REFERENCE.encode()
 LARGE = HEADER + (1 << 14)  # bytes of a job; the body of a larger one lies apart, so that no script copies it
 DIGITS = slice(PLACES["list"].start, PLACES["deadline"].stop)
 ONLY_INPUT = b"\x81\xa5input"  # msgpack: a map of one entry, and its name
+INPUT, META = b"\x82\xa5input", b"\xa4meta"  # a map of two entries, and their names
 
 FRAME_RESULTS = b"%dO" % PROTOCOL  # each output is packed by itself
 FRAME_FAILURES = b"%dF" % PROTOCOL
@@ -61,7 +62,7 @@ def encode_job(job: Job) -> bytes:
         turn = LANES[job.lane], job.list, job.weight
         header = TEMPLATE % (VERSION, KIND, *turn, attempts, cost, *times, job.front_end, job.id)
     if job.meta:
-        return header.encode("ascii") + pack({"input": job.input, "meta": dict(job.meta)})
+        return b"".join((header.encode("ascii"), INPUT, pack(job.input), META, pack(dict(job.meta))))
     return header.encode("ascii") + ONLY_INPUT + pack(job.input)
 
 

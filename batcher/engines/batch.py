@@ -20,7 +20,7 @@ from batcher.policy.budget import TokenBudget
 from batcher.policy.packing import fill, pack, padded
 from batcher.policy.pass_cost import PassCost
 from broker.header import MAX_COST
-from broker.messages import Job
+from broker.messages import Job, requests_of
 
 log = structlog.get_logger(__name__)
 
@@ -178,7 +178,8 @@ class _Batch:
     def _shrink(self, group: Sequence[_Row]) -> list[_Row]:
         """This group and those that wait, each cut to what is now believed to fit. Suspects stay on their own."""
         self._engine.budget.did_not_fit(self._engine.size(group))
-        log.warning("forward group did not fit", jobs=len(group), padded_tokens=self._engine.size(group))
+        jobs, padded = [row.job for row in group], self._engine.size(group)
+        log.warning("forward group did not fit", jobs=len(jobs), padded_tokens=padded, **requests_of(jobs))
         return self._groups.repack(group, self._engine.packed)
 
     def _reject(self, group: Sequence[_Row], answered: str) -> None:

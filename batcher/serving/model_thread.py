@@ -17,7 +17,7 @@ from batcher.engines.lost_device import ending_with_device
 from batcher.metrics import BatcherMetrics
 from batcher.serving.batch import Batch
 from batcher.serving.report import Left, Report
-from broker.messages import Limits
+from broker.messages import Job, Limits, requests_of
 
 PAUSE = 1.0  # seconds after an engine has failed as a whole
 IDLE_PAUSE = 0.001  # seconds after a step that had nothing to do, although the engine holds jobs
@@ -40,7 +40,18 @@ class _Row(NamedTuple):
     """A job in the engine."""
 
     start: _Start
+    job: Job
     deadline: float
+
+    def checked(self, done: Done, now: float) -> Done:
+        """With its whole stay for its time; and a failure where the output cannot travel: it would keep all others of
+        its trip from being told. Engines of batch models see to both themselves."""
+        seconds = now - self.start.at
+        reason = None if done.failure is not None else ComputeFailure.of_output(done.output)
+        if reason is None:
+            return Done(job_id=done.job_id, output=done.output, failure=done.failure, seconds=seconds)
+        log.warning("job failed", **self.job.identity, error=reason.error)
+        return Done(job_id=done.job_id, failure=reason.failure(done.job_id), seconds=seconds)
 
 
 class ModelThread:
@@ -144,16 +155,16 @@ class ModelThread:
         self._move(known, batch.id)
         batch.start(now, {*self._cancelled(), *known})
         start, ahead = _Start(batch.id, now, self._steps, self._passes), batch.claimed_at - batch.claim.claimed
-        self._rows |= {job.id: _Row(start, job.deadline + ahead) for job in batch.jobs}
+        self._rows |= {job.id: _Row(start, job, job.deadline + ahead) for job in batch.jobs}
         if unwanted := [job.id for job in batch.claim.jobs if job.id not in self._rows]:
             self._left.append(Left(batch=batch.id, unwanted=unwanted))
 
     def _move(self, job_ids: list[str], batch: str) -> None:
         """Their lease was lost and they were claimed again: a lost one cannot tell of failures, so this one does."""
         for id in job_ids:
-            start, deadline = self._rows[id]
-            self._left.append(Left(batch=start.batch, unwanted=[id]))
-            self._rows[id] = _Row(replace(start, batch=batch), deadline)
+            row = self._rows[id]
+            self._left.append(Left(batch=row.start.batch, unwanted=[id]))
+            self._rows[id] = row._replace(start=replace(row.start, batch=batch))
 
     def _unwanted(self) -> list[str]:
         now, cancelled = self._clock(), self._cancelled()
@@ -193,12 +204,11 @@ class ModelThread:
         groups: dict[_Start, list[Done]] = {}
         for one in done:
             if row := self._rows.pop(one.job_id, None):
-                groups.setdefault(row.start, []).append(one)
+                groups.setdefault(row.start, []).append(row.checked(one, now) if self._joins else one)
         for start, group in groups.items():
             seconds, steps, passes = now - start.at, self._steps - start.steps, self._passes - start.passes
-            outcomes = [_checked(one, seconds=seconds) for one in group] if self._joins else group
             self._left.append(
-                Left(batch=start.batch, done=outcomes, seconds=seconds, steps=steps, passes=passes, beside=rows)
+                Left(batch=start.batch, done=group, seconds=seconds, steps=steps, passes=passes, beside=rows)
             )
         return rows - len(self._rows)
 
@@ -207,13 +217,16 @@ class ModelThread:
         much room as it can have; else it waits for something, and need not be asked without a pause."""
         self._idle = self._idle + 1 if is_idle and self._engine.room() >= self._engine.max_size else 0
         if self._idle >= IDLE_STEPS:
-            log.error("engine lost jobs", jobs=list(self._rows))
+            log.error("engine lost jobs", jobs=list(self._rows), **requests_of(self._jobs()))
             self._leave(
                 [Done(job_id=id, failure=GONE.failure(id)) for id in self._rows], self._clock(), len(self._rows)
             )
             self._idle = 0
         elif is_idle:
             time.sleep(IDLE_PAUSE)
+
+    def _jobs(self) -> list[Job]:
+        return [row.job for row in self._rows.values()]
 
     def _note_capacity(self) -> None:
         capacity = self._engine.room() + len(self._rows)
@@ -224,7 +237,8 @@ class ModelThread:
             self._metrics.in_flight(len(self._rows))
 
     def _abandon(self, batches: list[Batch]) -> None:
-        log.exception("engine failed: its jobs are abandoned, their leases run out and they are served again")
+        whose = requests_of(self._jobs())
+        log.exception("engine failed: its jobs are abandoned, their leases run out and they are served again", **whose)
         rows, self._rows = self._rows, {}
         self._left += [Left(batch=row.start.batch, abandoned=[id]) for id, row in rows.items()]
         self._engine.drop(list(rows))
@@ -233,13 +247,3 @@ class ModelThread:
                 self.hand(batch)  # it had not started, nor gone back to the queue
         self._tell()
         time.sleep(PAUSE)
-
-
-def _checked(done: Done, *, seconds: float) -> Done:
-    """With its whole stay for its time; and a failure where the output cannot travel: it would keep all others of its
-    trip from being told. Engines of batch models see to both themselves."""
-    reason = None if done.failure is not None else ComputeFailure.of_output(done.output)
-    if reason is None:
-        return Done(job_id=done.job_id, output=done.output, failure=done.failure, seconds=seconds)
-    log.warning("job failed", job=done.job_id, error=reason.error)
-    return Done(job_id=done.job_id, failure=reason.failure(done.job_id), seconds=seconds)

@@ -18,7 +18,7 @@ from batcher.serving.leases import Ended, Lease, Leases
 from batcher.serving.retry import Retry
 from broker.contract import BatcherBroker
 from broker.errors import TripFailed
-from broker.messages import Failure, FailureCode, Finish
+from broker.messages import Failure, FailureCode, Finish, requests_of
 
 NOT_BROUGHT = "the outcome of this input could not be brought back"
 log = structlog.get_logger("batcher")
@@ -75,17 +75,20 @@ class Publisher:
         for one in ended:
             if one.failures:
                 await self._retry.call(partial(self._broker.fail, one.finish.batch, one.failures))
-        await self._finish([one.finish for one in ended], starts)
+        await self._finish(ended, starts)
         self._ended = ()  # first, so that whatever goes wrong from here on closes no lease a second time
         self._close(ended)
         self._learn()
 
-    async def _finish(self, finishes: Sequence[Finish], starts: str | None) -> None:
+    async def _finish(self, ended: Sequence[Ended], starts: str | None) -> None:
         """FINISH, until it is done; results that no trip can carry fail, so that their callers know."""
+        finishes = [one.finish for one in ended]
         try:
             await self._retry.call(lambda: self._broker.finish(finishes, starts=starts))
         except TripFailed as error:
-            log.error("results not brought: their jobs fail", batches=[one.batch for one in finishes], error=str(error))
+            whose = requests_of([job for one in ended for job in one.lease.batch.claim.jobs])
+            batches = [one.batch for one in finishes]
+            log.error("results not brought: their jobs fail", batches=batches, **whose, error=str(error))
             for one in finishes:
                 await self._retry.call(partial(self._broker.fail, one.batch, _not_brought(one)))
             bare = [replace(one, results=()) for one in finishes]

@@ -10,6 +10,7 @@ import structlog
 from broker.common.throttled_log import ThrottledLog
 from broker.contract import BatcherBroker
 from broker.errors import BrokerError
+from broker.messages import identity_of
 
 RECLAIM_EVERY = 1.0  # seconds
 log = structlog.get_logger("batcher")
@@ -22,7 +23,7 @@ async def reclaim_until(stopping: asyncio.Event, broker: BatcherBroker) -> None:
         await asyncio.sleep(RECLAIM_EVERY * random.uniform(0.75, 1.0))
         try:
             for letter in await broker.reclaim():
-                log.error("dead letter", job=letter.job_id, model=letter.model)
+                log.error("dead letter", **identity_of(letter.job_id, letter.meta), model=letter.model)
         except BrokerError as error:
             if not stopping.is_set():  # else our own connections were closed under it
                 not_reclaimed("reclaim failed", error=str(error))

@@ -271,7 +271,7 @@ class MemoryStore:
         if job.attempts < POISON_AFTER:
             self.queues[model].suspects.append(job)
             return None
-        letter = DeadLetter(job_id=job.id, model=model)
+        letter = DeadLetter(job_id=job.id, model=model, meta=job.meta)
         self.queues[model].dead.append(letter)
         self.publish(job.front_end, [Failure(job_id=job.id, code=FailureCode.POISON, message=POISON_MESSAGE)])
         return letter

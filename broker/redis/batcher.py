@@ -11,10 +11,10 @@ import structlog
 from redis.exceptions import NoScriptError
 
 from broker.contract import DEAD_KEPT, FRAME_TTL, NEVER, POISON_AFTER, PRUNED_AFTER
-from broker.errors import BrokerFull, WireError
+from broker.errors import BrokerError, BrokerFull, WireError
 from broker.header import number, text
 from broker.keys import Keys
-from broker.messages import Claim, DeadLetter, Depth, Failure, Finish, Job, Lane, Limits
+from broker.messages import NO_META, Claim, DeadLetter, Depth, Failure, Finish, Job, Lane, Limits
 from broker.redis import scripts
 from broker.redis.bodies import fetch
 from broker.redis.claimed import ClaimedBatches, Publication
@@ -28,6 +28,7 @@ FRAME_TTL_MS = int(1000 * FRAME_TTL)
 SMALL = 1 << 12
 JOBS_A_CALL = 2_560  # in expired leases, after which RECLAIM takes no further one: ten full batches
 BYTES_A_CALL = 1 << 24  # the same in bytes
+IDS_SHOWN = 8  # of jobs, in one line of the log
 
 log = structlog.get_logger("broker")
 
@@ -141,7 +142,8 @@ class RedisBatcher:
         """A job whose body is gone has expired or was cancelled: it leaves the lease."""
         kept = [data for data in jobs if not lies_apart(data) or text(data, "id") in bodies]
         gone = [text(data, "id") for data in jobs if data not in kept]
-        log.info("jobs dropped", batch=batch, jobs=len(gone), reason="their bodies are gone: expired or cancelled")
+        why = "their bodies are gone: expired or cancelled"  # and with them whose they were
+        log.info("jobs dropped", batch=batch, jobs=len(gone), ids=gone[:IDS_SHOWN], reason=why)
         await self._finish(Publication(ids={batch: gone}, done=[] if kept else [batch]), None)
         self._claimed.drop(batch, gone)
         return kept
@@ -231,7 +233,23 @@ class RedisBatcher:
         args = [self._keys.prefix, POISON_AFTER, DEAD_KEPT, int(1000 * PRUNED_AFTER), JOBS_A_CALL, BYTES_A_CALL]
         args.append(int(2000 * self._lease))
         dead = await scripts.RECLAIM.run(self._client, keys, args)
-        return [DeadLetter(job_id=id.decode("ascii", "replace").rstrip(), model=model) for id in dead]
+        bodies = await self._bodies_of(dead)
+        return [self._letter(data, bodies.get(text(data, "id"))) for data in dead]
+
+    async def _bodies_of(self, dead: Sequence[bytes]) -> Mapping[str, bytes]:
+        """Of dead letters whose bodies lie apart, as far as they are there: they say whose these were."""
+        apart = [data for data in dead if lies_apart(data)]
+        try:
+            return await fetch(self._client, self._keys, apart, lambda: ("TIME",))
+        except BrokerError:
+            return {}
+
+    def _letter(self, data: bytes, body: bytes | None) -> DeadLetter:
+        try:
+            meta = decode_job(data, body).meta
+        except WireError:
+            meta = NO_META
+        return DeadLetter(job_id=text(data, "id"), model=self._model, meta=meta)
 
 
 def _looks(keys: Keys, model: str) -> Sequence[Sequence[Any]]:

@@ -100,7 +100,8 @@ class ClaimedBatches:
                     continue
                 address = known.addresses.get(result.job_id)
                 if address is None:
-                    log.error("result dropped", job=result.job_id, reason="nobody is known to wait for it")
+                    why = "nobody is known to wait for it"  # whose it was is forgotten as well
+                    log.error("result dropped", job=result.job_id, batch=one.batch, reason=why)
                 row = encode_result(result) if address else b""
                 if not publication.has_room_for(row):
                     yield publication

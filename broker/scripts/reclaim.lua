@@ -9,7 +9,7 @@
 -- ARGV[1] what every key begins with   ARGV[2] attempts that make a dead letter   ARGV[3] dead letters kept
 -- ARGV[4] ms of silence after which a batcher is pruned   ARGV[5] jobs after which a call takes no further lease
 -- ARGV[6] the same in bytes   ARGV[7] ms after which jobs in leases know that they are cancelled
--- Returns the ids of this call's dead letters
+-- Returns this call's dead letters, as they are kept
 
 local prefix, most_attempts = ARGV[1], tonumber(ARGV[2])
 local now = now_ms()
@@ -20,7 +20,7 @@ local function bury(job)
   redis.call('LTRIM', KEYS[8], -ARGV[3], -1)
   local front_end = front_end_of(job)
   publish(prefix .. 'reply:' .. front_end, prefix .. 'bell:' .. front_end, PROTOCOL .. 'P' .. id_of(job))
-  dead[#dead + 1] = id_of(job)
+  dead[#dead + 1] = job
 end
 
 local function suspect(job)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 from starlette.types import Scope
 
-from broker.messages import NO_META, Allowance
+from broker.messages import Allowance
 from broker.tracing.context import TRACE_ID, traceparent_of, tracestate_of
 from server.callers.caller import ANONYMOUS
 from server.errors import Problem, headers, refusal
@@ -66,12 +66,24 @@ class RequestContext:
 
     @property
     def meta(self) -> Mapping[str, str]:
-        """What travels with its jobs. Nearly always nothing, which is one mapping for all requests."""
-        if not self.trace and self.caller is ANONYMOUS:
-            return NO_META
+        """What travels with its jobs: what names it in the log of whoever computes them, and its trace."""
+        request_id = self.request_id.decode("ascii")
+        if not self.trace and self.caller is ANONYMOUS:  # as nearly always
+            return {"request_id": request_id}
         caller = "" if self.caller is ANONYMOUS else self.caller.id
-        known = {"traceparent": self.trace, "tracestate": self.trace_state, "caller": caller}
+        trace = {"traceparent": self.trace, "tracestate": self.trace_state}
+        known = {"request_id": request_id, **trace, "caller": caller}
         return {name: value for name, value in known.items() if value}
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What names it in the log: its id, its trace where it has one, and a caller's name."""
+        found = {"request_id": self.request_id.decode("ascii")}
+        if self.trace:
+            found["trace_id"] = self.trace[TRACE_ID]
+        if self.caller is not ANONYMOUS:
+            found["caller"] = self.caller.id
+        return found
 
     def refused(self, problem: Problem, further: Mapping[str, str] | None = None) -> Response:
         """What is sent in place of a result, with further headers than those of the problem."""
@@ -88,17 +100,9 @@ def route_of(scope: Scope) -> str:
 
 
 def identity(scope: Scope) -> dict[str, str]:
-    """What names a request in the log: its id, its trace where it has one, and a caller's name. Nothing before it came
-    to the application."""
+    """What names a request in the log. Nothing before it came to the application."""
     context: RequestContext | None = scope.get("context")
-    if context is None:
-        return {}
-    found = {"request_id": context.request_id.decode("ascii")}
-    if context.trace:
-        found["trace_id"] = context.trace[TRACE_ID]
-    if context.caller is not ANONYMOUS:
-        found["caller"] = context.caller.id
-    return found
+    return {} if context is None else context.identity
 
 
 def with_whole_trace_state(scope: Scope, headers: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:

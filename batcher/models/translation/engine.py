@@ -24,7 +24,7 @@ from batcher.models.translation.search.degeneration import is_cyclic, is_degener
 from batcher.models.translation.sequence import Sequence
 from batcher.policy.budget import TokenBudget
 from batcher.policy.packing import fill
-from broker.messages import Job
+from broker.messages import Job, requests_of
 
 MOST_ENCODED = 512  # source tokens that join in one step, so that the rows under way are not kept waiting
 SECOND_SEARCH = {"beams": 5, "no_repeat": 3}
@@ -222,7 +222,8 @@ class InFlightEngine:
         else:
             self._slots.did_not_fit(len(starting_over))
         rows, slots, encoded = len(starting_over), self._most_slots(), self._most_encoded()
-        log.warning("rows did not fit", rows=rows, slots=slots, encoded=encoded)
+        whose = requests_of([sequence.job for sequence in starting_over])
+        log.warning("rows did not fit", rows=rows, slots=slots, encoded=encoded, **whose)
         self._scheduler.put_back(starting_over)
 
     def _fail(self, job: Job, cause: ComputeFailure, *, tokens: int) -> None:

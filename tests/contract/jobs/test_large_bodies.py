@@ -69,12 +69,13 @@ async def test_large_bodies_come_back_as_suspects_and_as_what_had_not_started(wo
 
 
 async def test_a_large_body_that_crashes_three_batches_is_set_aside(world: World) -> None:
-    poison = large()
+    poison = large(meta={"request_id": "mine"})
     await world.admit(poison)
 
     dead = [await world.crash(batch) for batch in "123"]
 
     assert [[letter.job_id for letter in letters] for letters in dead] == [[], [], [poison.id]]
+    assert dict(dead[2][0].meta) == {"request_id": "mine"}
     assert [outcome.code for outcome in await world.outcomes()] == [FailureCode.POISON]
 
 

@@ -119,7 +119,7 @@ async def test_those_with_two_crashes_do_not_join_those_with_one(world: World) -
 
 
 async def test_the_third_crash_sets_one_job_aside(world: World) -> None:
-    poison = job()
+    poison = job(meta={"request_id": "mine"})
     await world.admit(poison)
     await world.crash("1")
     await world.crash("2")
@@ -127,6 +127,7 @@ async def test_the_third_crash_sets_one_job_aside(world: World) -> None:
     dead = await world.crash("3")
 
     assert dead == [DeadLetter(job_id=poison.id, model=MODEL)]
+    assert [dict(letter.meta) for letter in dead] == [{"request_id": "mine"}]
     assert (await (await world.batcher()).depth()).jobs == 0
 
 

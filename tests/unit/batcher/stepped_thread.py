@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from batcher.engines.engine import Done
 from batcher.metrics import BatcherMetrics
@@ -84,6 +84,7 @@ class Card:
         ]
 
     def batch(self, name: str, *texts: str, deadline: float = 1e9, is_staged: bool = False) -> Batch:
-        jobs = [Job(id=f"{name}{at}", front_end="f", input=text, deadline=deadline) for at, text in enumerate(texts)]
+        fields: dict[str, Any] = {"front_end": "f", "deadline": deadline, "meta": {"request_id": f"of {name}"}}
+        jobs = [Job(id=f"{name}{at}", input=text, **fields) for at, text in enumerate(texts)]
         claim = Claim(batch=name, jobs=jobs, claimed=5.0)
         return Batch(claim=claim, claimed_at=self.clock.now, is_staged=is_staged)

@@ -107,15 +107,16 @@ def test_the_log_names_the_job_and_keeps_its_text_to_itself() -> None:
     assert "private" not in str(lines)
 
 
-TRACED = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+TRACED = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "request_id": "r"}
+OURS = {"request_id": "r", "caller": "me"}
 
 
-@pytest.mark.parametrize(("meta", "trace"), [(TRACED, "a" * 32), ({"caller": "me"}, None), ({}, None)])
-def test_the_log_names_the_trace_that_a_failed_job_belongs_to(meta: dict[str, str], trace: str | None) -> None:
+@pytest.mark.parametrize(("meta", "ids"), [(TRACED, ("r", "a" * 32)), (OURS, ("r", None)), ({}, (None, None))])
+def test_the_log_names_request_and_trace_of_a_failed_job(meta: dict[str, str], ids: tuple[str | None, ...]) -> None:
     with capture_logs() as lines:
         run(BatchEngine(Scripted(raising("x"))), [Job(id="the-job", front_end="f", input="x", meta=meta)])
 
-    assert [line.get("trace_id") for line in lines] == [trace]
+    assert [(line.get("request_id"), line.get("trace_id")) for line in lines] == [ids]
 
 
 class Unspeakable(Exception):

@@ -20,7 +20,8 @@ Timers = list[Callable[[], None]]
 
 
 def lease(jobs: int = 1, *, forward: float = 0.01, closed_by: str = "idle", failed: int = 0) -> Lease:
-    made = [Job(id=str(number), front_end="f", input="x") for number in range(jobs)]
+    whose = [{"request_id": f"r{number // 2}"} for number in range(jobs)]
+    made = [Job(id=str(number), front_end="f", input="x", meta=one) for number, one in enumerate(whose)]
     claim = Claim(batch="b", jobs=made)
     batch = Batch(claim=claim, claimed_at=0.0, seconds=forward, closed_by=closed_by, jobs=made)
     failures = [Failure(job_id=str(number), code=FailureCode.MODEL_ERROR, message="no") for number in range(failed)]
@@ -61,7 +62,16 @@ def test_while_they_are_few_each_has_a_line(timers: Timers) -> None:
 
     (line,) = lines
     assert (line["event"], line["jobs"], line["forward"], line["in_flight"]) == ("batch", 3, "20.0ms", 1)
-    assert line["log_level"] == "info"
+    assert (line["log_level"], line["batch"]) == ("info", "b")
+
+
+@pytest.mark.parametrize(("jobs", "named", "more"), [(3, 2, 0), (16, 8, 0), (17, 8, 1)])
+def test_a_batch_names_its_requests_as_far_as_they_are_few(timers: Timers, jobs: int, named: int, more: int) -> None:
+    with capture_logs() as lines:
+        BatchLog(lambda seconds, act: timers.append(act)).told(lease(jobs), in_flight=1)
+
+    assert lines[0]["requests"] == [f"r{number}" for number in range(named)]
+    assert lines[0]["more_requests"] == more
 
 
 def test_those_that_are_too_many_for_that_share_one_when_the_period_is_over(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from batcher.engines import lost_device
 from batcher.engines.engine import Done, StepStats
@@ -28,9 +29,11 @@ def test_an_engine_that_raises_gives_up_what_is_in_flight_and_lives_on(
         assert "1 trips" not in texts
 
     card.before_step = trip
-    card.thread.turn([card.batch("a", "1 trips", "9 innocent")])
-    card.thread.turn([card.batch("b", "1 fine")])
+    with capture_logs() as lines:
+        card.thread.turn([card.batch("a", "1 trips", "9 innocent")])
+        card.thread.turn([card.batch("b", "1 fine")])
 
+    assert [line["requests"] for line in lines] == [["of a"]]
     assert [(one.job_id, one.is_abandoned) for one in card.left] == [("a0", True), ("a1", True), ("b0", False)]
 
 
@@ -83,9 +86,11 @@ def lossy(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Card:
 
 def test_jobs_that_the_engine_has_lost_fail_once_it_has_nothing_else_to_do(lossy: Card) -> None:
     lossy.thread.turn([lossy.batch("a", "5 lost", "2 x")])
-    for _ in range(model_thread.IDLE_STEPS + 1):
-        lossy.thread.turn([])
+    with capture_logs() as lines:
+        for _ in range(model_thread.IDLE_STEPS + 1):
+            lossy.thread.turn([])
 
+    assert [(line["jobs"], line["requests"]) for line in lines] == [(["a0"], ["of a"])]
     failed = {one.job_id: one.done.failure.message for one in lossy.left if one.done and one.done.failure}
     assert failed == {"a0": LOST}
     assert len(lossy.left) == 2
@@ -129,8 +134,10 @@ def test_outcomes_of_unknown_jobs_and_second_ones_are_nobodys(card: Card, monkey
 def test_an_output_with_a_number_that_is_not_finite_is_a_failure(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(card.engine, "_done", lambda job: Done(job_id=job.id, output=[1.0, float("nan")]))
 
-    card.thread.turn([card.batch("a", "1 x")])
+    with capture_logs() as lines:
+        card.thread.turn([card.batch("a", "1 x")])
 
+    assert [(line["event"], line["job"], line["request_id"]) for line in lines] == [("job failed", "a0", "of a")]
     assert [one.done.failure and one.done.failure.message for one in card.left if one.done] == [NOT_FINITE]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from broker.messages import NO_META
 from server.callers.caller import Caller
 from server.http.context import RequestContext, identity
 from tests.unit.server.stand_in import ScriptedBroker, announced, card, running
@@ -41,54 +40,55 @@ def test_a_trace_is_read_as_w3c_has_it(sent, trace):
     assert context(sent).trace == trace
 
 
-def test_whoever_says_nothing_costs_nothing():
-    assert context().meta is NO_META
-    assert context("00-nonsense").meta is NO_META
+def test_the_request_s_id_goes_with_its_jobs():
+    assert context().meta == {"request_id": "abc"}
+    assert context("00-nonsense").meta == {"request_id": "abc"}
 
 
 def test_a_caller_who_has_a_name_is_in_the_meta_and_in_the_log():
     named = context(f"00{KNOWN}")
     named.caller = Caller(id="ada")
 
-    assert named.meta == {"traceparent": f"00{KNOWN}", "caller": "ada"}
+    assert named.meta == {"request_id": "abc", "traceparent": f"00{KNOWN}", "caller": "ada"}
     assert identity({"context": named}) == {"request_id": "abc", "trace_id": TRACE_ID, "caller": "ada"}
 
 
 def test_an_anonymous_one_is_in_neither():
-    assert context(f"00{KNOWN}").meta == {"traceparent": f"00{KNOWN}"}
+    assert context(f"00{KNOWN}").meta == {"request_id": "abc", "traceparent": f"00{KNOWN}"}
     assert identity({"context": context()}) == {"request_id": "abc"}
 
 
-async def test_the_trace_goes_with_every_job_of_a_request():
+async def test_id_and_trace_go_with_every_job_of_a_request():
+    longest = "x" * 128
     async with running() as jitney:
-        await jitney.ask("one two", "three", headers={"traceparent": f"00{KNOWN}"})
-        await jitney.ask("four")
+        await jitney.ask("one two", "three", headers={"traceparent": f"00{KNOWN}", "X-Request-ID": longest})
+        answer = await jitney.ask("four")
 
         *traced, untraced = jitney.broker.jobs
-        assert [job.meta for job in traced] == [{"traceparent": f"00{KNOWN}"}] * 3
-        assert untraced.meta is NO_META
+        assert [job.meta for job in traced] == [{"request_id": longest, "traceparent": f"00{KNOWN}"}] * 3
+        assert untraced.meta == {"request_id": answer.headers["x-request-id"]}
 
 
 async def test_what_vendors_say_of_it_goes_with_it_from_all_its_parts():
     sent = [("traceparent", f"00{KNOWN}"), ("tracestate", "b=1,"), ("tracestate", "a@c=2 , d=3")]
     async with running() as jitney:
-        await jitney.ask("one", headers=sent)
-        await jitney.ask("two", headers=[("tracestate", "b=1")])
+        await jitney.ask("one", headers=[*sent, ("X-Request-ID", "abc")])
+        await jitney.ask("two", headers=[("tracestate", "b=1"), ("X-Request-ID", "abc")])
 
         traced, untraced = jitney.broker.jobs
-        assert traced.meta == {"traceparent": f"00{KNOWN}", "tracestate": "b=1,a@c=2,d=3"}
-        assert untraced.meta is NO_META
+        assert traced.meta == {"request_id": "abc", "traceparent": f"00{KNOWN}", "tracestate": "b=1,a@c=2,d=3"}
+        assert untraced.meta == {"request_id": "abc"}
 
 
-async def test_jobs_that_are_encoded_anew_keep_it():
-    headers = {"traceparent": f"00{KNOWN}"}
+async def test_jobs_that_are_encoded_anew_keep_both():
+    headers = {"traceparent": f"00{KNOWN}", "X-Request-ID": "abc"}
     async with running(ScriptedBroker(answers=False)) as jitney, jitney.asked("one", headers=headers) as asking:
         jitney.broker.answers = True
         jitney.broker.announcements = [announced(card(revision="r2"), since=2.0), announced(card(), batchers=0)]
         await jitney.look()
         await asking
 
-        assert [job.meta for job in jitney.broker.jobs] == [{"traceparent": f"00{KNOWN}"}] * 2
+        assert [job.meta for job in jitney.broker.jobs] == [{"request_id": "abc", "traceparent": f"00{KNOWN}"}] * 2
 
 
 async def test_of_two_ids_the_first_is_the_request_s():

@@ -47,7 +47,7 @@ async def test_an_admission_carries_its_caller_turn_and_policies(parts):
 
         assert (message.caller, message.list, message.weight) == ("ada", 3, 2)
         assert admission.message(parts.clock()).policies == (JOBS,)
-        assert admission.jobs[0].meta == {"caller": "ada"}
+        assert admission.jobs[0].meta["caller"] == "ada"
 
 
 async def test_what_is_brought_again_is_not_charged_again(parts):
