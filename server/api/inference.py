@@ -279,7 +279,7 @@ class Inference:
         if context.note is not None:
             context.note.answered(answers)
         if failed:
-            log_failed(call, records, scope)
+            log_failed(call, records, answers, scope)
 
     async def _reply(self, send: Send, body: bytes, spent: Stages | None, held: Held) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]

@@ -17,7 +17,7 @@ from server.api.tasks import BODIES_OF_TASK
 from server.batches.input.bodies import asks_for
 from server.batches.input.lines import Malformed, Request, request_from
 from server.batches.input.reading import Line
-from server.batches.kept import Asked
+from server.batches.kept import SHOWN, Asked
 from server.batches.window import Answered
 from server.fleet.aliases import own_name
 from server.fleet.directory import Served
@@ -31,7 +31,6 @@ MODELS = ANY.path.partition("{")[0]
 EMBEDDINGS = "/v1/embeddings"
 TASK_OF: Mapping[str, str] = {of.task.path: task for task, of in BODIES_OF_TASK.items()} | {EMBEDDINGS: EMBEDDING.name}
 BYTES_A_TOKEN = 4  # of text, roughly
-SHOWN = 22  # characters of a batch's id that stand in the ids of its requests
 EXPIRED = "This request was not computed before the completion window was over."
 
 
@@ -117,9 +116,8 @@ class Asking:
         """A try. One that turns out to be larger than the batchers' room goes in portions, as a large prediction does,
         and each has a share of its own: holding two at once could bring all of them to a halt."""
         stored = self._stored(name)
-        return Attempt(
-            stored, bytes(request.body), self._front_end.caller_named, Pump(name, self._front_end, share.aclose)
-        )
+        pump = Pump(name, self._front_end, stored.identity, share.aclose)
+        return Attempt(stored, bytes(request.body), self._front_end.caller_named, pump)
 
     def _served(self, model: str | None) -> Served | None:
         directory, endpoint = self._front_end.tasks.discovery.directory, self._asked.endpoint

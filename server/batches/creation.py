@@ -46,7 +46,9 @@ def seconds_of(window: str) -> float:
     return seconds
 
 
-def asked_from(request: BatchRequest, now: float, id: str = "", webhook: str = "", caller: str = "") -> Asked:
+def asked_from(
+    request: BatchRequest, now: float, id: str = "", webhook: str = "", caller: str = "", request_id: str = ""
+) -> Asked:
     """The batch that this asks for."""
     kept = request.output_expires_after
     return Asked(
@@ -60,4 +62,5 @@ def asked_from(request: BatchRequest, now: float, id: str = "", webhook: str = "
         output_seconds=None if kept is None else float(kept.seconds),
         webhook=webhook,
         caller=caller,
+        request_id=request_id,
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +22,7 @@ BATCHES = "batches/"
 OPEN = "open-batches/"
 KEYS = "batch-keys/"  # by the digest of an Idempotency-Key: whose it is
 PREFIX = "batch_"  # of every id
+SHOWN = 22  # characters of an id that stand in the log, and in the ids of its requests
 ID = re.compile(r"batch_[0-9a-f]{12}[0-9a-f]{24}")
 PART = re.compile(r"part-(\d{8})")
 
@@ -39,6 +40,13 @@ class Asked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     output_seconds: float | None = None  # that its files are kept
     webhook: str = ""  # whom to tell when it has ended
     caller: str = ""  # whose it is
+    request_id: str = ""  # of the request that asked for it
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What names it in the log."""
+        found = {"batch": shown(self.id), "request_id": self.request_id}
+        return {name: value for name, value in found.items() if value}
 
 
 class Cancel(Struct, frozen=True, kw_only=True):
@@ -110,6 +118,11 @@ Kept = TypeVar("Kept", bound=Struct)
 def new_id(now: float) -> str:
     """Later ones sort after earlier ones; nobody can guess it."""
     return f"{PREFIX}{int(now * 1000):012x}{secrets.token_hex(12)}"
+
+
+def shown(id: str) -> str:
+    """An id as the log has it: whoever knows all of it may read the batch."""
+    return f"{id[:SHOWN]}…"
 
 
 def is_id(text: str) -> bool:

@@ -77,10 +77,11 @@ class Leases:
         await self.begin(asked, now)
 
     def _order(self, asked: Asked, time_left: float) -> Order:
+        headers = {"x-request-id": asked.request_id} if asked.request_id else {}
         return Order(
             id=asked.id,
             owner=self._keeper.front_end,
-            request=request_to_bytes(replace(REQUEST, webhook=asked.webhook)),
+            request=request_to_bytes(replace(REQUEST, webhook=asked.webhook, headers=headers)),
             body=b"",
             records=0,
             time_left=time_left,

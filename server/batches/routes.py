@@ -17,7 +17,6 @@ from server.batches.document import document, listed, status_of
 from server.batches.kept import Asked, Batch, KeyOwner, is_id, new_id
 from server.batches.leases import Leases
 from server.batches.operations import PATH
-from server.batches.running import shown
 from server.batches.schema import ListOfBatches
 from server.callers.caller import Caller
 from server.callers.owners import owner_of, sees
@@ -64,7 +63,8 @@ class BatchRoutes:
         wanted = request_from(body, self._endpoints)
         await self._require_input(wanted.input_file_id, context.caller)
         id, is_new = await self._id(key, body, owner_of(context.caller))
-        made = asked_from(wanted, self._archive.wall(), id, webhook, owner_of(context.caller))
+        request_id = context.request_id.decode("ascii")
+        made = asked_from(wanted, self._archive.wall(), id, webhook, owner_of(context.caller), request_id)
         asked = await self._archive.create(made)
         if is_new:
             self._front_end.metrics.batches[("created",)] += 1
@@ -91,7 +91,7 @@ class BatchRoutes:
         try:
             await self._leases.begin_anew(batch.asked, self._archive.wall())
         except Problem as problem:  # whoever runs it finds that in the store
-            log.warning("batch is cancelled without the broker", batch=shown(batch.asked.id), code=problem.code)
+            log.warning("batch is cancelled without the broker", **batch.asked.identity, code=problem.code)
         return _json(document(await self._found(batch.asked.id)))
 
     async def _require_input(self, id: str, caller: Caller) -> None:
@@ -117,7 +117,7 @@ class BatchRoutes:
         try:
             await self._leases.begin(asked, self._archive.wall())
         except Problem as problem:  # it is in the store, where whoever looks finds it
-            log.warning("batch begins without the broker", batch=shown(asked.id), code=problem.code)
+            log.warning("batch begins without the broker", **asked.identity, code=problem.code)
 
     async def _own(self, request: Request) -> Batch:
         """Raises `Problem` where there is none, or it is another's."""

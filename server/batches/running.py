@@ -175,16 +175,11 @@ class Run:
 
     async def _pause(self, error: StoreError) -> None:
         """The store is away."""
-        self._is_away("batch waits for the store", batch=shown(self._asked.id), reason=str(error))
+        self._is_away("batch waits for the store", **self._asked.identity, reason=str(error))
         await asyncio.sleep(STORE_PAUSE)
 
     def _now(self) -> float:
         return self._archive.wall()
-
-
-def shown(id: str) -> str:
-    """An id as the log has it: whoever knows all of it may read the batch."""
-    return f"{id[:22]}…"
 
 
 def _status(batch: Batch, head: Head, error: LineError | None) -> str:

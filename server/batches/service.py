@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from weakref import WeakValueDictionary
 
@@ -14,9 +14,9 @@ from starlette.types import ASGIApp
 from server.api.limits import most_bytes
 from server.batches.archive import Archive
 from server.batches.asking import Asking, Pace
-from server.batches.kept import Asked, Batch, created_at
+from server.batches.kept import Asked, Batch, created_at, shown
 from server.batches.leases import Leases
-from server.batches.running import Run, shown
+from server.batches.running import Run
 from server.dialects.openai.embeddings import TIMES
 from server.errors import Problem
 from server.files.files import Files
@@ -44,17 +44,20 @@ class Batches:
 
     async def run_one(self, id: str) -> None:
         """Returns when this batch has ended, or is held by another."""
+        who = {"batch": shown(id)}
         try:
             batch = await self._find(id)
+            if batch is not None:
+                who = batch.asked.identity
             endpoint = batch.asked.endpoint if batch is not None else ""
             async with self.turns.setdefault(endpoint, asyncio.Semaphore(MOST_RUNNING)):
                 if await self.leases.holds(id):
                     await self._run(id)
-                    await self._leave(id)
+                    await self._leave(id, who)
         except Problem as problem:  # the broker is away: whoever has the lease then goes on
-            log.warning("batch given up", batch=shown(id), code=problem.code)
+            log.warning("batch given up", **who, code=problem.code)
         except Exception:
-            log.exception("batch crashed", batch=shown(id))
+            log.exception("batch crashed", **who)
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
@@ -78,7 +81,7 @@ class Batches:
             elif batch.end is not None:
                 await self._archive.clear(id)
             else:
-                log.warning("batch adopted", batch=shown(id))
+                log.warning("batch adopted", **batch.asked.identity)
                 await self.leases.revive(batch.asked, self._archive.wall())
 
     async def forget(self) -> None:
@@ -122,13 +125,13 @@ class Batches:
         if end is not None:
             self._front_end.metrics.batches[(end.status,)] += 1
             counted = {"total": end.total, "completed": end.completed, "failed": end.failed}
-            log.info("batch ended", batch=shown(id), status=end.status, **counted)
+            log.info("batch ended", **batch.asked.identity, status=end.status, **counted)
 
-    async def _leave(self, id: str) -> None:
+    async def _leave(self, id: str, who: Mapping[str, str]) -> None:
         """It has ended: whoever wants to be told is."""
         batch = await self._find(id)
         if batch is None or batch.end is None:
-            log.error("batch is not in the store any more", batch=shown(id))
+            log.error("batch is not in the store any more", **who)
             await self.leases.remove(id)
         else:
             await self.leases.end(batch.asked, batch.end, self._front_end.settings.prediction_ttl)

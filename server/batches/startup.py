@@ -15,10 +15,9 @@ from broker.predictions.contract import Order
 from server.batches import routes as addresses
 from server.batches.archive import Archive
 from server.batches.asking import MODELS
-from server.batches.kept import PREFIX
+from server.batches.kept import PREFIX, shown
 from server.batches.leases import Leases
 from server.batches.routes import BatchRoutes
-from server.batches.running import shown
 from server.batches.service import Batches
 from server.errors import Problem
 from server.files.startup import OFF

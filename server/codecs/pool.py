@@ -8,6 +8,7 @@ import gc
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeVar
 
@@ -97,7 +98,7 @@ class _Line:
             raise Problem("overloaded", "Many large requests are being read here already.")
         self._length += 1
         try:
-            return await asyncio.wrap_future(self.threads.submit(do))
+            return await asyncio.wrap_future(self.threads.submit(copy_context().run, do))
         finally:
             self._length -= 1
             if self.gives_back and not self._length:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 
 import structlog
@@ -14,6 +14,7 @@ from server.files.files import UNKNOWN, File, Files
 from server.files.problems import store_problems
 from server.files.store import StoreError
 from server.http.at_once import AtOnce
+from server.http.context import identity
 
 log = structlog.get_logger("server.files")
 
@@ -34,7 +35,8 @@ class Downloads:
         with self._running.one():
             async with aclosing(self._files.content(file.id)) as pieces:
                 first = b"" if scope["method"] == "HEAD" else await _first(pieces)
-                rest = StreamingResponse(_rest(file, first, pieces), headers=headers(file), media_type=BYTES)
+                body = _rest(file, first, pieces, identity(scope))
+                rest = StreamingResponse(body, headers=headers(file), media_type=BYTES)
                 await rest(scope, receive, send)
 
 
@@ -55,7 +57,7 @@ async def _first(pieces: AsyncGenerator[bytes, None]) -> bytes:
         raise Problem("not_found", UNKNOWN) from None
 
 
-async def _rest(file: File, first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _rest(file: File, first: bytes, pieces: AsyncIterator[bytes], who: Mapping[str, str]) -> AsyncIterator[bytes]:
     if not first:
         return
     yield first
@@ -63,5 +65,5 @@ async def _rest(file: File, first: bytes, pieces: AsyncIterator[bytes]) -> Async
         async for piece in pieces:
             yield piece
     except StoreError as error:
-        log.warning("download broken off", file=file.id[:17], why=str(error))
+        log.warning("download broken off", **who, file=file.id[:17], why=str(error))
         raise ClientGone from error  # its connection ends before the length that was promised

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Scope
 from broker.messages import FailureCode
 from broker.predictions.contract import State
 from server.callers.caller import Caller
+from server.codecs.encoding import ASKER
 from server.errors import ASKS_TO_COME_BACK, INTERNAL_DETAIL, MEDIA_TYPE, Problem, whole_seconds
 from server.http.context import RequestContext
 from server.predictions.large.pump import Pump
@@ -39,6 +40,7 @@ class Attempt:
         """The answer of its address, which has so many seconds."""
         self.context = RequestContext(self._request_id, now, dict(self._headers))
         self.context.time_left, self.context.pump = time_left, self._pump
+        ASKER.set(self.context)
         self.state, self.wait = State.SUCCEEDED, None
         self._answer: dict[str, Any] = {"body": b""}
         self._is_read = False

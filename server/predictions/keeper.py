@@ -20,6 +20,7 @@ from broker.contract import FrontEndBroker
 from broker.errors import BrokerError, BrokerFull, BrokerUnavailable
 from broker.predictions.contract import Beat, Order, Prediction, PredictionBroker
 from server.errors import INTERNAL_DETAIL, Problem
+from server.predictions.stored import named
 from server.predictions.unwanted import Unwanted
 from server.predictions.waiting import Waiting
 from server.requests.breaker import CircuitBreaker
@@ -197,17 +198,21 @@ class Keeper:
             self._no_beat("predictions unattended", reason=str(error), remedy="docs/acl")
             self._beat_at = loop.time() + IDLE_BEAT
             return
-        self._note(beat)
+        adopted = self._note(beat)
         self._beat_at = loop.time() + (BEAT if self._open or self.running else IDLE_BEAT)
+        if adopted:
+            await _tell_adopted(broker, adopted)
 
-    def _note(self, beat: Beat) -> None:
+    def _note(self, beat: Beat) -> list[str]:
+        """Returns those that are adopted."""
         for id in beat.lost:
             self.drop(id)
-        for id in set(beat.adopted) - self.running.keys():
+        adopted = sorted(set(beat.adopted) - self.running.keys())
+        for id in adopted:
             self.adopted += 1
-            log.warning("prediction adopted", prediction=shown(id))
             self.take(id)
         self._open = beat.open
+        return adopted
 
     async def _look(self, broker: PredictionBroker, ids: Sequence[str], loop: asyncio.AbstractEventLoop) -> None:
         began = loop.time()
@@ -222,6 +227,13 @@ class Keeper:
             self._wake.set()
         else:
             self._waiting.note_end(id)
+
+
+async def _tell_adopted(broker: PredictionBroker, ids: Sequence[str]) -> None:
+    """Whose they are stands at the broker alone."""
+    found = await broker.read(ids)
+    for id in ids:
+        log.warning("prediction adopted", prediction=shown(id), **(named(found[id].request) if id in found else {}))
 
 
 def shown(id: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Mapping
 from functools import partial
 
 import structlog
 from starlette.types import ASGIApp
 
 from broker.messages import FailureCode
-from broker.predictions.contract import Ending, Order, PredictionBroker, State
+from broker.predictions.contract import Ending, Order, Prediction, PredictionBroker, State
 from server.errors import Problem, whole_seconds
 from server.front_end import FrontEnd
 from server.predictions.attempt import Attempt
@@ -38,27 +39,31 @@ class Runner:
     async def __call__(self, id: str, order: Order | None) -> None:
         """Returns when this prediction has ended, or is held by another. Without its order it is looked for, and its
         body fetched once its turn has come."""
+        who: Mapping[str, str] = {}
         try:
-            if order is None:
-                await self._find_and_run(id)
-                return
-            stored, ends_at = request_from(order.request), self._front_end.clock() + order.time_left
-            async with self._turns[stored.model], self._bodies[stored.model].of(len(order.body)):
-                one = self._attempt(stored, order.body, Pump(id, self._front_end))
-                await self._run(id, one, ends_at, order.records)
+            if order is not None:
+                stored = request_from(order.request)
+                who = stored.identity
+                await self._run_new(id, order, stored)
+            elif (found := (await self._keeper.ask(lambda broker: broker.read([id]))).get(id)) is not None:
+                stored = request_from(found.request)
+                who = stored.identity
+                await self._run_found(id, found, stored)
         except Problem as problem:  # the broker is away: whoever has the lease then goes on
-            log.warning("prediction given up", prediction=shown(id), code=problem.code)
+            log.warning("prediction given up", prediction=shown(id), **who, code=problem.code)
 
-    async def _find_and_run(self, id: str) -> None:
-        prediction = (await self._keeper.ask(lambda broker: broker.read([id]))).get(id)
-        if prediction is None:
-            return
-        stored, time_left = request_from(prediction.request), prediction.deadline - prediction.now
-        ends_at = self._front_end.clock() + time_left
+    async def _run_new(self, id: str, order: Order, stored: Stored) -> None:
+        ends_at = self._front_end.clock() + order.time_left
+        async with self._turns[stored.model], self._bodies[stored.model].of(len(order.body)):
+            one = self._attempt(stored, order.body, Pump(id, self._front_end, stored.identity))
+            await self._run(id, one, ends_at, order.records)
+
+    async def _run_found(self, id: str, prediction: Prediction, stored: Stored) -> None:
+        ends_at = self._front_end.clock() + prediction.deadline - prediction.now
         async with self._turns[stored.model], self._bodies[stored.model].of(prediction.size):
             body = await self._keeper.ask(lambda broker: broker.begin(id, self._keeper.front_end))
             if body is not None:
-                pump = Pump(id, self._front_end)
+                pump = Pump(id, self._front_end, stored.identity)
                 if prediction.done + prediction.failed:
                     await pump.load()
                 await self._run(id, self._attempt(stored, body, pump), ends_at, prediction.records)

@@ -79,6 +79,14 @@ def request_from(data: bytes) -> Stored:
     return _requests.decode(data)
 
 
+def named(data: bytes) -> dict[str, str]:
+    """What names it in the log; nothing where it cannot be read."""
+    try:
+        return request_from(data).identity
+    except ValueError:
+        return {}
+
+
 def answer_to_bytes(answer: Answer) -> bytes:
     small = zlib.compress(answer.body, FASTEST) if len(answer.body) > DEFLATED else answer.body
     if len(small) < len(answer.body):

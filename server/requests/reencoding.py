@@ -8,6 +8,7 @@ from typing import Any
 
 from broker.messages import FailureCode, ModelCard
 from server.codecs.contract import Codec, Input, Plan
+from server.codecs.encoding import ASKER
 from server.codecs.work import Work
 from server.errors import Problem, retry_after
 from server.fleet.directory import Served
@@ -63,6 +64,7 @@ class Reencoder:
         request.served = served
         request.generation += 1
         generation, request.work = request.generation, request.work.again()
+        ASKER.set(request.asker)
         inputs = [record.input for record in request.withdrawn]
         plans: Sequence[Plan | Problem] | Problem
         try:

@@ -48,11 +48,11 @@ def who_answered(call: Call, records: Sequence[Record], last: Served) -> bytes:
     return ", ".join([call.served.card.key] * is_mixed + [last.card.key]).encode("ascii")
 
 
-def log_failed(call: Call, records: Sequence[Record], scope: Scope) -> None:
+def log_failed(call: Call, records: Sequence[Record], answers: Sequence[Any], scope: Scope) -> None:
     """Where a request's id meets the ids of its jobs, by which the batcher's lines go. One line, however many."""
-    failed = [record for record in records if record.problem is not None]
-    jobs = [job for record in failed for job in record.job_ids]
-    codes = Counter(record.problem.code for record in failed if record.problem is not None)
+    failed = [(one, answer) for one, answer in zip(records, answers, strict=True) if isinstance(answer, Problem)]
+    jobs = [job for record, _ in failed for job in record.job_ids]
+    codes = Counter(problem.code for _, problem in failed)
     log.info(
         "records failed",
         **identity(scope),

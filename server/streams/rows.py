@@ -149,11 +149,14 @@ class RowStream:
             await self._send_rows(portion(rest))
         if self._early and (problem := self._records[0].problem) is not None:
             self._count(self._records, [record.problem or problem for record in self._records])
-            log_failed(self._call, self._records, self._scope)
+            self._log_failed()
             raise _again(problem)
         if self._failed:
-            log_failed(self._call, self._records, self._scope)
+            self._log_failed()
         await self._send(self._event(b"done", self._end()), more=False)
+
+    def _log_failed(self) -> None:
+        log_failed(self._call, self._records, [record.problem for record in self._records], self._scope)
 
     async def _send_rows(self, ended: list[Record]) -> None:
         records = [*self._early, *ended]

@@ -77,14 +77,17 @@ class Sender:
         return len(due) == room
 
     async def _send(self, hook: Hook) -> None:
+        who: Mapping[str, str] = {}
         try:
             prediction = await self._keeper.ask(partial(_read, hook.id))
             if prediction is not None:
-                await self._tell(hook, prediction)
-        except Problem as problem:
-            log.warning("webhook not settled", prediction=shown(hook.id), code=problem.code)  # it is sent again
+                stored = request_from(prediction.request)
+                who = stored.identity
+                await self._tell(hook, prediction, stored)
+        except Problem as problem:  # it is sent again
+            log.warning("webhook not settled", prediction=shown(hook.id), **who, code=problem.code)
         except Exception:
-            log.exception("webhook crashed", prediction=shown(hook.id))
+            log.exception("webhook crashed", prediction=shown(hook.id), **who)
 
     def _receiver(self, stored: Stored) -> Receiver | None:
         """None for one that was taken by a front end that allows more."""
@@ -104,11 +107,10 @@ class Sender:
         signed = headers(id, body, time.time(), self._front_end.webhook_secrets)
         return await self._deliver(receiver, signed | stored.trace, body)
 
-    async def _tell(self, hook: Hook, prediction: Prediction) -> None:
+    async def _tell(self, hook: Hook, prediction: Prediction, stored: Stored) -> None:
         event = await self._event(prediction)
         if event is None:
             return
-        stored = request_from(prediction.request)
         receiver = self._receiver(stored)
         reply = Reply(is_refused=True) if receiver is None else await self._reply(receiver, stored, *event)
         fate, wait = after(reply, hook.tries, prediction.expires - prediction.now, random.uniform(1.0, 1.1))

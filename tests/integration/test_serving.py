@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -10,10 +11,14 @@ from typing import Any
 import pytest
 
 from broker.keys import Keys
-from tests.integration.processes import Reply
+from tests.integration.processes import Process, Reply
 from tests.integration.stack import NAMESPACE, Stack, stack
+from tests.waiting import until
+from tests.webhook_receiver import LOOPBACK, SECRET, local_receiver
 
 PATH = "/models/synthetic"
+ID = "order-7"
+NAMED = {"X-Request-ID": ID}
 
 
 def body(*texts: str) -> dict[str, Any]:
@@ -159,18 +164,43 @@ def _leases(system: Stack) -> list[bytes]:
 
 
 def test_a_poison_input_is_set_aside_alone_and_its_batch_mates_are_answered() -> None:
-    spec = "synthetic:20ms+0ms,faults=on"
-    with stack(models=[spec], lease=0.3) as system, ThreadPoolExecutor(1) as clients:
-        poisoned = clients.submit(system.post, PATH, body("a", "!exit", "b"))
-        while not poisoned.done():
-            if system.batchers[-1].exit_code is not None:
-                system.start_batcher(spec)
-            wait([poisoned], timeout=0.05)
+    spec, hooks = "synthetic:20ms+0ms,faults=on", {"webhooks": "on", "webhook_allow": LOOPBACK}
+    with stack(models=[spec], lease=0.3, webhook_secret=SECRET, **hooks) as system:
+        with ThreadPoolExecutor(1) as clients:
+            poisoned = clients.submit(system.post, PATH, body("a", "!exit", "b"), NAMED)
+            while not poisoned.done():
+                if system.batchers[-1].exit_code is not None:
+                    system.start_batcher(spec)
+                wait([poisoned], timeout=0.05)
         crashes = [batcher.exit_code for batcher in system.batchers].count(1)
+        check_found_by_id(system)
 
     first, poison, last = poisoned.result().json()["result"]
     assert (first["text"], last["text"]) == ("a", "b")
     assert (poison["error"]["code"], crashes) == ("poison", 3)
+
+
+def check_found_by_id(system: Stack) -> None:
+    """Whoever has the id finds all that became of its requests: that one, one that fails, one that comes later."""
+    with local_receiver(410) as receiver:
+        failed = system.post(PATH, body("!raise"), NAMED)
+        later = system.post(PATH, body("c"), {**NAMED, "Prefer": "respond-async", "Jitney-Webhook": receiver.url})
+        assert (failed.status, later.status) == (500, 202)
+        until(lambda: "webhook" in about(ID, *system.front_ends), "the webhook has failed", within=20.0)
+
+    of_front_end, of_batchers = about(ID, *system.front_ends), about(ID, *system.batchers)
+    assert of_front_end.keys() == {"records failed", "refused", "prediction ended", "webhook"}
+    assert of_front_end["webhook"]["fate"] == "gone"
+    assert of_front_end["records failed"]["codes"] == {"model_error": 1}  # the last such line
+    assert of_batchers.keys() == {"batch", "job failed", "dead letter"}
+    assert {of_batchers[event]["request_id"] for event in ("job failed", "dead letter")} == {ID}
+    assert of_batchers["batch"]["requests"] == [ID]
+
+
+def about(id: str, *children: Process) -> dict[str, Any]:
+    """What `grep` finds in their logs: the last line of each event."""
+    found = [json.loads(line) for child in children for line in child.stderr().splitlines() if f'"{id}"' in line]
+    return {line["event"]: line for line in found}
 
 
 def test_a_batcher_told_to_stop_finishes_what_it_runs() -> None:

@@ -19,6 +19,7 @@ from server.errors import Problem, document, headers
 from server.http.connection.exchange import Exchange
 from server.http.connection.half_closed import HalfClosed
 from server.http.connection.protocol import Connection
+from server.http.context import identity
 
 log = structlog.get_logger("server")
 
@@ -103,7 +104,8 @@ class BoundedProtocol(Connection):
         if self.transport.get_write_buffer_size() < self._unread:
             self._start_write_timer()  # slow, but it takes some
         else:
-            log.debug("connection ended: its client takes no answer")
+            whose = identity(self.last.scope) if self.last is not None else {}
+            log.debug("connection ended: its client takes no answer", **whose)
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -154,7 +156,8 @@ class BoundedProtocol(Connection):
         self._stop_head_timer()
         self._has_refused = True
         self._on_refusal(problem.code)
-        log.debug("connection refused", code=problem.code)
+        request_id = secrets.token_hex(16)  # what its head says is not known
+        log.debug("connection refused", request_id=request_id, code=problem.code)
         last = self.last
         if self.transport.is_closing():
             return
@@ -164,7 +167,7 @@ class BoundedProtocol(Connection):
             self.transport.close()
         else:
             self._abandon(last)
-            self.transport.write(self._response(problem))
+            self.transport.write(_response(problem, request_id))
             self.transport.write_eof()
             self.loop.call_later(LINGER, self.transport.close)
 
@@ -174,10 +177,10 @@ class BoundedProtocol(Connection):
             exchange.expects_continue = False  # else `100 Continue` would follow our answer
             exchange.lose()
 
-    def _response(self, problem: Problem) -> bytes:
-        request_id = secrets.token_hex(16)
-        body = document(problem, request_id)
-        named = dict(headers(problem, len(body)))
-        named |= {b"x-request-id": request_id.encode("ascii"), b"connection": b"close"}
-        lines = b"".join(b"%b: %b\r\n" % header for header in named.items())
-        return STATUS_LINE[problem.status] + lines + b"\r\n" + body
+
+def _response(problem: Problem, request_id: str) -> bytes:
+    body = document(problem, request_id)
+    named = dict(headers(problem, len(body)))
+    named |= {b"x-request-id": request_id.encode("ascii"), b"connection": b"close"}
+    lines = b"".join(b"%b: %b\r\n" % header for header in named.items())
+    return STATUS_LINE[problem.status] + lines + b"\r\n" + body

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from server.callers.limits import rate_limit_headers
+from server.codecs.encoding import ASKER
 from server.errors import INTERNAL_DETAIL, ClientGone, Problem
 from server.front_end import FrontEnd
 from server.http.addresses import Addresses
@@ -80,6 +81,7 @@ class RequestMiddleware:
         if b"tracestate" in headers:
             headers = with_whole_trace_state(scope, headers)
         scope["context"] = context = RequestContext(self._request_id(scope, headers), self._clock(), headers)
+        ASKER.set(context)
         # While draining, clients are asked to open their next connection elsewhere: this one will be closed on them.
         outgoing = Outgoing(send, context, is_last=self._front_end.is_draining)
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 from starlette.responses import Response
@@ -18,6 +18,7 @@ from broker.predictions.contract import MOST_ROWS, Prediction, PredictionBroker,
 from server.errors import INTERNAL_DETAIL, ClientGone, Problem
 from server.front_end import FrontEnd
 from server.http.bytes_in_hand import Held
+from server.http.context import identity
 from server.predictions.document import PATH
 from server.predictions.events import told
 from server.predictions.keeper import shown
@@ -73,7 +74,7 @@ class Events:
         clock, started = self._front_end.clock, scope["context"].started
         seconds = clock() - started + prediction.expires - prediction.now + SLACK
         with self._front_end.bytes_in_hand.hold() as held:
-            story = Story(self._front_end, self._predictions, prediction, sent, form, held, send)
+            story = Story(self._front_end, self._predictions, prediction, sent, form, held, send, identity(scope))
             with self._front_end.deadlines.over(receive, started, seconds) as listening:
                 listening.listen()
                 await story.tell()
@@ -91,7 +92,9 @@ class Story:
         form: Form,
         held: Held,
         send: Send,
+        who: Mapping[str, str],
     ) -> None:
+        """`who`: what names in the log the request that follows it."""
         self._front_end = front_end
         self._keeper = front_end.tasks.predictions
         self._predictions = predictions
@@ -102,6 +105,7 @@ class Story:
         self._held = held
         self._last = 0  # bytes that were handed over and that the client may not have taken
         self._to_client = send
+        self._who = who
 
     async def tell(self) -> None:
         """Until its end, or that of this front end: then the client comes again. Raises `ClientGone`."""
@@ -117,7 +121,7 @@ class Story:
         except Problem as problem:
             await self._send(self._event(b"error", told.broken_off(problem)))
         except Exception:
-            log.exception("events broken off", prediction=shown(self._now.id))
+            log.exception("events broken off", prediction=shown(self._now.id), **self._who)
             await self._send(self._event(b"error", told.broken_off(Problem("internal", INTERNAL_DETAIL))))
         await self._to_client({"type": "http.response.body", "body": b""})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -32,8 +32,9 @@ Made = list[tuple[bytes, bool]]  # rows, and whether each has failed
 class Progress:
     """Rows stand at the broker in the order of the records, so those go there before which no record is open."""
 
-    def __init__(self, id: str, keeper: Keeper, pool: CodecPool) -> None:
+    def __init__(self, id: str, keeper: Keeper, pool: CodecPool, who: Mapping[str, str]) -> None:
         self._id = id
+        self._named = {"prediction": shown(id), **who}  # in the log
         self._keeper = keeper
         self._pool = pool
         self._ended: dict[int, Record] = {}  # by its place in the request
@@ -57,7 +58,7 @@ class Progress:
             try:
                 self._take(rows)
             except msgspec.DecodeError:
-                log.warning("kept rows cannot be read", prediction=shown(self._id))
+                log.warning("kept rows cannot be read", **self._named)
                 return
             if len(rows) < PAGE:
                 return
@@ -94,7 +95,7 @@ class Progress:
                     async with asyncio.timeout(PERIOD):
                         await self._many.wait()
         except Exception:  # the result needs none of them
-            log.exception("rows not kept", prediction=shown(self._id))
+            log.exception("rows not kept", **self._named)
 
     async def _page(self, broker: PredictionBroker) -> Sequence[bytes]:
         return await broker.rows(self._id, self._ready, PAGE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -49,11 +49,16 @@ class Pump:
     """Of one prediction, whose runs go on where the last one ended."""
 
     def __init__(
-        self, id: str, front_end: FrontEnd, before_portions: Callable[[], Awaitable[None]] | None = None
+        self,
+        id: str,
+        front_end: FrontEnd,
+        who: Mapping[str, str],
+        before_portions: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`before_portions`: whoever holds a share of the lane for it gives that back, for each portion has its own."""
+        """`who`: what names its request in the log. `before_portions`: whoever holds a share of the lane for it gives
+        that back, for each portion has its own."""
         self._front_end, self._before_portions = front_end, before_portions
-        self._progress = Progress(id, front_end.tasks.predictions, front_end.pool)
+        self._progress = Progress(id, front_end.tasks.predictions, front_end.pool, who)
 
     async def load(self) -> None:
         """Go on where another front end has ended. Raises `Problem` while the broker is away."""
@@ -153,7 +158,8 @@ class Flow:
                 await self._send(records, patience)
                 return
             except TimeoutError:
-                log.warning("jobs sent again", model=self._served.card.key, records=len(records), after=patience)
+                what = {"model": self._served.card.key, "records": len(records), "after": patience}
+                log.warning("jobs sent again", **self._context.identity, **what)
                 patience, wait = 2 * patience, 0
             except Problem as problem:
                 if problem.status not in ASKS_TO_COME_BACK:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from broker.messages import FailureCode, Verdict
 from broker.predictions.contract import MOST_ROWS
@@ -315,7 +316,7 @@ async def test_one_that_is_canceled_leaves_nothing_out(at_once):
 async def test_another_run_takes_over_rows_and_nothing_of_clusters(row_ids, left):
     async with running() as jitney:
         tasks, served = jitney.front_end.tasks, jitney.front_end.directory.served["echo"]
-        kept = progress.Progress("id", tasks.predictions, tasks.pool)
+        kept = progress.Progress("id", tasks.predictions, tasks.pool, {})
         kept.add([(0, Record("life", served.codec, Plan()), "echo@r1")])
         records = [Record("life", served.codec, Plan())]
 
@@ -327,8 +328,15 @@ async def test_another_run_takes_over_rows_and_nothing_of_clusters(row_ids, left
 @pytest.mark.parametrize("texts", [TEXTS, ["life"]], ids=["of a large one", "of a small one"])
 async def test_jobs_that_are_lost_are_sent_again_long_before_the_deadline(at_once, monkeypatch, texts):
     monkeypatch.setattr(pump, "PATIENCE", 0.01)
+    with capture_logs() as lines:
+        await check_lost(texts)
+
+    assert {line["request_id"] for line in lines if line["event"] == "jobs sent again"} == {"abc"}
+
+
+async def check_lost(texts):
     async with running(Slow()) as jitney:
-        accepted = await jitney.ask(*texts, headers=ASYNC)
+        accepted = await jitney.ask(*texts, headers=ASYNC | {"X-Request-ID": "abc"})
         await settled(jitney)
         lost = jitney.broker.told = len(jitney.broker.jobs)  # nobody has these
         await jitney.until(lambda: len(jitney.broker.jobs) > lost)

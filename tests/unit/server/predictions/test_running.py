@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from broker.errors import BrokerError
 from broker.memory.predictions import MemoryPredictions
@@ -35,13 +36,17 @@ async def test_a_prediction_of_a_silent_front_end_is_adopted_and_its_result_foun
     broker = ScriptedBroker(answers=False)
     broker.predictions.lease = 0.0
     async with running(broker) as first:
-        accepted = await first.ask("life", headers=ASYNC)
+        accepted = await first.ask("life", headers=ASYNC | {"X-Request-ID": "abc"})
         await broker.admitted.wait()
         second = ScriptedBroker()
         second.predictions = broker.predictions
-        async with running(second, name="e" * 16) as other:
-            assert (await result(other, accepted)).json() == {"result": [{"id": 0, "text": "LIFE"}]}
-            assert other.front_end.tasks.predictions.adopted >= 1
+        with capture_logs() as lines:
+            async with running(second, name="e" * 16) as other:
+                assert (await result(other, accepted)).json() == {"result": [{"id": 0, "text": "LIFE"}]}
+                assert other.front_end.tasks.predictions.adopted >= 1
+
+    told = {line["event"]: line.get("request_id") for line in lines}
+    assert (told["prediction adopted"], told["prediction ended"]) == ("abc", "abc")
 
 
 async def test_a_model_that_does_not_answer_holds_up_no_other(monkeypatch):
