@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -45,6 +45,16 @@ def everywhere(node: Any, key: str) -> Iterator[Any]:
     elif isinstance(node, list):
         for value in node:
             yield from everywhere(value, key)
+
+
+def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether this selector, of such as we write, takes a pod with these labels."""
+    assert selector.keys() <= {"matchLabels", "matchExpressions"}
+    wanted = selector.get("matchExpressions", [])
+    assert {one["operator"] for one in wanted} <= {"In"}
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        labels.get(one["key"]) in one["values"] for one in wanted
+    )
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,12 @@ class Rendered:
                 found |= self.named("ConfigMap", source["configMapRef"]["name"])["data"]
         return found | {one["name"]: one.get("value", "secret") for one in container.get("env", [])}
 
+    def policies(self, name: str) -> list[dict[str, Any]]:
+        """What the network lets pods of this workload do."""
+        labels = self.pod(name)["metadata"]["labels"]
+        specs = [one["spec"] for one in self.of("NetworkPolicy")]
+        return [spec for spec in specs if selects(spec["podSelector"], labels)]
+
     def settings(self, name: str) -> list[Any]:
         """The settings that a process of this workload would run with."""
         tables = TABLES[self.app(name)]
@@ -116,7 +132,8 @@ def rendered_from(directory: Path) -> Rendered:
     return Rendered(list(yaml.load_all(done.stdout, Loader=yaml.CSafeLoader)))
 
 
-EVERYTHING = ("gpu", *COMPONENTS)
+TAKES_AWAY = ("baked-weights", "external-redis")  # what others bring
+EVERYTHING = ("gpu", *(one for one in COMPONENTS if one not in TAKES_AWAY))
 NEEDS = {"history-test": "history"}
 # Every overlay alone; `gpu` also with each component, with each two of them and with all.
 COMBINATIONS = [
@@ -127,5 +144,5 @@ COMBINATIONS = [
         for some in combinations(COMPONENTS, count)
         if all(NEEDS.get(one, one) in some for one in some)
     ],
-    ("local", *(one for one in COMPONENTS if one != "keda")),  # which scales the cards of `gpu`
+    ("local", *(one for one in COMPONENTS if one not in ("keda", "baked-weights"))),  # which are for the cards of `gpu`
 ]

@@ -32,11 +32,12 @@ def test_every_process_with_metrics_is_scraped_and_nobody_else():
 
 @pytest.mark.parametrize("app", ["jitney-front-end", "jitney-batcher", "jitney-history"])
 def test_prometheus_reaches_the_metrics(app):
-    policies = [one["spec"] for one in CLUSTER.of("NetworkPolicy")]
-    mine = [spec for spec in policies if spec["podSelector"]["matchLabels"][APP] == app]
-    ports = [port for spec in mine for rule in spec.get("ingress", []) if "from" not in rule for port in rule["ports"]]
+    name = CLUSTER.workloads(app)[0]
+    mine = [rule for spec in CLUSTER.policies(name) for rule in spec.get("ingress", [])]
+    (container,) = CLUSTER.containers(name, init=False)
+    [metrics] = [port["containerPort"] for port in container["ports"] if port["name"] == "metrics"]
 
-    assert {"port": "metrics"} in ports
+    assert {"ports": [{"port": metrics}]} in mine  # from anywhere
 
 
 def test_the_alerts_are_those_of_monitoring():

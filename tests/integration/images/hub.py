@@ -8,6 +8,7 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from tests.integration.images.dockerfile import ROOT
@@ -20,6 +21,8 @@ NOT_READ = "model.onnx"  # which the hub has, and no batcher reads
 class Hub(http.server.BaseHTTPRequestHandler):
     """Which files there are, and each of them."""
 
+    model: Path
+
     def do_GET(self) -> None:
         self._answer(with_body=True)
 
@@ -28,7 +31,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         path = unquote(urlsplit(self.path).path)
-        sizes = {one.name: one.stat().st_size for one in MODEL.iterdir()} | {NOT_READ: 1}
+        sizes = {one.name: one.stat().st_size for one in self.model.iterdir()} | {NOT_READ: 1}
         if path == f"/api/models/team/labels/revision/{COMMIT}":
             siblings = [{"rfilename": name} for name in sizes]
             body = json.dumps({"id": "team/labels", "sha": COMMIT, "siblings": siblings}).encode()
@@ -36,7 +39,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
             tree = [{"type": "file", "path": name, "size": size, "oid": "0" * 40} for name, size in sizes.items()]
             body = json.dumps(tree).encode()
         elif path.startswith(f"/team/labels/resolve/{COMMIT}/"):
-            body = (MODEL / path.rpartition("/")[2]).read_bytes()
+            body = (self.model / path.rpartition("/")[2]).read_bytes()
         else:
             return self.send_error(404)
         self.send_response(200)
@@ -53,9 +56,9 @@ class Hub(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def hub() -> Iterator[str]:
+def hub(model: Path = MODEL) -> Iterator[str]:
     """Its address."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("OfModel", (Hub,), {"model": model}))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -37,17 +37,3 @@ def test_the_history_is_read_by_front_ends_only_where_a_reader_is_named():
 
     assert database["valueFrom"]["secretKeyRef"]["optional"]
     assert CLUSTER.settings("jitney-front-end")[1].history
-
-
-def test_the_writer_reaches_the_broker():
-    policies = CLUSTER.of("NetworkPolicy")
-    into_broker = [one["spec"] for one in policies if matched(one["spec"]["podSelector"]) == "jitney-valkey"]
-    let_in = [
-        label["app.kubernetes.io/name"] for spec in into_broker for label in everywhere(spec["ingress"], "matchLabels")
-    ]
-
-    assert sorted(let_in) == ["jitney-batcher", "jitney-front-end", "jitney-history"]
-
-
-def matched(selector):
-    return selector["matchLabels"]["app.kubernetes.io/name"]

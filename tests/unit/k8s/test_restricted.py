@@ -65,14 +65,3 @@ def test_every_container_is_as_restricted_as_a_container_can_be(rendered: Render
 def test_every_container_has_a_place_for_its_temporary_files(rendered: Rendered, name: str) -> None:
     for container in rendered.containers(name):
         assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
-
-
-@pytest.mark.parametrize("combination", COMBINATIONS, ids="+".join)
-def test_nobody_talks_to_anybody_unless_a_policy_says_so(combination: tuple[str, ...]) -> None:
-    rendered = render(*combination)
-    for name in rendered.workloads():
-        labels = rendered.pod(name)["metadata"]["labels"].items()
-        specs = [one["spec"] for one in rendered.of("NetworkPolicy")]
-        mine = [spec for spec in specs if spec["podSelector"]["matchLabels"].items() <= labels]
-        closed = {way for spec in mine for way in spec["policyTypes"]}
-        assert closed == {"Ingress", "Egress"}, name

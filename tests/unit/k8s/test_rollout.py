@@ -65,9 +65,9 @@ def test_a_drain_goes_on_by_itself_where_there_are_two(rendered: Rendered) -> No
 
 
 @BOTH
-def test_a_batcher_that_is_not_ready_keeps_no_node(rendered: Rendered) -> None:
-    for name in rendered.workloads("jitney-batcher"):
-        assert rendered.named("PodDisruptionBudget", name)["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+def test_what_is_not_ready_keeps_no_node(rendered: Rendered) -> None:
+    for budget in rendered.of("PodDisruptionBudget"):
+        assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
 
 
 def test_the_page_says_how_a_lone_batcher_leaves() -> None:

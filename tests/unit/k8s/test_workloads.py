@@ -5,18 +5,15 @@ from __future__ import annotations
 import ast
 import re
 
-import kubernetes_validate
 import pytest
-import yaml
 
-from batcher.models.files.weights import PATTERNS
+from batcher.models.files.weights import OLD_PATTERNS, PATTERNS
 from tests.manifests import COMBINATIONS, EVERYTHING, K8S, everywhere, render
 
 CLUSTER = render(*EVERYTHING)
 LOCAL = render("local")
 BATCHER = "jitney-batcher-m2m100"
 FRONT_END = "jitney-front-end"
-PICKLED = "pytorch_model*.bin"  # all that older repositories have, M2M100's too
 README = (K8S / "README.md").read_text(encoding="utf-8")
 
 
@@ -75,16 +72,29 @@ def test_the_weights_come_at_one_commit_to_where_the_batcher_looks():
     said = CLUSTER.named("ConfigMap", source["name"])["data"]
 
     assert re.fullmatch(r"[0-9a-f]{40}", said["WEIGHTS_REVISION"])
-    assert CLUSTER.settings(BATCHER)[1].model == f"translation:{said['WEIGHTS_DIRECTORY']}"
+    assert CLUSTER.settings(BATCHER)[1].model == f"translation:/models/{said['WEIGHTS_REVISION']}"
     assert said.keys() == set(re.findall(r'environ\["(\w+)"\]', weights["command"][-1]))
 
 
 def test_all_that_a_batcher_reads_of_a_model_is_brought():
     (weights,) = CLUSTER.pod(BATCHER)["spec"]["initContainers"]
-    (call,) = (node for node in ast.walk(ast.parse(weights["command"][-1])) if isinstance(node, ast.Call))
-    said = {one.arg: one.value for one in call.keywords}
+    calls = [node for node in ast.walk(ast.parse(weights["command"][-1])) if isinstance(node, ast.Call)]
+    brought = [tuple(map(ast.literal_eval, one.args)) for one in calls if getattr(one.func, "id", "") == "fetch"]
 
-    assert {*ast.literal_eval(said["allow_patterns"])} == {*PATTERNS, PICKLED}
+    assert brought == [PATTERNS, OLD_PATTERNS]
+
+
+@pytest.mark.parametrize("more", [(), ("keda",), ("external-redis",)], ids="+".join)
+def test_weights_in_the_image_are_not_fetched_and_lie_where_the_image_has_them(more):
+    rendered = render("gpu", "baked-weights", *more)
+    repository = (K8S / "overlays/gpu/m2m100/weights.env").read_text(encoding="utf-8")
+    (name,) = re.findall(r"^WEIGHTS_REPOSITORY=[\w-]+/(\w+)$", repository, re.MULTILINE)
+
+    assert rendered.settings(BATCHER)[1].model == f"translation:/models/{name}"
+    assert f"`/models/{name}`" in (K8S.parent / "docs" / "deploy.md").read_text(encoding="utf-8")
+    assert not rendered.pod(BATCHER)["spec"].get("initContainers")
+    assert 443 not in everywhere(rendered.policies(BATCHER), "port")
+    assert "weights" not in str(rendered.manifests) and "'models'" not in str(rendered.manifests)
 
 
 def test_the_batcher_reads_the_volume_that_the_weights_were_brought_to():
@@ -105,6 +115,7 @@ def test_no_batcher_ever_asks_the_hub(rendered):
 def test_the_secret_is_made_as_the_readme_says():
     wanted = {reference["key"] for reference in everywhere(CLUSTER.manifests, "secretKeyRef")}
     wanted |= {item["key"] for secret in everywhere(CLUSTER.manifests, "secret") for item in secret["items"]}
+    wanted |= {*re.findall(r'/secretKeyRef/key", "value": "([\w-]+)"', README), "url-operator"}  # a user for each side
     made = set(re.findall(r"--from-(?:literal|file)=([\w.-]+)=", README))
 
     assert wanted == {name for name in made if not name.startswith("AWS_")}  # those are taken as they are
@@ -125,15 +136,10 @@ def test_object_storage_needs_nothing_while_files_are_off():
     assert CLUSTER.settings(FRONT_END)[1].files == ""
 
 
-def test_webhooks_need_nothing_while_they_are_off_and_leave_by_https_where_they_are_on():
-    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    [policy] = [one for block in blocks if (one := yaml.safe_load(block)).get("kind") == "NetworkPolicy"]
+def test_webhooks_need_nothing_while_they_are_off():
     secrets = {one["name"]: one.get("optional") for one in everywhere(CLUSTER.manifests, "secretKeyRef")}
 
     assert secrets["jitney-webhooks"] and not CLUSTER.settings(FRONT_END)[1].webhooks
-    kubernetes_validate.validate(policy, kubernetes_validate.latest_version(), strict=True)
-    assert policy["spec"]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": FRONT_END}
-    assert [*everywhere(policy, "ports")] == [[{"port": 443}]]
 
 
 def test_keys_need_nothing_while_they_are_off_and_lie_where_the_readme_and_the_settings_say():
