@@ -13,7 +13,7 @@ import structlog
 from broker.common.throttled_log import ThrottledLog
 from broker.contract import PRESENCE_TTL, HeartbeatBroker
 from broker.errors import BrokerError
-from broker.messages import Presence, Pulse
+from broker.messages import Job, Presence, Pulse, requests_of
 
 STALLED = 70  # exit status: EX_SOFTWARE
 log = structlog.get_logger("batcher")
@@ -23,19 +23,24 @@ log = structlog.get_logger("batcher")
 class Vitals:
     """What the loop tells the heartbeat. Each field is replaced whole, so no lock is needed."""
 
-    batches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # leases held → ids of their live jobs
+    jobs: Mapping[str, Sequence[Job]] = field(default_factory=dict)  # leases held → their live jobs
     progressed_at: float = 0.0
     hears_broker: bool = False  # the last beat was answered
 
-    def hold(self, batch: str, job_ids: Sequence[str]) -> None:
+    @property
+    def batches(self) -> Mapping[str, tuple[str, ...]]:
+        """The same with ids, as the broker is told."""
+        return {batch: tuple([job.id for job in jobs]) for batch, jobs in self.jobs.items()}
+
+    def hold(self, batch: str, jobs: Sequence[Job]) -> None:
         """A batch was claimed: its lease is to be kept alive."""
-        if not self.batches:  # a claim beside others says nothing of the engine, which may hang with them
+        if not self.jobs:  # a claim beside others says nothing of the engine, which may hang with them
             self.progress()
-        self.batches = {**self.batches, batch: tuple(job_ids)}
+        self.jobs = {**self.jobs, batch: jobs}
 
     def let_go(self, batch: str) -> None:
         """Its lease is not ours any more."""
-        self.batches = {id: jobs for id, jobs in self.batches.items() if id != batch}
+        self.jobs = {id: jobs for id, jobs in self.jobs.items() if id != batch}
 
     def progress(self) -> None:
         """The engine did something: a forward pass ended, or a batch was claimed."""
@@ -47,7 +52,7 @@ class Vitals:
 
     def still_for(self, now: float) -> float:
         """Seconds since the engine last moved; 0.0 while it holds nothing."""
-        return now - self.progressed_at if self.batches else 0.0
+        return now - self.progressed_at if self.jobs else 0.0
 
 
 def beat_interval(lease: float) -> float:
@@ -105,9 +110,11 @@ class Heartbeat:
                 log.info("beats again")
 
     def _end_process(self) -> None:
+        held = self._vitals.jobs
         log.critical(
             "model stalled: this process ends, its jobs go to another",
             max_step=self._max_step,
-            batches=list(self._vitals.batches),
+            batches=list(held),
+            **requests_of([job for jobs in held.values() for job in jobs]),
         )
         os._exit(STALLED)  # the model thread cannot be stopped in any gentler way

@@ -223,7 +223,7 @@ class Loop:
             over.cancel()
 
     async def _hand(self, batch: Batch) -> None:
-        self._vitals.hold(batch.id, [job.id for job in batch.claim.jobs])
+        self._vitals.hold(batch.id, batch.claim.jobs)
         self._cost.observe(batch.claim.jobs)
         tokens = sum(job.cost for job in batch.claim.jobs)
         await self._until(lambda: self._batching.fits(tokens, self.limits, self._leases.held))

@@ -228,11 +228,13 @@ def test_a_front_end_told_to_stop_answers_what_is_pending() -> None:
 def test_a_hung_model_ends_its_process() -> None:
     spec = "synthetic:1ms+0ms,faults=on"
     with stack(models=[spec], lease=0.3, max_step=0.6) as system, ThreadPoolExecutor(1) as clients:
-        clients.submit(system.post, PATH, body("!hang"), {"X-Request-Timeout": "2"})
+        clients.submit(system.post, PATH, body("!hang"), {**NAMED, "X-Request-Timeout": "2"})
 
         code = system.batchers[0].wait(10)
+        stalled = about(ID, *system.batchers)
 
     assert code == 70
+    assert [line["requests"] for line in stalled.values()] == [[ID]]
 
 
 def test_a_saturated_batcher_makes_two_trips_a_batch() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from tests.faults.kit.oracle import KEYS
@@ -17,10 +18,22 @@ def submitted(front_end: FrontEnd, texts: Sequence[str]) -> dict[str, str]:
     """The address of the prediction of each text."""
     found = {}
     for text in texts:
-        reply = front_end.post(PATH, {"payload": {"records": [{"id": text, "text": text}]}}, ASYNC)
+        asked = ASYNC | {"X-Request-ID": id_of(text)}
+        reply = front_end.post(PATH, {"payload": {"records": [{"id": text, "text": text}]}}, asked)
         assert reply.status == 202, reply.body
         found[text] = reply.headers["location"]
     return found
+
+
+def id_of(text: str) -> str:
+    """Of the request that asks for its prediction."""
+    return text.replace(" ", "-")
+
+
+def ids_in_log(event: str, *front_ends: FrontEnd) -> set[str]:
+    """Whose the lines of an event are, as far as they say so."""
+    lines = [json.loads(line) for one in front_ends for line in one.stderr().splitlines() if f'"{event}"' in line]
+    return {line["request_id"] for line in lines if "request_id" in line}
 
 
 def fetched(front_end: FrontEnd, address: str) -> Reply:

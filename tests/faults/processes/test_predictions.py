@@ -11,6 +11,8 @@ from tests.faults.kit.submissions import (
     check_all_forgotten,
     check_one_result_each,
     check_results,
+    id_of,
+    ids_in_log,
     submitted,
 )
 from tests.integration.stack import stack
@@ -34,6 +36,8 @@ def test_predictions_of_a_front_end_that_is_killed_are_adopted_and_answered_once
 
         felt = time.monotonic() - since
         assert adopted(one) + adopted(other) == len(TEXTS)
+        for event in ("prediction adopted", "prediction ended"):
+            assert ids_in_log(event, one, other) == {id_of(text) for text in TEXTS}
         check_one_result_each(system, addresses)
         check_all_forgotten(system, one, addresses)
         check_nothing_left(system)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from batcher.serving.heartbeat import Heartbeat, Vitals, beat_interval
 from broker.contract import PRESENCE_TTL
 from broker.errors import BrokerUnavailable
-from broker.messages import ModelCard, Presence, Pulse
+from broker.messages import Job, ModelCard, Presence, Pulse
 
 ME = Presence(batcher="b", model="toy@1")
 
@@ -46,13 +46,17 @@ class SlowHeart(CountingHeart):
         return super().beat(presence, jobs)
 
 
+def jobs(*ids: str) -> list[Job]:
+    return [Job(id=id, front_end="f", input="x") for id in ids]
+
+
 def beating(heart: CountingHeart, vitals: Vitals, pulses: list[Pulse]) -> Heartbeat:
     return Heartbeat(heart, vitals, presence=lambda: ME, on_pulse=pulses.append, lease=0.004, max_step=60.0)
 
 
 # Whoever sees it ready takes another one away: front ends must know of this one by then.
 def test_the_first_beat_comes_before_anything_else_and_names_the_leases_held() -> None:
-    vitals, heart, pulses = Vitals(batches={"b:1": ("j1", "j2")}, progressed_at=monotonic()), SlowHeart(), []
+    vitals, heart, pulses = Vitals(jobs={"b:1": jobs("j1", "j2")}, progressed_at=monotonic()), SlowHeart(), []
 
     with beating(heart, vitals, pulses):
         assert heart.rung.is_set()
@@ -71,14 +75,14 @@ def test_a_broker_that_is_away_does_not_end_the_heartbeat() -> None:
 
 
 def test_held_jobs_without_progress_are_a_stall() -> None:
-    vitals = Vitals(batches={"b:1": ("j",)}, progressed_at=100.0)
+    vitals = Vitals(jobs={"b:1": jobs("j")}, progressed_at=100.0)
 
     assert not vitals.is_stalled(109.0, max_step=10.0)
     assert vitals.is_stalled(111.0, max_step=10.0)
 
 
 def test_an_idle_batcher_never_stalls() -> None:
-    vitals = Vitals(batches={}, progressed_at=0.0)
+    vitals = Vitals(progressed_at=0.0)
 
     assert not vitals.is_stalled(1e9, max_step=10.0)
 

@@ -232,7 +232,7 @@ async def test_an_engine_that_has_not_moved_for_longer_than_a_full_batch_takes(
 ) -> None:
     async with world() as here:
         here.loop.learn(seen)
-        here.vitals.batches, here.vitals.progressed_at = dict.fromkeys(held, ()), time.monotonic() - 10.0
+        here.vitals.jobs, here.vitals.progressed_at = dict.fromkeys(held, ()), time.monotonic() - 10.0
 
         assert least <= here.loop.speed.fixed <= least + 1.0
 
