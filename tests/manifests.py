@@ -115,11 +115,17 @@ class Rendered:
 @cache
 def render(overlay: str, *components: str) -> Rendered:
     """This overlay with these components, as an overlay of somebody's own would name them."""
+    return changed(overlay, *components)
+
+
+def changed(overlay: str, *components: str, **more: Any) -> Rendered:
+    """The same with further fields of a kustomization: patches, replicas."""
     with tempfile.TemporaryDirectory(prefix="jitney-overlay-") as directory:
         k8s = os.path.relpath(K8S.resolve(), Path(directory).resolve())
         mine = {
             "resources": [f"{k8s}/overlays/{overlay}"],
             "components": [f"{k8s}/components/{one}" for one in components],
+            **more,
         }
         Path(directory, "kustomization.yaml").write_text(yaml.safe_dump(mine), encoding="utf-8")
         return rendered_from(Path(directory))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from broker.tracing.settings import TracingSettings
 
@@ -19,6 +20,11 @@ NOT_INSTALLED = "{}: OpenTelemetry is not installed: pip install 'jitney[tracing
 PROTOCOL = "http/protobuf"
 OTHER_PROTOCOL = "{} is {}: spans are sent as http/protobuf only, which collectors take on port 4318"
 NO_URL = "{} must be http://host:port or https://…, without user and query: OTEL_EXPORTER_OTLP_HEADERS is for keys"
+HEADERS = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+HEADER = re.compile(r"[!#$&'*+.^`|~\w-]+ *= *[^\",;\\]*", re.ASCII)
+NO_HEADERS = (
+    '{} must be name=value,name=value in ASCII; in values write ", comma, ; and backslash as %22, %2C, %3B, %5C'
+)
 PATH = "/v1/traces"
 
 
@@ -66,10 +72,19 @@ def _check(environ: Mapping[str, str], name: str, endpoint: str) -> None:
             if protocol != PROTOCOL:
                 raise ValueError(OTHER_PROTOCOL.format(variable, protocol))
             break
+    for variable in HEADERS:  # the SDK would go on without, and log them: they hold keys
+        if not _is_headers(environ.get(variable, "")):
+            raise ValueError(NO_HEADERS.format(variable))
     if not _is_url(endpoint):
         raise ValueError(NO_URL.format(name))
     if not _is_installed():
         raise ValueError(NOT_INSTALLED.format(name))
+
+
+def _is_headers(text: str) -> bool:
+    members = [member.strip() for member in text.split(",") if member.strip()]
+    sent = unquote("".join(members))
+    return all(map(HEADER.fullmatch, members)) and sent.isascii() and sent.isprintable()
 
 
 def _is_url(endpoint: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from broker.common.parent_death import parent_death_guard
+from jitney.up.graces import OTHERS, grace_of
 from jitney.up.plan import ChildSpec, Role
 from jitney.up.screen import plain
 
@@ -57,7 +58,7 @@ class Child:
         say: Callable[[str], None],
         relay: Callable[[str], None],
         delay: RestartDelay | None = None,
-        grace: float = 30.0,
+        grace: float | None = None,
         is_watched: bool = False,
     ) -> None:
         self.spec = spec
@@ -69,7 +70,8 @@ class Child:
         self._say = say
         self._relay = relay
         self._delay = delay or RestartDelay()
-        self._grace = grace  # seconds between SIGTERM and SIGKILL
+        # Seconds between SIGTERM and SIGKILL.
+        self._grace = grace_of(spec.role, self._environ()) if grace is None else grace
         self._stopping = False
         self._asked = asyncio.Event()  # to end the process that runs, or not to wait any longer with the next
         self._answered = False  # the process that ended last had been ready
@@ -175,11 +177,16 @@ class Child:
         await self._asked.wait()
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
-        # While it loads it holds nothing, and may not hear us: a change need not wait for that.
-        grace = self._grace if self.ready or self._stopping else min(self._grace, LOADING_GRACE)
+        grace = self._grace_now()
         await asyncio.sleep(grace)
         self._say(f"{self.spec.title} did not end within {grace:g} s: killed")
         self._kill()
+
+    def _grace_now(self) -> float:
+        if self._stopping and self.ready:
+            return self._grace
+        # While it loads it holds nothing, and may not hear us; and a person who saved a file waits for the change.
+        return min(self._grace, OTHERS if self._stopping or self.ready else LOADING_GRACE)
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None

@@ -17,7 +17,7 @@ async def output() -> Output:
 
 @pytest.fixture
 def make_child(output: Output) -> MakeChild:
-    def make(program: str, grace: float = LIMIT, is_watched: bool = False, **more: Any) -> Child:
+    def make(program: str, grace: float | None = LIMIT, is_watched: bool = False, **more: Any) -> Child:
         delay = RestartDelay(first=0.001)
         return Child(tiny(program, **more), say=output, relay=output, delay=delay, grace=grace, is_watched=is_watched)
 

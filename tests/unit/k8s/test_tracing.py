@@ -6,6 +6,8 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+from opentelemetry.sdk.environment_variables import OTEL_EXPORTER_OTLP_HEADERS
+from opentelemetry.util.re import parse_env_headers
 
 from broker.tracing.settings import TracingSettings
 from broker.tracing.startup import spans_sent, tracing_from
@@ -57,3 +59,18 @@ def test_the_readme_shows_how_the_address_is_written_over():
 
     assert all(re.fullmatch(pattern, f"jitney-{name}") for name in ("front-end", "batcher-m2m100"))
     assert f"`{address}`" in README and "/data/JITNEY_OTLP_ENDPOINT" in README
+
+
+@BOTH
+def test_a_collector_that_asks_for_keys_has_them_from_a_secret_which_need_not_be(rendered):
+    optional = {"name": "jitney-tracing", "key": "headers", "optional": True}
+    for name in endpoints(rendered):
+        (container,) = rendered.containers(name, init=False)
+        said = {one["name"]: one.get("valueFrom") for one in container["env"]}
+        assert said[OTEL_EXPORTER_OTLP_HEADERS] == {"secretKeyRef": optional}
+
+
+def test_the_readme_writes_them_as_they_are_read():
+    (written,) = re.findall(r'create secret generic jitney-tracing --from-literal=headers="(.+)"\n', README)
+
+    assert parse_env_headers(written.replace("$TOKEN", "t0ken")) == {"authorization": "Bearer t0ken"}

@@ -85,6 +85,20 @@ def test_else_there_are_none(asked: list[str], environ: Mapping[str, str]) -> No
         pytest.param({VARIABLE: "http://u:secret@h:1"}, "OTEL_EXPORTER_OTLP_HEADERS is for keys", id="a password"),
         pytest.param({VARIABLE: "http://h:1?key=secret"}, "OTEL_EXPORTER_OTLP_HEADERS is for keys", id="a key"),
         pytest.param(COLLECTOR | {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "port 4318", id="a protocol we do not speak"),
+        *[
+            pytest.param(COLLECTOR | {variable: text}, f"{variable} must be name=value", id=f"{variable}: {text!r}")
+            for variable in startup.HEADERS
+            for text in (
+                "secret",
+                "a=1,secret",
+                "a=secret;b",
+                'a="secret"',
+                "a=secret\\",
+                "a=sécret",
+                "a=secret%0Ab",
+                "=secret",
+            )
+        ],
     ],
 )
 def test_what_cannot_work_is_said_at_start_and_no_secret_with_it(environ: Mapping[str, str], said: str) -> None:
@@ -93,6 +107,17 @@ def test_what_cannot_work_is_said_at_start_and_no_secret_with_it(environ: Mappin
 
     assert said in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("", ""), ("a=1", "a"), ("Authorization=Bearer%20x==, b = c d,\n", "authorization b"), ("a=(b)/c:d@e?f=g", "a")],
+)
+def test_all_headers_that_are_taken_are_sent(asked: list[str], text: str, names: str) -> None:
+    start(COLLECTOR | {"OTEL_EXPORTER_OTLP_HEADERS": text})
+
+    sent = pytest.importorskip("opentelemetry.util.re").parse_env_headers(text, liberal=True)
+    assert asked and [*sent] == names.split()
 
 
 def test_where_the_extra_is_missing_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
