@@ -24,7 +24,7 @@ INTRODUCTION = f"""\
 
 All that a front end can be asked. The same for machines, with the types of all bodies, is a front end's own
 `/openapi.json` (OpenAPI 3.1, with the models that live at that moment); `/docs` shows it and tries it out. This page is
-written by `make settings` from that document.
+written by `make settings` from that document. Fields in brackets may be left out.
 
 Besides what stands in the tables any address may answer {", ".join(str(status) for status in ALWAYS)}. Where
 [keys](keys.md) are asked for also 401, 403, 429 and 503, unless it is a GET of
@@ -89,17 +89,24 @@ def spoken() -> Mapping[str, list[Operation]]:
 
 
 def _listed(operations: Iterable[Operation]) -> str:
-    """Where one address answers several kinds of bodies, its row says so."""
-    said: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    """An address that takes several kinds of bodies has a row for each."""
+    answers: dict[Sequence[str], set[int]] = defaultdict(set)
     for one in operations:
-        said[f"`{one.method.upper()} {one.path}`", _statuses(one)][one.summary] = None
-    rows = ((at, "; ".join(does), answers) for (at, answers), does in said.items())
-    return table(("address", "what it does", "answers"), rows)
+        answers[f"`{one.method.upper()} {one.path}`", one.summary, _fields(one)] |= _statuses(one)
+    rows = ((*row, ", ".join(map(str, sorted(statuses)))) for row, statuses in answers.items())
+    return table(("address", "what it does", "fields", "answers"), rows)
 
 
-def _statuses(one: Operation) -> str:
-    answers = {one.ok, *one.further, *one.problems, *([503] if one.unwell else [])}
-    return ", ".join(str(status) for status in sorted(answers - set(ALWAYS)))
+def _fields(one: Operation) -> str:
+    """Of its body; those that may be left out in brackets."""
+    kind = one.body or one.form
+    schema = described()["components"]["schemas"].get(kind.__name__, {}) if kind is not None else {}
+    required = schema.get("required", ())
+    return ", ".join(f"`{name}`" if name in required else f"[`{name}`]" for name in schema.get("properties", ()))
+
+
+def _statuses(one: Operation) -> set[int]:
+    return {one.ok, *one.further, *one.problems, *([503] if one.unwell else [])} - set(ALWAYS)
 
 
 def bodies() -> str:

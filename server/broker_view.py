@@ -34,9 +34,10 @@ class BrokerView:
             return self._last
 
     def _known(self, directory: Directory, now: float) -> Sequence[str]:
-        self._seen |= dict.fromkeys(directory.live, now)
-        for one in directory.listed.values():
-            self._seen.setdefault(one.card.key, now)
+        listed = {one.card.key: now for one in directory.listed.values()}
+        seen = {**listed, **self._seen, **dict.fromkeys(directory.live, now)}
+        # A listed one is kept however long it has gone: else it would be known for the first time again.
+        self._seen = {model: at for model, at in seen.items() if now - at < REMEMBERED or model in listed}
         return [model for model, at in self._seen.items() if now - at < REMEMBERED]
 
     def _looked(self, models: Sequence[str]) -> Observation:

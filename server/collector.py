@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from broker.admin.observer import Observation
 from broker.common.numbers.histogram import Histogram
 from broker.common.version import jitney_version
+from broker.messages import WHOLE
 from server.broker_metrics import broker_metrics, gauge
 from server.errors import KINDS
 from server.front_end import FrontEnd
@@ -81,8 +82,15 @@ class FrontEndCollector(Collector):
         m, whose = self._front_end.metrics, ("model", "revision")
         yield _counter("traffic_requests", "Requests by who answered", (*whose, "code"), m.by_revision)
         yield _histogram("traffic_request_duration_seconds", "From first byte to answer", whose, m.revision_durations)
-        overflows = self._front_end.tasks.discovery.overflows
+        discovery = self._front_end.tasks.discovery
+        shares: dict[Labels, float | None] = {
+            (name, revision): parts / WHOLE
+            for name, traffic in discovery.directory.traffic.items()
+            for revision, parts in traffic.shares.items()
+        }
+        overflows = _from_zero(discovery.overflows, shares)
         yield _counter("traffic_overflows", "Requests that others got, for it had no room", whose, overflows)
+        yield gauge("traffic_share_ratio", "Part of its model's requests that it is to get", whose, shares)
 
     def _seen_now(self) -> Iterator[Metric]:
         """What is read when it is asked for, and not counted."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from broker.admin.overview import Overview
 from broker.messages import WHOLE, Presence
 
+HALF = 0.5  # a canary may have as many batchers as all others: what is left for these is told of beyond that
 NEARLY = 0.9  # of what all can carry: less is a bound that load would meet, and speeds are not measured more exactly
 
 
@@ -27,9 +28,12 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burden:
-    """A share that is more than its batchers carry when all of the model's have as much to do as they can."""
+    """A share that is more than its batchers carry when all of the model's have as much to do as they can; or what is
+    left, for those that have no share."""
 
-    side: Side
+    revisions: Sequence[str]  # one that has a share, or all that share what is left
+    parts: int  # of the requests
+    rate: float  # jobs a second that they carry
     most: float  # jobs a second, of all the model's, at which that revision is full
     total: float  # jobs a second that all revisions carry
 
@@ -48,10 +52,22 @@ def burdens(seen: Overview, name: str) -> Iterator[Burden]:
     if any(not one.rate for one in live):
         return
     total = sum(one.rate for one in live)
-    for side in live:
-        most = side.rate / side.share if side.share else total
-        if most < NEARLY * total:
-            yield Burden(side=side, most=most, total=total)
+    for some, parts, enough in _given(live):
+        rate = sum(one.rate for one in some)
+        most = rate * WHOLE / parts if parts else total
+        if most < enough * total:
+            yield Burden(revisions=[one.revision for one in some], parts=parts, rate=rate, most=most, total=total)
+
+
+def _given(live: Sequence[Side]) -> Iterator[tuple[Sequence[Side], int, float]]:
+    """Who gets how many parts of the requests: what is left of them too, and those of revisions that do not live. And
+    the part of what all carry at which these may be full."""
+    sharing, by_room = [one for one in live if one.parts], [one for one in live if one.parts is None]
+    given = sum(one.parts or 0 for one in sharing)
+    for one in sharing:
+        yield [one], (one.parts or 0) * WHOLE // (WHOLE if by_room else given), NEARLY
+    if by_room:
+        yield by_room, WHOLE - given, HALF
 
 
 def _side(seen: Overview, name: str, revision: str, parts: int | None) -> Side:

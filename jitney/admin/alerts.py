@@ -126,11 +126,12 @@ def _of_traffic(overview: Overview, name: str) -> Iterator[Alert]:
             remedy = f"the others get them: start a batcher of it, or jitney traffic {name} --clear"
             yield Alert(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
     for one in burdens(overview, name):
-        carried = f"{one.side.revision} carries {one.side.rate:.0f} jobs a second"
-        said = (
-            f"{carried} and is given {percent(one.side.parts or 0)}: beyond {one.most:.0f} a second in all it is full"
-        )
-        remedy = f"others take the rest, up to {one.total:.0f}: start more batchers of it, or give it a smaller share"
+        revisions, is_one = ", ".join(one.revisions), len(one.revisions) == 1
+        carried = f"{revisions} {'carries' if is_one else 'carry'} {one.rate:.0f} jobs a second"
+        full = f"beyond {one.most:.0f} a second in all {'it is' if is_one else 'they are'} full"
+        said = f"{carried} and {'is' if is_one else 'are'} given {percent(one.parts)}: {full}"
+        helps = f"start more batchers of {'it' if is_one else 'them'}, or change the shares (jitney traffic {name})"
+        remedy = f"others take the rest, up to {one.total:.0f}: {helps}"
         yield Alert(about=f"model {name}", said=said, remedy=remedy, is_serious=False)
 
 

@@ -39,7 +39,7 @@ class CodecCache:
         self.codecs: dict[str, Codec] = {}  # the ready ones
         self._wanted: dict[str, ModelCard] = {}  # not ready, and not being made
         self._being_made: set[str] = set()
-        self._seen: dict[str, float] = {}
+        self._seen: dict[str, tuple[float, ModelCard]] = {}
         self._retry_at: dict[str, float] = {}
         self._files: dict[str, bytearray] = {}  # by hash, as far as they have come
         self._turn = asyncio.Lock()  # one chunk at a time, of whichever file
@@ -51,7 +51,7 @@ class CodecCache:
         """These live: have their codecs made. Those of cards that live no more are forgotten after a while."""
         now = self._clock()
         for card in cards:
-            self._seen[card.key] = now
+            self._seen[card.key] = now, card
             is_known = card.key in self.codecs or card.key in self._being_made
             if not is_known and now >= self._retry_at.get(card.key, now):
                 self._wanted[card.key] = card
@@ -130,10 +130,13 @@ class CodecCache:
         return bool(chunk)
 
     def _forget(self, now: float) -> None:
-        for key in [key for key, seen in self._seen.items() if now - seen > KEEP]:
+        gone = [key for key, (seen, _) in self._seen.items() if now - seen > KEEP]
+        for key in gone:
             del self._seen[key]
             self.codecs.pop(key, None)
             self._wanted.pop(key, None)
             self._retry_at.pop(key, None)
-        if not self._seen:
-            self._files.clear()
+        if gone:
+            named = {sha256 for _, card in self._seen.values() for sha256 in card.artifacts.values()}
+            for sha256 in self._files.keys() - named:
+                del self._files[sha256]

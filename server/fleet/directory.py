@@ -19,6 +19,7 @@ from server.fleet.weighted_choice import choose
 
 SHOWN = 200  # characters of a name that an answer repeats
 AT = "@"  # between a name and a revision: no name has it
+MOST_GONE = 1_000  # revisions that are remembered though they have gone: a new one every hour for six weeks
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,7 +64,7 @@ class Directory:
     turns: Iterator[int] = field(default_factory=count)  # numbers the requests that are shared out among these
     listed: Mapping[str, Listed] = field(default_factory=dict)  # by name
     known: frozenset[str] = frozenset()  # names
-    known_keys: frozenset[str] = frozenset()  # of cards, as the same
+    known_keys: Mapping[str, None] = field(default_factory=dict)  # of cards; those that went first come first
     live: frozenset[str] = frozenset()  # cards' keys with a batcher behind them
     fixed: Mapping[str, str] = field(default_factory=dict)  # by task: the model that a setting names as the default
     defaults: Mapping[str, str] = field(default_factory=dict)  # by task: the one that was there first
@@ -186,7 +187,7 @@ class Directory:
             turns=self.turns,
             listed=listed,
             known=known,
-            known_keys=self.known_keys.union(one.card.key for one in fleet.announcements),
+            known_keys=_remembered(self.known_keys, [one.card.key for one in fleet.announcements]),
             live=frozenset(one.card.key for one in fleet.announcements if one.batchers),
             fixed=self.fixed,
             defaults=defaults,
@@ -195,6 +196,12 @@ class Directory:
             missing_since={name: self.missing_since.get(name, now) for name in known - served.keys()},
             since=self.since or now,
         )
+
+
+def _remembered(known: Iterable[str], seen: Collection[str]) -> dict[str, None]:
+    there = set(seen)
+    gone = [key for key in known if key not in there]
+    return dict.fromkeys([*gone[-MOST_GONE:], *seen])
 
 
 def _callable(one: Announcement, codecs: Mapping[str, Codec]) -> bool:

@@ -38,8 +38,10 @@ class Admission(Struct, eq=False):
 
     @property
     def may_go_elsewhere(self) -> bool:
-        """Where its revision has no room for it. What was taken once is paid for, and what names one wants no other."""
-        return self.is_current and not self.is_again and not self.request.is_pinned
+        """Where its revision has no room for it. What was taken once is paid for; what names one, or began with one
+        that has to answer all of it, wants no other."""
+        request = self.request
+        return self.is_current and not self.is_again and not request.is_pinned and not request.is_part
 
     def refuse(self, problem: Problem) -> None:
         """The broker has not taken these jobs, so their request ends here."""

@@ -93,6 +93,7 @@ class PendingRequest(Struct, eq=False):
     left: int = 0  # jobs without an outcome
     may_be_queued: bool = False  # the broker may know its jobs
     full: tuple[str, ...] = ()  # revisions that had no room for it
+    is_part: bool = False  # of what one revision has to answer: it waits for room there
     charged: str = ""  # the ids under which its caller has it under way, where so many may be at once
     withdrawn: dict[Record, int] = {}  # jobs of records that are being encoded anew
     timing: Timing | None = None  # of the job that took longest

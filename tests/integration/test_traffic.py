@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import Any
 
 import msgspec
+import openai
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -19,15 +20,23 @@ from broker.admin.redis import connect_admin
 from broker.admin.rights import Role
 from broker.credentials.api_key import new_key
 from broker.credentials.credential import Credential
+from broker.keys import Keys
+from broker.messages import WHOLE
+from broker.registry import decode_traffic
 from jitney.cli import app
 from tests.contract.users import url_as
+from tests.faults.kit.batches import created, ended, line
 from tests.integration.processes import FrontEnd, Reply
 from tests.integration.stack import NAMESPACE, Stack, stack
+from tests.waiting import until
 
 OLD, NEW = ("tests.integration.toy_vocabularies:" + name for name in ("Old", "New"))
 PATH = "/models/toy"
 BODY = {"payload": {"records": [{"id": 1, "text": "word1 word2 word3"}]}}
-FOLLOWED = 2.0  # seconds after which every front end goes by what was set
+MANY = {"payload": {"records": [{"id": number, "text": "word1 word2"} for number in range(250)]}}  # many rooms full
+LATER = {"Prefer": "respond-async"}
+SHARES = re.compile(r'^jitney_traffic_share_ratio\{model="toy",revision="(\w+)"\} (\S+)$', re.MULTILINE)
+ANSWERED = re.compile(r'^jitney_records_answered_total\{model="toy",revision="(\w+)"\} (\S+)$', re.MULTILINE)
 PATIENCE = 20.0  # seconds of silence after which a batcher is given up: longer than a test lets one hang
 CALLERS = 40
 
@@ -35,10 +44,10 @@ pytestmark = pytest.mark.timeout(120)  # on a machine that others use as well
 
 
 @pytest.fixture(scope="module")
-def system() -> Iterator[Stack]:
-    with stack(models=[], front_ends=2) as made:
-        for spec in (OLD, NEW):
-            made.start_batcher(spec, name="toy", lease=PATIENCE)
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    files = tmp_path_factory.mktemp("files")
+    with stack(models=[OLD], front_ends=2, name="toy", lease=PATIENCE, files=files) as made:
+        made.start_batcher(NEW)
         made.wait_live(2)
         yield made
 
@@ -63,10 +72,26 @@ def jitney(system: Stack, *arguments: str) -> Result:
 
 
 def traffic(system: Stack, *arguments: str) -> Result:
-    """And until front ends have followed."""
+    """And until every front end goes by what was set."""
     said = jitney(system, "traffic", *arguments)
-    time.sleep(FOLLOWED)
+    kept: Any = system.redis.hget(Keys(NAMESPACE).traffic, "toy")
+    wanted = {name: parts / WHOLE for name, parts in decode_traffic(kept).shares.items()} if kept else {}
+    running = [one for one in system.front_ends if one.exit_code is None]
+    system.until(lambda: all(counted(one, SHARES) == wanted for one in running), f"front ends go by {wanted}")
     return said
+
+
+def counted(front_end: FrontEnd, what: re.Pattern[str]) -> dict[str, float]:
+    """By revision."""
+    return {revision: float(value) for revision, value in what.findall(front_end.metrics())}
+
+
+def answered(*front_ends: FrontEnd) -> Counter[str]:
+    """Records by the revision that answered them."""
+    found = Counter[str]()
+    for front_end in front_ends:
+        found.update({revision: int(value) for revision, value in counted(front_end, ANSWERED).items()})
+    return found
 
 
 def whose(reply: Reply) -> str:
@@ -123,10 +148,60 @@ def test_streams_and_predictions_go_by_the_same_shares(system: Stack, revisions:
         traffic(system, "toy", f"{revision}=100%")
 
         streams = [ask(system.front_ends[0], {"Accept": "application/x-ndjson"}) for _ in range(4)]
-        taken = [ask(system.front_ends[0], {"Prefer": "respond-async"}) for _ in range(4)]
+        taken = [ask(system.front_ends[0], LATER) for _ in range(4)]
         results = [system.front_ends[1].get(f"{one.headers['location']}/result?wait=20", timeout=30.0) for one in taken]
 
         assert {whose(reply) for reply in streams + results} == {revision}
+
+
+def result(front_end: FrontEnd, taken: Reply) -> Reply:
+    return front_end.get(f"{taken.headers['location']}/result?wait=30", timeout=40.0)
+
+
+def test_a_large_prediction_stays_with_its_revision_and_waits_for_the_one_that_it_names(
+    system: Stack, revisions: tuple[str, str]
+) -> None:
+    old, new = revisions
+    one, other = system.front_ends
+    traffic(system, "toy", f"{new}=100%")
+    for batcher in system.batchers:
+        batcher.pause()
+    try:
+        shared, named = (one.post(path, MANY, LATER) for path in (PATH, f"{PATH}@{old}"))
+        traffic(system, "toy", f"{old}=100%")
+    finally:
+        system.batchers[1].resume()
+
+    assert (whose(result(other, shared)), result(other, shared).body.count(b"right")) == (new, 250)
+
+    system.batchers[0].popen.terminate()
+    system.batchers[0].resume()
+    system.batchers[0].wait()
+    system.until(lambda: set(asked(system, 4)) == {new}, "the old one has left")
+    system.start_batcher(OLD)
+    system.wait_live(2)
+
+    assert (whose(result(other, named)), result(other, named).body.count(b"right")) == (old, 250)
+
+
+def test_each_line_of_a_batch_goes_by_the_shares_and_large_ones_by_the_revision_that_they_name(
+    system: Stack, revisions: tuple[str, str]
+) -> None:
+    old, new = revisions
+    one, other = system.front_ends
+    traffic(system, "toy", f"{new}=25%")
+    named = {"custom_id": "many", "method": "POST", "url": f"{PATH}@{new}", "body": MANY}
+
+    before = answered(one, other)
+    dealt = ended(other, created(one, [line(str(number), "word1 word2", PATH) for number in range(200)]))
+    between = answered(one, other)
+    large = ended(other, created(one, [named]))
+    after = answered(one, other)
+
+    assert [(batch.status, batch.error_file_id) for batch in (dealt, large)] == [("completed", None)] * 2
+    sigmas = 3 * (200 * 0.25 * 0.75) ** 0.5
+    assert between - before == {new: pytest.approx(50, abs=sigmas), old: pytest.approx(150, abs=sigmas)}
+    assert after - between == {new: 250}
 
 
 def test_shares_that_change_under_load_fail_no_request(system: Stack, revisions: tuple[str, str]) -> None:
@@ -142,12 +217,13 @@ def test_shares_that_change_under_load_fail_no_request(system: Stack, revisions:
         try:
             for share in (f"{new}=90%", f"{old}=100%", "--clear"):
                 traffic(system, "toy", share)
+                enough = len(replies) + 20
+                system.until(lambda enough=enough: len(replies) >= enough, "some were answered since")
         finally:
             over.set()
         for worker in workers:
             worker.result()
 
-    assert len(replies) > 60
     assert {reply.status for reply in replies} == {200}
 
 
@@ -159,6 +235,18 @@ def with_keys(system: Stack, count: int) -> list[dict[str, str]]:
             kept = msgspec.json.encode(Credential(id=key.id, hash=key.hash, name="toy"))
             assert admin.change_credential(key.id, b"", kept)
     return [{"Authorization": f"Bearer {key.text}"} for key in keys]
+
+
+def batch_of(front_end: FrontEnd, caller: Mapping[str, str], count: int) -> Counter[str]:
+    """Who answered a batch of so many lines of this caller."""
+    before, key = answered(front_end), caller["Authorization"].removeprefix("Bearer ")
+    lines = b"".join(json.dumps(line(str(number), "word1", PATH)).encode() + b"\n" for number in range(count))
+    with openai.OpenAI(base_url=f"{front_end.url}/v1", api_key=key) as client:
+        file = client.files.create(file=("in.jsonl", lines), purpose="batch")
+        window: Any = {"endpoint": PATH, "completion_window": "24h"}
+        batch = client.batches.create(input_file_id=file.id, **window)
+        until(lambda: client.batches.retrieve(batch.id).status == "completed", "the batch has ended", within=30.0)
+    return answered(front_end) - before
 
 
 def test_a_caller_keeps_its_revision_and_a_larger_share_only_brings_callers_towards_it(
@@ -175,11 +263,13 @@ def test_a_caller_keeps_its_revision_and_a_larger_share_only_brings_callers_towa
     traffic(system, "toy", f"{new}=30%", "--sticky", "caller")
     system.until(lambda: ask(front_end, callers[-1]).status == 200, "keys are known")
     before, again = sides(), sides()
+    lines = [batch_of(front_end, caller, 20) for caller in callers[:3]]
     traffic(system, "toy", f"{new}=70%", "--sticky", "caller")
     after = sides()
     front_end.stop()
 
     assert before == again
+    assert lines == [{side: 20} for side in before[:3]]
     assert set(before) == {old, new}
     assert {(was, now) for was, now in zip(before, after, strict=True) if was != now} == {(old, new)}
 

@@ -66,13 +66,20 @@ def test_a_page_that_is_written_says_what_the_code_says(told):
     assert written == told.page(), "run `make settings`"
 
 
+def test_each_body_that_an_address_takes_has_a_row_with_its_fields():
+    rows = re.findall(r"^\| `POST /invocations` \| (.+?) \| (.+?) \|", http.PAGE.read_text("utf-8"), re.MULTILINE)
+
+    assert ("Turn texts into vectors, as TEI does", "`inputs`") in [(does, fields[:8]) for does, fields in rows]
+    assert len({fields for _, fields in rows}) == 5  # TEI's four, and `instances`
+
+
 def test_the_page_of_http_has_all_of_openapi():
     written = http.PAGE.read_text(encoding="utf-8")
 
     for path, methods in http.described()["paths"].items():
         for method, operation in methods.items():
             (_, *rows) = written.split(f"| `{method.upper()} {path}` |")
-            told = {status for row in rows for status in row.split("\n")[0].split("|")[1].strip().split(", ")}
+            told = {status for row in rows for status in row.split("\n")[0].split("|")[2].strip().split(", ")}
             assert {int(status) for status in told} | set(ALWAYS) == {int(one) for one in operation["responses"]}, path
             for parameter in operation["parameters"]:
                 assert parameter["in"] == "path" or f"| `{parameter['name']}` | {parameter['description']} |" in written

@@ -177,6 +177,7 @@ class Flow:
         call, pending, clock = self._call, self._front_end.pending, self._front_end.clock
         started, work, asker = clock(), self._work.again(), self._context
         with pending.expect(served, records, call.options, self._deadline, self._lane, work, asker) as request:
+            request.is_part = call.row_ids is None and len(records) < len(self._places)
             pending.admit(request)
             async with asyncio.timeout(patience):
                 await request

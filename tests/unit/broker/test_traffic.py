@@ -142,7 +142,7 @@ def test_a_model_has_a_side_for_each_share_and_for_each_other_live_revision() ->
 
 
 def carried(new: int, old: int, share: int, *, speed: float = 0.1) -> list[tuple[str, float]]:
-    """Which shares are more than their batchers carry, with the load beyond which they are, of 10 jobs/s a batcher."""
+    """Who gets more than its batchers carry, with the load beyond which they are full, of 10 jobs/s a batcher."""
     rows = ["new"] * new + ["old"] * old
     here = [
         Presence(batcher=str(at), model=f"toy@{who}", speed=Speed(fixed=speed), room=1) for at, who in enumerate(rows)
@@ -150,7 +150,7 @@ def carried(new: int, old: int, share: int, *, speed: float = 0.1) -> list[tuple
     batchers = [type(batcher())(presence=one, beat_age=0.1, is_live=True) for one in here]
     traffic = {"toy": shared_out(None, {"new": share}, "")}
     seen = overview(model("toy@new"), model("toy@old"), batchers=batchers, traffic=traffic)
-    return [(one.side.revision, round(one.most)) for one in burdens(seen, "toy")]
+    return [(revision, round(one.most)) for one in burdens(seen, "toy") for revision in one.revisions]
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,10 @@ def carried(new: int, old: int, share: int, *, speed: float = 0.1) -> list[tuple
         (1, 1, 10_000, []),
         (1, 1, 0, []),
         (1, 0, 10_000, []),
+        (2, 1, 10_000, [("old", 11)]),  # what is left
+        (9, 1, 90_000, []),
+        (9, 0, 10_000, []),  # what is left comes to it as well
+        (0, 1, 90_000, []),
     ],
 )
 def test_a_share_is_too_much_where_it_is_full_long_before_all_are(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from broker.admin.overview import Overview
@@ -67,7 +68,19 @@ def test_a_share_that_its_batchers_cannot_carry_is_said_with_when_it_is_full() -
     [alert] = said(seen(1, 9, new=50))
 
     assert "new carries 10 jobs a second and is given 50%: beyond 20 a second in all it is full" in alert
-    assert "start more batchers of it, or give it a smaller share" in alert
+    assert "start more batchers of it, or change the shares (jitney traffic toy)" in alert
+
+
+def test_what_is_left_for_those_without_a_share_may_be_more_than_they_carry_too() -> None:
+    [one] = said(seen(9, 1, new=10))
+    here = Presence(batcher="x", model="toy@older", speed=Speed(fixed=0.1), room=1)
+    live = type(batcher())(presence=here, beat_age=0.1, is_live=True)
+    three = seen(9, 1, new=10)
+    three = replace(three, models=[*three.models, model("toy@older")], batchers=[*three.batchers, live])
+    [several] = said(three)
+
+    assert "old carries 10 jobs a second and is given 90%: beyond 11 a second in all it is full" in one
+    assert "old, older carry 20 jobs a second and are given 90%: beyond 22 a second in all they are full" in several
 
 
 def test_a_share_of_a_revision_that_does_not_live_is_said() -> None:

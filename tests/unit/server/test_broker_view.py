@@ -120,6 +120,25 @@ async def test_the_queue_of_a_model_that_is_gone_is_told_for_a_while(clock, late
     assert (read.get(QUEUE), read.get(LIVE)) == ((3, 0) if is_told else (None, None))
 
 
+async def test_revisions_that_are_gone_are_forgotten_but_for_the_last_of_a_name(clock):
+    broker, watched = ScriptedBroker(), Watched()
+    async with running(broker, clock=clock) as jitney:
+        view = BrokerView(watched.observe, clock)
+        for number in range(20):
+            broker.announcements = [announced(card(revision=f"r{number}"))]
+            await jitney.look()
+            view.look(jitney.front_end.directory)
+            clock.tick(REMEMBERED / 2)
+        broker.announcements = []
+        await jitney.look()
+        for _ in range(3):
+            clock.tick(REMEMBERED)
+            view.look(jitney.front_end.directory)
+
+    assert max(map(len, watched.asked)) == 2
+    assert (watched.asked[-1], set(view._seen)) == ([], {"echo@r19"})
+
+
 async def test_each_revision_has_its_own_batchers(clock):
     revisions = [announced(card(revision="r1"), batchers=2), announced(card(revision="r2"), since=2.0)]
     async with running(ScriptedBroker(announcements=revisions)) as jitney:

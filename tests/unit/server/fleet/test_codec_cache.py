@@ -197,6 +197,20 @@ async def test_a_broker_that_breaks_off_is_asked_for_the_rest():
     assert [at for _, at in broker.asked][:5] == [0, CHUNK, 2 * CHUNK, 2 * CHUNK, 2 * CHUNK]
 
 
+async def test_what_came_of_a_file_that_no_card_names_any_more_is_not_kept():
+    broker = Slow(files={SHA: WORDS, LARGE_SHA: LARGE})
+    broker.open.set()
+    broker.failing = {3}
+
+    async with shelf(Maker(), broker) as here:
+        await here.codecs(LARGE_CARD)
+        begun = set(here.codec_cache._files)
+        await here.codecs(with_words(), after=KEEP / 2)
+        await here.codecs(with_words(), after=KEEP / 2 + 1)
+
+        assert (begun, set(here.codec_cache._files)) == ({LARGE_SHA}, set())
+
+
 async def test_two_cards_share_a_file():
     broker, make = Slow(files={LARGE_SHA: LARGE}), Maker()
     broker.open.set()

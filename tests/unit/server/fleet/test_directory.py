@@ -79,6 +79,25 @@ def test_a_name_is_never_forgotten():
     assert "echo" in directory.known
 
 
+def test_of_revisions_that_have_gone_the_last_ones_are_remembered(monkeypatch):
+    monkeypatch.setattr("server.fleet.directory.MOST_GONE", 2)
+    directory = seen(announced(stays := card(revision="stays")))
+    for number in range(4):
+        directory = seen(announced(stays), announced(card(revision=f"r{number}")), before=directory)
+    directory = seen(announced(stays), before=directory)
+
+    said = {name: told(directory, f"echo@{name}") for name in ("r1", "r2", "r3")}
+
+    assert said == {"r1": "unknown_model", "r2": "no_batcher", "r3": "no_batcher"}
+    assert len(directory.known_keys) == 3
+
+
+def told(directory, name):
+    with pytest.raises(Problem) as caught:
+        directory.named(name, NOW)
+    return caught.value.code
+
+
 def test_an_absence_counts_from_its_first_look():
     gone = seen(before=seen(announced(card())), now=NOW + 10)
 
