@@ -25,6 +25,7 @@ COMMANDS = {
     "bodies": ("parts.bodies", "what large bodies cost the broker, inside their jobs and by reference"),
     "callers": ("parts.callers", "what keys cost the broker, and what turns bring beside a flood"),
     "cache": ("cache.command", "what answers given before bring, and what a cache and a history cost a request"),
+    "additions": ("parts.additions", "a front end's processor time for a request, and what a cache and a history add"),
     "bare": ("spine.bare", "the server that spine compares with: Starlette and uvicorn, nothing behind them"),
     "translation": ("translation.comparison", "the translation engine beside HF generate and CTranslate2"),
     "protected": ("parts.protected", "how often placeholders, tags and terms come back, and what that costs"),

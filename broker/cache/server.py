@@ -25,7 +25,7 @@ def prefix(namespace: str) -> bytes:
 
 def rules(namespace: str) -> str:
     """What the user needs as whom front ends come."""
-    return f"~{prefix(namespace).decode()}* +mget +set +info +client|setname"
+    return f"~{prefix(namespace).decode()}* +getrange +set +info +client|setname"
 
 
 def of_its_variable(said: str) -> str:

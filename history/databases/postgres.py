@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ try:
 except ImportError as error:
     raise DatabaseUnfit("PostgreSQL needs asyncpg, which is not installed: pip install 'jitney[history]'") from error
 
+NAME = "jitney-history"  # of our sessions, for whoever looks at pg_stat_activity
 OLDEST = 14  # major version of the server
 CONNECT, LOCK = 5.0, 2.0  # seconds to wait: for a connection, for a lock on the table
 BRIEFLY = f"set local lock_timeout = '{LOCK:g}s'"
@@ -36,6 +37,14 @@ PARTITIONS = (
     "select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid "
     "where i.inhparent = 'prediction'::regclass and c.relname ~ '^prediction_[0-9]{4}_[0-9]{2}$'"
 )
+# Who reads or writes what is the history's, longest first. Where our user may not see that, no time is told.
+HOLDERS = """
+select pid, coalesce(usename, '') as name, coalesce(nullif(application_name, ''), backend_type) as program,
+    extract(epoch from clock_timestamp() - xact_start)::int as seconds
+from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and pid in (
+    select l.pid from pg_locks l join pg_class c on c.oid = l.relation
+    where l.granted and (c.relname like 'prediction%' or c.relname = any($1::text[])))
+order by xact_start limit 3"""
 
 
 class PostgresDatabase:
@@ -72,11 +81,10 @@ class PostgresDatabase:
     async def migrate(self) -> None:
         with self._translated():
             connection = await self._connected()
-            async with connection.transaction():
+            async with self._briefly(connection):
                 await connection.execute(f"select pg_advisory_xact_lock({ADVISORY})")
                 is_there = await connection.fetchval("select to_regclass('history_meta') is not null")
                 there = await connection.fetchrow(THERE) if is_there else None
-                await connection.execute(BRIEFLY)
                 for sql in self._schema.upgrade(self.dialect, there):
                     await connection.execute(sql)
 
@@ -98,10 +106,20 @@ class PostgresDatabase:
         return False
 
     async def _change_table(self, sql: str) -> None:
-        """Whoever waits for the table's lock holds up all that come behind, so we do not wait long for a report."""
-        async with self._connection.transaction():
-            await self._connection.execute(BRIEFLY)
+        async with self._briefly(self._connection):
             await self._connection.execute(sql)
+
+    @contextlib.asynccontextmanager
+    async def _briefly(self, connection: Any) -> AsyncIterator[None]:
+        """A transaction that does not wait long for a lock, as of a table that a report reads: whoever waits for it
+        holds up all that come behind. Raises `DatabaseUnavailable`, which says who is in the way."""
+        try:
+            async with connection.transaction():
+                await connection.execute(BRIEFLY)
+                yield
+        except asyncpg.LockNotAvailableError:
+            views = [*self._schema.views[self.dialect]]
+            raise DatabaseUnavailable(_waited(await connection.fetch(HOLDERS, views))) from None
 
     async def aclose(self) -> None:
         connection, self._connection = self._connection, None
@@ -112,7 +130,8 @@ class PostgresDatabase:
     async def _connected(self) -> Any:
         if self._connection is None:
             # Without prepared statements: a pooler may give each transaction another connection.
-            how = {"timeout": CONNECT, "command_timeout": self._patience, "statement_cache_size": 0}
+            how: dict[str, Any] = {"timeout": CONNECT, "command_timeout": self._patience, "statement_cache_size": 0}
+            how["server_settings"] = {"application_name": NAME}
             try:
                 self._connection = await asyncpg.connect(self._url, **how)
             except ValueError:  # it may repeat a piece of it
@@ -166,6 +185,19 @@ def _ours(error: BaseException) -> Exception:
         return RowsRefused(f"{type(error).__name__} {state}".rstrip())
     said = " ".join(masked(getattr(error, "message", None) or str(error)).split())  # no details: they show rows
     return DatabaseUnavailable(said or type(error).__name__)
+
+
+def _waited(holders: Sequence[Any]) -> str:
+    """Whom to ask, where a lock was not to be had."""
+    shown = [f"{one['name']} ({one['program']}, pid {one['pid']}{_since(one['seconds'])})" for one in holders]
+    if not shown:
+        return f"waited {LOCK:g} s for a lock that somebody held, who has ended by now"
+    remedy = f"ask them to end, or select pg_terminate_backend({holders[0]['pid']})"
+    return f"waited {LOCK:g} s for {', '.join(shown)}: {remedy}"
+
+
+def _since(seconds: int | None) -> str:
+    return "" if seconds is None else f", in a transaction for {seconds} s"
 
 
 def _partition(month: Month) -> str:

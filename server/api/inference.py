@@ -52,7 +52,7 @@ class Inference:
             if cache is None:
                 await self._answer(scope, receive, send)
             else:
-                with Lookup(cache, context) as context.lookup:
+                with Lookup(cache, context.headers) as context.lookup:
                     await self._answer(scope, receive, send)
             code = "ok"
         except Problem as problem:

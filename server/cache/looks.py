@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-MOST_DIGESTS = 256  # that one trip asks for: a request's records, or the only ones of many requests
+MOST_DIGESTS = 128  # that one trip asks for, a request's or those of many: 16 MiB at most, by what an entry may have
 Found = list[bytes | None]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from broker.messages import Lane
@@ -16,7 +16,6 @@ from server.callers.caller import Caller
 from server.codecs.contract import Input
 from server.dialects.contract import Call
 from server.errors import ClientGone, Problem
-from server.http.context import RequestContext
 from server.requests.request import NO_PLAN, Record
 
 NOT_CACHED = "This was not answered before, or too long ago, and the request says only-if-cached."
@@ -27,12 +26,13 @@ Landing = list[tuple[Record, Entry | None]]
 class Lookup:
     """At the end of its `with` nobody waits for it any more: who does looks again.
 
-    Requests that take long, streams and predictions, neither lead others nor wait for them."""
+    Requests that take long, streams and predictions, neither lead others nor wait for them. It does not hold its
+    request's context, which holds it: all of both would stay until the garbage collector runs."""
 
-    def __init__(self, cache: Cache, context: RequestContext) -> None:
+    def __init__(self, cache: Cache, headers: Mapping[bytes, bytes]) -> None:
         self.missed: list[Record] = []  # which are to be encoded and computed
         self._cache = cache
-        self._wanted = directives(context.headers.get(b"cache-control"))
+        self._wanted = directives(headers.get(b"cache-control"))
         self._told = Told()
         self._lane = Lane.INTERACTIVE
         self._is_short = False

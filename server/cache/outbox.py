@@ -8,7 +8,7 @@ from broker.trips import how_many
 
 MOST_ENTRIES = 4096
 MOST_BYTES = 4 << 20
-LARGEST = 1 << 18  # bytes of an entry: many are read in one trip
+LARGEST = 1 << 17  # bytes of an entry: many are read in one trip
 TRIP_BYTES = 1 << 18  # that one trip takes: those who look wait for it, too
 Put = tuple[bytes, bytes, int]  # digest, data, milliseconds that it is kept
 

@@ -21,7 +21,7 @@ from broker.facts import Facts, facts
 from broker.redis.client import Client
 from broker.redis.connection import make_client, translated
 from server.cache.looks import Found, Look, Looks
-from server.cache.outbox import CacheOutbox, Put
+from server.cache.outbox import LARGEST, CacheOutbox, Put
 
 PATIENCE = 0.05  # seconds that whoever looks waits at most
 LIMIT = 0.5  # seconds in which nothing comes, then the connection is given up, with all that might come on it
@@ -189,30 +189,29 @@ class CacheServer:
         self._began = began = self._clock()
         try:
             answers = await self._client.trip(*self._commands(looks, puts))
-            if looks:
-                self._tell(looks, answers.pop(0))
-            self._note(answers)
+            self._note(self._tell(looks, answers))
         finally:
             self._began = None
         if self._clock() - began > PATIENCE:
             raise TooSlow
 
     def _commands(self, looks: Sequence[Look], puts: Sequence[Put]) -> list[Sequence[Any]]:
-        keys = [self._prefix + digest for look in looks for digest in look.digests]
-        found: list[Sequence[Any]] = [("MGET", *keys)] if keys else []
-        return found + [("SET", self._prefix + digest, data, "PX", ms) for digest, data, ms in puts]
+        # Not MGET, which brings whatever lies there: others may have put 512 MB under each name.
+        wanted = [digest for look in looks for digest in look.digests]
+        reads: list[Sequence[Any]] = [("GETRANGE", self._prefix + digest, 0, LARGEST) for digest in wanted]
+        return reads + [("SET", self._prefix + digest, data, "PX", ms) for digest, data, ms in puts]
 
-    def _tell(self, looks: Sequence[Look], answer: Any) -> None:
-        if isinstance(answer, Exception):
-            raise answer
+    def _tell(self, looks: Sequence[Look], answers: Sequence[Any]) -> Sequence[Any]:
+        """Those who look. Returns what is left, the answers to what was put."""
         at = 0
         for look in looks:
-            found = answer[at : at + len(look.digests)]
+            found = [_found(answer) for answer in answers[at : at + len(look.digests)]]
             at += len(look.digests)
             if not look.is_over:
                 self.misses += (missing := found.count(None))
                 self.hits += len(found) - missing
                 look.answer(found)
+        return answers[at:]
 
     def _note(self, answers: Sequence[Any]) -> None:
         """What became of entries. A server that is full still answers who looks; a replica is no server of ours."""
@@ -231,6 +230,15 @@ class CacheServer:
         if not is_slow:
             self._takes = False
             self.dropped += self._outbox.clear()
+
+
+def _found(answer: Any) -> bytes | None:
+    """What lay there. Raises the error that says that nothing can be read here."""
+    if isinstance(answer, Exception):
+        if "WRONGTYPE" not in str(answer):
+            raise answer
+        return None
+    return answer or None  # where nothing is, there are no bytes
 
 
 def client_for(url: str, broker_url: str) -> Client:

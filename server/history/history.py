@@ -79,16 +79,34 @@ class History:
 
     def write(self, note: Note, records: Sequence[Record], answers: Sequence[Row | Problem]) -> None:
         """These have ended. Never raises: a row that cannot be made is lost."""
-        at, of_request = note.at or self.now(), note.of_request()
-        for record, answer in zip(records, answers, strict=True):
-            try:
-                self.appender.add(self._row(at, of_request, record, answer))
-            except Exception as error:
-                self.appender.drop(1, "unreadable")
-                self._not_noted("history row not made", error=type(error).__name__)  # its message may hold a text
+        left = len(records)
+        try:
+            at, of_request = note.at or self.now(), note.of_request()
+            for record, answer in zip(records, answers, strict=True):
+                left -= 1
+                self._add(at, of_request, record, answer)
+        except Exception as error:
+            self._lose(left, error)
+
+    def _add(self, at: int, of_request: OfRequest, record: Record, answer: Row | Problem) -> None:
+        try:
+            self.appender.add(self._row(at, of_request, record, answer))
+        except Exception as error:
+            self._lose(1, error)
+
+    def _lose(self, rows: int, error: Exception) -> None:
+        self.appender.drop(rows, "unreadable")
+        self._not_noted("history row not made", error=type(error).__name__)  # its message may hold a text
 
     def unread(self, stored: Stored, records: int, problem: Problem) -> None:
-        """A prediction ended before anybody read its request again: of its records nothing is known but that."""
+        """A prediction ended before anybody read its request again: of its records nothing is known but that. Never
+        raises."""
+        try:
+            self._add_unread(stored, records, problem)
+        except Exception as error:
+            self._lose(records, error)
+
+    def _add_unread(self, stored: Stored, records: int, problem: Problem) -> None:
         row = HistoryRow(
             at=self.now(),
             id=b"",
@@ -100,8 +118,8 @@ class History:
             status=problem.status,
             code=problem.code,
         )
-        for _ in range(records):
-            self.appender.add(row_to_bytes(replace(row, id=self._new_id())))
+        for made in [row_to_bytes(replace(row, id=self._new_id())) for _ in range(records)]:
+            self.appender.add(made)
 
     def now(self) -> int:
         """Microseconds since 1970."""

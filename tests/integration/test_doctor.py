@@ -89,7 +89,7 @@ def test_a_replica_takes_nothing(server: BrokerProcess, program: Binary) -> None
         (rules("blue"), Mark.OK, ""),
         (rules("blue").replace("+info ", ""), Mark.WARN, "grant +info"),
         (rules("blue").replace("+set ", ""), Mark.FAIL, f"give its user {rules('blue')}"),
-        (rules("blue").replace("+mget ", ""), Mark.FAIL, f"give its user {rules('blue')}"),
+        (rules("blue").replace("+getrange ", ""), Mark.FAIL, f"give its user {rules('blue')}"),
         (rules("green"), Mark.FAIL, f"give its user {rules('blue')}"),
     ],
 )

@@ -67,7 +67,6 @@ def of_another_deployment(found: Found) -> bytes:
 
 
 POISON: dict[str, Callable[[Found], bytes]] = {
-    "nothing": lambda found: b"",
     "garbage": lambda found: b"garbage " * 50,
     "noise of msgpack": lambda found: b"\xdd\x7f\xff\xff\xff" * 20,
     "its seal alone": lambda found: found.data[:SEAL],
@@ -84,6 +83,7 @@ POISON: dict[str, Callable[[Found], bytes]] = {
     "of a release with names": lambda found: found.sealed({"fields": b"{}", "cost": 1}),
     "of a release with a text": lambda found: found.sealed("wrong"),
     "a little too large": lambda found: b"x" * (LARGEST + SEAL + 1),
+    "enormous": lambda found: ENORMOUS,
 }
 
 
@@ -137,28 +137,11 @@ def test_what_is_none_of_ours_is_computed_counted_and_replaced(
     assert system.computed(text) == 2
 
 
-def test_what_is_too_large_to_be_read_in_time_costs_that_moment_and_is_replaced(
-    system: Cached, reader: FrontEnd
-) -> None:
-    text = f"example {next(NUMBERS)}"
-    name, _ = entry_of(system, PATH, body(text))
-    before = counted(reader, "looks_total", "timeout") + poisoned(reader)
-    with system.server.client() as client:
-        client.set(PREFIX + name, ENORMOUS)
-
-        reply = reader.post(PATH, body(text))
-
-        assert (reply.status, reply.json()["result"][0]["text"]) == (200, text[::-1])
-        until(lambda: client.strlen(PREFIX + name) not in (0, len(ENORMOUS)), "it is replaced")
-    assert counted(reader, "looks_total", "timeout") + poisoned(reader) > before
-    assert found(reader, PATH, body(text)).body == reply.body
-
-
 def is_replaced(now: bytes | None, bad: bytes) -> bool:
     return now is not None and now != bad
 
 
-@pytest.mark.parametrize("kind", ["list", "time over", "gone"])
+@pytest.mark.parametrize("kind", ["list", "time over", "nothing", "gone"])
 def test_what_is_not_there_any_more_is_computed_and_is_no_poison(system: Cached, reader: FrontEnd, kind: str) -> None:
     text = f"example {next(NUMBERS)}"
     name, good = entry_of(system, PATH, body(text))
@@ -168,6 +151,8 @@ def test_what_is_not_there_any_more_is_computed_and_is_no_poison(system: Cached,
         client.delete(PREFIX + name)
         if kind == "list":
             client.rpush(PREFIX + name, "a", "list")
+        elif kind == "nothing":
+            client.set(PREFIX + name, b"")
         elif kind == "time over":
             fields, cost, made, _, *rest = here.fields
             client.set(PREFIX + name, here.sealed([fields, cost, made, time.time() - 1.0, *rest]))

@@ -176,7 +176,7 @@ async def test_a_report_that_takes_long_holds_up_removal_and_nothing_else(postgr
     await report.execute("begin")
     await report.execute("select count(*) from prediction")
 
-    with pytest.raises(DatabaseUnavailable, match="lock timeout"):
+    with pytest.raises(DatabaseUnavailable, match="waited 2 s for jitney"):
         await database.maintain(span_of(NOW, 30 * DAY))
 
     assert await database.insert([a_row()]) == 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+import structlog
 
 from broker.history.contract import Page
 from broker.history.rows import HistoryRow, block_of, row_to_bytes
@@ -16,6 +18,8 @@ from broker.memory import MemoryHistory, MemoryStore
 from history.databases.contract import Database, Dialect
 from history.databases.errors import DatabaseUnavailable, DatabaseUnfit
 from history.databases.place import open_database
+from history.databases.schema import MIGRATIONS, Schema
+from history.views import VIEWS
 from history.writing.counts import Counts, WriterMetrics
 from history.writing.writer import Writer
 from tests.integration.history.rows import NOW, a_row, micros
@@ -253,6 +257,27 @@ async def test_while_the_database_is_away_operators_see_why_and_then_all_is_writ
 
     assert database.sizes[0] == 1 and max(database.sizes) == 16
     assert await world.labels() == [f"{number:02}" for number in range(20)]
+
+
+async def test_a_release_with_other_views_waits_briefly_for_who_reads_them_and_says_whom_to_ask(postgres_place: str):
+    world, per_day = World(postgres_place), VIEWS[Dialect.POSTGRESQL]["per_day"]
+    await world.brings(a_row(label="a"))
+    older = Schema(migrations=MIGRATIONS, views={Dialect.POSTGRESQL: {"per_day": f"{per_day} limit 9"}})
+    async with contextlib.aclosing(open_database(world.place, schema=older)) as one:
+        await one.migrate()
+        [(pid,)] = await one.fetch("select pg_backend_pid()")
+        for sql in ("set application_name = 'monthly report'", "begin", "select * from per_day"):
+            await one.execute(sql)
+
+        with structlog.testing.capture_logs() as lines:
+            async with world.writing() as counts:
+                await until(lambda: world.store.history_state.get("error"))
+                await one.execute("commit")
+                await until(lambda: counts.written == 1)
+
+    [said] = [line["error"] for line in lines if line["event"] == "history not written"]
+    assert re.match(rf"waited 2 s for jitney \(monthly report, pid {pid}, in a transaction for [2-9] s\): ask ", said)
+    assert said.endswith(f"pg_terminate_backend({pid})")
 
 
 async def test_a_database_that_is_replaced_by_an_empty_one_is_made_ready_again(world: World):

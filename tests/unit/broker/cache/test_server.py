@@ -72,4 +72,4 @@ def test_a_url_that_cannot_be_meant_is_refused_without_its_password(url: str, sa
 
 def test_what_is_said_of_it_names_its_variable_and_its_names() -> None:
     assert of_its_variable("correct it in JITNEY_REDIS_URL") == "correct it in JITNEY_CACHE_URL"
-    assert rules("blue") == "~jitney-cache:{blue}:* +mget +set +info +client|setname"
+    assert rules("blue") == "~jitney-cache:{blue}:* +getrange +set +info +client|setname"

@@ -16,7 +16,8 @@ from broker.memory.history import MemoryHistory
 from server.app import create_app
 from server.broker_tasks import BrokerTasks
 from server.front_end import FrontEnd
-from server.history import appender
+from server.history import appender, history
+from server.history.history import Note
 from server.history.startup import history_from
 from server.settings import ServerSettings
 from tests.unit.server.predictions.asking import ASYNC, ended
@@ -91,3 +92,36 @@ async def test_a_prediction_whose_time_is_over_while_it_waits_has_a_row_for_each
     seen = [(row.status, row.code, row.request_id, row.model, row.task) for row in brought(store)]
     assert seen == [(504, "expired", "mine", "echo", card().task)] * 3
     assert len({row.id for row in brought(store)}) == 3
+
+
+@pytest.mark.parametrize("texts", [("one",), ("one", "two")], ids=["noted with others", "noted by itself"])
+async def test_a_request_of_which_no_row_can_be_made_is_answered_and_costs_no_other_its_row(monkeypatch, texts) -> None:
+    store, broker, whole = MemoryStore(time.time), ScriptedBroker(), Note.of_request
+    monkeypatch.setattr(broker, "history", MemoryHistory(store), raising=False)
+    asked = {"X-Request-ID": "bad"}, {"X-Request-ID": "good"}
+
+    def of_request(note: Note) -> Any:
+        if note._context.request_id == b"bad":
+            raise RuntimeError("a secret")
+        return whole(note)
+
+    monkeypatch.setattr(Note, "of_request", of_request)
+    async with running(broker, history=True) as jitney:
+        answers = [await jitney.ask(*texts, headers=headers) for headers in asked]
+        await jitney.until(lambda: brought(store))
+        fates = dict(jitney.front_end.history.appender.fates)
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert {row.request_id for row in brought(store)} == {"good"}
+    assert fates["dropped", "unreadable"] == len(texts)
+
+
+async def test_a_prediction_of_which_no_row_can_be_made_ends_like_any_other(monkeypatch) -> None:
+    def refuse(row: Any) -> bytes:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(history, "row_to_bytes", refuse)
+    async with running(history=True) as jitney:
+        accepted = await jitney.ask(*["fail:no_batcher"] * 3, headers=ASYNC | {"X-Request-Timeout": "0.2"})
+        assert (await ended(jitney, accepted))["status"] == "expired"
+        assert jitney.front_end.history.appender.fates == {("dropped", "unreadable"): 3}

@@ -60,10 +60,11 @@ async def status_of(app, body, path):
         pytest.param(429, GOOD, "/models/echo", Verdict(refusal=FailureCode.CONTENDED), id="refused"),
     ],
 )
-async def test_a_request_leaves_nothing_to_the_garbage_collector(status, body, path, verdict):
+@pytest.mark.parametrize("settings", [{}, {"cache_bytes": 100_000, "history": True}], ids=["", "cache and history"])
+async def test_a_request_leaves_nothing_to_the_garbage_collector(status, body, path, verdict, settings):
     if status == 422:
         body = body.replace(b"three", b"impossible")
-    async with running(ScriptedBroker(verdict=verdict)) as jitney:
+    async with running(ScriptedBroker(verdict=verdict), **settings) as jitney:
         await status_of(jitney.app, body, path)  # whatever is made once is made now
         await asyncio.sleep(0)
         gc.collect()
