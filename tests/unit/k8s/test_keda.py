@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.manifests import render
+from tests.manifests import K8S, render
 from tests.unit.every_metric import every_metric, name_of
 
 CLUSTER = render("keda")
@@ -25,6 +25,14 @@ def test_it_scales_a_deployment_whose_replicas_are_written_nowhere_else():
 
     assert target["kind"] == "Deployment"
     assert "replicas" not in target["spec"]
+
+
+# An apply takes away what it applied before and does not any more, and Kubernetes puts 1 in its place.
+def test_the_page_says_how_they_are_kept_where_they_were_written_before():
+    name = SCALED["scaleTargetRef"]["name"]
+
+    assert "replicas" in render("gpu").workload(name)["spec"]
+    assert f"apply edit-last-applied deployment/{name}\n" in (K8S / "README.md").read_text(encoding="utf-8")
 
 
 # Without a batcher front ends refuse, so that nothing waits: from zero nobody would come back.
