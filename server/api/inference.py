@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from broker.messages import FailureCode, Lane
 from server.api.incoming import Incoming
 from server.api.limits import most_bytes, most_records
+from server.cache.inference import CachedInference
 from server.cache.lookup import Lookup
 from server.codecs.contract import Codec, Input, Plan
 from server.codecs.encoding import INLINE, encode_all, weight
@@ -45,6 +46,7 @@ class Inference:
         self._max_body_bytes = most_bytes(front_end.settings, reader.times)
         self._max_records = most_records(front_end.settings, reader.times)
         self._max_made_bytes = min(front_end.settings.max_queue_bytes, front_end.settings.max_bytes_in_hand)
+        self._cached = CachedInference(front_end, reader, check=self._check, compute=self._compute_at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         cache, context, code = self._front_end.cache, scope["context"], UNANSWERED
@@ -84,18 +86,20 @@ class Inference:
                 if (lookup := context.lookup) is None:
                     call, records = await self._prepared(incoming, work, has_pictures=bodies.has_pictures)
                 else:
-                    call, records = await self._looked_up(incoming, work, lookup, lane, bodies, is_plain=form is None)
+                    call, records = await self._cached.prepared(
+                        lookup, incoming, work, lane, has_pictures=bodies.has_pictures, is_plain=form is None
+                    )
                 del incoming  # with the body; its texts or pictures are kept
                 held.add(work.made_bytes)
                 if context.note is not None:
                     context.note.asked(call, records, lane)
                 call = call.dialect.encoded(call, records)  # behind the note: what it refuses is noted
                 if form is None or call.row_ids is None:
-                    spent = await self._compute(call, records, deadline.ends_at, lane, scope, work)
+                    spent = await self._compute(call, records, lane, scope, work)
                     if lookup is not None:
-                        await self._keep(call, lookup.missed, work, lookup)
+                        await self._cached.keep(lookup, call, lookup.missed, work)
                         if lookup.has_joined:
-                            call = await self._arrived(call, records, deadline.ends_at, lane, context, work, lookup)
+                            call = await self._cached.arrived(lookup, call, records, context, work)
                     reply = await self._answered(call, records, scope, work, held)
             if form is not None and call.row_ids is not None:
                 rows = RowStream(self._front_end, form, call, records, held, scope)
@@ -151,60 +155,6 @@ class Inference:
         plans = encode_all(codec, call.inputs, call.options, work)
         return call, [_record(input, codec, plan) for input, plan in zip(call.inputs, plans, strict=True)]
 
-    async def _looked_up(
-        self, incoming: Incoming, work: Work, lookup: Lookup, lane: Lane, bodies: Bodies, *, is_plain: bool
-    ) -> tuple[Call, list[Record]]:
-        """The same where there is a cache: what is in it is not encoded."""
-        size, pool, context = incoming.size, self._front_end.pool, incoming.context
-        if size > INLINE or bodies.has_pictures:
-            read = partial(self._read_named, incoming, lookup)
-            call, digests = await pool.run(read, size, work, has_pictures=bodies.has_pictures)
-        else:
-            call, digests = self._read_named(incoming, lookup)
-        is_short = context.pump is None and (is_plain or call.row_ids is None)
-        records = await lookup.find(call, digests, lane, is_short=is_short)
-        await self._encode_missed(call, lookup.missed, work)
-        return call, records
-
-    def _read_named(self, incoming: Incoming, lookup: Lookup) -> tuple[Call, Sequence[bytes]]:
-        call = self._reader.read(incoming)
-        self._check(call)
-        return call, lookup.digests(call, incoming.context.caller)  # now: a body may have brought the key
-
-    async def _encode_missed(self, call: Call, missed: Sequence[Record], work: Work) -> None:
-        if missed:
-            codec, inputs, beside = call.served.codec, [record.input for record in missed], call.beside * len(missed)
-            plans = await self._front_end.pool.encode(codec, inputs, call.options, work, beside)
-            for record, plan in zip(missed, plans, strict=True):
-                record.follow(codec, plan)
-
-    async def _arrived(
-        self,
-        call: Call,
-        records: Sequence[Record],
-        deadline: float,
-        lane: Lane,
-        context: RequestContext,
-        work: Work,
-        lookup: Lookup,
-    ) -> Call:
-        """Wait for what others compute, and compute what they leave. Returns the call as `encoded` has it then."""
-        while lookup.has_joined:
-            missed = await lookup.arrive()
-            if missed:
-                await self._encode_missed(call, missed, work.again())
-                await self._compute_at_once(call, missed, deadline, lane, context, work.again())
-                await self._keep(call, missed, work, lookup)
-        return call.dialect.encoded(call, records)
-
-    async def _keep(self, call: Call, records: Sequence[Record], work: Work, lookup: Lookup) -> None:
-        size = weight([output for record in records for output in record.outputs.values()], LARGE)
-        if size <= INLINE:
-            landing = lookup.entries(call, records)
-        else:
-            landing = await self._front_end.pool.run(partial(lookup.entries, call, records), size, work.again())
-        lookup.land(landing)
-
     def _check(self, call: Call) -> None:
         """Raises `Problem` for what no record could be computed with."""
         limit = self._max_records
@@ -217,15 +167,13 @@ class Inference:
         except CodecError as error:
             raise problem_of(error) from error
 
-    async def _compute(
-        self, call: Call, records: list[Record], deadline: float, lane: Lane, scope: Scope, work: Work
-    ) -> Stages | None:
+    async def _compute(self, call: Call, records: list[Record], lane: Lane, scope: Scope, work: Work) -> Stages | None:
         """Every record then has its outputs or its problem. Returns where the time went; None: nothing was computed."""
         context = scope["context"]
         if context.pump is None:
-            spent = await self._compute_at_once(call, records, deadline, lane, context, work)
+            spent = await self._compute_at_once(call, records, lane, context, work)
         else:
-            spent = await context.pump.compute(call, records, deadline, lane, work, context)
+            spent = await context.pump.compute(call, records, work.deadline, lane, work, context)
         if spent is not None:
             self._front_end.metrics.computed(call.served.card.name, spent)
             if context.note is not None:
@@ -233,11 +181,11 @@ class Inference:
         return spent
 
     async def _compute_at_once(
-        self, call: Call, records: Sequence[Record], deadline: float, lane: Lane, context: RequestContext, work: Work
+        self, call: Call, records: Sequence[Record], lane: Lane, context: RequestContext, work: Work
     ) -> Stages | None:
         pending, clock = self._front_end.pending, self._front_end.clock
         started = clock()
-        with pending.expect(call.served, records, call.options, deadline, lane, work, context) as request:
+        with pending.expect(call.served, records, call.options, work.deadline, lane, work, context) as request:
             pending.admit(request)
             await request
         if request.generation:

@@ -34,7 +34,7 @@ class Lookup:
         self._cache = cache
         self._wanted = directives(headers.get(b"cache-control"))
         self._told = Told()
-        self._lane = Lane.INTERACTIVE
+        self.lane = Lane.INTERACTIVE
         self._is_short = False
         self._digests: dict[Record, bytes] = {}  # of those that are kept once they are computed
         self._led: set[bytes] = set()
@@ -50,7 +50,7 @@ class Lookup:
         # has gone, the next of them leads.
         has_failed = isinstance(error, Exception) and not isinstance(error, ClientGone)
         for digest in self._led:
-            self._cache.flights.end(digest, self._lane, has_failed=has_failed)
+            self._cache.flights.end(digest, self.lane, has_failed=has_failed)
 
     @property
     def has_joined(self) -> bool:
@@ -71,7 +71,7 @@ class Lookup:
 
     async def find(self, call: Call, digests: Sequence[bytes], lane: Lane, *, is_short: bool) -> list[Record]:
         """A record for each input; an empty digest is never kept. Raises `Problem` (not_cached)."""
-        self._lane, self._is_short = lane, is_short
+        self.lane, self._is_short = lane, is_short
         known = await self._cache.fetch(digests) if self._wanted.reads else {}
         if known and self._wanted.most_age < math.inf:
             known = {digest: entry for digest, entry in known.items() if self._is_young(entry)}
@@ -107,13 +107,13 @@ class Lookup:
         self._told.ttl = min(self._told.ttl, entry.ends - self._cache.clock())
 
     def _join_or_miss(self, record: Record, digest: bytes) -> None:
-        flight = self._cache.flights.of(digest, self._lane) if self._is_short else None
+        flight = self._cache.flights.of(digest, self.lane) if self._is_short else None
         if flight is not None and self._wanted.reads:
             self._joined[record] = digest, flight
             return
         self._miss(record, digest)
         if flight is None and self._is_short:
-            self._cache.flights.lead(digest, self._lane)
+            self._cache.flights.lead(digest, self.lane)
             self._led.add(digest)
 
     def _miss(self, record: Record, digest: bytes) -> None:
@@ -168,4 +168,4 @@ class Lookup:
                 self._cache.keep(digest, entry)
             if digest in self._led:
                 self._led.remove(digest)
-                self._cache.flights.end(digest, self._lane, entry, has_failed=entry is None)
+                self._cache.flights.end(digest, self.lane, entry, has_failed=entry is None)

@@ -19,11 +19,11 @@ class Work:
     __slots__ = (
         "_bytes",
         "_clock",
-        "_deadline",
         "_is_stopped",
         "_jobs",
         "_tokens",
         "bytes_left",
+        "deadline",
         "jobs_left",
         "max_pixels",
         "tokens_left",
@@ -40,7 +40,7 @@ class Work:
     ) -> None:
         self._jobs = self.jobs_left = jobs
         self._tokens = self.tokens_left = tokens
-        self._deadline = deadline  # seconds, by this clock
+        self.deadline = deadline  # seconds, by this clock
         self._clock = clock
         self._is_stopped = False
         self._bytes = self.bytes_left = max_bytes  # of inputs that are no tokens, such as prepared pictures
@@ -68,7 +68,7 @@ class Work:
 
     def check(self) -> None:
         """Raises `Abandoned` when nobody waits any more. Ask between lines, pieces, and slices of a long text."""
-        if self._is_stopped or self._clock() > self._deadline:
+        if self._is_stopped or self._clock() > self.deadline:
             raise Abandoned
 
     @property
@@ -79,7 +79,7 @@ class Work:
 
     def again(self) -> Work:
         """The same bounds, for a request that is encoded anew."""
-        return Work(self._jobs, self._tokens, self._deadline, self._clock, self.max_pixels, self._bytes)
+        return Work(self._jobs, self._tokens, self.deadline, self._clock, self.max_pixels, self._bytes)
 
     def stop(self) -> None:
         """Nobody waits any more."""

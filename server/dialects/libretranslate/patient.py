@@ -27,14 +27,12 @@ pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 class Patient(Inference):
     """As any other, but that a full queue is asked again while there is time."""
 
-    async def _compute(
-        self, call: Call, records: list[Record], deadline: float, lane: Lane, scope: Scope, work: Work
-    ) -> Stages | None:
+    async def _compute(self, call: Call, records: list[Record], lane: Lane, scope: Scope, work: Work) -> Stages | None:
         clock = self._front_end.clock
-        gives_up = min(deadline, clock() + PATIENCE)
+        gives_up = min(work.deadline, clock() + PATIENCE)
         while True:
             try:
-                return await super()._compute(call, records, deadline, lane, scope, work)
+                return await super()._compute(call, records, lane, scope, work)
             except Problem as problem:
                 wait = max(problem.retry_after or SHORTEST_RETRY, SOONEST)
                 if problem.code != FailureCode.CONTENDED or clock() + wait > gives_up:
