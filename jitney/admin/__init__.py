@@ -1,1 +1,1 @@
-"""What operators ask: status, doctor, dead letters, default models."""
+"""What operators ask: status, doctor, default models."""

@@ -6,7 +6,7 @@ import pytest
 
 from broker.admin.redis import RedisAdmin
 from broker.wire import encode_job
-from jitney.admin.dead import run_drop, run_list
+from jitney.dead.command import run_drop, run_list
 from tests.contract.worlds import LONG, MODEL, RedisWorld, job
 
 pytestmark = pytest.mark.anyio

@@ -1,0 +1,1 @@
+"""`jitney dead`: jobs that crashed a batcher three times."""
