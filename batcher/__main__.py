@@ -8,26 +8,23 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
 
-from batcher.engines.batch import BatchEngine
-from batcher.engines.engine import Engine
-from batcher.engines.lost_device import ending_with_device
-from batcher.engines.probe import probe
+from batcher.loading import Ready, load
 from batcher.metrics import BatcherMetrics
-from batcher.models.errors import ModelSpecError, describe
+from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
-from batcher.models.spec import LoadedModel, Spec, load_model, parse_spec
-from batcher.policy.batching import Batching, InFlightBatching
+from batcher.models.spec import parse_spec
+from batcher.policy.batching import Batching
 from batcher.policy.slo import SloCap
 from batcher.serving.card import artifacts_of, make_card
-from batcher.serving.heartbeat import Heartbeat, Vitals
+from batcher.serving.heartbeat import Heartbeat
 from batcher.serving.leases import Lease
 from batcher.serving.loop import Loop
 from batcher.settings import BatcherSettings
@@ -38,8 +35,8 @@ from broker.common.processes.workers import PortTaken, met, serve_metrics, stop_
 from broker.common.version import jitney_version
 from broker.errors import BrokerError, BrokerUnfit
 from broker.keys import PROTOCOL
-from broker.messages import Limits, ModelCard, Presence
-from broker.redis import RedisBatcher, RedisHeartbeat, connect_batcher, connect_heartbeat, connect_starter
+from broker.messages import ModelCard, Presence
+from broker.redis import RedisBatcher, RedisHeartbeat, RedisStarter, connect_batcher, connect_heartbeat, connect_starter
 from broker.settings import BrokerSettings, parser_for, pick
 from broker.tracing.settings import TracingSettings
 from broker.tracing.startup import spans_sent, tracing_from
@@ -49,18 +46,18 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 2
 LOOP_ENDED = 70  # exit status: EX_SOFTWARE
+Traced = Callable[[Lease], None]
 DESCRIPTION = "Serves one model from the broker's queue, in batches. One process for each card."
 log = structlog.get_logger("batcher")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
-    """A model that is loaded and warm, and what computes it."""
+class Links:
+    """This process's connections to the broker."""
 
-    model: LoadedModel
-    engine: Engine
-    vitals: Vitals
-    seen: Sequence[tuple[int, float]]  # of its speed: jobs of a batch that was tried, and the seconds it took
+    jobs: RedisBatcher
+    beats: RedisHeartbeat
+    starts: RedisStarter
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -97,71 +94,48 @@ async def _serve(
     spec = parse_spec(settings.model)
     started = time.monotonic()
     log.debug("loading", model=settings.model)  # what cannot be loaded is told in one line
-    ready = await asyncio.to_thread(_load, spec, how, settings.limits())
+    ready = await asyncio.to_thread(load, spec, how, settings.limits())
     card = make_card(settings.name or spec.name, ready.model.about)
     log.info("loaded", model=card.key, task=card.task, seconds=round(time.monotonic() - started, 1))
-    link = await connect_batcher(broker.redis_url, broker.namespace, card.key, lease=settings.lease)
-    url, namespace, limits = broker.redis_url, broker.namespace, settings.limits()
-    heartbeat = connect_heartbeat(url, namespace, card.key, lease=settings.lease, limits=limits)
-    try:
+    async with _linked(settings, broker, card.key) as links:
         artifacts, goes_on = artifacts_of(ready.model.about), lambda: not stopping.is_set()
 
         async def announce() -> None:
-            await link.check()
-            await asyncio.to_thread(heartbeat.announce, card, artifacts, goes_on)
+            await links.jobs.check()
+            await asyncio.to_thread(links.beats.announce, card, artifacts, goes_on)
 
         if await met(announce, broker.redis_url, stopping, log):
-            return await _run(settings, ready, card, link, heartbeat, broker, stopping, tracer)
-    finally:
-        heartbeat.close()
-        await link.aclose()
+            return await _run(settings, ready, card, links, stopping, tracer)
     return 0
 
 
-def _load(spec: Spec, how: ModelSettings, limits: Limits) -> Ready:
+@asynccontextmanager
+async def _linked(settings: BatcherSettings, broker: BrokerSettings, model: str) -> AsyncIterator[Links]:
+    url, namespace, lease, limits = broker.redis_url, broker.namespace, settings.lease, settings.limits()
+    jobs = await connect_batcher(url, namespace, model, lease=lease)
+    beats = connect_heartbeat(url, namespace, model, lease=lease, limits=limits)
+    starts = connect_starter(url, namespace)
     try:
-        with ending_with_device():
-            model = load_model(spec, how)
-            model.warm_up()
-            seen = list(probe(model, limits))
-            vitals = Vitals()
-            return Ready(model=model, engine=_engine_of(model, limits, vitals), vitals=vitals, seen=seen)
-    except ModelSpecError:
-        raise
-    except BaseException as error:  # whatever it is, it will be the same the next time
-        log.debug("not loaded", exc_info=error)
-        raise ModelSpecError(f"model '{spec.text}' cannot be served: {describe(error)}") from error
+        yield Links(jobs=jobs, beats=beats, starts=starts)
+    finally:
+        starts.close()
+        beats.close()
+        await jobs.aclose()
 
 
 async def _run(
     settings: BatcherSettings,
     ready: Ready,
     card: ModelCard,
-    link: RedisBatcher,
-    heartbeat: RedisHeartbeat,
-    broker: BrokerSettings,
+    links: Links,
     stopping: asyncio.Event,
     tracer: Tracer | None = None,
 ) -> int:
     batcher = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     limits, metrics = settings.limits(), BatcherMetrics(card.name)
-    starter = connect_starter(broker.redis_url, broker.namespace)
-    batching = Batching() if ready.model.in_flight is None else InFlightBatching()
-    loop = Loop(
-        link,
-        ready.engine,
-        limits,
-        batching=batching,
-        batcher=batcher,
-        vitals=ready.vitals,
-        metrics=metrics,
-        slo=_slo(settings, batching),
-        traced=_traced(tracer, card),
-        tell_start=starter.start,
-    )
-    loop.learn(ready.seen)
+    loop = _loop(settings, ready, links, batcher, metrics, _traced(tracer, card))
     beating = Heartbeat(
-        heartbeat,
+        links.beats,
         ready.vitals,
         presence=_presence_of(loop, batcher, card.key),
         on_pulse=loop.pulse,
@@ -176,10 +150,29 @@ async def _run(
             log.info("serving", **told)
             status = await _serve_until_told(loop, stopping)
     finally:
-        starter.close()
-        _leave(heartbeat, batcher)
+        _leave(links.beats, batcher)
     log.info("closed", model=card.key)
     return status
+
+
+def _loop(
+    settings: BatcherSettings, ready: Ready, links: Links, batcher: str, metrics: BatcherMetrics, traced: Traced | None
+) -> Loop:
+    """With what was seen of its speed."""
+    loop = Loop(
+        links.jobs,
+        ready.engine,
+        settings.limits(),
+        batching=ready.batching,
+        batcher=batcher,
+        vitals=ready.vitals,
+        metrics=metrics,
+        slo=_slo(settings, ready.batching),
+        traced=traced,
+        tell_start=links.starts.start,
+    )
+    loop.learn(ready.seen)
+    return loop
 
 
 def _slo(settings: BatcherSettings, batching: Batching) -> SloCap | None:
@@ -188,7 +181,7 @@ def _slo(settings: BatcherSettings, batching: Batching) -> SloCap | None:
     return SloCap(settings.slo_p99, batching.speed) if settings.slo_p99 and not batching.joins else None
 
 
-def _traced(tracer: Tracer | None, card: ModelCard) -> Callable[[Lease], None] | None:
+def _traced(tracer: Tracer | None, card: ModelCard) -> Traced | None:
     """What makes the spans of a batch; None where there are none."""
     if tracer is None:
         return None
@@ -217,15 +210,6 @@ def _presence_of(loop: Loop, batcher: str, model: str) -> Callable[[], Presence]
         )
 
     return presence
-
-
-def _engine_of(model: LoadedModel, limits: Limits, vitals: Vitals) -> Engine:
-    make = partial(BatchEngine, model, cost=model.cost, pads=model.pads) if model.in_flight is None else model.in_flight
-    engine = make(max_size=limits.max_batch_size, max_tokens=limits.max_batch_tokens, progress=vitals.progress)
-    if not isinstance(engine, Engine):
-        kind = type(engine).__name__
-        raise ModelSpecError(f"{model.name}: its in_flight makes a {kind}, no Engine (batcher/engines/engine.py)")
-    return engine
 
 
 async def _serve_until_told(loop: Loop, stopping: asyncio.Event) -> int:
