@@ -18,12 +18,13 @@ import uvloop
 
 from batcher.loading import Ready, load
 from batcher.metrics import BatcherMetrics
+from batcher.models.card import artifacts_of, make_card
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import parse_spec
 from batcher.policy.batching import Batching
 from batcher.policy.slo import SloCap
-from batcher.serving.card import artifacts_of, make_card
+from batcher.serving.announced import Announced
 from batcher.serving.heartbeat import Heartbeat
 from batcher.serving.leases import Lease
 from batcher.serving.loop import Loop
@@ -137,7 +138,7 @@ async def _run(
     beating = Heartbeat(
         links.beats,
         ready.vitals,
-        presence=_presence_of(loop, batcher, card.key),
+        presence=_presence_of(loop.announced, batcher, card.key),
         on_pulse=loop.pulse,
         lease=settings.lease,
         max_step=settings.max_step,
@@ -171,7 +172,7 @@ def _loop(
         traced=traced,
         tell_start=links.starts.start,
     )
-    loop.learn(ready.seen)
+    loop.announced.learn(ready.seen)
     return loop
 
 
@@ -190,7 +191,7 @@ def _traced(tracer: Tracer | None, card: ModelCard) -> Traced | None:
     return BatchSpans(tracer, card.key).told
 
 
-def _presence_of(loop: Loop, batcher: str, model: str) -> Callable[[], Presence]:
+def _presence_of(own: Announced, batcher: str, model: str) -> Callable[[], Presence]:
     """What this batcher announces of itself with each beat."""
     host, software = socket.gethostname(), jitney_version()
 
@@ -198,15 +199,15 @@ def _presence_of(loop: Loop, batcher: str, model: str) -> Callable[[], Presence]
         return Presence(
             batcher=batcher,
             model=model,
-            speed=loop.speed,
-            room=loop.size,
-            room_tokens=loop.limits.max_batch_tokens,
-            cost=loop.cost,
+            speed=own.speed,
+            room=own.size,
+            room_tokens=own.limits.max_batch_tokens,
+            cost=own.cost,
             host=host,
             protocol=PROTOCOL,
             software=software,
-            limits=loop.allowed,
-            slo=loop.slo,
+            limits=own.allowed,
+            slo=own.slo,
         )
 
     return presence

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from time import monotonic
 
@@ -13,8 +12,8 @@ from batcher.engines.engine import Engine
 from batcher.metrics import BatcherMetrics
 from batcher.policy.batching import Batching
 from batcher.policy.gathering.decision import Gathering
-from batcher.policy.mean_cost import MeanCost
 from batcher.policy.slo import SloCap
+from batcher.serving.announced import Announced
 from batcher.serving.batch import Batch
 from batcher.serving.changes import Changes
 from batcher.serving.claims import Claims
@@ -27,7 +26,7 @@ from batcher.serving.report import Report
 from batcher.serving.retry import Retry
 from batcher.serving.slo_watch import SloWatch
 from broker.contract import BatcherBroker
-from broker.messages import Limits, Pulse, Slo, Speed
+from broker.messages import Limits, Pulse
 
 
 class Loop:
@@ -80,8 +79,9 @@ class Loop:
             progress=vitals.progress,
             metrics=metrics,
             clock=clock,
-            limits=lambda: self.allowed,
+            limits=lambda: self._claims.allowed,
         )
+        self.announced = Announced(self._claims, self._thread, batching=batching, watch=self._watch, vitals=vitals)
         self._publisher = Publisher(
             broker,
             self._leases,
@@ -91,58 +91,14 @@ class Loop:
             vitals=vitals,
             metrics=metrics,
             step=lambda: self._thread.step,
-            size=lambda: self.size,
-            learn=self.learn,
+            size=lambda: self.announced.size,
+            learn=self.announced.learn,
             told=self._told,
             traced=traced,
         )
         self._handed: list[Batch] = []  # the thread may not have begun with them
         self._cancelled: frozenset[str] = frozenset()
-        self._cost = MeanCost()
-        self._fitted = Speed()  # what the fit says; replaced whole, for the heartbeat reads it from its own thread
         self._events: asyncio.AbstractEventLoop | None = None
-
-    # What a batcher announces of itself; read from the heartbeat's thread
-
-    @property
-    def allowed(self) -> Limits:
-        """An operator's."""
-        return self._claims.allowed
-
-    @property
-    def limits(self) -> Limits:
-        """Those that the next batch will have: an operator's, or less for the sake of an SLO."""
-        return self._claims.limits
-
-    @property
-    def slo(self) -> Slo | None:
-        """How an SLO is kept; None where there is none."""
-        return self._watch.state(self.allowed)
-
-    @property
-    def size(self) -> int:
-        """Jobs that are computed together at the most."""
-        return max(1, min(self.limits.max_batch_size, self._thread.capacity))
-
-    @property
-    def speed(self) -> Speed:
-        """What the fit says; while the engine takes longer than for a full batch, so much more: a card that is stuck
-        drains nothing, and what was not yet seen is known to last at least as long as it has."""
-        known = self._fitted
-        late = self._vitals.still_for(monotonic()) - known.fixed - known.per_job * self.size
-        return replace(known, fixed=known.fixed + max(0.0, late)) if known != Speed() else known
-
-    @property
-    def cost(self) -> float:
-        """Tokens that a job has had lately, on average; 0.0 while there was none."""
-        return self._cost.mean
-
-    def learn(self, seen: Iterable[tuple[int, float]] = ()) -> None:
-        """Tell front ends what the fit says from now on, with these batches (jobs, and the seconds they took)."""
-        for jobs, seconds in seen:
-            self._batching.speed.observe(jobs, seconds)
-        self._watch.plan(self.allowed)
-        self._fitted = self._batching.speed.speed_up_to(self.size)
 
     # From outside
 
@@ -196,11 +152,11 @@ class Loop:
         if not self._leases:
             return True
         # Suspects wait until the last outcome is published: it would bear their blame.
-        may_claim = self._batching.may_claim(self.limits, self._leases.held, size=self.size)
+        may_claim = self._batching.may_claim(self._claims.limits, self._leases.held, size=self.announced.size)
         return may_claim and not self._claims.has_suspects
 
     async def _claim(self) -> Batch | None:
-        room = self._batching.room(self.limits, self._leases.held, size=self.size)
+        room = self._batching.room(self._claims.limits, self._leases.held, size=self.announced.size)
         if not self._leases:
             return await self._claims.when_woken(room)
         return await (self._claims.beside(room) if self._batching.joins else self._claim_behind())
@@ -224,9 +180,9 @@ class Loop:
 
     async def _hand(self, batch: Batch) -> None:
         self._vitals.hold(batch.id, batch.claim.jobs)
-        self._cost.observe(batch.claim.jobs)
+        self.announced.claimed(batch.claim.jobs)
         tokens = sum(job.cost for job in batch.claim.jobs)
-        await self._until(lambda: self._batching.fits(tokens, self.limits, self._leases.held))
+        await self._until(lambda: self._batching.fits(tokens, self._claims.limits, self._leases.held))
         self._leases.hold(batch)
         self._handed = [one for one in (*self._handed, batch) if one.turn]
         if not self._stopping.is_set():
@@ -265,7 +221,7 @@ class Loop:
 
     def _told(self, batch: Batch) -> None:
         """All of a batch have been told of its end."""
-        self._watch.told(batch, self.allowed)
+        self._watch.told(batch, self._claims.allowed)
         self._claims.answered(batch, self._batching.speed.lately)
 
     # Waiting

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from batcher.models.card import make_card
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
-from batcher.serving.card import make_card
 from benchmarks.lib.arguments import parser
 from benchmarks.lib.markdown import table
 from server.codecs import make_codec

@@ -18,13 +18,13 @@ from transformers import (
 )
 
 from batcher.engines.batch import BatchEngine
+from batcher.models.card import make_card
 from batcher.models.contract import InvalidInput, OutOfMemory
 from batcher.models.errors import ModelSpecError
 from batcher.models.files.weights import find_weights
 from batcher.models.images.recipe import recipe_of
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
-from batcher.serving.card import make_card
 from broker.messages import Job
 from server.codecs import make_codec
 from tests.models import tiny

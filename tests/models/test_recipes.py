@@ -13,10 +13,10 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForSeq2SeqLM
 
+from batcher.models.card import make_card
 from batcher.models.errors import ModelSpecError
 from batcher.models.settings import ModelSettings
 from batcher.models.spec import LoadedModel, load_model, parse_spec
-from batcher.serving.card import make_card
 from server.codecs.errors import CodecError
 from server.codecs.text import TextCodec
 from tests.models import recipes

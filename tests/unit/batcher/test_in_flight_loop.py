@@ -187,7 +187,7 @@ async def test_the_limits_of_an_operator_count_from_the_next_claim_on() -> None:
         await here.send("1 a", "1 b", "1 c")
         await here.outcomes(3)
 
-        assert here.loop.size == 2
+        assert here.loop.announced.size == 2
         assert here.wire.sizes[0] == 2
 
 
@@ -201,7 +201,7 @@ async def test_an_engine_that_has_made_itself_smaller_is_announced_as_such_and_g
         await here.send("1 b", "1 c", "1 d")
         await here.outcomes(4)
 
-        assert here.loop.size == 2
+        assert here.loop.announced.size == 2
         assert max(map(len, here.gate.steps)) == 2
 
 
@@ -241,4 +241,4 @@ async def test_a_front_end_is_told_how_long_a_job_stays_beside_how_many() -> Non
             await here.send(*["5 x"] * 32)
             await here.outcomes(count)
 
-        assert here.loop.speed.fixed + 32 * here.loop.speed.per_job == pytest.approx(0.5)
+        assert here.loop.announced.speed.fixed + 32 * here.loop.announced.speed.per_job == pytest.approx(0.5)

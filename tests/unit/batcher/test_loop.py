@@ -73,10 +73,11 @@ async def test_a_batch_is_no_larger_than_the_limits_say() -> None:
 
 async def test_for_an_slo_less_is_claimed_and_announced_than_an_operator_allows(monkeypatch) -> None:
     async with world(slo=0.06) as here:
-        here.loop.learn([(1, 0.025), (1, 0.025), (4, 0.04), (4, 0.04)])  # 20 ms, and 5 ms a job: two lone ones fit
+        own = here.loop.announced
+        own.learn([(1, 0.025), (1, 0.025), (4, 0.04), (4, 0.04)])  # 20 ms, and 5 ms a job: two lone ones fit
         monkeypatch.setattr(here.loop._batching.speed, "observe", lambda jobs, seconds: None)
         assert await sizes_behind_a_lone_one(here) == [1, 1, 1, 1]
-        assert (here.loop.size, here.loop.allowed.max_batch_size, here.loop.slo) == (1, 64, Slo(bound=0.06, size=1))
+        assert (own.size, own.allowed.max_batch_size, own.slo) == (1, 64, Slo(bound=0.06, size=1))
 
 
 async def test_for_an_slo_it_is_measured_how_long_jobs_take() -> None:
@@ -87,16 +88,16 @@ async def test_for_an_slo_it_is_measured_how_long_jobs_take() -> None:
         here.loop.stop()
         await here.running
 
-        assert here.loop.slo is not None and here.loop.slo.p99 > 0.0
+        assert here.loop.announced.slo is not None and here.loop.announced.slo.p99 > 0.0
 
 
 async def test_limits_that_change_bind_beside_an_slo() -> None:
     async with world(slo=9.0) as here:
-        here.loop.learn([(1, 0.025), (1, 0.025), (4, 0.04), (4, 0.04)])
+        here.loop.announced.learn([(1, 0.025), (1, 0.025), (4, 0.04), (4, 0.04)])
 
         here.loop.pulse(Pulse(limits=Limits(max_batch_size=2)))
 
-        assert (here.loop.size, here.loop.allowed.max_batch_size) == (2, 2)
+        assert (here.loop.announced.size, here.loop.announced.allowed.max_batch_size) == (2, 2)
 
 
 async def test_from_each_batch_it_is_learned_who_comes_back() -> None:
@@ -231,10 +232,10 @@ async def test_an_engine_that_has_not_moved_for_longer_than_a_full_batch_takes(
     seen: tuple[tuple[int, float], ...], held: tuple[str, ...], least: float
 ) -> None:
     async with world() as here:
-        here.loop.learn(seen)
+        here.loop.announced.learn(seen)
         here.vitals.jobs, here.vitals.progressed_at = dict.fromkeys(held, ()), time.monotonic() - 10.0
 
-        assert least <= here.loop.speed.fixed <= least + 1.0
+        assert least <= here.loop.announced.speed.fixed <= least + 1.0
 
 
 async def test_live_limits_reach_the_engine_before_its_next_step() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batcher.serving.card import REVISION_DIGITS
+from batcher.models.card import REVISION_DIGITS
 from broker.admin.sides import burdens, sides
 from broker.admin.traffic import DIGITS, in_full, parse_shares, percent, shared_out
 from broker.errors import WireError
