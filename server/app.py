@@ -79,20 +79,24 @@ def create_app(front_end: FrontEnd, meeting: float = 0.0) -> Starlette:
     # In place of Starlette's own layers, which would do what this one does once more.
     flavours = {path: refuse for family in spoken for path, refuse in family.flavours.items()} | ALWAYS_THERE
     addresses = Addresses(Options(app.router), inferences, flavours)
-    app.middleware_stack = RequestMiddleware(addresses, front_end, _identification(front_end, readers, spoken))
-    later: ASGIApp = app.router
-    if front_end.tracer is not None:
-        from server.http.layers.tracing import Traced, TracedAttempt
-
-        app.middleware_stack = Traced(app.middleware_stack, front_end.tracer)
-        later = TracedAttempt(later, front_end.tracer)
-    if least := front_end.settings.gzip_from:
-        app.middleware_stack = Gzip(app.middleware_stack, front_end.pool, least)
-    if origins := parse_origins(front_end.settings.cors):
-        app.middleware_stack = Cors(app.middleware_stack, origins)
+    answering = RequestMiddleware(addresses, front_end, _identification(front_end, readers, spoken))
+    app.middleware_stack, later = _with_layers(front_end, answering, app.router)
     front_end.tasks.predictions.run_one = running = RunsBoth(front_end, later)
     app.router.redirect_slashes = False  # a redirect would be built from the Host header, which behind a proxy is wrong
     return app
+
+
+def _with_layers(front_end: FrontEnd, now: ASGIApp, later: ASGIApp) -> tuple[ASGIApp, ASGIApp]:
+    """With those that settings ask for: around what is answered at once, and around what is answered later."""
+    if front_end.tracer is not None:
+        from server.http.layers.tracing import Traced, TracedAttempt
+
+        now, later = Traced(now, front_end.tracer), TracedAttempt(later, front_end.tracer)
+    if least := front_end.settings.gzip_from:
+        now = Gzip(now, front_end.pool, least)
+    if origins := parse_origins(front_end.settings.cors):
+        now = Cors(now, origins)
+    return now, later
 
 
 def _identification(

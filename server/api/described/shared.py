@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-Json = dict[str, Any]
+from server.api.described.schemas import Json
 
 
 def joined(one: Json, other: Json) -> Json:
