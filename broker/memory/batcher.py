@@ -8,7 +8,8 @@ from functools import partial
 
 from broker.contract import NEVER
 from broker.memory.claim import Claiming
-from broker.memory.store import Lease, MemoryStore, Queue
+from broker.memory.queue import Lease, Queue
+from broker.memory.store import MemoryStore
 from broker.messages import Claim, DeadLetter, Depth, Failure, Finish, Limits, Outcome
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from broker.contract import BULK_SHARE
-from broker.memory.store import Queue
+from broker.memory.queue import Queue
 from broker.memory.turns import Turns, by_list
 from broker.messages import Job, Lane, Limits
 from broker.trips import CLAIM_BYTES

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from broker.contract import CHUNK, MOST_OF_A_LANE, Frames, StoredCredentials
 from broker.memory.history import MemoryHistory
 from broker.memory.predictions import MemoryPredictions
-from broker.memory.store import MemoryStore, Queue, bytes_of, cost_of
+from broker.memory.queue import Queue, bytes_of, cost_of
+from broker.memory.store import MemoryStore
 from broker.messages import AdmitRequest, FailureCode, Fleet, Job, Over, Running, Traffic, Verdict
 from broker.trips import how_many
 from broker.wire import decode_frame, decode_job, encode_job
