@@ -54,6 +54,24 @@ PACK = msgspec.msgpack.Encoder().encode
 def encode_job(job: Job) -> bytes:
     """Header and body of one job: a map of its input, and of its meta where there is some. Times become whole
     milliseconds."""
+    return _encoded(job, _packed_meta(job.meta))
+
+
+def encode_jobs(jobs: Sequence[Job]) -> list[bytes]:
+    """The same for each: those of one request share their meta, which is packed once."""
+    found, meta, packed = [], NO_META, b""
+    for job in jobs:
+        if job.meta is not meta:
+            meta, packed = job.meta, _packed_meta(job.meta)
+        found.append(_encoded(job, packed))
+    return found
+
+
+def _packed_meta(meta: Mapping[str, str]) -> bytes:
+    return META + pack(dict(meta)) if meta else b""
+
+
+def _encoded(job: Job, meta: bytes) -> bytes:
     cost = job.cost if 0 <= job.cost <= MAX_COST else min(max(job.cost, 0), MAX_COST)
     if not (job.attempts or job.admitted or job.deadline):  # as every front end brings it
         header = NEW % (LANES[job.lane], cost, job.front_end, job.id)
@@ -61,8 +79,8 @@ def encode_job(job: Job) -> bytes:
         attempts, times = min(job.attempts, MAX_ATTEMPTS), (job.admitted * 1000, job.deadline * 1000)
         turn = LANES[job.lane], job.list, job.weight
         header = TEMPLATE % (VERSION, KIND, *turn, attempts, cost, *times, job.front_end, job.id)
-    if job.meta:
-        return b"".join((header.encode("ascii"), INPUT, pack(job.input), META, pack(dict(job.meta))))
+    if meta:
+        return header.encode("ascii") + INPUT + pack(job.input) + meta
     return header.encode("ascii") + ONLY_INPUT + pack(job.input)
 
 

@@ -12,7 +12,7 @@ from broker.header import SIZE
 from broker.keys import Keys
 from broker.messages import AdmitRequest, Allowance, Cancel, FailureCode, Over, Policy, Running, Verdict
 from broker.trips import how_many
-from broker.wire import LANES, LARGE, encode_job, without_body
+from broker.wire import LANES, LARGE, encode_jobs, without_body
 
 REFUSALS = {
     "0": None,
@@ -34,7 +34,7 @@ class Carried(Struct, frozen=True):
 
 
 def _packed(request: AdmitRequest) -> Carried:
-    jobs = [encode_job(job) for job in request.jobs]
+    jobs = encode_jobs(request.jobs)
     size = sum(map(len, jobs))
     if size <= LARGE:
         return Carried(request, jobs, size=size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,6 +92,14 @@ def test_a_job_survives_the_journey(job: Job) -> None:
     assert (there_and_back.cost, there_and_back.attempts) == (job.cost, job.attempts)
     assert there_and_back.admitted == pytest.approx(job.admitted, abs=0.0011)
     assert there_and_back.deadline == pytest.approx(job.deadline, abs=0.0011)
+
+
+@patient
+@given(st.lists(jobs, max_size=3))
+def test_jobs_that_are_encoded_together_are_what_each_is_alone(some):
+    several = [one for job in some for one in (job, msgspec.structs.replace(job, id="f" * 32))]  # two share their meta
+
+    assert wire.encode_jobs(several) == [wire.encode_job(job) for job in several]
 
 
 @patient
