@@ -20,7 +20,7 @@ from demo.classification_evaluation import evaluate_classification
 from demo.image_classification_evaluation import evaluate_image_classification
 from demo.messages import SEED, template_messages
 from demo.phrasebook import LANGUAGES, meanings, read_slots, read_templates, split_meanings
-from demo.translation_evaluation import evaluate_translation
+from demo.translation_evaluation import PER_DIRECTION, evaluate_translation
 
 FOLDER = Path(__file__).parent
 DESCRIPTIONS = {
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=FOLDER, help="where the models go (default: beside this file)")
     parser.add_argument("--seed", type=int, default=SEED, help=f"of weights and order (default: {SEED})")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="default: up to 2")
-    parser.add_argument("--steps", type=int, help="translation steps, fewer for a quick look")
+    parser.add_argument("--steps", type=int, help="steps of each model, fewer for a quick look")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     for name in (arguments.only,) if arguments.only else DESCRIPTIONS:
@@ -76,13 +76,15 @@ def _translation(arguments: argparse.Namespace) -> dict[str, object]:
     with _replacing(arguments.out / "translation") as folder:
         translation_trainer.train_translation(split, folder, recipe, _say)
         _describe(folder, "translation")
-    return evaluate_translation(arguments.out / "translation")
+    return evaluate_translation(arguments.out / "translation", per_direction=1 if arguments.steps else PER_DIRECTION)
 
 
 def _classification(arguments: argparse.Namespace) -> dict[str, object]:
     training, _ = template_messages(SEED)
     with _replacing(arguments.out / "classification") as folder:
         recipe = classification_trainer.Recipe(seed=arguments.seed)
+        if arguments.steps:
+            recipe, training = replace(recipe, epochs=1), training[: arguments.steps * recipe.batch_size]
         classification_trainer.train_classification(training, folder, recipe, _say)
         _describe(folder, "classification")
     return evaluate_classification(arguments.out / "classification")
@@ -91,6 +93,8 @@ def _classification(arguments: argparse.Namespace) -> dict[str, object]:
 def _image_classification(arguments: argparse.Namespace) -> dict[str, object]:
     with _replacing(arguments.out / "image_classification") as folder:
         recipe = image_classification_trainer.Recipe(seed=arguments.seed)
+        if arguments.steps:
+            recipe = replace(recipe, epochs=1, pictures=arguments.steps * recipe.batch_size)
         image_classification_trainer.train_image_classification(folder, recipe, _say)
         _describe(folder, "image_classification")
     return evaluate_image_classification(arguments.out / "image_classification")

@@ -27,6 +27,7 @@ from jitney.ask import COMMANDS as ASK
 from jitney.ask.cli import parser as ask_parser
 from jitney.cli import app
 from tests.shown_commands import ROOT, Command, commands, of_line
+from tests.shown_elsewhere import PROGRAMS
 from tests.unit.test_docs import PAGES
 
 # Which the reader writes, or which is made by the command before.
@@ -38,7 +39,7 @@ VARIABLES = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "the OpenTelemetry SDK",
     "OTEL_TRACES_SAMPLER": "the OpenTelemetry SDK",
     "OTEL_TRACES_SAMPLER_ARG": "the OpenTelemetry SDK",
-    "PASSWORD": "the next command",
+    **dict.fromkeys(("BATCHER", "FRONT_END", "OPERATOR", "PASSWORD", "WRITER"), "the next command"),
     "ENDPOINT": "benchmarks/clients/locustfile.py",
 }
 
@@ -145,15 +146,14 @@ def elsewhere(command: Command) -> None:
     """It belongs to the reader's system."""
 
 
-ELSEWHERE = ("cut", "echo", "grep", "gzip", "k6", "kind", "locust", "printf", "redis-cli", "xargs", "zcat")
 CHECKS: Mapping[str, Callable[[Command], None]] = {
+    **dict.fromkeys(PROGRAMS, elsewhere),
     "jitney": jitney,
     "python": python,
     "make": make,
     "kubectl": kubectl,
     "docker": docker,
     "curl": curl,
-    **dict.fromkeys(ELSEWHERE, elsewhere),
 }
 
 
