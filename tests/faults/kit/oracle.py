@@ -55,9 +55,14 @@ def check_nothing_left(stack: Stack, *, within: float = 10.0) -> None:
 
     The path of the fresh request is the synthetic model's.
     """
-    with _telling(stack.redis):
-        until(lambda: not leftovers(stack.redis), "nothing is left behind", within=within)
+    check_no_key_left(stack.redis, within=within)
     _assert_alive(stack)
+
+
+def check_no_key_left(client: redis.Redis, *, within: float = 10.0) -> None:
+    """The same without the fresh request."""
+    with _telling(client):
+        until(lambda: not leftovers(client), "nothing is left behind", within=within)
 
 
 @contextlib.contextmanager

@@ -28,10 +28,10 @@ from broker.common.parent_death import parent_death_guard
 from tests.contract.users import url_as
 from tests.integration.processes import HOST, ROOT, Process, clean_environ, request
 from tests.integration.stack import Stack, stack
-from tests.manifests import K8S, Rendered, render
+from tests.manifests import K8S, Rendered, changed
 from tests.waiting import until
 
-READY_LIMIT = 60.0  # seconds: several models load side by side
+READY_LIMIT = 120.0  # seconds: several models load side by side
 STALE = 2.0  # seconds after a pod's end was decided in which some node still sends it requests
 ROLES = {"jitney-front-end": Role.FRONT_END, "jitney-batcher": Role.BATCHER}
 EVERY_INTERFACE = "0.0.0.0"
@@ -76,8 +76,8 @@ class Pods:
     ending: ThreadPoolExecutor
     running: dict[str, list[Pod]] = field(default_factory=dict)
 
-    def start(self, workload: str) -> Pod:
-        """One more; it is not ready yet."""
+    def start(self, workload: str, **instead: str) -> Pod:
+        """One more; it is not ready yet. `instead` are variables that have other values here."""
         spec = self.rendered.pod(workload)["spec"]
         container = spec["containers"][0]
         number = len(self.running.setdefault(workload, []))
@@ -86,7 +86,7 @@ class Pods:
         with output.open("wb") as sink:
             popen = subprocess.Popen(
                 [sys.executable if word == "python" else word for word in container["command"]],
-                env=self._environment(workload, container, ports),
+                env=self._environment(workload, container, ports) | instead,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
@@ -108,9 +108,7 @@ class Pods:
                 self.start(workload)
         for pod in self.all():
             self.wait_ready(pod)
-        batchers = sum(self.rendered.app(pod.workload) == "jitney-batcher" for pod in self.all())
-        for port in self.endpoints():
-            until(lambda at=port: live(at) == batchers, "a front end has seen all batchers")
+        self.wait_seen(sum(self.rendered.app(pod.workload) == "jitney-batcher" for pod in self.all()))
 
     def wait_ready(self, pod: Pod) -> None:
         try:
@@ -118,8 +116,17 @@ class Pods:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{pod.stderr()}") from None
 
+    def wait_seen(self, batchers: int) -> None:
+        """Every front end counts on so many."""
+        for port in self.endpoints():
+            until(lambda at=port: live(at) == batchers, "a front end has seen all batchers")
+
     def all(self) -> list[Pod]:
         return [pod for pods in self.running.values() for pod in pods]
+
+    def staying(self, *workloads: str) -> list[Pod]:
+        """Those of these that nobody has asked to leave."""
+        return [pod for workload in workloads for pod in self.running[workload] if pod.leaving is None]
 
     def endpoints(self) -> list[int]:
         """Ports of front ends that the Service sends requests to: some nodes still to such as are leaving."""
@@ -128,13 +135,18 @@ class Pods:
 
     def roll(self, workload: str) -> list[Future[None]]:
         """As a Deployment does that may have one more and never one less; what leaves takes its time meanwhile."""
-        replicas = self._replicas(workload)
         ends = []
-        for old in self.running[workload][:replicas]:
+        for old in self.staying(workload):
             self.wait_ready(self.start(workload))
             old.leaving = time.monotonic()
             ends.append(self.ending.submit(old.terminate))
         return ends
+
+    def apply(self, rendered: Rendered) -> list[Future[None]]:
+        """As a cluster does: every workload whose pods are to be others is rolled."""
+        before, self.rendered = self.rendered, rendered
+        others = [workload for workload in self.running if before.pod(workload) != rendered.pod(workload)]
+        return [end for workload in others for end in self.roll(workload)]
 
     def _replicas(self, workload: str) -> int:
         scaled = {one["spec"]["scaleTargetRef"]["name"]: one for one in self.rendered.of("HorizontalPodAutoscaler")}
@@ -173,10 +185,11 @@ def is_stale(pod: Pod) -> bool:
 
 
 @contextlib.contextmanager
-def cluster(overlay: str, *components: str) -> Iterator[Pods]:
-    """All pods of an overlay, ready. Their output is printed when the block fails."""
+def cluster(overlay: str, *components: str, **more: Any) -> Iterator[Pods]:
+    """All pods of an overlay (`more`: of a kustomization), ready. Their output is printed when the block fails."""
     with stack(models=(), front_ends=0) as system, ThreadPoolExecutor(16) as ending:
-        pods = Pods(render(overlay, *components), system, baked(K8S / "overlays" / overlay / "Dockerfile"), ending)
+        rendered = changed(overlay, *components, **more)
+        pods = Pods(rendered, system, baked(K8S / "overlays" / overlay / "Dockerfile"), ending)
         try:
             pods.start_all()
             yield pods
