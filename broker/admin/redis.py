@@ -136,10 +136,11 @@ class RedisAdmin:
         names, _ = self._scan(self._keys.dead("*"))
         return sorted({self._model_of(name) for name in names})
 
-    def namespaces(self) -> list[str]:
-        """Those that hold keys in this database; where there are very many keys, some may be missing."""
+    def other_namespaces(self) -> list[str]:
+        """Those beside ours that hold keys in this database; where there are very many keys, some may be missing."""
         names, _ = self._scan(Keys("*").root + "*", SCANS)
-        return sorted({name.decode("utf-8", "replace").partition("{")[2].partition("}")[0] for name in names})
+        found = {name.decode("utf-8", "replace").partition("{")[2].partition("}")[0] for name in names}
+        return sorted(found - {self._keys.namespace})
 
     def defaults(self) -> dict[str, str]:
         """By task: the model that answers when a request names none."""

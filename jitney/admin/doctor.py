@@ -150,7 +150,7 @@ def _unknown(broker: RedisAdmin, keys: Keys) -> list[str]:
 def _looked(broker: RedisAdmin, facts: Facts, overview: Overview) -> list[Finding]:
     cards = [model.card for model in overview.models if model.card is not None]
     missing_files = {card.key: broker.missing_artifacts(card) for card in cards}
-    others = () if overview.models else broker.namespaces()
+    others = () if overview.models else broker.other_namespaces()
     return [*of_overview(overview, facts, missing_files, others), *of_history(overview.history)]
 
 

@@ -181,8 +181,8 @@ def of_secret(environ: Mapping[str, str], *, is_shared: bool) -> Iterator[Findin
 def of_overview(
     overview: Overview, facts: Facts, missing_files: Mapping[str, Sequence[str]], others: Sequence[str] = ()
 ) -> list[Finding]:
-    """Models, their cards and files, and what somebody should look at. `missing_files`: by ⟨m⟩; `others`: namespaces
-    that hold keys."""
+    """Models, their cards and files, and what somebody should look at. `missing_files`: by ⟨m⟩; `others`: other
+    namespaces that hold keys."""
     found = [_none(facts, others)] if not overview.models else []
     found += [
         _model(model, missing_files.get(model.key, ())) for model in overview.models if model.card and model.batchers

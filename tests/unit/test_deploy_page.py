@@ -38,6 +38,12 @@ def test_the_overlay_that_the_page_shows_takes_our_images_from_where_they_are_pu
     assert "kubectl apply -k k8s/overlays/mine" in PAGES["docs/deploy.md"]
 
 
+def test_a_cluster_finds_a_baked_model_where_the_page_says():
+    [model] = re.findall(r"run it with `JITNEY_MODEL=([^`]+)`", PAGES["docs/deploy.md"])
+
+    assert render("gpu", "baked-weights").environment("jitney-batcher-m2m100")["JITNEY_MODEL"] == model
+
+
 def test_the_command_line_is_asked_in_pods_that_have_it():
     """The images' own test runs it there."""
     cluster = render("gpu", "history")

@@ -11,6 +11,7 @@ from broker.admin.redis import RedisAdmin, connect_admin
 from broker.admin.rights import Role
 from broker.common.diagnosis import diagnose
 from broker.errors import BrokerError
+from broker.keys import Keys
 from broker.messages import Lane
 from broker.predictions.contract import OVERHEAD, TRIES_SHOWN
 from tests.contract.predictions.orders import created, ending, tried
@@ -132,13 +133,14 @@ async def test_files_that_the_broker_lost_are_named(world: RedisWorld, admin: Re
     assert admin.missing_artifacts(card(artifacts={"vocab": "0" * 64, "rules": "1" * 64})) == ["rules"]
 
 
-async def test_the_namespaces_of_a_server_are_named(world: RedisWorld, admin: RedisAdmin) -> None:
+async def test_the_other_namespaces_of_a_server_are_named(world: RedisWorld, admin: RedisAdmin) -> None:
     await world.admit(job())
     world.server.set("session:1", "1")
+    world.server.set(Keys("elsewhere").epoch, "1")
 
-    found = admin.namespaces()
+    found = admin.other_namespaces()
 
-    assert world.namespace in found and "" not in found
+    assert "elsewhere" in found and world.namespace not in found and "" not in found
 
 
 async def test_a_beat_in_the_future_does_not_count(world: RedisWorld, admin: RedisAdmin) -> None:
