@@ -14,6 +14,7 @@ import pytest
 from broker.credentials.api_key import parse_key
 from broker.tracing.sdk import CLOSING
 from tests.collector import CONSUMER, SERVER, Collector, Span, collector
+from tests.faults.kit.batches import created, ended, line
 from tests.faults.kit.command import jitney
 from tests.integration.processes import Reply
 from tests.integration.stack import Stack, stack
@@ -45,10 +46,10 @@ def told() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def system(told: Collector) -> Iterator[Stack]:
-    """One whose batches wait for company, and that sends webhooks."""
+def system(told: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One whose batches wait for company, that sends webhooks and computes files."""
     hooks = {"webhooks": "on", "webhook_allow": LOOPBACK, "webhook_secret": SECRET}
-    batches = {"policy": "fixed", "max_wait": 0.4}
+    batches = {"policy": "fixed", "max_wait": 0.4, "files": tmp_path_factory.mktemp("files")}
     with stack(["synthetic:20ms"], OTEL_EXPORTER_OTLP_ENDPOINT=told.url, **SOON, **hooks, **batches) as made:
         yield made
 
@@ -166,6 +167,28 @@ def test_a_prediction_and_its_webhook_go_on_with_the_trace(told: Collector, syst
     assert receiver.came[0].headers["traceparent"].startswith(f"00-{trace}-{hook.id}-")
     assert hook.attributes == {"http.request.method": "POST", "http.response.status_code": 204}
     assert server.attributes["http.response.status_code"] == 202
+
+
+def test_each_line_of_a_file_batch_begins_a_trace_that_leads_to_its_compute(told: Collector, system: Stack) -> None:
+    name = f"attempt {PATH[:7]}/{{name}}"
+    before = len(told.named(name))
+
+    made = created(system.front_ends[0], [line(f"private {number}", "my private text", PATH) for number in range(3)])
+    assert ended(system.front_ends[0], made).status == "completed"
+
+    until(lambda: len(told.named(name)) == before + 3, "the spans of its lines have come", within=15.0)
+    attempts = told.named(name)[before:]
+    queues = [of_trace(told, one.trace, name, "queue")[1] for one in attempts]
+    assert {one.parent for one in attempts} == {""} and len({one.trace for one in attempts}) == 3
+    assert [one.parent for one in queues] == [one.id for one in attempts]
+    assert {one.attributes["jitney.lane"] for one in queues} == {"bulk"}
+    batches = {queue.links[0] for queue in queues}
+    until(lambda: batches <= {one.place for one in told.spans}, "their batches have come", within=15.0)
+    linked = [link for one in told.spans if one.place in batches for link in one.links]
+    assert sorted(linked) == sorted(one.place for one in attempts)
+    statuses = {(one.attributes["http.response.status_code"], one.attributes["http.route"]) for one in attempts}
+    assert statuses == {(200, "/models/{name}")}
+    assert not [body for body in told.bodies if made.id.encode() in body]
 
 
 def test_a_stream_is_one_span_as_long_as_it_lasts(told: Collector, system: Stack) -> None:

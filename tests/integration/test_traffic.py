@@ -227,6 +227,19 @@ def test_shares_that_change_under_load_fail_no_request(system: Stack, revisions:
     assert {reply.status for reply in replies} == {200}
 
 
+@pytest.fixture(scope="module")
+def callers(system: Stack) -> list[dict[str, str]]:
+    return with_keys(system, CALLERS)
+
+
+@pytest.fixture(scope="module")
+def narrow(system: Stack, callers: list[dict[str, str]]) -> FrontEnd:
+    """A third one, which asks for keys and lets forty jobs wait."""
+    made = system.start_front_end(api_keys="on", max_queue_jobs=40)
+    system.until(lambda: ask(made, callers[-1]).status == 200, "keys are known")
+    return made
+
+
 def with_keys(system: Stack, count: int) -> list[dict[str, str]]:
     """The headers of so many callers, each with a key that the broker knows."""
     keys = [new_key() for _ in range(count)]
@@ -250,23 +263,19 @@ def batch_of(front_end: FrontEnd, caller: Mapping[str, str], count: int) -> Coun
 
 
 def test_a_caller_keeps_its_revision_and_a_larger_share_only_brings_callers_towards_it(
-    system: Stack, revisions: tuple[str, str]
+    system: Stack, revisions: tuple[str, str], narrow: FrontEnd, callers: list[dict[str, str]]
 ) -> None:
     old, new = revisions
-    callers = with_keys(system, CALLERS)
-    front_end = system.start_front_end(api_keys="on")
 
     def sides() -> list[str]:
         with ThreadPoolExecutor(8) as clients:
-            return list(clients.map(lambda caller: whose(ask(front_end, caller)), callers))
+            return list(clients.map(lambda caller: whose(ask(narrow, caller)), callers))
 
     traffic(system, "toy", f"{new}=30%", "--sticky", "caller")
-    system.until(lambda: ask(front_end, callers[-1]).status == 200, "keys are known")
     before, again = sides(), sides()
-    lines = [batch_of(front_end, caller, 20) for caller in callers[:3]]
+    lines = [batch_of(narrow, caller, 20) for caller in callers[:3]]
     traffic(system, "toy", f"{new}=70%", "--sticky", "caller")
     after = sides()
-    front_end.stop()
 
     assert before == again
     assert lines == [{side: 20} for side in before[:3]]
@@ -275,20 +284,18 @@ def test_a_caller_keeps_its_revision_and_a_larger_share_only_brings_callers_towa
 
 
 def test_where_a_revision_has_no_room_for_its_share_nobody_is_refused(
-    system: Stack, revisions: tuple[str, str]
+    system: Stack, revisions: tuple[str, str], narrow: FrontEnd, callers: list[dict[str, str]]
 ) -> None:
     old, new = revisions
-    front_end = system.start_front_end(max_queue_jobs=40)
     traffic(system, "toy", f"{new}=100%")
     system.batchers[1].pause()
     try:
         with ThreadPoolExecutor(64) as clients:  # forty, and a claim, may wait for the one that hangs
-            answers = [clients.submit(ask, front_end) for _ in range(64)]
+            answers = [clients.submit(ask, narrow, callers[0]) for _ in range(64)]
             first = next(as_completed(answers)).result()
             system.batchers[1].resume()
     finally:
         system.batchers[1].resume()
-        front_end.stop()
 
     assert whose(first) == old
     assert {answer.result().status for answer in answers} == {200}
