@@ -83,7 +83,7 @@ def _of_block(page: Path, block: str, begins: Callable[[str], bool]) -> list[Sho
     for line in block.splitlines():
         if not begun and not begins(line):
             needs = _needs(line, needs)
-            if found:
+            if found and not line.startswith("#"):
                 found[-1].output.append(line)
             continue
         begun += line.removeprefix("$ ")

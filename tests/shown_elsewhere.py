@@ -1,8 +1,9 @@
-"""Which shown commands need what no test machine has, as their pages mark it, and which tests run others."""
+"""Which shown commands are not run by tests/integration/shown: what the pages mark, and what another test runs."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -55,6 +56,7 @@ TABLE: Sequence[Elsewhere] = (
     ),
     Elsewhere(r"python -m demo\.train.*", MEASUREMENTS, 'f"train --'),
     Elsewhere(r"python -m demo\.evaluate.*", MEASUREMENTS, '"evaluate --'),
+    Elsewhere("jitney doctor --cache-url .*", "tests/integration/test_doctor.py", "def test_the_command_looks_at_it"),
     *(
         Elsewhere(rf"\S*python -m benchmarks {command}( .*)?", file, proof)
         for command, file, proof in (
@@ -97,8 +99,17 @@ def elsewhere(one: Shown) -> list[Elsewhere]:
     return [row for row in TABLE if row.page in ("", page) and re.fullmatch(row.pattern, text, re.DOTALL)]
 
 
+def run_here() -> Mapping[str, Sequence[Shown]]:
+    """By page, those that are neither marked nor run elsewhere: tests/integration/shown runs them."""
+    found: dict[str, dict[str, Shown]] = defaultdict(dict)
+    for one in all_shown():
+        if not one.needs and not elsewhere(one):
+            found[str(one.page.relative_to(ROOT))].setdefault(bare(one), one)
+    return {page: list(ones.values()) for page, ones in found.items()}
+
+
 def bare(one: Shown) -> str:
-    """Without the comment."""
+    """Without the comment: a page that shows it twice has it run once."""
     return re.sub(r"\s+#.*", "", one.text)
 
 

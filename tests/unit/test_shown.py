@@ -1,4 +1,4 @@
-"""What a page says that its commands need is what they need; what another test runs is run there."""
+"""Every command that a page shows is run by a test, or its page says what it needs that no machine of ours has."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def lines(kind: str, begins: str = "") -> list[str]:
 
 def test_every_kind_of_line_is_tried() -> None:
     assert {kind for kind, _ in LINES} == {"sh", "sql", "psql"}
-    assert set(lines("sh")) == {*lines("sh", "jitney "), *lines("sh", "curl ")}
+    assert set(lines("sh")) == {*lines("sh", "jitney "), *lines("sh", "curl "), *lines("sh", "export ")}
 
 
 COMING = ("jitney up", "jitney history run")  # with the writer
