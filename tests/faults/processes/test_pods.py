@@ -164,7 +164,7 @@ def test_a_rollout_of_front_ends_and_batchers_and_a_change_of_revision_under_loa
     asked = sum((one.fates for one in made), Counter[str]())
     assert asked.keys() == {"answered"}, asked
     assert asked["answered"] > 200
-    check_no_key_left(pods.system.redis, within=30.0)
+    check_no_key_left(pods.system.redis, within=30.0, ended=before)
     record("rollout of the manifests' front ends and batchers: longest wait", max(one.slowest for one in made))
 
 
