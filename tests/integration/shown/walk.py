@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from broker.common.parent_death import parent_death_guard
 from tests.integration.processes import ROOT, clean_environ, request
 from tests.integration.shown.likeness import missing
 from tests.integration.shown.service import Service, as_one_process, ready_when
@@ -28,6 +29,7 @@ class Walk:
 
     directory: Path
     environ: MutableMapping[str, str]
+    cleanup: contextlib.ExitStack
     port: int = 9527  # of the front end that is asked
     said: str = ""  # by all commands
     services: list[Service] = field(default_factory=list)
@@ -62,6 +64,7 @@ class Walk:
         with output.open("wb") as sink:
             how = {**self._as_reader(), "stdout": sink, "stderr": subprocess.STDOUT, "start_new_session": True}
             popen = subprocess.Popen(self._shell(as_one_process(text)), **how)
+        self.cleanup.enter_context(parent_death_guard(popen.pid))
         service = Service(text=text, popen=popen, output=output)
         self.services.append(service)
         service.wait_ready()
@@ -100,11 +103,12 @@ def walking(directory: Path, **environ: str) -> Iterator[Walk]:
     (directory / ".venv").symlink_to(sys.prefix)
     inherited = clean_environ()
     path = f"{Path(sys.executable).parent}:{inherited['PATH']}"
-    walk = Walk(directory=directory, environ={**inherited, "PATH": path, **environ})
-    try:
-        yield walk
-        assert [one.text for one in reversed(walk.services) if not one.ends_well()] == []
-    finally:
-        for one in walk.services:
-            one.popen.kill()
-            one.popen.wait()
+    with contextlib.ExitStack() as cleanup:
+        walk = Walk(directory=directory, environ={**inherited, "PATH": path, **environ}, cleanup=cleanup)
+        try:
+            yield walk
+            assert [one.text for one in reversed(walk.services) if not one.ends_well()] == []
+        finally:
+            for one in walk.services:
+                one.popen.kill()
+                one.popen.wait()
