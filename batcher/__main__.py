@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,15 +113,14 @@ async def _serve(
 @asynccontextmanager
 async def _linked(settings: BatcherSettings, broker: BrokerSettings, model: str) -> AsyncIterator[Links]:
     url, namespace, lease, limits = broker.redis_url, broker.namespace, settings.lease, settings.limits()
-    jobs = await connect_batcher(url, namespace, model, lease=lease)
-    beats = connect_heartbeat(url, namespace, model, lease=lease, limits=limits)
-    starts = connect_starter(url, namespace)
-    try:
+    async with AsyncExitStack() as open_ones:
+        jobs = await connect_batcher(url, namespace, model, lease=lease)
+        open_ones.push_async_callback(jobs.aclose)
+        beats = connect_heartbeat(url, namespace, model, lease=lease, limits=limits)
+        open_ones.callback(beats.close)
+        starts = connect_starter(url, namespace)
+        open_ones.callback(starts.close)
         yield Links(jobs=jobs, beats=beats, starts=starts)
-    finally:
-        starts.close()
-        beats.close()
-        await jobs.aclose()
 
 
 async def _run(

@@ -71,6 +71,7 @@ TABLE: Sequence[Elsewhere] = (
             ("callers", "tests/unit/benchmarks/parts/test_callers.py", "main(["),
             ("bodies", "tests/unit/benchmarks/parts/test_bodies.py", "main(["),
             ("clustering", "tests/unit/benchmarks/parts/test_clustering.py", "clustering.main("),
+            ("additions", "tests/unit/benchmarks/parts/test_additions.py", "additions.main("),
             ("languages", "tests/unit/benchmarks/languages/test_command.py", "main(["),
             ("crowd", MEASUREMENTS, '"crowd --'),
             ("cache", MEASUREMENTS, '"cache --'),

@@ -130,10 +130,12 @@ async def _running(how: Mapping[str, Any]) -> AsyncIterator[_Running]:
     app = create_app(FrontEnd(settings=settings, tasks=tasks, history=history, cache=cache))
     made = _Running(app, store)
     answering = asyncio.create_task(made.answer())
-    async with app.router.lifespan_context(app):
-        await tasks.discovery.wait_until_met(10.0)
-        yield made
-    answering.cancel()
+    try:
+        async with app.router.lifespan_context(app):
+            await tasks.discovery.wait_until_met(10.0)
+            yield made
+    finally:
+        answering.cancel()
 
 
 async def _ask(app: ASGIApp, text: str) -> None:

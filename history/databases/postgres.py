@@ -81,12 +81,13 @@ class PostgresDatabase:
     async def migrate(self) -> None:
         with self._translated():
             connection = await self._connected()
-            async with self._briefly(connection):
+            async with connection.transaction():
                 await connection.execute(f"select pg_advisory_xact_lock({ADVISORY})")
-                is_there = await connection.fetchval("select to_regclass('history_meta') is not null")
-                there = await connection.fetchrow(THERE) if is_there else None
-                for sql in self._schema.upgrade(self.dialect, there):
-                    await connection.execute(sql)
+                async with self._briefly(connection):
+                    is_there = await connection.fetchval("select to_regclass('history_meta') is not null")
+                    there = await connection.fetchrow(THERE) if is_there else None
+                    for sql in self._schema.upgrade(self.dialect, there):
+                        await connection.execute(sql)
 
     async def insert(self, rows: Sequence[HistoryRow]) -> int:
         with self._translated():

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -231,7 +232,9 @@ class Keeper:
 
 async def _tell_adopted(broker: PredictionBroker, ids: Sequence[str]) -> None:
     """Whose they are stands at the broker alone."""
-    found = await broker.read(ids)
+    found: Mapping[str, Prediction] = {}
+    with suppress(BrokerError):  # the next trip says so; these lines are due all the same
+        found = await broker.read(ids)
     for id in ids:
         log.warning("prediction adopted", prediction=shown(id), **(named(found[id].request) if id in found else {}))
 

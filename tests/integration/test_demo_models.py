@@ -49,7 +49,7 @@ def test_the_original_second_call_answers_exactly(system: Stack) -> None:
 
 def test_the_example_of_the_page_on_translation_answers_so(system: Stack) -> None:
     page = (ROOT / "docs" / "translation.md").read_text(encoding="utf-8")
-    example = re.search(r"curl -s http://[^/]+(/translation) -H \S+ \S+ -d '(.+?)'\n# (.+)", page, re.DOTALL)
+    example = re.search(r"curl -s http://[^/]+(/translation) -H \S+ \S+ -d '(.+?)'\n(.+)", page, re.DOTALL)
     assert example is not None
 
     reply = system.post(example[1], json.loads(example[2]))

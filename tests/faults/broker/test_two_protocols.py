@@ -111,9 +111,14 @@ def test_what_the_page_says_tidies_up_behind_the_old_one_and_harms_nothing_else(
         assert child.stop() == 0
     assert OLD_KEYS in jitney("doctor", url=pair.new.broker.url).out
 
+    of_all = {KEYS.credentials: b"hash", KEYS.history: b"list", KEYS.history_state: b"hash"}
+    for key, kind in of_all.items():
+        pair.new.redis.rpush(key, "row") if kind == b"list" else pair.new.redis.hset(key, "#version", "1")
     port = urlsplit(pair.new.broker.url).port
     subprocess.run(["sh", "-c", tidy.replace("redis-cli", f"redis-cli -p {port}")], check=True, timeout=30.0)
 
     assert OLD_KEYS not in jitney("doctor", url=pair.new.broker.url).out
+    assert {key: pair.new.redis.type(key) for key in of_all} == of_all
+    pair.new.redis.delete(*of_all)
     check_answers(ask(pair.new.urls, 20))
     check_nothing_left(pair.new)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 import pytest
 
+from history.databases import postgres
 from history.databases.contract import Dialect
 from history.databases.errors import DatabaseUnavailable, DatabaseUnfit
 from history.databases.place import open_database
@@ -88,6 +92,18 @@ async def test_who_reads_a_view_keeps_no_writer_of_the_same_release_from_beginni
 
     await report.aclose()
     await database.aclose()
+
+
+async def test_who_migrates_at_the_same_time_is_waited_for(postgres_place: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(postgres, "BRIEFLY", "set local lock_timeout = '100ms'")
+    async with contextlib.aclosing(open_database(postgres_place)) as other:
+        await other.execute("begin")
+        await other.execute(f"select pg_advisory_xact_lock({postgres.ADVISORY})")
+        migrating = asyncio.create_task(migrated(postgres_place))
+        await asyncio.sleep(0.5)
+        await other.execute("commit")
+
+    await (await migrating).aclose()
 
 
 async def test_a_view_is_replaced_by_a_release_that_has_another(place: str):

@@ -276,7 +276,7 @@ async def test_a_release_with_other_views_waits_briefly_for_who_reads_them_and_s
                 await until(lambda: counts.written == 1)
 
     [said] = [line["error"] for line in lines if line["event"] == "history not written"]
-    assert re.match(rf"waited 2 s for jitney \(monthly report, pid {pid}, in a transaction for [2-9] s\): ask ", said)
+    assert re.match(rf"waited 2 s for jitney \(monthly report, pid {pid}, in a transaction for \d+ s\): ask ", said)
     assert said.endswith(f"pg_terminate_backend({pid})")
 
 

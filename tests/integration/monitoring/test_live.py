@@ -31,7 +31,7 @@ pytestmark = [needs_prometheus, pytest.mark.timeout(120)]
 
 SELECTOR = re.compile(r"\bjitney_\w+(?:\{[^}]*\})?")
 # In this system there is none of it, as it is well or does no such thing.
-NOT_HERE = {"batches {{status}}", "webhooks {{fate}}", "{{model}}@{{revision}} had no room"}
+NOT_HERE = {"batches {{status}}", "webhooks {{fate}}"}
 SCRAPED = 2.5  # seconds after which what was seen then has been scraped
 
 

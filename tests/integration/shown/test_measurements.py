@@ -15,6 +15,13 @@ from demo.evaluate import MODELS
 pytestmark = pytest.mark.timeout(150)
 
 
+@pytest.fixture(autouse=True)
+def log_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays as it is: loggers that are kept would write to where a test reads, and that is closed behind it."""
+    monkeypatch.setattr("structlog.configure", lambda **how: None)
+    monkeypatch.setattr("broker.common.logs._adopt_standard_logging", lambda *how: None)
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.shown.reader import STAND_INS, SUPPOSED, THEIRS, on_this_machine, write_files
+from tests.integration.shown.reader import DONE_BEFORE, STAND_INS, SUPPOSED, THEIRS, on_this_machine, write_files
 from tests.integration.shown.walk import Walk, walking
 from tests.shown_elsewhere import run_here
 
@@ -36,6 +36,8 @@ def test_the_commands_of_a_page_do_what_it_says(page: str, home: Walk, tmp_path:
     with walking(tmp_path, **begun, **SUPPOSED.get(page, {})) as walk:
         walk.port = home.port
         write_files(tmp_path)
+        if page in DONE_BEFORE:
+            walk.prepare(DONE_BEFORE[page](walk))
         for one in BY_PAGE[page]:
             if not one.text.startswith(SERVE):
                 walk.run(on_this_machine(one, walk), one, only_keys=page in STAND_INS)

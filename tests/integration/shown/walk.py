@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.common.parent_death import parent_death_guard
-from tests.integration.processes import ROOT, clean_environ, request
+from tests.integration.processes import ROOT, clean_environ
 from tests.integration.shown.likeness import missing
 from tests.integration.shown.service import Service, as_one_process, ready_when
 from tests.shown_commands import Shown
@@ -42,20 +42,21 @@ class Walk:
     def broker(self) -> str:
         return self.environ["JITNEY_REDIS_URL"]
 
-    def json(self, path: str) -> Any:
-        return request("GET", self.port, path).json()
-
-    def run(self, text: str, shown: Shown, *, code: int = 0, only_keys: bool = False) -> None:
+    def run(self, text: str, shown: Shown, *, only_keys: bool = False) -> None:
         """`text` is the shown command as this machine can run it."""
         if ready_when(text):
             self.start(text)
             return
         ended = subprocess.run(self._shell(text), **self._as_reader(), capture_output=True, text=True, timeout=LIMIT)
         told = f"{text}\ncode {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
-        assert ended.returncode == code, told
+        assert ended.returncode == 0, told
         assert missing(shown.output, ended.stdout, only_keys=only_keys) == [], told
         self.said += ended.stdout
         self._remember(text, ended.stdout)
+
+    def prepare(self, text: str) -> None:
+        """A command that the page does not show."""
+        subprocess.run(self._shell(text), **self._as_reader(), check=True, capture_output=True, timeout=LIMIT)
 
     def start(self, text: str) -> None:
         if "jitney up" in text:

@@ -6,6 +6,7 @@ import asyncio
 from unittest.mock import AsyncMock, Mock
 
 import pytest
+from structlog.testing import capture_logs
 
 from broker.errors import BrokerUnavailable
 from broker.predictions.contract import Beat, Prediction
@@ -57,3 +58,12 @@ async def test_looks_that_take_long_leave_most_of_the_time_to_others():
         await keep._look(Mock(read=read), ["any"], Mock(time=lambda: now[0]))
 
         assert keep._look_at == 1.0 + keeper.LOOK_PAUSE
+
+
+async def test_what_is_adopted_is_told_although_nobody_says_whose_it_is():
+    read = AsyncMock(side_effect=BrokerUnavailable("lost"))
+
+    with capture_logs() as lines:
+        await keeper._tell_adopted(Mock(read=read), ["a" * 32])
+
+    assert [(line["event"], line["prediction"]) for line in lines] == [("prediction adopted", "a" * 14 + "…")]
