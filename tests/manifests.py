@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -129,6 +130,11 @@ def changed(overlay: str, *components: str, **more: Any) -> Rendered:
         }
         Path(directory, "kustomization.yaml").write_text(yaml.safe_dump(mine), encoding="utf-8")
         return rendered_from(Path(directory))
+
+
+def copied(directory: Path) -> Path:
+    """The manifests, in this directory, where a test may change them."""
+    return shutil.copytree(K8S, directory / "k8s")
 
 
 def rendered_from(directory: Path) -> Rendered:

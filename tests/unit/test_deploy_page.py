@@ -7,9 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
-import yaml
-
-from tests.manifests import K8S, KUBECTL, Rendered, render
+from tests.manifests import K8S, Rendered, render, rendered_from
 
 ROOT = K8S.parent
 PAGES = {name: (ROOT / name).read_text("utf-8") for name in ("docs/deploy.md", "docs/operators.md", "k8s/README.md")}
@@ -22,9 +20,7 @@ def mine(tmp_path: Path) -> Rendered:
     [shown] = re.findall(r"```yaml\n(.*?)```", PAGES["docs/deploy.md"], re.DOTALL)
     there = os.path.relpath(K8S / "overlays", tmp_path.resolve())
     (tmp_path / "kustomization.yaml").write_text(shown.replace("- ../", f"- {there}/"), "utf-8")
-    done = subprocess.run([KUBECTL, "kustomize", tmp_path], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return Rendered(list(yaml.load_all(done.stdout, Loader=yaml.CSafeLoader)))
+    return rendered_from(tmp_path)
 
 
 def test_the_overlay_that_the_page_shows_takes_our_images_from_where_they_are_pushed(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.manifests import K8S, Rendered, render, rendered_from
+from tests.manifests import K8S, Rendered, copied, render, rendered_from
 
 README = (K8S / "README.md").read_text(encoding="utf-8")
 READERS = {
@@ -47,7 +46,7 @@ def test_every_file_of_settings_is_looked_at():
 
 @pytest.mark.parametrize("file", READERS)
 def test_a_change_replaces_the_pods_that_read_it_and_no_others(file, tmp_path):
-    copy = shutil.copytree(K8S, tmp_path / "k8s")
+    copy = copied(tmp_path)
     said = (copy / file).read_text(encoding="utf-8")
     (copy / file).write_text(re.sub(r"^(\w+)=.*$", r"\1=other", said, count=1, flags=re.MULTILINE), encoding="utf-8")
 
@@ -56,7 +55,7 @@ def test_a_change_replaces_the_pods_that_read_it_and_no_others(file, tmp_path):
 
 @pytest.mark.parametrize("patch", re.findall(r"  - (target: \{kind: ConfigMap, .*\n    patch: .*)\n", README))
 def test_a_patch_of_the_readme_replaces_the_pods_that_read_it_and_no_others(patch, tmp_path):
-    copy = shutil.copytree(K8S, tmp_path / "k8s")
+    copy = copied(tmp_path)
     said = yaml.safe_load(f"  - {patch}")
     more = {"patches": said, "components": ["../../components/history", "../../components/tracing"]}
 
@@ -67,7 +66,7 @@ def test_a_patch_of_the_readme_replaces_the_pods_that_read_it_and_no_others(patc
 
 @pytest.mark.parametrize("model", ["translation", "classification", "image-classification"])
 def test_so_does_one_of_a_demo_model(model, tmp_path):
-    copy = shutil.copytree(K8S, tmp_path / "k8s")
+    copy = copied(tmp_path)
     file = copy / "overlays" / "local" / model / "kustomization.yaml"
     file.write_text(file.read_text(encoding="utf-8").replace("THREADS=1", "THREADS=2"), encoding="utf-8")
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from server.settings import ServerSettings
-from tests.manifests import APP, K8S, Rendered, everywhere, rendered_from, selects
+from tests.manifests import APP, K8S, Rendered, copied, everywhere, rendered_from, selects
 
 README = (K8S / "README.md").read_text(encoding="utf-8")
 FRONT_END, BATCHER, VALKEY = "jitney-front-end", "jitney-batcher-m2m100", "jitney-valkey"
@@ -47,7 +47,7 @@ def shown(*containing: str) -> list[Block]:
 
 def rendered(tmp_path: Path, *blocks: Block, **more: Any) -> Rendered:
     """What an overlay makes with these files."""
-    copy = shutil.copytree(K8S, tmp_path / "k8s")
+    copy = copied(tmp_path)
     overlay = copy / "overlays" / blocks[0].overlay
     overlay.mkdir()
     said = {} if blocks[0].overlay == "next" else WHOLE.says()
@@ -132,7 +132,7 @@ def test_a_new_protocol_beside_the_old_one_reaches_its_broker(tmp_path: Path) ->
 
 
 def test_a_revision_beside_another_is_a_copy_of_its_directory(tmp_path: Path) -> None:
-    copy = shutil.copytree(K8S, tmp_path / "k8s")
+    copy = copied(tmp_path)
     next_one = shutil.copytree(copy / "overlays/gpu/m2m100", copy / "overlays/gpu/next")
     change(next_one / "kustomization.yaml", "m2m100\n", "next\n")
     change(next_one / "weights.env", "REVISION=55c2", "REVISION=66d3")
