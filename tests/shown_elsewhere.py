@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from tests.shown_commands import ROOT, Shown, of_line, shown
-from tests.unit.test_docs import PAGES
+from tests.shown_commands import PAGES, ROOT, Shown, of_line, shown
 
 # By program: a line that begins with none of them is output.
 PROGRAMS = (

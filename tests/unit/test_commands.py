@@ -26,9 +26,8 @@ from docs.settings import SECTIONS
 from jitney.ask import COMMANDS as ASK
 from jitney.ask.cli import parser as ask_parser
 from jitney.cli import app
-from tests.shown_commands import ROOT, Command, commands, of_line
+from tests.shown_commands import PAGES, ROOT, Command, commands, of_line
 from tests.shown_elsewhere import PROGRAMS
-from tests.unit.test_docs import PAGES
 
 # Which the reader writes, or which is made by the command before.
 OF_THE_READER = {"k8s/overlays/mine", "counting.py", "keys.jsonl"}

@@ -10,12 +10,11 @@ import pytest
 
 from docs import http, settings
 from server.api.operation import ALWAYS
+from tests.shown_commands import PAGES, ROOT
 
-ROOT = Path(__file__).parents[2]
 EXAMPLES = {"counting.py", "colours.py"}  # which the reader writes
 FOLDERS = ("jitney", "server", "broker", "batcher", "history", "demo", "benchmarks", "tests", "docs")
 DECISIONS = ROOT / "docs" / "decisions"
-PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("k8s/**/*.md")})
 # [text](target), but neither an image's caption nor a link out of the repository.
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]*)\)")
 # Files and folders of ours: `broker/messages.py` from the root or the page, `window.py` by its name alone.

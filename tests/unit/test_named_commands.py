@@ -14,7 +14,7 @@ from docs.settings import SECTIONS
 from jitney.ask import COMMANDS as ASK
 from jitney.ask.cli import parser
 from jitney.cli import app
-from tests.unit.test_docs import PAGES, ROOT
+from tests.shown_commands import PAGES, ROOT
 
 NAMED = re.compile(r"`((?:jitney|make|python -m (?:server|batcher|history)) [a-z-][^`\n]*)`")
 FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
