@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -13,6 +12,7 @@ from broker.common.numbers.finite import NOT_FINITE, is_finite
 from broker.common.panics import CONTROL, is_panic
 from broker.common.throttled_log import ThrottledLog
 from broker.messages import FailureCode, Value
+from server.codecs.asker import who
 from server.codecs.contract import Codec, Input, Plan
 from server.codecs.errors import Abandoned, CodecError, RequestTooLarge
 from server.codecs.work import Work
@@ -23,19 +23,6 @@ log = structlog.get_logger("server.codecs.encoding")
 # from before logging is configured, whose tracebacks print local variables, and with them what clients sent.
 _log_failed = ThrottledLog(lambda event, **what: log.error(event, **what))
 _log_not_finite = ThrottledLog(lambda event, **what: log.warning(event, **what))
-
-
-class Named(Protocol):
-    """A request, as the log knows it."""
-
-    @property
-    def identity(self) -> Mapping[str, str]: ...
-
-
-# Whose request this task or thread computes for. Set where one comes in, and read for a line about a codec's mistake
-# alone: a record that is decoded knows of no request, for each would keep the other alive.
-ASKER: ContextVar[Named | None] = ContextVar("asker", default=None)
-
 # Bytes of a body, or numbers of outputs. More would block the event loop for milliseconds, so a thread does it.
 INLINE = 8192
 # One long text is written much faster than as many numbers; what is made around each of many short ones is not.
@@ -80,19 +67,14 @@ def decode(codec: Codec, plan: Plan, outputs: Sequence[Value]) -> dict[str, Any]
     except BaseException as error:
         return _failed(error, step="decode", pieces=len(outputs))
     # JSON would say null, which a client may take for an answer. Batchers check outputs too; this checks what was made.
-    _log_not_finite("answer not finite", **_who(), pieces=len(outputs))
+    _log_not_finite("answer not finite", **who(), pieces=len(outputs))
     return Problem(FailureCode.MODEL_ERROR, NOT_FINITE)
 
 
 def _failed(error: BaseException, **what: Any) -> Problem:
     where = {"panic": type(error).__name__} if is_panic(error) else {"exc_info": error}
-    _log_failed("codec failed", **_who(), **what, **where)
+    _log_failed("codec failed", **who(), **what, **where)
     return Problem("internal", INTERNAL_DETAIL)
-
-
-def _who() -> Mapping[str, Any]:
-    asker = ASKER.get()
-    return {} if asker is None else asker.identity
 
 
 def weight(values: Iterable[Value], most: int = INLINE) -> int:

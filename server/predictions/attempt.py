@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Scope
 from broker.messages import FailureCode
 from broker.predictions.contract import State
 from server.callers.caller import Caller
-from server.codecs.encoding import ASKER
+from server.codecs.asker import ASKER
 from server.errors import ASKS_TO_COME_BACK, INTERNAL_DETAIL, MEDIA_TYPE, Problem, whole_seconds
 from server.http.context import RequestContext
 from server.predictions.large.pump import Pump

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from broker.messages import FailureCode, ModelCard
+from server.codecs.asker import ASKER
 from server.codecs.contract import Codec, Input, Plan
-from server.codecs.encoding import ASKER
 from server.codecs.work import Work
 from server.errors import Problem, retry_after
 from server.fleet.directory import Served

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from server.callers.limits import rate_limit_headers
-from server.codecs.encoding import ASKER
+from server.codecs.asker import ASKER
 from server.errors import INTERNAL_DETAIL, ClientGone, Problem
 from server.front_end import FrontEnd
 from server.http.addresses import Addresses
