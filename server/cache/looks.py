@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 MOST_DIGESTS = 128  # that one trip asks for, a request's or those of many: 16 MiB at most, by what an entry may have
 Found = list[bytes | None]
@@ -61,3 +62,12 @@ class Looks:
                 taken.append(look)
                 room -= len(look.digests)
         return taken
+
+
+def found_in(answer: Any) -> bytes | None:
+    """What lay under one digest, by the server's answer. Raises the error that says that nothing can be read here."""
+    if isinstance(answer, Exception):
+        if "WRONGTYPE" not in str(answer):
+            raise answer
+        return None
+    return answer or None  # where nothing is, there are no bytes

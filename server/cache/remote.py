@@ -20,7 +20,7 @@ from broker.errors import BrokerError, BrokerUnfit
 from broker.facts import Facts, facts
 from broker.redis.client import Client
 from broker.redis.connection import make_client, translated
-from server.cache.looks import Found, Look, Looks
+from server.cache.looks import Found, Look, Looks, found_in
 from server.cache.outbox import LARGEST, CacheOutbox, Put
 
 PATIENCE = 0.05  # seconds that whoever looks waits at most
@@ -205,7 +205,7 @@ class CacheServer:
         """Those who look. Returns what is left, the answers to what was put."""
         at = 0
         for look in looks:
-            found = [_found(answer) for answer in answers[at : at + len(look.digests)]]
+            found = [found_in(answer) for answer in answers[at : at + len(look.digests)]]
             at += len(look.digests)
             if not look.is_over:
                 self.misses += (missing := found.count(None))
@@ -230,15 +230,6 @@ class CacheServer:
         if not is_slow:
             self._takes = False
             self.dropped += self._outbox.clear()
-
-
-def _found(answer: Any) -> bytes | None:
-    """What lay there. Raises the error that says that nothing can be read here."""
-    if isinstance(answer, Exception):
-        if "WRONGTYPE" not in str(answer):
-            raise answer
-        return None
-    return answer or None  # where nothing is, there are no bytes
 
 
 def client_for(url: str, broker_url: str) -> Client:
