@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any
@@ -11,14 +10,16 @@ import structlog
 from redis.exceptions import NoScriptError
 
 from broker.contract import DEAD_KEPT, FRAME_TTL, NEVER, POISON_AFTER, PRUNED_AFTER
-from broker.errors import BrokerError, BrokerFull, WireError
-from broker.header import number, text
+from broker.errors import BrokerFull, WireError
+from broker.header import text
 from broker.keys import Keys
-from broker.messages import NO_META, Claim, DeadLetter, Depth, Failure, Finish, Job, Lane, Limits
+from broker.messages import Claim, DeadLetter, Depth, Failure, Finish, Job, Lane, Limits
 from broker.redis import scripts
+from broker.redis.batching.claimed import ClaimedBatches, Publication
+from broker.redis.batching.dead_letters import letters_of
+from broker.redis.batching.depth import Waiting
 from broker.redis.bodies import fetch
-from broker.redis.claimed import ClaimedBatches, Publication
-from broker.redis.client import Client, raise_first, seconds_of
+from broker.redis.client import Client, raise_first
 from broker.redis.connection import check, make_client, translated
 from broker.trips import CLAIM_BYTES
 from broker.wire import decode_job, encode_failures, lies_apart
@@ -53,7 +54,7 @@ class RedisBatcher:
         self._lists = [*queues, keys.suspects(model), keys.wake(model)]
         self._ends = [of(model, lane) for of in (keys.lane_bytes, keys.turn) for lane in lanes]
         self._leases, self._held, self._marks = keys.leases(model), keys.held(model), keys.cancel(model)
-        self._looks = _looks(keys, model)
+        self._waiting = Waiting(client, keys, model)
 
     async def check(self) -> None:
         """Raise `BrokerUnfit` for a server that would lose jobs."""
@@ -71,21 +72,7 @@ class RedisBatcher:
 
     async def depth(self, *, wait: float = 0.0) -> Depth:
         woken = [("BLPOP", self._keys.wake(self._model), wait)] if wait > 0.0 else []
-        with translated():
-            answers = await self._client.ask(*woken, *self._looks)
-            *found, (*tokens, interactive, bulk), suspects, time = answers[len(woken) :]
-            if interactive or bulk:  # callers take turns
-                found += await self._client.ask(*self._further({Lane.INTERACTIVE: interactive, Lane.BULK: bulk}))
-        heads = [_admitted(head) for head in found[1::2] if head]
-        age = seconds_of(time) - min(heads) if heads else 0.0
-        jobs = sum(found[::2]) + suspects
-        return Depth(jobs=jobs, tokens=sum(int(count or 0) for count in tokens), oldest_age=max(0.0, age))
-
-    def _further(self, turns: Mapping[Lane, bytes | None]) -> list[Sequence[Any]]:
-        """What DEPTH asks of the lists of a lane but the first."""
-        keys = self._keys
-        lists = [keys.list(self._model, lane, number) for lane, turn in turns.items() for number in lists_in(turn)]
-        return [command for key in lists for command in _look(key)]
+        return await self._waiting.depth(woken)
 
     async def drain(
         self,
@@ -233,40 +220,7 @@ class RedisBatcher:
         args = [self._keys.prefix, POISON_AFTER, DEAD_KEPT, int(1000 * PRUNED_AFTER), JOBS_A_CALL, BYTES_A_CALL]
         args.append(int(2000 * self._lease))
         dead = await scripts.RECLAIM.run(self._client, keys, args)
-        bodies = await self._bodies_of(dead)
-        return [self._letter(data, bodies.get(text(data, "id"))) for data in dead]
-
-    async def _bodies_of(self, dead: Sequence[bytes]) -> Mapping[str, bytes]:
-        """Of dead letters whose bodies lie apart, as far as they are there: they say whose these were."""
-        apart = [data for data in dead if lies_apart(data)]
-        try:
-            return await fetch(self._client, self._keys, apart, lambda: ("TIME",))
-        except BrokerError:
-            return {}
-
-    def _letter(self, data: bytes, body: bytes | None) -> DeadLetter:
-        try:
-            meta = decode_job(data, body).meta
-        except WireError:
-            meta = NO_META
-        return DeadLetter(job_id=text(data, "id"), model=self._model, meta=meta)
-
-
-def _looks(keys: Keys, model: str) -> Sequence[Sequence[Any]]:
-    """What DEPTH asks."""
-    lanes = (Lane.INTERACTIVE, Lane.BULK)
-    commands = [command for lane in lanes for command in _look(keys.queue(model, lane))]
-    counts = [of(model, lane) for of in (keys.tokens, keys.turn) for lane in lanes]
-    return [*commands, ("MGET", *counts), ("LLEN", keys.suspects(model)), ("TIME",)]
-
-
-def _look(queue: str) -> Sequence[Sequence[Any]]:
-    return ("LLEN", queue), ("LINDEX", queue, 0)
-
-
-def lists_in(turn: bytes | None) -> list[int]:
-    """Those but the first that may hold jobs, as a lane's `turn` names them."""
-    return [int(number) for number in re.findall(rb" ([1-7]):", turn or b"")]
+        return await letters_of(self._client, self._keys, model, dead)
 
 
 def _decoded(found: Sequence[bytes], bodies: Mapping[str, bytes]) -> tuple[list[Job], dict[str, str]]:
@@ -280,8 +234,3 @@ def _decoded(found: Sequence[bytes], bodies: Mapping[str, bytes]) -> tuple[list[
             spoiled[id] = text(data, "front_end")
             log.error("job unreadable", job=id, version=text(data, "version"), kind=text(data, "kind"))
     return jobs, spoiled
-
-
-def _admitted(job: bytes) -> float:
-    """Seconds on the broker's clock; garbage counts as brand new."""
-    return number(job, "admitted") / 1000 or float("inf")

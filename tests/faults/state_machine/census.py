@@ -13,7 +13,7 @@ from broker.contract import LISTS as HOW_MANY
 from broker.header import text
 from broker.keys import Keys
 from broker.messages import Job, Lane, Outcome, Result
-from broker.redis.batcher import lists_in
+from broker.redis.batching.depth import lists_in
 from broker.wire import decode_frame, decode_job, lies_apart
 
 MODEL = "toy@r1"
