@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing
 from typing import Any
 
-import msgspec
-import openai
 import pytest
-from typer.testing import CliRunner, Result
 
-from broker.admin.redis import connect_admin
-from broker.admin.rights import Role
-from broker.credentials.api_key import new_key
-from broker.credentials.credential import Credential
-from broker.keys import Keys
-from broker.messages import WHOLE
-from broker.registry import decode_traffic
-from jitney.cli import app
-from tests.contract.users import url_as
 from tests.faults.kit.batches import created, ended, line
 from tests.integration.processes import FrontEnd, Reply
-from tests.integration.stack import NAMESPACE, Stack, stack
-from tests.waiting import until
+from tests.integration.stack import Stack, stack
+from tests.integration.traffic import PATH, answered, ask, asked, batch_of, jitney, result, traffic, whose, with_keys
 
 OLD, NEW = ("tests.integration.toy_vocabularies:" + name for name in ("Old", "New"))
-PATH = "/models/toy"
-BODY = {"payload": {"records": [{"id": 1, "text": "word1 word2 word3"}]}}
 MANY = {"payload": {"records": [{"id": number, "text": "word1 word2"} for number in range(250)]}}  # many rooms full
 LATER = {"Prefer": "respond-async"}
-SHARES = re.compile(r'^jitney_traffic_share_ratio\{model="toy",revision="(\w+)"\} (\S+)$', re.MULTILINE)
-ANSWERED = re.compile(r'^jitney_records_answered_total\{model="toy",revision="(\w+)"\} (\S+)$', re.MULTILINE)
 PATIENCE = 20.0  # seconds of silence after which a batcher is given up: longer than a test lets one hang
 CALLERS = 40
 
@@ -64,51 +45,6 @@ def revisions(system: Stack) -> tuple[str, str]:
 def no_shares(system: Stack) -> Iterator[None]:
     yield
     traffic(system, "toy", "--clear")
-
-
-def jitney(system: Stack, *arguments: str) -> Result:
-    """As a process of its own would run it, without waiting for one to start."""
-    return CliRunner().invoke(app, arguments, env={"JITNEY_REDIS_URL": url_as(Role.OPERATOR, system.broker.url)})
-
-
-def traffic(system: Stack, *arguments: str) -> Result:
-    """And until every front end goes by what was set."""
-    said = jitney(system, "traffic", *arguments)
-    kept: Any = system.redis.hget(Keys(NAMESPACE).traffic, "toy")
-    wanted = {name: parts / WHOLE for name, parts in decode_traffic(kept).shares.items()} if kept else {}
-    running = [one for one in system.front_ends if one.exit_code is None]
-    system.until(lambda: all(counted(one, SHARES) == wanted for one in running), f"front ends go by {wanted}")
-    return said
-
-
-def counted(front_end: FrontEnd, what: re.Pattern[str]) -> dict[str, float]:
-    """By revision."""
-    return {revision: float(value) for revision, value in what.findall(front_end.metrics())}
-
-
-def answered(*front_ends: FrontEnd) -> Counter[str]:
-    """Records by the revision that answered them."""
-    found = Counter[str]()
-    for front_end in front_ends:
-        found.update({revision: int(value) for revision, value in counted(front_end, ANSWERED).items()})
-    return found
-
-
-def whose(reply: Reply) -> str:
-    """The revision that answered."""
-    assert reply.status == 200, reply.body
-    return reply.headers["jitney-model"].partition("@")[2]
-
-
-def ask(front_end: FrontEnd, headers: Mapping[str, str] | None = None, path: str = PATH) -> Reply:
-    return front_end.post(path, BODY, headers)
-
-
-def asked(system: Stack, count: int, path: str = PATH) -> Counter[str]:
-    """Who answered so many requests, at both front ends."""
-    with ThreadPoolExecutor(16) as clients:
-        replies = clients.map(lambda at: ask(system.front_ends[at % 2], path=path), range(count))
-        return Counter(map(whose, replies))
 
 
 def test_a_revision_gets_its_share_of_a_thousand_requests(system: Stack, revisions: tuple[str, str]) -> None:
@@ -152,10 +88,6 @@ def test_streams_and_predictions_go_by_the_same_shares(system: Stack, revisions:
         results = [system.front_ends[1].get(f"{one.headers['location']}/result?wait=20", timeout=30.0) for one in taken]
 
         assert {whose(reply) for reply in streams + results} == {revision}
-
-
-def result(front_end: FrontEnd, taken: Reply) -> Reply:
-    return front_end.get(f"{taken.headers['location']}/result?wait=30", timeout=40.0)
 
 
 def test_a_large_prediction_stays_with_its_revision_and_waits_for_the_one_that_it_names(
@@ -238,28 +170,6 @@ def narrow(system: Stack, callers: list[dict[str, str]]) -> FrontEnd:
     made = system.start_front_end(api_keys="on", max_queue_jobs=40)
     system.until(lambda: ask(made, callers[-1]).status == 200, "keys are known")
     return made
-
-
-def with_keys(system: Stack, count: int) -> list[dict[str, str]]:
-    """The headers of so many callers, each with a key that the broker knows."""
-    keys = [new_key() for _ in range(count)]
-    with closing(connect_admin(url_as(Role.OPERATOR, system.broker.url), NAMESPACE)) as admin:
-        for key in keys:
-            kept = msgspec.json.encode(Credential(id=key.id, hash=key.hash, name="toy"))
-            assert admin.change_credential(key.id, b"", kept)
-    return [{"Authorization": f"Bearer {key.text}"} for key in keys]
-
-
-def batch_of(front_end: FrontEnd, caller: Mapping[str, str], count: int) -> Counter[str]:
-    """Who answered a batch of so many lines of this caller."""
-    before, key = answered(front_end), caller["Authorization"].removeprefix("Bearer ")
-    lines = b"".join(json.dumps(line(str(number), "word1", PATH)).encode() + b"\n" for number in range(count))
-    with openai.OpenAI(base_url=f"{front_end.url}/v1", api_key=key) as client:
-        file = client.files.create(file=("in.jsonl", lines), purpose="batch")
-        window: Any = {"endpoint": PATH, "completion_window": "24h"}
-        batch = client.batches.create(input_file_id=file.id, **window)
-        until(lambda: client.batches.retrieve(batch.id).status == "completed", "the batch has ended", within=30.0)
-    return answered(front_end) - before
 
 
 def test_a_caller_keeps_its_revision_and_a_larger_share_only_brings_callers_towards_it(
