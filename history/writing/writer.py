@@ -50,6 +50,7 @@ class Writer:
         self._rows = Rows(database, counts)
         self._span = span_of(clock.time(), keep)
         self._is_prepared = False
+        self._told: bool | None = None  # what the log has said of whose turn it is; None: nothing yet
         self._renew_at = self._upkeep_at = self._beat_at = float("-inf")
         self._most = MOST
         self._has_all = False  # the last page had all that waited
@@ -112,10 +113,10 @@ class Writer:
             await self._database.migrate()
             self._is_prepared = True
         sql, values = take_turn(self._database.dialect, self._name, TURN)
-        had, has = self._counts.leads, await self._database.execute(sql, *values) == 1
-        if had != has:
+        has = await self._database.execute(sql, *values) == 1
+        if has is not self._told:
             log.info("writing the history" if has else "another writer has its turn", database=self._database.name)
-        self._counts.leads = has
+        self._told = self._counts.leads = has
         self._counts.behind_since = self._counts.behind_since or now
         self._renew_at = now + RENEW if has else now
         return has

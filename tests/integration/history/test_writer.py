@@ -187,12 +187,14 @@ async def test_a_writer_that_dies_between_commit_and_trim_leaves_nothing_twice(w
 async def test_of_two_writers_one_writes_and_the_other_takes_over_when_it_ends(world: World):
     async with world.writing("first") as first:
         await until(lambda: first.leads)
-        async with world.writing("second") as second:
-            await until(lambda: second.up)
-            await world.brings(a_row(label="a"))
-            await until(lambda: first.written == 1)
-            assert not second.leads and second.written == 0
-            assert world.store.history_state["writer"] == "first"
+        with structlog.testing.capture_logs() as lines:
+            async with world.writing("second") as second:
+                await until(lambda: second.up)
+                await world.brings(a_row(label="a"))
+                await until(lambda: first.written == 1)
+                assert not second.leads and second.written == 0
+                assert world.store.history_state["writer"] == "first"
+        assert [line["event"] for line in lines] == ["another writer has its turn"]  # once, and from the beginning
     async with world.writing("third") as third:
         await until(lambda: third.leads, within=2.0)  # nobody waits for the end of a turn that was given back
 
